@@ -1,0 +1,14 @@
+"""What lives in memory, and who is its single owner?
+
+| actor | how many | holds | after a restart |
+|---|---|---|---|
+| `hosts.ShardHost` | `SHARD_HOSTS` per cluster | the shards below, as plain objects | re-creates its shards, each a new incarnation |
+| `brokers.BrokerShard` (hosted) | `BROKER_SHARDS` | streams, presence, interest of hubs | durable channels from Postgres, the others anew |
+| `sessions.SessionShard` (hosted) | `SESSION_SHARDS` | user → connections, revocation floor | hubs register their connections again |
+| `caches.CacheShard` (hosted) | `CACHE_SHARDS` | fill leases, invalidation stream | empty; every L1 is flushed |
+| `jobs.QueueOwner` (hosted) | 1 per queue shard | claims, limits | re-asserts leases from Postgres and agents |
+| `agents.NodeAgent` | 1 per node | running jobs of its node | its jobs are rescued |
+| `supervisor.Supervisor` | 1 | nothing | looks again |
+
+Each has `actor.py` (a plain class, testable without Ray) and `handle.py` (Ray options, name, typed get-or-create).
+"""

@@ -1,0 +1,193 @@
+"""What a broker promises to the processes that use it.
+
+A *client* (`BrokerClient`) is one process's view of all broker shards: a hub's in a realtime replica, or a plain
+publisher's in an api replica or a task. Everything that concerns a channel comes back on one ordered stream per
+(client boot id, shard incarnation), so results and publications cannot race (DESIGN §5, 1).
+
+Callbacks run synchronously while the stream is processed: they must not block and must not raise. The awaitable
+methods are for callers that need no ordering against publications (REST, tasks).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPosition:
+    """Where a reader of a channel is. `offset` counts from 1; 0 with an epoch means "before the first"."""
+
+    epoch: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """Who is behind a connection. `conn_info` and `chan_info` are raw JSON, or empty."""
+
+    user: str
+    client: str
+    conn_info: bytes = b""
+    chan_info: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One message of a channel. `data` is raw JSON text in UTF-8 without newlines (or opaque bytes for Protobuf).
+
+    `offset` is 0 where the namespace keeps no history. `time_ms` is Unix time in milliseconds.
+    """
+
+    data: bytes
+    offset: int = 0
+    epoch: str = ""
+    info: ClientInfo | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    time_ms: int = 0
+    key: str = ""
+    removed: bool = False
+    delta: bool = False
+    """The publisher allows this publication to be sent as a delta against its predecessor."""
+    exclude_clients: tuple[str, ...] = ()
+    exclude_users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """One publication to make.
+
+    `publication_id` is minted by the first process that sees the publication and makes re-sending safe on durable
+    channels. `idempotency_key` is the caller's: the same key on the same channel within five minutes answers the first
+    result. `version`/`version_epoch` drop a publication that is not newer than the last one (conditional publish).
+    """
+
+    channel: str
+    data: bytes
+    publication_id: str
+    info: ClientInfo | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    idempotency_key: str = ""
+    delta: bool = False
+    skip_history: bool = False
+    version: int = 0
+    version_epoch: str = ""
+    exclude_clients: tuple[str, ...] = ()
+    exclude_users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeRequest:
+    """One connection wants a channel. `since` asks for recovery. `subscription` is unique per attempt in its process."""
+
+    channel: str
+    subscription: int
+    info: ClientInfo
+    presence: bool = False
+    join_leave: bool = False
+    positioned: bool = False
+    since: StreamPosition | None = None
+    recovery_limit: int = 300
+    cache_mode: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeReply:
+    """The channel's answer. `position` is the top of the stream in the turn that registered the subscriber.
+
+    `publications` (oldest first) are those after `since`, complete up to `position`, and only present when `recovered`.
+    """
+
+    channel: str
+    subscription: int
+    position: StreamPosition
+    recovered: bool = False
+    publications: Sequence[Publication] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """`limit` 0: only the position; -1: all, up to the server's bound. `since` is exclusive."""
+
+    channel: str
+    limit: int = 0
+    since: StreamPosition | None = None
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReply:
+    """Publications and the stream's current top."""
+
+    position: StreamPosition
+    publications: Sequence[Publication] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceStats:
+    """Distinct connections and distinct users in a channel."""
+
+    clients: int
+    users: int
+
+
+class BrokerError(Exception):
+    """A broker refused or could not answer. `code` is a protocol error code (`actors.protocol.codes`).
+
+    100 means *not acknowledged*: the publication may or may not have been delivered. 111: the caller's buffer to the
+    shard is full. 112: position unrecoverable. 108: the namespace does not offer this.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code} {message}")
+        self.code = code
+        self.message = message
+
+
+class ChannelSink(Protocol):
+    """Receives, in order and synchronously, what happens in channels that this process subscribed to."""
+
+    def on_publications(self, channel: str, publications: Sequence[Publication]) -> None:
+        """New publications, offsets contiguous with the last ones that this process saw of this channel."""
+
+    def on_join(self, channel: str, info: ClientInfo) -> None:
+        """A connection joined (never the echo of a lower process's own bookkeeping)."""
+
+    def on_leave(self, channel: str, info: ClientInfo) -> None:
+        """A connection left."""
+
+    def on_insufficient(self, channel: str) -> None:
+        """The stream broke (epoch change, or a gap that could not be repaired): send 2500 to its subscribers, spread."""
+
+    def on_unsubscribed(self, channel: str, client: str, code: int, reason: str) -> None:
+        """The server took this subscription away. `client` empty: all of this process."""
+
+
+SubscribeCallback = Callable[[SubscribeReply | BrokerError], None]
+
+
+class BrokerClient(Protocol):
+    """One process's access to all channels."""
+
+    def subscribe(self, request: SubscribeRequest, on_result: SubscribeCallback) -> None:
+        """Ask; `on_result` is called from the stream, before any publication after its position. Never raises."""
+
+    def unsubscribe(self, channel: str, subscription: int, info: ClientInfo, *, last: bool) -> None:
+        """Give a subscription up. `last`: no other connection of this process holds the channel."""
+
+    async def publish(self, request: PublishRequest) -> StreamPosition:
+        """Publish. Returning means acknowledged: on a durable channel, committed. Raises BrokerError."""
+
+    async def history(self, request: HistoryRequest) -> HistoryReply:
+        """Read the stream. Raises BrokerError 112 when `since.epoch` is another one."""
+
+    async def history_remove(self, channel: str) -> None:
+        """Forget the publications, keep epoch and offset."""
+
+    async def presence(self, channel: str) -> Mapping[str, ClientInfo]:
+        """Connections in the channel by client id."""
+
+    async def presence_stats(self, channel: str) -> PresenceStats:
+        """Counts only."""
+
+    async def channels(self, pattern: str = "") -> Mapping[str, int]:
+        """Channels with subscribers → number of connections, over all shards. `pattern` is a glob."""

@@ -1,0 +1,34 @@
+"""Every name that can be looked up at run time: actors, namespaces, applications, import strings.
+
+One place, because an import graph cannot see them.
+"""
+
+RAY_NAMESPACE = "mobula"
+
+SUPERVISOR = "mobula:supervisor"
+"""The one supervisor actor."""
+
+
+def shard_host(index: int) -> str:
+    """Name of the actor that hosts the shards of placement group `index` (0-based)."""
+    return f"mobula:host:{index}"
+
+
+def node_agent(node_id: str) -> str:
+    """Name of the agent of one Ray node (hex node id)."""
+    return f"mobula:agent:{node_id}"
+
+
+API_APPLICATION = "api"
+REALTIME_APPLICATION = "realtime"
+API_ROUTE_PREFIX = "/"
+REALTIME_ROUTE_PREFIX = "/connection"
+
+API_IMPORT_PATH = "serve_app.deployments:api"
+REALTIME_IMPORT_PATH = "serve_app.deployments:realtime"
+EDGE_HOOK_IMPORT_PATH = "serve_app.edge.hook:middlewares"
+SUPERVISOR_IMPORT_PATH = "actors.supervisor.handle:ensure"
+SEED_IMPORT_PATH = "db.seed.command:seed"
+
+BUCKETS = 1024
+"""Keys (channels, users, cache keys) hash to this many fixed buckets; a table maps bucket to shard (DESIGN §5, 5)."""
