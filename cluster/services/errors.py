@@ -1,0 +1,16 @@
+"""What can be wrong with a local service, in words that name the remedy."""
+
+from pathlib import Path
+
+
+class ServiceError(Exception):
+    """A service cannot be started, found or kept. The message says what to do."""
+
+
+def tail(log_file: Path, lines: int = 8) -> str:
+    """The last lines of a log, indented, for an error message."""
+    try:
+        text = log_file.read_text(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join("    " + line for line in text.splitlines()[-lines:])

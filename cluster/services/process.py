@@ -1,0 +1,147 @@
+"""One operating-system process of ours: started here, or adopted from a command that was killed.
+
+A process is known by its pid *and* its creation time, so that a recycled pid is never mistaken for it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+LOG_ROTATE_BYTES = 20 * 1024 * 1024
+"""A service's log file above this size is moved to `<name>.1` at the service's next start, replacing the older one."""
+
+GENTLE: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+"""The usual way to end a process: ask, wait, insist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A pid and when that process was created."""
+
+    pid: int
+    created: float
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity | None":
+        """The identity of a live process, or None when there is none with this pid."""
+        try:
+            process = psutil.Process(pid)
+            return cls(pid, process.create_time()) if process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.Error:
+            return None
+
+    def is_alive(self) -> bool:
+        """Whether this very process still runs; a zombie does not."""
+        now = Identity.of(self.pid)
+        return now is not None and abs(now.created - self.created) < 0.05
+
+    def end(self, steps: Sequence[tuple[signal.Signals, float]] = GENTLE) -> bool:
+        """Send each signal and wait up to its seconds. Returns whether the process is gone."""
+        for number, patience_s in steps:
+            if not self.is_alive():
+                return True
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return True
+            deadline = time.monotonic() + patience_s
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        return not self.is_alive()
+
+
+class ManagedProcess:
+    """A service's process, remembered in a small file so that the next command can adopt or end it."""
+
+    def __init__(self, name: str, record_file: Path) -> None:
+        self.name = name
+        self._record_file = record_file
+        self._child: subprocess.Popen[bytes] | None = None
+        self._identity: Identity | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The pid while the process lives."""
+        return self._identity.pid if self._identity is not None and self.is_running() else None
+
+    def launch(
+        self,
+        argv: Sequence[str],
+        *,
+        log_file: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        user: int | None = None,
+    ) -> None:
+        """Start the process in a session of its own, so that Ctrl-C in a terminal reaches only the supervisor."""
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        if log_file.exists() and log_file.stat().st_size > LOG_ROTATE_BYTES:
+            log_file.replace(log_file.with_name(log_file.name + ".1"))
+        with log_file.open("ab") as log:
+            self._child = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else dict(env),
+                cwd=cwd,
+                start_new_session=True,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
+            )
+        identity = Identity.of(self._child.pid)
+        self._identity = identity or Identity(self._child.pid, 0.0)
+        self._record_file.parent.mkdir(parents=True, exist_ok=True)
+        self._record_file.write_text(json.dumps({"pid": self._identity.pid, "created": self._identity.created}))
+
+    def recorded(self) -> Identity | None:
+        """The live process that an earlier command recorded, if it is still that one."""
+        try:
+            data = json.loads(self._record_file.read_text())
+            identity = Identity(int(data["pid"]), float(data["created"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return identity if identity.is_alive() else None
+
+    def adopt(self, identity: Identity) -> None:
+        """Take over a process that runs already."""
+        self._child, self._identity = None, identity
+        self._record_file.parent.mkdir(parents=True, exist_ok=True)
+        self._record_file.write_text(json.dumps({"pid": identity.pid, "created": identity.created}))
+
+    def is_running(self) -> bool:
+        """Whether the process lives. Reaps it when it was our child and has ended."""
+        if self._child is not None and self._child.poll() is not None:
+            return False
+        return self._identity is not None and self._identity.is_alive()
+
+    def exit_status(self) -> int | None:
+        """How our child ended; None while it runs or when it was adopted."""
+        return None if self._child is None else self._child.poll()
+
+    def stop(self, steps: Sequence[tuple[signal.Signals, float]] = GENTLE) -> None:
+        """End the process and forget it. Raises TimeoutError when even the last signal did not end it."""
+        if self._identity is not None and self.is_running() and not self._end(steps):
+            raise TimeoutError(f"{self.name} (pid {self._identity.pid}) does not end")
+        self._record_file.unlink(missing_ok=True)
+        self._child = self._identity = None
+
+    def _end(self, steps: Sequence[tuple[signal.Signals, float]]) -> bool:
+        if self._child is None:
+            return self._identity is None or self._identity.end(steps)
+        for number, patience_s in steps:
+            self._child.send_signal(number)
+            try:
+                self._child.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                continue
+            return True
+        return self._child.poll() is not None
