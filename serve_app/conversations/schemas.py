@@ -1,0 +1,81 @@
+"""Conversations over HTTP. Live messages arrive on channel `conversation:<id>`, in the shape of `Message`."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from serve_app.auth.schemas import UserSummary, Username
+from serve_app.schemas import Links, RequestSchema, ResourceSchema, ResponseSchema
+
+MAX_PARTICIPANTS = 100
+MAX_MESSAGE_CHARACTERS = 4000
+"""A publication of this many characters stays under the 64 KB that a client reads."""
+
+
+class ConversationCreate(RequestSchema):
+    """A new conversation of the caller and others, named by id or username."""
+
+    title: Annotated[str, Field(min_length=1, max_length=120)] | None = None
+    participant_ids: Annotated[list[UUID], Field(max_length=MAX_PARTICIPANTS)] = Field(default_factory=list)
+    participant_usernames: Annotated[list[Username], Field(max_length=MAX_PARTICIPANTS)] = Field(default_factory=list)
+
+
+class Message(ResponseSchema):
+    """One message."""
+
+    id: UUID
+    conversation_id: UUID
+    author: UserSummary
+    body: str
+    created_at: datetime
+
+
+class MessageCreate(RequestSchema):
+    """A message to post."""
+
+    body: Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE_CHARACTERS)]
+
+
+class MessageRead(RequestSchema):
+    """The newest message that the caller has read."""
+
+    message_id: UUID
+
+
+class Participant(UserSummary):
+    """Who takes part, and how far they have read."""
+
+    joined_at: datetime
+    last_read_message_id: UUID | None
+
+
+class ConversationSummary(ResourceSchema):
+    """A conversation in a list."""
+
+    id: UUID
+    title: str | None
+    is_public: bool
+    is_member: bool
+    channel: str = Field(description="Where its messages are published.", examples=["conversation:0190f6b2-…"])
+    last_message: Message | None
+    unread_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Conversation(ConversationSummary):
+    """A conversation with who takes part."""
+
+    participants: list[Participant]
+
+
+class MessagePage(ResponseSchema):
+    """Messages, newest first. `next` leads to older ones."""
+
+    items: list[Message]
+    limit: int
+    next: str | None
+    prev: str | None
+    links: Links = Field(alias="_links")

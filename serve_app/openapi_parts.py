@@ -1,0 +1,45 @@
+"""Pieces of documentation that routers attach to their operations; `serve_app.openapi` puts them in place."""
+
+from typing import Any
+
+from serve_app.schemas import Problem
+
+PUBLIC: dict[str, Any] = {"security": []}
+"""`openapi_extra` of an operation that needs no credential. Every other one under /api/ needs one."""
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+MEANINGS = {
+    400: "The request cannot be understood.",
+    401: "No credential, or one that is not valid (any more).",
+    403: "The credential does not allow this.",
+    404: "There is no such thing, or it is not yours to see.",
+    406: "No such version of the API.",
+    409: "It contradicts what is there.",
+    412: "It has changed since you read it.",
+    413: "The body is too large.",
+    422: "Something in the request is not valid; `errors` says what.",
+    428: "Send If-Match with the ETag that you read.",
+    429: "Too many requests; Retry-After says when to come back.",
+    503: "Not available just now; Retry-After says when to come back.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of an operation: these statuses carry a Problem."""
+    return {
+        status: {
+            "description": MEANINGS[status],
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}},
+        }
+        for status in statuses
+    }
+
+
+def permitted(permission: str) -> dict[str, Any]:
+    """`openapi_extra` of an operation that needs a permission."""
+    return {"x-permission": permission}
+
+
+ETAG_HEADER: dict[str, Any] = {"ETag": {"description": "The resource's version.", "schema": {"type": "string"}}}
+LOCATION_HEADER: dict[str, Any] = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}

@@ -1,0 +1,96 @@
+"""Orders over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from serve_app.schemas import Money, RequestSchema, ResourceSchema, ResponseSchema
+
+MAX_LINES = 100
+"""Bounds the rows that one order locks."""
+MAX_QUANTITY = 10_000
+
+
+class OrderStatus(StrEnum):
+    """Where an order is on its way."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    PACKED = "packed"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+class OrderLineCreate(RequestSchema):
+    """How many of what."""
+
+    product_id: UUID
+    quantity: Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+
+
+class OrderCreate(RequestSchema):
+    """A new order. Prices are the shop's, not the caller's."""
+
+    lines: Annotated[list[OrderLineCreate], Field(min_length=1, max_length=MAX_LINES)]
+    note: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class OrderStatusChange(RequestSchema):
+    """The status to move an order to."""
+
+    status: OrderStatus
+    note: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class OrderCancel(RequestSchema):
+    """Why an order is given up."""
+
+    reason: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class OrderItem(ResponseSchema):
+    """One line of an order, at the price it was sold for."""
+
+    id: UUID
+    product_id: UUID
+    product_name: str
+    sku: str
+    quantity: int
+    unit_price: Money
+    line_total: Money
+
+
+class OrderHistoryEntry(ResponseSchema):
+    """One change of status."""
+
+    status: OrderStatus
+    previous: OrderStatus | None
+    at: datetime
+    note: str | None
+
+
+class OrderSummary(ResourceSchema):
+    """An order in a list."""
+
+    id: UUID
+    number: str = Field(description="What people call it.", examples=["M-000123"])
+    user_id: UUID
+    status: OrderStatus
+    total: Money
+    currency: str
+    item_count: int = Field(description="Lines in the order.")
+    note: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Order(OrderSummary):
+    """An order with its lines and its history, oldest first."""
+
+    items: list[OrderItem]
+    history: list[OrderHistoryEntry]

@@ -1,0 +1,71 @@
+"""The catalogue over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from serve_app.schemas import Money, RequestSchema, ResourceSchema, ResponseSchema
+
+MAX_STOCK = 1_000_000_000
+"""Fits the column (integer)."""
+
+
+class Category(ResponseSchema):
+    """A part of the catalogue."""
+
+    id: UUID
+    slug: str = Field(examples=["electronics"])
+    name: str
+
+
+class CategoryList(ResponseSchema):
+    """All categories, by name."""
+
+    items: list[Category]
+
+
+class Product(ResourceSchema):
+    """Something to buy."""
+
+    id: UUID
+    sku: str = Field(examples=["ELE-00042"])
+    name: str
+    description: str
+    category: Category
+    price: Money
+    currency: str = Field(examples=["EUR"])
+    stock: int
+    is_active: bool = Field(description="Only active products are for sale.")
+    attributes: dict[str, Any]
+    version: int = Field(description="Also the ETag; send it back in If-Match to change the product.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProductCreate(RequestSchema):
+    """A new product."""
+
+    sku: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    description: Annotated[str, Field(max_length=10_000)] = ""
+    category_id: UUID
+    price: Money
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
+    stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] = 0
+    is_active: bool = True
+    attributes: dict[str, Any] = Field(default_factory=dict)
+
+
+class ProductUpdate(RequestSchema):
+    """Changes to a product (JSON Merge Patch of its top level)."""
+
+    sku: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    description: Annotated[str, Field(max_length=10_000)] | None = None
+    category_id: UUID | None = None
+    price: Money | None = None
+    stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None = None
+    is_active: bool | None = None
+    attributes: dict[str, Any] | None = None
