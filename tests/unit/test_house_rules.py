@@ -108,7 +108,7 @@ def test_packages_and_migrations_need_no_test(planted: Planted) -> None:
 
 def test_orphaned_test_is_noticed(planted: Planted) -> None:
     planted.write("tests/unit/db/orders/test_gone.py").write("tests/unit/db/test_session.py").write("db/session.py")
-    assert planted.ask(rules.tests_mirror_something) == [
+    assert planted.ask(rules.no_orphaned_tests) == [
         "tests/unit/db/orders/test_gone.py: there is no db/orders/gone.py"
     ]
 
