@@ -89,7 +89,7 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     publish_debounce_ms: _Count = 0
     """Asks clients to coalesce their own publications."""
     permission: str = ""
-    """Name of the callback that decides whether a signed-in user may subscribe, instead of `allow_subscribe_for_client`."""
+    """Name of the callback that decides whether a signed-in user may subscribe, not `allow_subscribe_for_client`."""
     channel_max_length: Annotated[int, msgspec.Meta(ge=1, le=MAX_CHANNEL_BYTES)] = MAX_CHANNEL_BYTES
     channel_regex: str = ""
     """What follows `namespace:` must match this from start to end; empty: anything."""
@@ -105,7 +105,7 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if (self.history_size > 0) != (self.history_ttl_s > 0):
             found.append(("history_size", "history needs both history_size and history_ttl"))
         if not self.has_history:
-            wants = "force_recovery allow_recovery force_positioning allow_positioning durable".split()
+            wants = ["force_recovery", "allow_recovery", "force_positioning", "allow_positioning", "durable"]
             found += [(n, f"{n} needs history_size and history_ttl") for n in wants if getattr(self, n)]
         if self.history_meta_ttl_s < self.history_ttl_s:
             found.append(("history_meta_ttl", "history_meta_ttl must not be shorter than history_ttl"))

@@ -1,0 +1,66 @@
+"""The protocol as JSON: one object per line, payloads embedded as they are."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from actors.protocol.codec import MAX_COMMANDS_PER_FRAME, MAX_FRAME_BYTES, ProtocolError
+from actors.protocol.frames import Command, Reply
+
+_decoder = msgspec.json.Decoder(Command)
+_encoder = msgspec.json.Encoder()
+_validator = msgspec.json.Decoder(msgspec.Raw)
+
+
+class JsonCodec:
+    """Codec for text frames."""
+
+    name: Final = "json"
+    is_binary: Final = False
+    ping: Final = b"{}"
+
+    def decode(self, frame: bytes) -> list[Command]:
+        """Every command of a frame. Raises ProtocolError for anything that is not a frame of commands."""
+        if len(frame) > MAX_FRAME_BYTES:
+            raise ProtocolError(f"frame of {len(frame)} bytes")
+        lines = frame.count(b"\n")
+        if lines > MAX_COMMANDS_PER_FRAME:
+            raise ProtocolError(f"{lines} commands in one frame")
+        try:
+            if not frame.isascii():
+                # Payloads go on to other clients as they are, in text frames: one byte that is not UTF-8 would make
+                # every subscriber's WebSocket library close its connection.
+                frame.decode("utf-8")
+            if not lines:
+                return [_decoder.decode(frame)]
+            if frame.endswith(b"\n"):
+                frame = frame[:-1]
+            return [_decoder.decode(line) for line in frame.split(b"\n")]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+            raise ProtocolError(f"not a command: {reason}") from None
+
+    def encode(self, reply: Reply) -> bytes:
+        """One message, without a newline: every Raw inside it is free of them."""
+        return _encoder.encode(reply)
+
+    def join(self, messages: Sequence[bytes]) -> bytes:
+        """Messages separated by newlines."""
+        return messages[0] if len(messages) == 1 else b"\n".join(messages)
+
+
+JSON: Final = JsonCodec()
+
+
+def single_line(data: bytes) -> bytes:
+    """Raw JSON from outside as one line of valid UTF-8. Raises ValueError when it is not JSON.
+
+    A newline can only be white space in JSON text, because inside a string it is escaped.
+    """
+    try:
+        if not data.isascii():
+            data.decode("utf-8")
+        _validator.decode(data)
+    except (msgspec.DecodeError, RecursionError) as reason:
+        raise ValueError(f"not JSON: {reason}") from None
+    return data.replace(b"\n", b" ").strip()
