@@ -17,6 +17,7 @@ Username = Annotated[
     StringConstraints(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"),
     Field(examples=["ada"]),
 ]
+FullName = Annotated[str, Field(max_length=120, examples=["Ada Lovelace"])]
 Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
 NewPassword = Annotated[
     str,
@@ -36,6 +37,7 @@ class RegisterRequest(RequestSchema):
     email: Email
     username: Username
     password: NewPassword
+    full_name: FullName = ""
 
 
 class LoginRequest(RequestSchema):
@@ -71,6 +73,7 @@ class CurrentUser(ResourceSchema):
     id: UUID
     email: str
     username: str
+    full_name: str
     is_active: bool
     is_verified: bool
     roles: list[str] = Field(examples=[["customer"]])
@@ -102,6 +105,7 @@ class CurrentUserUpdate(RequestSchema):
     """What a person may change. A new e-mail address or password needs the current password."""
 
     username: Username | None = None
+    full_name: FullName | None = None
     email: Email | None = None
     metadata: dict[str, Any] | None = Field(default=None, description="Replaces the present object.")
     current_password: GivenPassword | None = None
@@ -129,7 +133,7 @@ class LoginSessionList(ResponseSchema):
 class ApiKeyCreate(RequestSchema):
     """A key for a program. It can do what its owner can, limited to `scopes`."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100, examples=["nightly import"])]
+    name: Annotated[str, Field(min_length=1, max_length=80, examples=["nightly import"])]
     scopes: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=64)]
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(default=90, description="null: never.")
     allowed_ips: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=32)] = Field(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from serve_app.auth.schemas import UserSummary, Username
+from serve_app.auth.schemas import Username, UserSummary
 from serve_app.schemas import Links, RequestSchema, ResourceSchema, ResponseSchema
 
 MAX_PARTICIPANTS = 100
@@ -17,7 +17,8 @@ MAX_MESSAGE_CHARACTERS = 4000
 class ConversationCreate(RequestSchema):
     """A new conversation of the caller and others, named by id or username."""
 
-    title: Annotated[str, Field(min_length=1, max_length=120)] | None = None
+    title: Annotated[str, Field(max_length=120)] = ""
+    is_public: bool = False
     participant_ids: Annotated[list[UUID], Field(max_length=MAX_PARTICIPANTS)] = Field(default_factory=list)
     participant_usernames: Annotated[list[Username], Field(max_length=MAX_PARTICIPANTS)] = Field(default_factory=list)
 
@@ -27,9 +28,11 @@ class Message(ResponseSchema):
 
     id: UUID
     conversation_id: UUID
-    author: UserSummary
+    number: int = Field(description="Counts from 1 in the conversation, without gaps.")
+    author: UserSummary | None = Field(description="null when the account is gone.")
     body: str
     created_at: datetime
+    edited_at: datetime | None
 
 
 class MessageCreate(RequestSchema):
@@ -48,21 +51,22 @@ class Participant(UserSummary):
     """Who takes part, and how far they have read."""
 
     joined_at: datetime
-    last_read_message_id: UUID | None
+    last_read_number: int = Field(description="Number of the newest message that they have read.")
 
 
 class ConversationSummary(ResourceSchema):
     """A conversation in a list."""
 
     id: UUID
-    title: str | None
+    title: str
     is_public: bool
     is_member: bool
     channel: str = Field(description="Where its messages are published.", examples=["conversation:0190f6b2-…"])
     last_message: Message | None
+    message_count: int
     unread_count: int
+    last_message_at: datetime
     created_at: datetime
-    updated_at: datetime
 
 
 class Conversation(ConversationSummary):

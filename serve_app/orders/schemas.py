@@ -36,26 +36,27 @@ class OrderCreate(RequestSchema):
     """A new order. Prices are the shop's, not the caller's."""
 
     lines: Annotated[list[OrderLineCreate], Field(min_length=1, max_length=MAX_LINES)]
-    note: Annotated[str, Field(max_length=1000)] | None = None
+    note: Annotated[str, Field(max_length=1000)] = ""
 
 
 class OrderStatusChange(RequestSchema):
     """The status to move an order to."""
 
     status: OrderStatus
-    note: Annotated[str, Field(max_length=1000)] | None = None
+    reason: Annotated[str, Field(max_length=1000)] = ""
 
 
 class OrderCancel(RequestSchema):
     """Why an order is given up."""
 
-    reason: Annotated[str, Field(max_length=1000)] | None = None
+    reason: Annotated[str, Field(max_length=1000)] = ""
 
 
 class OrderItem(ResponseSchema):
     """One line of an order, at the price it was sold for."""
 
     id: UUID
+    position: int
     product_id: UUID
     product_name: str
     sku: str
@@ -70,20 +71,20 @@ class OrderHistoryEntry(ResponseSchema):
     status: OrderStatus
     previous: OrderStatus | None
     at: datetime
-    note: str | None
+    reason: str
 
 
 class OrderSummary(ResourceSchema):
     """An order in a list."""
 
     id: UUID
-    number: str = Field(description="What people call it.", examples=["M-000123"])
+    order_number: str = Field(description="What people call it.", examples=["M-100042"])
     user_id: UUID
     status: OrderStatus
-    total: Money
+    total_amount: Money
     currency: str
     item_count: int = Field(description="Lines in the order.")
-    note: str | None
+    note: str
     version: int
     created_at: datetime
     updated_at: datetime

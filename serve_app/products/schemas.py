@@ -18,10 +18,12 @@ class Category(ResponseSchema):
     id: UUID
     slug: str = Field(examples=["electronics"])
     name: str
+    description: str
+    parent_id: UUID | None
 
 
 class CategoryList(ResponseSchema):
-    """All categories, by name."""
+    """All categories, in the order of the shelves."""
 
     items: list[Category]
 
@@ -37,7 +39,7 @@ class Product(ResourceSchema):
     price: Money
     currency: str = Field(examples=["EUR"])
     stock: int
-    is_active: bool = Field(description="Only active products are for sale.")
+    image_url: str | None
     attributes: dict[str, Any]
     version: int = Field(description="Also the ETag; send it back in If-Match to change the product.")
     created_at: datetime
@@ -47,25 +49,23 @@ class Product(ResourceSchema):
 class ProductCreate(RequestSchema):
     """A new product."""
 
-    sku: Annotated[str, Field(min_length=1, max_length=64)]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    sku: Annotated[str, Field(min_length=1, max_length=40)]
+    name: Annotated[str, Field(min_length=1, max_length=160)]
     description: Annotated[str, Field(max_length=10_000)] = ""
     category_id: UUID
     price: Money
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] = 0
-    is_active: bool = True
     attributes: dict[str, Any] = Field(default_factory=dict)
 
 
 class ProductUpdate(RequestSchema):
     """Changes to a product (JSON Merge Patch of its top level)."""
 
-    sku: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    sku: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=160)] | None = None
     description: Annotated[str, Field(max_length=10_000)] | None = None
     category_id: UUID | None = None
     price: Money | None = None
     stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None = None
-    is_active: bool | None = None
     attributes: dict[str, Any] | None = None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from serve_app.auth.schemas import Email, Username
+from serve_app.auth.schemas import Email, FullName, Username
 from serve_app.schemas import RequestSchema, ResourceSchema
 
 
@@ -16,6 +16,7 @@ class User(ResourceSchema):
     id: UUID
     email: str
     username: str
+    full_name: str
     is_active: bool
     is_verified: bool
     roles: list[str]
@@ -30,6 +31,7 @@ class UserUpdate(RequestSchema):
 
     email: Email | None = None
     username: Username | None = None
+    full_name: FullName | None = None
     metadata: dict[str, Any] | None = None
     is_active: bool | None = None
     is_verified: bool | None = None
