@@ -1,0 +1,1 @@
+"""Accounts, login sessions, refresh families, API keys, roles and permissions, organisations."""

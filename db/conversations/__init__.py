@@ -1,0 +1,1 @@
+"""Conversations, their participants, messages and read positions."""

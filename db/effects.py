@@ -1,0 +1,43 @@
+"""What a committed transaction means to the rooms above. Services record them, upper rooms register handlers.
+
+An effect is a shortcut: the rows (jobs, outbox, invalidations, revoked sessions) are the truth, and whoever owns them
+finds them without the effect too, only later.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Base of all effects. Equal effects of one transaction reach a handler once."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobsEnqueued(Effect):
+    """Rows were added to these job queues."""
+
+    queues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInvalidated(Effect):
+    """Cached values under these keys, or made from these tags, are stale."""
+
+    keys: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationsQueued(Effect):
+    """The outbox holds publications for these channels."""
+
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsRevoked(Effect):
+    """One login session of a user (or all, when `session_id` is None) ended: close its sockets."""
+
+    user_id: UUID
+    session_id: UUID | None = None

@@ -1,0 +1,1 @@
+"""Alembic's home: env.py, revisions in `versions/`, longer SQL in `sql/`."""

@@ -1,0 +1,1 @@
+"""Notices to one person, stored and pushed on the personal channel."""

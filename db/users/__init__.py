@@ -1,0 +1,1 @@
+"""Reading, finding, changing and removing accounts. Signing in is `db.auth`."""
