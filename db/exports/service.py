@@ -1,0 +1,236 @@
+"""Request an export, follow it, cancel it, finish it, prune it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.errors import InvalidInput
+from db.exports.datasets import FORMATS, Scope, get_dataset
+from db.exports.errors import ExportEnded, ExportFileNotFound, ExportNotFound, ExportNotReady, TooManyExports
+from db.exports.models import Export, ExportFile
+from db.jobs.errors import JobFinished, JobNotFound
+from db.jobs.queue import enqueue
+from db.jobs.service import cancel_job
+from db.outbox.service import publish
+from db.pagination import Page, SortOrder, fetch_page
+
+QUEUE = "exports"
+KIND = "exports.run"
+MAX_UNFINISHED_PER_USER = 3
+"""One person cannot keep every export slot of the cluster."""
+
+RETENTION = timedelta(days=7)
+"""Files of a finished export are deleted after this."""
+
+LIVE_STATES = ("queued", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedFile:
+    """One file that the manifest vouches for."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def progress_channel(user_id: UUID) -> str:
+    """Where a user hears of their exports."""
+    return f"exports:progress#{user_id}"
+
+
+def progress_message(export: Export) -> dict[str, Any]:
+    """What is published when an export changes."""
+    return make_progress(export.id, export.state, rows=export.rows_done, total=export.rows_total)
+
+
+def make_progress(export_id: UUID, state: str, *, rows: int, total: int | None) -> dict[str, Any]:
+    """The payload of the progress channel."""
+    return {
+        "type": "export.progress",
+        "export_id": str(export_id),
+        "state": state,
+        "rows": rows,
+        "total": total,
+        "percent": percent(rows, total, state),
+    }
+
+
+def percent(rows: int, total: int | None, state: str) -> float:
+    """How far an export is, 0 to 100. Only a finished one shows 100."""
+    if state == "succeeded":
+        return 100.0
+    if not total:
+        return 0.0
+    return min(99.0, round(100.0 * rows / total, 1))
+
+
+async def request_export(
+    session: AsyncSession,
+    *,
+    user_id: UUID,
+    dataset: str,
+    format: str,
+    filters: Mapping[str, Any] | None = None,
+    scope: Scope = "own",
+    org_id: UUID | None = None,
+) -> Export:
+    """Record the request and enqueue its job. `scope` "all" is for those who may see everybody's rows."""
+    checked = get_dataset(dataset).check_filters(filters or {})
+    if format not in FORMATS:
+        raise InvalidInput(f"format is one of {', '.join(FORMATS)}", field="format")
+    # One request of a user at a time: otherwise two could both count two unfinished exports and make four.
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:k, 0))"), {"k": f"exports:{user_id}"})
+    unfinished = await session.scalar(
+        select(func.count()).select_from(Export).where(Export.user_id == user_id, Export.state.in_(LIVE_STATES))
+    )
+    if int(unfinished or 0) >= MAX_UNFINISHED_PER_USER:
+        raise TooManyExports(retry_after_s=10.0)
+    export = Export(
+        user_id=user_id, org_id=org_id, dataset=dataset, format=format, filters=checked, scope=scope, rows_done=0
+    )
+    session.add(export)
+    await session.flush()
+    export.job_id = await enqueue(
+        session,
+        KIND,
+        {"export_id": str(export.id)},
+        queue=QUEUE,
+        unique_key=f"export:{export.id}",
+        user_id=user_id,
+        org_id=org_id,
+    )
+    await session.flush()
+    await publish(session, progress_channel(user_id), progress_message(export))
+    return export
+
+
+async def get_export(session: AsyncSession, export_id: UUID, *, user_id: UUID | None = None) -> Export:
+    """One export, `user_id`'s own when given. Raises ExportNotFound."""
+    statement = select(Export).where(Export.id == export_id)
+    if user_id is not None:
+        statement = statement.where(Export.user_id == user_id)
+    export = (await session.scalars(statement)).one_or_none()
+    if export is None:
+        raise ExportNotFound
+    return export
+
+
+async def list_exports(session: AsyncSession, *, user_id: UUID | None, page: int = 1, limit: int = 20) -> Page[Export]:
+    """Exports, newest first; of one user, or of everybody."""
+    statement = select(Export)
+    if user_id is not None:
+        statement = statement.where(Export.user_id == user_id)
+    order = SortOrder("created_at", (Export.created_at, Export.id), descending=True)
+    return await fetch_page(session, statement, order, page=page, limit=limit)
+
+
+async def list_files(session: AsyncSession, export_id: UUID) -> Sequence[ExportFile]:
+    """The files of a finished export, in the manifest's order."""
+    return (
+        await session.scalars(select(ExportFile).where(ExportFile.export_id == export_id).order_by(ExportFile.name))
+    ).all()
+
+
+async def get_file(session: AsyncSession, export: Export, name: str) -> ExportFile:
+    """A file of a finished export. Raises ExportNotReady, ExportFileNotFound."""
+    if export.state != "succeeded":
+        raise ExportNotReady
+    file = (
+        await session.scalars(select(ExportFile).where(ExportFile.export_id == export.id, ExportFile.name == name))
+    ).one_or_none()
+    if file is None:
+        raise ExportFileNotFound
+    return file
+
+
+async def cancel_export(session: AsyncSession, export_id: UUID, *, user_id: UUID | None = None) -> Export:
+    """Stop an export: at once when it waits, within a second when it runs. Raises ExportEnded."""
+    export = await get_export(session, export_id, user_id=user_id)
+    if export.state not in LIVE_STATES or export.job_id is None:
+        raise ExportEnded(f"The export has already ended: {export.state}.")
+    try:
+        job = await cancel_job(session, export.job_id)
+    except (JobNotFound, JobFinished):
+        raise ExportEnded from None
+    if job.state == "cancelled":  # it waited; a running one says so itself when it has stopped
+        await end(session, export_id, state="cancelled")
+        await session.refresh(export)
+    return export
+
+
+async def start(session: AsyncSession, export_id: UUID, *, rows_total: int) -> Export:
+    """An attempt begins: what an earlier one left counts no more."""
+    export = await get_export(session, export_id)
+    export.state = "running"
+    export.rows_done = 0
+    export.rows_total = rows_total
+    export.started_at = await session.scalar(select(func.now()))
+    await session.flush()
+    await publish(session, progress_channel(export.user_id), progress_message(export))
+    return export
+
+
+async def finish(
+    session: AsyncSession, export_id: UUID, *, manifest: Mapping[str, Any], files: Sequence[FinishedFile]
+) -> Export:
+    """The manifest is written: the export has succeeded, with these files."""
+    export = await get_export(session, export_id)
+    session.add_all(
+        ExportFile(export_id=export_id, name=f.name, rows=f.rows, bytes=f.bytes, sha256=f.sha256) for f in files
+    )
+    now = await session.scalar(select(func.now()))
+    rows = sum(file.rows for file in files)
+    export.state = "succeeded"
+    export.manifest = dict(manifest)
+    export.rows_done = export.rows_total = rows
+    export.finished_at = now
+    export.expires_at = now + RETENTION if now is not None else None
+    await session.flush()
+    await publish(session, progress_channel(export.user_id), progress_message(export))
+    return export
+
+
+async def end(session: AsyncSession, export_id: UUID, *, state: str, error: str | None = None) -> None:
+    """The export failed for good or was cancelled. Does nothing when it has ended already."""
+    statement = (
+        update(Export)
+        .where(Export.id == export_id, Export.state.in_(LIVE_STATES))
+        .values(state=state, error=error, finished_at=func.now())
+        .returning(Export.user_id, Export.rows_done, Export.rows_total)
+        .execution_options(synchronize_session=False)
+    )
+    row = (await session.execute(statement)).first()
+    if row is not None:
+        message = make_progress(export_id, state, rows=row.rows_done, total=row.rows_total)
+        await publish(session, progress_channel(row.user_id), message)
+
+
+async def expire(session: AsyncSession, *, limit: int = 100) -> list[UUID]:
+    """Mark exports whose time is over; returns them, so that their files can be deleted after the commit."""
+    due = (
+        select(Export.id)
+        .where(Export.state == "succeeded", Export.expires_at < func.now())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        update(Export)
+        .where(Export.id.in_(due))
+        .values(state="expired")
+        .returning(Export.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list((await session.execute(statement)).scalars())
+
+
+async def known_exports(session: AsyncSession, export_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """State by id, of those that exist."""
+    rows = await session.execute(select(Export.id, Export.state).where(Export.id.in_(export_ids)))
+    return {row.id: row.state for row in rows}

@@ -1,0 +1,193 @@
+"""Look at jobs, cancel them and run failed ones again."""
+# ruff: noqa: S608 - statements are put together from constants of this module only
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.effects import JobsEnqueued
+from db.errors import InvalidInput
+from db.jobs.errors import JobFinished, JobNotFound, JobNotRetryable
+from db.jobs.queue import enqueue
+from db.pagination import Page, check_limit
+from db.session import record_effect
+
+LIVE_STATES = ("ready", "deferred", "running")
+ENDED_STATES = ("succeeded", "failed", "cancelled")
+STATES = LIVE_STATES + ENDED_STATES
+
+MAX_OFFSET = 10_000
+"""Postgres reads and throws away everything before an offset."""
+
+_COLUMNS = """
+    id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node, result, errors, progress,
+    run_at, created_at, started_at, finished_at, cancel_requested
+"""
+_LIVE = """
+    SELECT j.id, j.queue, j.kind, j.args, q.priority, q.state, q.attempt, j.max_attempts, j.user_id, j.org_id, q.node,
+           NULL::jsonb AS result, j.errors, p.progress, q.run_at, j.created_at, q.started_at,
+           NULL::timestamptz AS finished_at, q.cancel_requested
+    FROM jobs.jobs j JOIN jobs.queue q USING (id) LEFT JOIN jobs.progress p ON p.job_id = j.id
+"""
+_ENDED = """
+    SELECT h.id, h.queue, h.kind, h.args, h.priority, h.state, h.attempt, h.max_attempts, h.user_id, h.org_id, h.node,
+           h.result, h.errors, NULL::jsonb AS progress, NULL::timestamptz AS run_at, h.created_at, h.started_at,
+           h.finished_at, false AS cancel_requested
+    FROM jobs.history h
+"""
+_WHERE = """
+    WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+      AND (CAST(:queue AS text) IS NULL OR queue = :queue)
+"""
+_LIST = f"""
+    SELECT {_COLUMNS} FROM ({_LIVE}) AS live {_WHERE}
+    UNION ALL
+    SELECT * FROM (SELECT {_COLUMNS} FROM ({_ENDED}) AS ended {_WHERE} ORDER BY finished_at DESC LIMIT :reach) AS recent
+"""
+_PAGE = text(f"SELECT * FROM ({_LIST}) AS jobs ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset")
+_COUNT = text(
+    f"SELECT (SELECT count(*) FROM ({_LIVE}) AS live {_WHERE}) + (SELECT count(*) FROM ({_ENDED}) AS ended {_WHERE})"
+)
+_ONE = text(
+    f"SELECT * FROM ({_LIVE} UNION ALL {_ENDED}) AS jobs WHERE id = :id ORDER BY finished_at NULLS FIRST LIMIT 1"
+)
+
+_CANCEL_WAITING = text(
+    """
+    WITH gone AS (DELETE FROM jobs.queue WHERE id = :id AND state IN ('ready', 'deferred') RETURNING *),
+    paid AS (DELETE FROM jobs.jobs j USING gone g WHERE j.id = g.id RETURNING j.*),
+    forgotten AS (DELETE FROM jobs.progress p USING gone g WHERE p.job_id = g.id)
+    INSERT INTO jobs.history (id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node,
+                              result, errors, created_at, started_at)
+    SELECT p.id, p.queue, p.kind, p.args, g.priority, 'cancelled', g.attempt, p.max_attempts, p.user_id, p.org_id,
+           g.node, NULL, p.errors, p.created_at, g.started_at
+    FROM gone g JOIN paid p USING (id)
+    RETURNING id
+    """
+)
+_CANCEL_RUNNING = text(
+    "UPDATE jobs.queue SET cancel_requested = true WHERE id = :id AND state = 'running' RETURNING queue"
+)
+_COUNTS = text("SELECT state, count(*) AS n FROM jobs.queue GROUP BY state")
+_FAILED_SINCE = text(
+    "SELECT count(*) FROM jobs.history WHERE state = 'failed' AND finished_at > now() - interval '1 day'"
+)
+_PROGRESS = text("SELECT progress FROM jobs.progress WHERE job_id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as operators see it, alive or ended."""
+
+    id: UUID
+    queue: str
+    kind: str
+    args: dict[str, Any]
+    priority: int
+    state: str
+    attempt: int
+    max_attempts: int | None
+    user_id: UUID | None
+    org_id: UUID | None
+    node: str | None
+    result: dict[str, Any] | None
+    errors: list[dict[str, Any]]
+    progress: dict[str, Any] | None
+    run_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """How many jobs are alive, by state, and how many failed for good within a day."""
+
+    ready: int
+    deferred: int
+    running: int
+    failed_today: int
+
+
+async def list_jobs(
+    session: AsyncSession,
+    *,
+    state: str | None = None,
+    kind: str | None = None,
+    queue: str | None = None,
+    page: int = 1,
+    limit: int = 20,
+) -> Page[JobView]:
+    """Live and ended jobs, newest first."""
+    check_limit(limit)
+    offset = (page - 1) * limit
+    if page < 1 or offset > MAX_OFFSET:
+        raise InvalidInput(f"page is at least 1 and reaches {MAX_OFFSET} rows", field="page")
+    if state is not None and state not in STATES:
+        raise InvalidInput(f"state is one of {', '.join(STATES)}", field="state")
+    given = {"state": state, "kind": kind, "queue": queue}
+    total = int(await session.scalar(_COUNT, given) or 0)
+    # Pruned from below by `reach`: the page cannot need more ended jobs than it and all pages before it hold.
+    rows = await session.execute(_PAGE, {**given, "limit": limit, "offset": offset, "reach": offset + limit})
+    return Page([_view(row) for row in rows], total, page, limit)
+
+
+async def get_job(session: AsyncSession, job_id: UUID) -> JobView:
+    """One job. Raises JobNotFound."""
+    row = (await session.execute(_ONE, {"id": job_id})).first()
+    if row is None:
+        raise JobNotFound
+    return _view(row)
+
+
+async def get_progress(session: AsyncSession, job_id: UUID) -> dict[str, Any] | None:
+    """What the running job last reported."""
+    progress: dict[str, Any] | None = await session.scalar(_PROGRESS, {"id": job_id})
+    return progress
+
+
+async def cancel_job(session: AsyncSession, job_id: UUID) -> JobView:
+    """End a waiting job, or ask a running one to stop. Raises JobNotFound, JobFinished."""
+    if (await session.execute(_CANCEL_WAITING, {"id": job_id})).first() is None:
+        queue = await session.scalar(_CANCEL_RUNNING, {"id": job_id})
+        if queue is None:
+            job = await get_job(session, job_id)
+            raise JobFinished(f"The job has already ended: {job.state}.")
+        record_effect(session, JobsEnqueued(queues=(queue,)))  # the owner learns of the flag in the same turn
+    return await get_job(session, job_id)
+
+
+async def retry_job(session: AsyncSession, job_id: UUID) -> JobView:
+    """Enqueue a failed or cancelled job's request anew, as a new job. Raises JobNotFound, JobNotRetryable."""
+    job = await get_job(session, job_id)
+    if job.state not in ("failed", "cancelled"):
+        raise JobNotRetryable
+    made = await enqueue(
+        session,
+        job.kind,
+        job.args,
+        queue=job.queue,
+        priority=job.priority,
+        max_attempts=job.max_attempts,
+        user_id=job.user_id,
+        org_id=job.org_id,
+    )
+    return await get_job(session, made)
+
+
+async def count_jobs(session: AsyncSession) -> JobCounts:
+    """Figures for the dashboard."""
+    counts = {row.state: int(row.n) for row in await session.execute(_COUNTS)}
+    failed = int(await session.scalar(_FAILED_SINCE) or 0)
+    return JobCounts(counts.get("ready", 0), counts.get("deferred", 0), counts.get("running", 0), failed)
+
+
+def _view(row: Any) -> JobView:
+    fields: Sequence[str] = tuple(JobView.__dataclass_fields__)
+    return JobView(**{name: getattr(row, name) for name in fields})
