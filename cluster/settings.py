@@ -1,26 +1,56 @@
 """Every environment variable, once, typed and documented.
 
-Sources, strongest first: the environment, `.env`, `.mobula/state.env` (written by `./mobula up`: addresses and secrets
-of the services that it started). `.env.example` and docs/settings.md are generated from this module.
+Sources, strongest first: the environment, `.env` (another file: `MOBULA_DOTENV`), `MOBULA_HOME/state.env` (written by
+`./mobula up`: addresses and secrets of the services that it started). `.env.example` and docs/settings.md are generated
+from this module by cluster/settings_docs.py.
 """
 
+import json
+import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: where `mobula`, `alembic.ini` and `frontend/` are."""
 
 
+DOTENV = Path(os.environ.get("MOBULA_DOTENV") or ROOT / ".env")
+
+MIN_SECRET_LENGTH = 32
+"""Characters that a production secret needs: 32 random hexadecimal digits are 128 bits."""
+
+WEAK_WORDS = ("changeme", "change-me", "secret", "password", "example", "test", "default", "12345")
+"""A production secret that begins with one of these was copied from somewhere."""
+
+
+def _split(value: object) -> object:
+    """Lists may be written as JSON or with commas."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        return json.loads(text)
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+StringList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+"""A list setting: `["a","b"]` or `a,b`."""
+
+
 class Settings(BaseSettings):
     """Validated settings of one process. Build through `get_settings()`; tests build their own."""
 
-    model_config = SettingsConfigDict(
-        env_file=(ROOT / ".mobula" / "state.env", ROOT / ".env"), extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_file=DOTENV, extra="ignore", frozen=True, env_ignore_empty=True)
 
     # Process
     environment: Literal["development", "test", "production"] = Field(
@@ -48,11 +78,11 @@ class Settings(BaseSettings):
     realtime_public_url: str = Field(
         default="ws://localhost:8000/connection/websocket", description="WebSocket address handed to browsers."
     )
-    backend_cors_origins: list[str] = Field(
+    backend_cors_origins: StringList = Field(
         default=["http://localhost:3000", "http://127.0.0.1:3000"],
         description="Exact origins allowed by CORS and for WebSockets.",
     )
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: StringList = Field(
         default=["127.0.0.1", "::1"], description="Peers whose X-Forwarded-For is believed."
     )
 
@@ -93,23 +123,48 @@ class Settings(BaseSettings):
         description="Key of the realtime server API beside database API keys; generated when empty.",
     )
     max_connections: int = Field(default=10_000, description="Open sockets per realtime replica.")
+    edge_max_connections: int = Field(
+        default=0, ge=0, description="HAProxy's connections per node; 0: computed from the open-file limit."
+    )
+    drain_seconds: int = Field(
+        default=30, ge=1, description="A replica that is replaced stays reachable this long (the drain window)."
+    )
     serve_machinery: bool = Field(
         default=False, description="Answer through Serve's request machinery instead of the edge hook."
     )
 
+    # Ray
+    mobula_ray_address: str = Field(
+        default="",
+        description="host:port of the GCS; `up` sets it. RAY_ADDRESS is never used (it may name a dead one).",
+    )
+    ray_auth_token_path: Path | None = Field(
+        default=None, description="File with the cluster's token; default: MOBULA_HOME/secrets/ray_token."
+    )
+    ray_cpus: int = Field(default=0, ge=0, description="CPUs that Ray schedules onto; 0: what the machine has.")
+    ray_object_store_mb: int = Field(default=128, ge=75, description="Ray's shared memory for objects.")
+    ray_dashboard: bool = Field(default=False, description="Run Ray's own dashboard (80 MB) on its loopback port.")
+
     # Placement
     shard_hosts: int = Field(default=1, ge=1, description="Processes that host shards.")
-    broker_shards: int = Field(default=1, ge=1)
-    session_shards: int = Field(default=1, ge=1)
-    cache_shards: int = Field(default=1, ge=1)
+    broker_shards: int = Field(default=1, ge=1, description="Shards that own channels.")
+    session_shards: int = Field(default=1, ge=1, description="Shards that own users' sessions.")
+    cache_shards: int = Field(default=1, ge=1, description="Shards of the cache.")
+
+    # Demo
+    demo_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of the seeded demo accounts; generated; unused in production."
+    )
 
     # E-mail
     smtp_host: str = Field(default="", description="Empty: mail goes to the development mailbox.")
-    smtp_port: int = Field(default=587)
-    smtp_user: str = Field(default="")
-    smtp_password: SecretStr = Field(default=SecretStr(""))
-    smtp_tls: Literal["none", "starttls", "tls"] = Field(default="starttls")
-    mail_from: str = Field(default="Mobula <no-reply@mobula.localhost>")
+    smtp_port: int = Field(default=587, description="Port of the mail server.")
+    smtp_user: str = Field(default="", description="Empty: no authentication.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Password of smtp_user.")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field(
+        default="starttls", description="How the connection is encrypted."
+    )
+    mail_from: str = Field(default="Mobula <no-reply@mobula.localhost>", description="Sender of our e-mails.")
 
     # Exports
     export_dir: Path | None = Field(default=None, description="Where export files go; default: MOBULA_HOME/exports.")
@@ -118,12 +173,29 @@ class Settings(BaseSettings):
     # Observability
     sentry_dsn: SecretStr = Field(default=SecretStr(""), description="Empty: off.")
     otel_enabled: bool = Field(default=False, description="Record OpenTelemetry spans.")
+    otel_sampling_ratio: float = Field(default=1.0, ge=0, le=1, description="Share of traces that are recorded.")
     otel_exporter_otlp_endpoint: str = Field(
         default="", description="Collector; empty: spans go to MOBULA_HOME/logs/spans.jsonl."
     )
     metrics_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token of /metrics; empty: loopback callers only."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The weakest source is what `up` wrote. `Settings(_env_file=None)` reads no file at all."""
+        sources = (init_settings, env_settings, dotenv_settings)
+        if isinstance(dotenv_settings, DotEnvSettingsSource) and dotenv_settings.env_file is None:
+            return sources
+        home = Path(os.environ.get("MOBULA_HOME") or ROOT / ".mobula")
+        return (*sources, DotEnvSettingsSource(settings_cls, env_file=home / "state.env"), file_secret_settings)
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -138,8 +210,67 @@ class Settings(BaseSettings):
             raise ValueError("no database: run './mobula up' first or set DATABASE_URL")
         return url.replace("postgresql+asyncpg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
 
+    @property
+    def signing_key_path(self) -> Path:
+        """The PEM with the Ed25519 private keys, newest first."""
+        return self.signing_key_file or self.mobula_home / "secrets" / "signing.pem"
+
+    @property
+    def exports_path(self) -> Path:
+        """Where export files go."""
+        return self.export_dir or self.mobula_home / "exports"
+
+    def production_problems(self) -> list[str]:
+        """What production must not start with, one sentence each; empty when all is well or this is not production."""
+        if self.environment != "production":
+            return []
+        required: dict[str, SecretStr] = {
+            "SECRET_KEY": self.secret_key,
+            "ENCRYPTION_KEY": self.encryption_key,
+            "SERVER_API_KEY": self.server_api_key,
+        }
+        problems = [
+            problem for name, value in required.items() if (problem := _weakness(name, value.get_secret_value()))
+        ]
+        if not self.database_url.get_secret_value():
+            problems.append("DATABASE_URL is missing")
+        if not self.signing_key_path.is_file():
+            problems.append(f"SIGNING_KEY_FILE: there is no file {self.signing_key_path}")
+        if self.realtime_insecure:
+            problems.append("REALTIME_INSECURE lets anybody do anything: switch it off")
+        if "*" in self.backend_cors_origins:
+            problems.append("BACKEND_CORS_ORIGINS must list exact origins, not *")
+        return problems
+
+
+def _weakness(name: str, value: str) -> str:
+    if not value:
+        return f"{name} is missing"
+    if len(value) < MIN_SECRET_LENGTH:
+        return f"{name} is weak: {len(value)} characters, at least {MIN_SECRET_LENGTH} are needed"
+    if value.lower().startswith(WEAK_WORDS) or len(set(value)) < 10:
+        return f"{name} is weak: generate it with `openssl rand -hex 32`"
+    return ""
+
+
+class ProductionRefused(Exception):
+    """Production was asked for with settings that are unsafe. The message names each."""
+
+
+def require_production_ready(settings: Settings) -> Settings:
+    """Return the settings, or raise ProductionRefused when they say production and must not."""
+    problems = settings.production_problems()
+    if problems:
+        raise ProductionRefused("refusing to start in production:\n" + "\n".join(f"  - {text}" for text in problems))
+    return settings
+
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once. Raises ProductionRefused where production would be unsafe."""
+    return require_production_ready(Settings())
+
+
+def changed(settings: Settings, **values: Any) -> Settings:
+    """A copy with other values, validated; for tests and for the command."""
+    return Settings.model_validate({**settings.model_dump(), **values})

@@ -63,7 +63,8 @@ class EmbeddedPostgres:
 
     def dsn_of(self, database: str) -> str:
         """The address of any database of this server."""
-        return f"postgresql://{quote(self.user, safe='')}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{quote(database)}"
+        credentials = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+        return f"postgresql://{credentials}@127.0.0.1:{self.port}/{quote(database)}"
 
     @property
     def pid(self) -> int | None:

@@ -1,0 +1,165 @@
+"""Structured logs: one JSON object per line, with what the current request, job or connection bound to the context.
+
+`configure()` once per process; then `log = get_logger(__name__)` and `log.info("order placed", order_id=…)`. Records of
+the standard library (Ray, uvicorn, SQLAlchemy) go the same way. `bind()` adds to the context of the current task.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import orjson
+import structlog
+
+from cluster.settings import Settings
+
+REDACTED = "[redacted]"
+
+SENSITIVE = re.compile(
+    r"authorization|cookie|passw|token|secret|api[-_]?key|private[-_]?key|credential|\bdsn\b|csrf|otp|signature",
+    re.IGNORECASE,
+)
+"""A field whose name matches never shows its value."""
+
+_IN_TEXT = (
+    (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1 " + REDACTED),
+    (re.compile(r"\b(\w+://[^\s/:@]*:)[^\s/@]+@"), r"\1" + REDACTED + "@"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"), REDACTED),
+    (
+        re.compile(
+            r"((?:authorization|cookie|password|token|secret|api[-_]?key)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&}]+",
+            re.IGNORECASE,
+        ),
+        r"\1" + REDACTED,
+    ),
+)
+"""What gives a secret away inside running text: exception messages, URLs, foreign log records."""
+
+QUIET = ("httpx", "httpcore", "asyncio", "urllib3", "hpack")
+"""Loggers that say at INFO what nobody asked for."""
+
+CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+"""Control characters, which could move a terminal's cursor or forge a line; JSON escapes them itself."""
+
+_SAFE_FIELDS = frozenset({"event", "level", "logger", "timestamp"})
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger; fields are keyword arguments."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def bind(**fields: object) -> None:
+    """Add fields to every record of the current task and those it starts."""
+    structlog.contextvars.bind_contextvars(**fields)
+
+
+def clear() -> None:
+    """Forget what was bound: at the start of each request or job."""
+    structlog.contextvars.clear_contextvars()
+
+
+@contextmanager
+def bound(**fields: object) -> Iterator[None]:
+    """Bind for the length of a block."""
+    with structlog.contextvars.bound_contextvars(**fields):
+        yield
+
+
+def configure(settings: Settings, *, process: str, stream: TextIO | None = None) -> None:
+    """Set up logging of this process; calling it again replaces the earlier set-up.
+
+    `process` names the process in every line: `api`, `realtime`, `host`, `agent`, `worker`, `cli`.
+    """
+
+    def name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("process", process)
+        return event
+
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        name_process,
+        _add_trace,
+    ]
+    ending: list[structlog.types.Processor] = (
+        [structlog.processors.format_exc_info, redact, _render_json]
+        if settings.log_format == "json"
+        else [structlog.processors.format_exc_info, redact, _printable, structlog.dev.ConsoleRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace values of sensitive fields at any depth, and secrets inside text."""
+    for name, value in event.items():
+        event[name] = _clean_text(value) if name in _SAFE_FIELDS and isinstance(value, str) else clean(name, value)
+    return event
+
+
+def clean(name: str, value: Any) -> Any:
+    """The value that may be shown under this name."""
+    if SENSITIVE.search(name) and not isinstance(value, bool | int | float | None):
+        return REDACTED
+    if isinstance(value, Mapping):
+        return {str(key): clean(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [clean("", inner) for inner in value]
+    if isinstance(value, str):
+        return _clean_text(value)
+    return value
+
+
+def _clean_text(text: str) -> str:
+    for pattern, replacement in _IN_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _printable(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No control character reaches a terminal, and only an exception may span lines."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            text = value.translate(CONTROL)
+            event[name] = text if name == "exception" else text.replace("\n", "\\n")
+    return event
+
+
+def _render_json(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+    return orjson.dumps(dict(event), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The ids of the current span, so that a log line leads to its trace."""
+    tracing = sys.modules.get("opentelemetry.trace")  # never imported for its own sake: tracing is off by default
+    if tracing is not None:
+        context = tracing.get_current_span().get_span_context()
+        if context.is_valid:
+            event["trace_id"] = format(context.trace_id, "032x")
+            event["span_id"] = format(context.span_id, "016x")
+    return event
