@@ -1,0 +1,21 @@
+"""Which shard a key belongs to: keys hash to fixed buckets, buckets are dealt out to shards (DESIGN §5, 5)."""
+
+import hashlib
+
+from cluster.names import BUCKETS
+
+
+def bucket_of(key: str) -> int:
+    """The bucket of a channel, user or cache key. Migration 0002 has the same function in SQL (`app.bucket_of`)."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+    return (digest[0] << 8 | digest[1]) % BUCKETS
+
+
+def shard_of(key: str, shards: int) -> int:
+    """The shard that owns a key when buckets are dealt out evenly over `shards`."""
+    return bucket_of(key) * shards // BUCKETS
+
+
+def buckets_of(shard: int, shards: int) -> list[int]:
+    """The buckets dealt to one shard."""
+    return [bucket for bucket in range(BUCKETS) if bucket * shards // BUCKETS == shard]
