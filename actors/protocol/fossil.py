@@ -1,0 +1,149 @@
+r"""Delta compression in the Fossil format: a patch that rebuilds `target` from `origin`.
+
+Format: `<size>\n`, then copies `<count>@<offset>,` and inserts `<count>:<bytes>`, then `<checksum>;`, all numbers in
+Fossil's base 64. Clients only apply patches; this is the encoder.
+
+A patch for a JSON client travels as text, so it must be valid UTF-8 itself: copies are cut back to whole code points,
+and inserts then consist of whole ones too. Splitting one is a known way to break clients for good.
+"""
+
+import struct
+from typing import Final
+
+DIGITS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
+
+BLOCK: Final = 16
+"""A run shorter than this costs about as much as a copy command."""
+
+MAX_CANDIDATES: Final = 8
+"""Places tried per block of the origin: repetitive input would otherwise make the search quadratic."""
+
+
+def create_delta(origin: bytes, target: bytes) -> bytes | None:
+    """The patch, or None when it would not be smaller than `target` itself.
+
+    When both are valid UTF-8, so is the patch.
+    """
+    prefix = _back_to_boundary(target, _common_prefix(origin, target))
+    rest = min(len(origin), len(target)) - prefix
+    suffix = _common_suffix(origin, target, rest)
+    suffix_start = _forward_to_boundary(target, len(target) - suffix)
+    suffix = len(target) - suffix_start
+
+    parts: list[bytes] = [_number(len(target)), b"\n"]
+    if prefix:
+        parts += (_number(prefix), b"@0,")
+    _encode_middle(parts, origin, target, prefix, suffix_start)
+    if suffix:
+        parts += (_number(suffix), b"@", _number(len(origin) - suffix), b",")
+    parts += (_number(checksum(target)), b";")
+    patch = b"".join(parts)
+    return patch if len(patch) < len(target) else None
+
+
+def checksum(content: bytes) -> int:
+    """Sum of the content's big-endian 32-bit words, the last one padded with zeros, modulo 2³²."""
+    padded = content + b"\0" * (-len(content) % 4)
+    words: tuple[int, ...] = struct.unpack(f">{len(padded) // 4}I", padded)
+    return sum(words) & 0xFFFFFFFF
+
+
+def _encode_middle(parts: list[bytes], origin: bytes, target: bytes, start: int, end: int) -> None:
+    """Copies and inserts for `target[start:end]`."""
+    blocks = _blocks(origin) if end - start >= BLOCK else {}
+    pending = position = start
+    while position + BLOCK <= end:
+        found = _longest_match(blocks, origin, target, position, pending, end)
+        if found is None:
+            position += 1
+            continue
+        begin, source, length = found
+        if begin > pending:
+            _insert(parts, target[pending:begin])
+        parts += (_number(length), b"@", _number(source), b",")
+        pending = position = begin + length
+    if end > pending:
+        _insert(parts, target[pending:end])
+
+
+def _blocks(origin: bytes) -> dict[bytes, list[int]]:
+    blocks: dict[bytes, list[int]] = {}
+    for offset in range(0, len(origin) - BLOCK + 1, BLOCK):
+        places = blocks.setdefault(origin[offset : offset + BLOCK], [])
+        if len(places) < MAX_CANDIDATES:
+            places.append(offset)
+    return blocks
+
+
+def _longest_match(
+    blocks: dict[bytes, list[int]], origin: bytes, target: bytes, position: int, floor: int, end: int
+) -> tuple[int, int, int] | None:
+    """(start in target, start in origin, length) of the best copy around `position`, on code point boundaries."""
+    best: tuple[int, int, int] | None = None
+    for source in blocks.get(target[position : position + BLOCK], ()):
+        back = 0
+        while (
+            position - back > floor and source - back > 0 and target[position - back - 1] == origin[source - back - 1]
+        ):
+            back += 1
+        ahead = BLOCK
+        limit = min(end - position, len(origin) - source)
+        while ahead < limit and target[position + ahead] == origin[source + ahead]:
+            ahead += 1
+        begin = _forward_to_boundary(target, position - back)
+        stop = _back_to_boundary(target, position + ahead)
+        length = stop - begin
+        if length >= BLOCK // 2 and (best is None or length > best[2]):
+            best = (begin, source - back + (begin - (position - back)), length)
+    return best
+
+
+def _insert(parts: list[bytes], content: bytes) -> None:
+    parts += (_number(len(content)), b":", content)
+
+
+def _number(value: int) -> bytes:
+    if value == 0:
+        return b"0"
+    digits = bytearray()
+    while value:
+        digits.append(DIGITS[value & 63])
+        value >>= 6
+    digits.reverse()
+    return bytes(digits)
+
+
+def _common_prefix(a: bytes, b: bytes) -> int:
+    """Length of the common beginning, by bisection over slices (compared in C)."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _common_suffix(a: bytes, b: bytes, limit: int) -> int:
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _back_to_boundary(text: bytes, position: int) -> int:
+    """The last position ≤ `position` that does not split a code point of `text`."""
+    while 0 < position < len(text) and text[position] & 0xC0 == 0x80:
+        position -= 1
+    return position
+
+
+def _forward_to_boundary(text: bytes, position: int) -> int:
+    while position < len(text) and text[position] & 0xC0 == 0x80:
+        position += 1
+    return position
