@@ -40,8 +40,8 @@ STATEMENT_TIMEOUT_MS = 30_000
 IDLE_IN_TRANSACTION_MS = 60_000
 """A handler stuck inside a transaction would hold its locks and pin vacuum; the server ends it."""
 
-UNAVAILABLE_SQLSTATES = ("08", "57P01", "57P02", "57P03", "53300", "53400", "25006")
-"""Connection lost, server stopping or starting, too many connections, or a standby that cannot write."""
+UNAVAILABLE_SQLSTATES = ("08", "57P01", "57P02", "57P03", "53300", "53400")
+"""Connection lost, server stopping or starting, or too many connections."""
 
 BUSY_SQLSTATES = ("40001", "40P01", "55P03", "57014")
 """Serialisation failure, deadlock, lock not available, statement timeout."""
