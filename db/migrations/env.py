@@ -14,7 +14,7 @@ from db.base import SCHEMAS
 from db.migrations.operations import DEPENDS_ON_SERVER
 from db.models import metadata
 
-PARTITION = re.compile(r"^events_(\d{4}_\d{2}|default)$")
+PARTITION = re.compile(r"^(events_(\d{4}_\d{2}|default)|history_(\d{8}|default))$")
 
 LOCK_TIMEOUT_MS = 30_000
 """A migration that waits for a lock blocks everybody behind it; better it fails and is run again."""

@@ -1,0 +1,255 @@
+"""Exports: request, follow, cancel, download."""
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response, status
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from db.audit.models import AuditEntry
+from db.errors import PermissionDenied
+from db.exports import service, storage
+from db.exports.datasets import DATASETS, FORMATS
+from db.exports.errors import ExportFileNotFound, ExportNotReady
+from db.exports.models import Export as ExportRow
+from db.jobs.service import get_progress
+from serve_app.dependencies import CurrentPrincipal, DbSession, ResourcesDep, require
+from serve_app.exports.schemas import (
+    Export,
+    ExportCreate,
+    ExportDataset,
+    ExportDatasetList,
+    ExportFile,
+    ExportLink,
+    ExportLinkCreate,
+    ExportProgress,
+    ExportSummary,
+)
+from serve_app.openapi_parts import LOCATION_HEADER, PUBLIC, permitted, problems
+from serve_app.pagination import MAX_LIMIT
+from serve_app.schemas import Link, Links, Page
+from serve_app.security.links import LinkInvalid, LinkSigner
+from serve_app.security.principal import Principal
+
+router = APIRouter(tags=["exports"])
+
+PATH = "/api/v1/exports"
+SEES_ALL = "orders:read_all"
+MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
+
+_RANGE = re.compile(rb"^bytes=(\d+-\d*|-\d+)$")
+"""One range. Others are answered with the whole file, as RFC 9110 allows, rather than with an error."""
+
+
+class LinkRefused(PermissionDenied):
+    """The link was not made by us, was changed, or its time is over."""
+
+    code = "link_refused"
+    default_message = "This download link is not valid any more; ask for a new one."
+
+
+class ExportQuery(BaseModel):
+    """Pages of the list of exports."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    page: Annotated[int, Field(ge=1, le=1000)] = 1
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 20
+
+
+@router.get("/export-datasets", response_model=ExportDatasetList)
+async def list_export_datasets(principal: CurrentPrincipal) -> Any:
+    """What can be exported, with which columns and filters."""
+    return ExportDatasetList(
+        items=[
+            ExportDataset.model_validate(
+                {
+                    "name": dataset.name,
+                    "title": dataset.title,
+                    "description": dataset.description,
+                    "formats": list(FORMATS),
+                    "columns": list(dataset.columns),
+                    "filters": list(dataset.filters),
+                }
+            )
+            for dataset in DATASETS.values()
+        ]
+    )
+
+
+@router.post(
+    "/exports",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=Export,
+    openapi_extra=permitted("exports:create"),
+    responses={202: {"headers": LOCATION_HEADER}} | problems(403, 429),
+)
+async def create_export(
+    body: ExportCreate,
+    principal: Annotated[Principal, Depends(require("exports:create"))],
+    session: DbSession,
+    response: Response,
+) -> Any:
+    """Start an export of one's own rows, or of everybody's with `orders:read_all`. Follow it on `exports:progress`."""
+    export = await service.request_export(
+        session,
+        user_id=principal.user_id,
+        dataset=body.dataset,
+        format=body.format,
+        filters=body.filters,
+        scope="all" if principal.may(SEES_ALL) else "own",
+    )
+    response.headers["Location"] = f"{PATH}/{export.id}"
+    return await _present(session, export)
+
+
+@router.get("/exports", response_model=Page[ExportSummary])
+async def list_exports(
+    query: Annotated[ExportQuery, Query()], principal: CurrentPrincipal, request: Request, session: DbSession
+) -> Any:
+    """One's own exports, newest first."""
+    page = await service.list_exports(session, user_id=principal.user_id, page=query.page, limit=query.limit)
+    items = []
+    for row in page.items:
+        links = {"self": Link(href=f"{PATH}/{row.id}")}
+        items.append(ExportSummary.of(row, progress=await _progress(session, row), links=links))
+    return Page[ExportSummary](
+        items=items,
+        total=page.total,
+        page=page.page,
+        limit=page.limit,
+        pages=page.pages,
+        next=None,
+        prev=None,
+        links={"self": Link(href=request.url.path + (f"?{request.url.query}" if request.url.query else ""))},
+    )
+
+
+@router.get("/exports/{export_id}", response_model=Export, responses=problems(404))
+async def get_export(export_id: UUID, principal: CurrentPrincipal, session: DbSession) -> Any:
+    """One export with its progress, and its files once it has succeeded."""
+    return await _present(session, await service.get_export(session, export_id, user_id=principal.user_id))
+
+
+@router.post("/exports/{export_id}/cancel", response_model=Export, responses=problems(404, 409))
+async def cancel_export(export_id: UUID, principal: CurrentPrincipal, session: DbSession) -> Any:
+    """Stop an export. What it wrote is deleted."""
+    return await _present(session, await service.cancel_export(session, export_id, user_id=principal.user_id))
+
+
+@router.post(
+    "/exports/{export_id}/link",
+    status_code=status.HTTP_201_CREATED,
+    response_model=ExportLink,
+    responses=problems(404, 409),
+)
+async def create_export_link(
+    export_id: UUID,
+    principal: CurrentPrincipal,
+    session: DbSession,
+    resources: ResourcesDep,
+    body: ExportLinkCreate | None = None,
+) -> Any:
+    """Make an address that downloads a file without a credential, for a short time."""
+    export = await service.get_export(session, export_id, user_id=principal.user_id)
+    name = body.name if body is not None else None
+    if name is None:
+        files = await service.list_files(session, export_id)
+        if not files:
+            raise ExportNotReady
+        name = files[0].name
+    file = await service.get_file(session, export, name)
+    expires_at = int(time.time()) + resources.settings.export_link_minutes * 60
+    path = f"{PATH}/{export_id}/files/{file.name}"
+    by = str(principal.user_id)
+    signature = LinkSigner.from_settings(resources.settings).sign_link(path, expires_at=expires_at, subject=by)
+    query = urlencode({"expires": expires_at, "by": by, "signature": signature})
+    return ExportLink(url=f"{path}?{query}", name=file.name, expires_at=datetime.fromtimestamp(expires_at, UTC))
+
+
+@router.get(
+    "/exports/{export_id}/files/{name}",
+    openapi_extra=PUBLIC,
+    response_class=FileResponse,
+    responses={
+        200: {"description": "The file.", "content": {"application/octet-stream": {}}},
+        206: {"description": "The range that was asked for.", "content": {"application/octet-stream": {}}},
+        416: {"description": "The file has no such range."},
+    }
+    | problems(403, 404),
+)
+async def download_export_file(
+    export_id: UUID,
+    name: str,
+    request: Request,
+    session: DbSession,
+    resources: ResourcesDep,
+    expires: Annotated[int, Query(ge=0, le=2**53)],
+    by: Annotated[UUID, Query(description="Who the link was made for.")],
+    signature: Annotated[str, Query(max_length=200)],
+) -> Any:
+    """Download a file by signed link. One Range is honoured; If-Range compares the file's sum."""
+    signer = LinkSigner.from_settings(resources.settings)
+    try:
+        signer.verify_link(f"{PATH}/{export_id}/files/{name}", expires_at=expires, signature=signature, subject=str(by))
+    except LinkInvalid as error:
+        raise LinkRefused from error
+    export = await service.get_export(session, export_id, user_id=by)
+    file = await service.get_file(session, export, name)
+    path = storage.file_path(resources.settings, export_id, file.name)
+    if not path.is_file():
+        raise ExportFileNotFound
+    byte_range = _normalise_range(request)
+    session.add(
+        AuditEntry(
+            actor_id=by,
+            action="export.download",
+            subject_type="export",
+            subject_id=str(export_id),
+            ip=request.client.host if request.client else None,
+            request_id=request.scope.get("request_id"),
+            details={"name": file.name, "bytes": file.bytes, "rows": file.rows, "range": byte_range},
+        )
+    )
+    return FileResponse(
+        path,
+        media_type=MEDIA_TYPES[export.format],
+        filename=file.name,
+        headers={
+            "ETag": f'"{file.sha256}"',
+            "Cache-Control": "private, no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+def _normalise_range(request: Request) -> str | None:
+    """The range that will be honoured. Anything else in the header is taken out, so that the whole file is sent."""
+    given = next((value for name, value in request.scope["headers"] if name == b"range"), None)
+    if given is None or _RANGE.match(given):
+        return given.decode() if given else None
+    request.scope["headers"] = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
+    return None
+
+
+async def _progress(session: DbSession, row: ExportRow) -> ExportProgress:
+    rows, total = row.rows_done, row.rows_total
+    if row.state == "running" and row.job_id is not None:
+        reported = await get_progress(session, row.job_id) or {}
+        rows, total = int(reported.get("rows", rows)), reported.get("total", total)
+    return ExportProgress(rows=rows, total=total, percent=service.percent(rows, total, row.state))
+
+
+async def _present(session: DbSession, row: ExportRow) -> Export:
+    links: Links = {"self": Link(href=f"{PATH}/{row.id}")}
+    if row.state in service.LIVE_STATES:
+        links["cancel"] = Link(href=f"{PATH}/{row.id}/cancel", method="POST")
+    if row.state == "succeeded":
+        links["link"] = Link(href=f"{PATH}/{row.id}/link", method="POST")
+    files = [ExportFile.model_validate(file) for file in await service.list_files(session, row.id)]
+    return Export.of(row, files=files, progress=await _progress(session, row), links=links)

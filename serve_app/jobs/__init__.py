@@ -1,0 +1,1 @@
+"""Jobs over HTTP, for those who run them."""

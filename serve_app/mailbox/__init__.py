@@ -1,0 +1,1 @@
+"""The development mailbox: what would have been sent."""

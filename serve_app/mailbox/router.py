@@ -1,0 +1,74 @@
+"""The development mailbox. It answers 404 in production, where mail is sent."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from db.mail import service
+from serve_app.dependencies import DbSession, ResourcesDep, require
+from serve_app.mailbox.schemas import MailMessage, MailSummary
+from serve_app.openapi_parts import permitted, problems
+from serve_app.pagination import MAX_LIMIT
+from serve_app.schemas import Link, Page
+from serve_app.security.principal import Principal
+
+router = APIRouter(prefix="/dev/mailbox", tags=["mailbox"])
+
+PATH = "/api/v1/dev/mailbox"
+
+MailReader = Annotated[Principal, Depends(require("mailbox:read"))]
+
+
+class MailQuery(BaseModel):
+    """Filters of the mailbox."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: Annotated[str | None, Field(max_length=255, description="Only mail to this address.")] = None
+    page: Annotated[int, Field(ge=1, le=1000)] = 1
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 20
+
+
+def refuse_in_production(resources: ResourcesDep) -> None:
+    """There is no such address in production."""
+    if resources.settings.environment == "production":
+        raise service.MailNotFound
+
+
+@router.get(
+    "",
+    response_model=Page[MailSummary],
+    openapi_extra=permitted("mailbox:read"),
+    responses=problems(403, 404),
+    dependencies=[Depends(refuse_in_production)],
+)
+async def list_mail(
+    query: Annotated[MailQuery, Query()], principal: MailReader, request: Request, session: DbSession
+) -> Any:
+    """Captured mail, newest first."""
+    page = await service.list_captured(session, to_address=query.to, page=query.page, limit=query.limit)
+    return Page[MailSummary](
+        items=[MailSummary.of(mail, links={"self": Link(href=f"{PATH}/{mail.id}")}) for mail in page.items],
+        total=page.total,
+        page=page.page,
+        limit=page.limit,
+        pages=page.pages,
+        next=None,
+        prev=None,
+        links={"self": Link(href=request.url.path + (f"?{request.url.query}" if request.url.query else ""))},
+    )
+
+
+@router.get(
+    "/{mail_id}",
+    response_model=MailMessage,
+    openapi_extra=permitted("mailbox:read"),
+    responses=problems(403, 404),
+    dependencies=[Depends(refuse_in_production)],
+)
+async def get_mail(mail_id: UUID, principal: MailReader, session: DbSession) -> Any:
+    """One captured message."""
+    message = await service.get_message(session, mail_id, captured_only=True)
+    return MailMessage.of(message, links={"self": Link(href=f"{PATH}/{mail_id}")})
