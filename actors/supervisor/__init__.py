@@ -1,0 +1,1 @@
+"""One actor that sees to it that all others exist."""

@@ -1,0 +1,113 @@
+"""The actor that brings back what dies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import ray
+import structlog
+
+LOOK_EVERY_S: Final = 1.0
+SILENT_LIMIT: Final = 5
+"""Looks (of up to 3 s each) a host may stay silent before it is ended: longer than a restart takes, with a margin for
+a machine that is busy starting everything else."""
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the supervisor can do to the cluster. Ray in production, a fake in tests. Coroutines may take their time."""
+
+    hosts: int
+    ensure_host: Callable[[int], Awaitable[None]]
+    ask_host: Callable[[int], Awaitable[bool]]
+    """True: it answered and all its shards are ready. False: it answered. Raises when it did not answer."""
+    kill_host: Callable[[int], Awaitable[None]]
+    nodes: Callable[[], Awaitable[Sequence[str]]]
+    ensure_agent: Callable[[str], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Watch:
+    silent: int = 0
+    ready: bool = False
+    answered: bool = field(default=False)
+
+
+class Supervisor:
+    """Make sure that every shard host and every node's agent exists and answers.
+
+    State:
+        Hard: none. Soft: how often in a row each host did not answer.
+    Concurrency:
+        Async. One look at a time; `ready` may be called by anybody at any time.
+    Failure:
+        A failed look is logged and repeated a second later. Everything it does is get-or-create, so doing it twice is
+        harmless.
+    Restart:
+        Looks again. Hosts and agents are detached actors, which do not share the supervisor's fate.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._watches = {index: _Watch() for index in range(world.hosts)}
+        self._agents: set[str] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to look, every second."""
+        self._looking = asyncio.create_task(self._look_for_ever(), name="supervisor")
+
+    @ray.method
+    async def ready(self) -> list[str]:
+        """What is not there yet; empty when everything answers."""
+        missing = [f"shard host {index}" for index, watch in self._watches.items() if not watch.ready]
+        nodes = await self._world.nodes()
+        return missing + [f"agent of node {node}" for node in nodes if node not in self._agents]
+
+    async def look(self) -> None:
+        """One round over everything."""
+        await asyncio.gather(*(self._look_at_host(index) for index in self._watches), self._look_at_agents())
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                logger.exception("look failed")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look_at_host(self, index: int) -> None:
+        watch = self._watches[index]
+        try:
+            if not watch.answered or watch.silent:
+                await self._world.ensure_host(index)
+            watch.ready = await self._world.ask_host(index)
+            watch.answered = True
+            watch.silent = 0
+        except Exception as reason:
+            watch.ready = False
+            watch.silent += 1
+            logger.warning("shard host does not answer", host=index, times=watch.silent, reason=repr(reason))
+            if watch.silent >= SILENT_LIMIT:
+                watch.silent = 1
+                await self._kill(index)
+
+    async def _kill(self, index: int) -> None:
+        try:
+            await self._world.kill_host(index)
+        except Exception as reason:
+            logger.warning("shard host cannot be ended", host=index, reason=repr(reason))
+
+    async def _look_at_agents(self) -> None:
+        nodes = await self._world.nodes()
+        for node in nodes:
+            try:
+                await self._world.ensure_agent(node)
+                self._agents.add(node)
+            except Exception as reason:
+                self._agents.discard(node)
+                logger.warning("agent cannot be ensured", node=node, reason=repr(reason))
+        self._agents &= set(nodes)

@@ -1,0 +1,113 @@
+"""How the supervisor is created, and what it uses to look after the cluster."""
+
+import asyncio
+import importlib
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import ray
+import structlog
+from ray.actor import ActorProxy
+
+from actors.hosts import handle as hosts
+from actors.supervisor.actor import Supervisor, World
+from cluster.names import RAY_NAMESPACE, SUPERVISOR
+from cluster.settings import get_settings
+
+READY_LIMIT_S: Final = 90.0
+"""A cold start imports everything on two cores; beyond this something is wrong and `ensure` says what is missing."""
+
+ASK_EVERY_S: Final = 0.2
+ANSWER_LIMIT_S: Final = 10.0
+
+AGENTS_MODULE: Final = "actors.agents.handle"
+
+logger = structlog.get_logger(__name__)
+
+
+class SupervisorProcess(Supervisor):
+    """The supervisor as Ray creates it: looking from its constructor on, because a restart runs nothing else.
+
+    State, Concurrency, Failure, Restart: see `Supervisor`.
+    """
+
+    async def __init__(self) -> None:  # type: ignore[misc]  # Ray awaits an actor's constructor
+        super().__init__(_world())
+        await self.start()
+
+
+def ensure(timeout_s: float = READY_LIMIT_S) -> None:
+    """Create the supervisor unless it exists, and wait until everything it looks after answers.
+
+    For drivers: blocks. Raises TimeoutError naming what is missing.
+    """
+    actor: Any = ray.remote(SupervisorProcess).options(
+        name=SUPERVISOR,
+        namespace=RAY_NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=0,
+        enable_task_events=False,
+    )
+    supervisor: ActorProxy[Supervisor] = actor.remote()
+    deadline = time.monotonic() + timeout_s
+    missing = ["supervisor"]
+    while time.monotonic() < deadline:
+        try:
+            missing = ray.get(supervisor.ready.remote(), timeout=ANSWER_LIMIT_S)
+        except (ray.exceptions.GetTimeoutError, ray.exceptions.RayActorError) as reason:
+            missing = [f"supervisor ({reason!r})"]
+        if not missing:
+            return
+        time.sleep(ASK_EVERY_S)
+    raise TimeoutError(f"not there after {timeout_s:.0f} s: {', '.join(missing)}")
+
+
+def _world() -> World:
+    return World(
+        hosts=get_settings().shard_hosts,
+        ensure_host=_ensure_host,
+        ask_host=_ask_host,
+        kill_host=_kill_host,
+        nodes=_nodes,
+        ensure_agent=_agent_ensurer(),
+    )
+
+
+async def _ensure_host(index: int) -> None:
+    await asyncio.to_thread(hosts.ensure, index)
+
+
+async def _ask_host(index: int) -> bool:
+    try:
+        report = await hosts.report(index)
+    except ray.exceptions.ActorDiedError:
+        hosts.forget(index)
+        raise
+    return all(report.ready.values())
+
+
+async def _kill_host(index: int) -> None:
+    await asyncio.to_thread(hosts.kill, index)
+
+
+async def _nodes() -> Sequence[str]:
+    nodes: list[dict[str, Any]] = await asyncio.to_thread(ray.nodes)
+    return [node["NodeID"] for node in nodes if node["Alive"]]
+
+
+def _agent_ensurer() -> Callable[[str], Any]:
+    """`actors.agents.handle.ensure`, which may block or be a coroutine; named by string, as agents look after jobs."""
+    ensure_agent = importlib.import_module(AGENTS_MODULE).ensure
+
+    async def run(node: str) -> None:
+        if inspect.iscoroutinefunction(ensure_agent):
+            await ensure_agent(node)
+        else:
+            await asyncio.to_thread(ensure_agent, node)
+
+    return run

@@ -1,0 +1,132 @@
+import pytest
+
+from actors.supervisor.actor import SILENT_LIMIT, Supervisor, World
+from tests.fixtures.simulation import passes, simulate
+
+
+class Cluster:
+    """A fake cluster: hosts that exist or not, answer or not."""
+
+    def __init__(self, hosts: int = 2) -> None:
+        self.alive: set[int] = set()
+        self.silent: set[int] = set()
+        self.starting: set[int] = set()
+        self.killed: list[int] = []
+        self.ensured: list[int] = []
+        self.node_ids = ["n1"]
+        self.agents: set[str] = set()
+        self.broken_agents: set[str] = set()
+        self.world = World(
+            hosts=hosts,
+            ensure_host=self.ensure_host,
+            ask_host=self.ask_host,
+            kill_host=self.kill_host,
+            nodes=self.nodes,
+            ensure_agent=self.ensure_agent,
+        )
+
+    async def ensure_host(self, index):
+        self.ensured.append(index)
+        self.alive.add(index)
+
+    async def ask_host(self, index):
+        if index not in self.alive or index in self.silent:
+            raise TimeoutError
+        return index not in self.starting
+
+    async def kill_host(self, index):
+        self.killed.append(index)
+        self.silent.discard(index)
+
+    async def nodes(self):
+        return list(self.node_ids)
+
+    async def ensure_agent(self, node):
+        if node in self.broken_agents:
+            raise ConnectionError
+        self.agents.add(node)
+
+
+def test_it_creates_what_is_missing_and_says_when_all_is_there():
+    async def main():
+        cluster = Cluster()
+        cluster.starting = {1}
+        supervisor = Supervisor(cluster.world)
+        assert await supervisor.ready() == ["shard host 0", "shard host 1", "agent of node n1"]
+        await supervisor.look()
+        assert await supervisor.ready() == ["shard host 1"]
+        cluster.starting.clear()
+        await supervisor.look()
+        assert await supervisor.ready() == []
+        assert cluster.ensured == [0, 1], "an answering host is not asked for again"
+
+    simulate(main())
+
+
+def test_a_host_that_is_gone_is_created_again():
+    async def main():
+        cluster = Cluster()
+        supervisor = Supervisor(cluster.world)
+        await supervisor.look()
+        cluster.alive.discard(1)
+        await supervisor.look()
+        assert await supervisor.ready() == ["shard host 1"]
+        await supervisor.look()
+        assert await supervisor.ready() == []
+        assert cluster.killed == []
+
+    simulate(main())
+
+
+def test_a_host_that_stays_silent_is_ended_and_not_at_once():
+    async def main():
+        cluster = Cluster()
+        supervisor = Supervisor(cluster.world)
+        await supervisor.look()
+        cluster.silent.add(0)
+        for _ in range(SILENT_LIMIT - 1):
+            await supervisor.look()
+        assert cluster.killed == []
+        await supervisor.look()
+        assert cluster.killed == [0]
+        await supervisor.look()
+        assert await supervisor.ready() == []
+
+    simulate(main())
+
+
+def test_new_nodes_get_agents_and_a_broken_one_does_not_stop_the_rest():
+    async def main():
+        cluster = Cluster()
+        supervisor = Supervisor(cluster.world)
+        cluster.node_ids = ["n1", "n2", "n3"]
+        cluster.broken_agents = {"n2"}
+        await supervisor.look()
+        assert await supervisor.ready() == ["agent of node n2"]
+        cluster.node_ids = ["n3"]
+        await supervisor.look()
+        assert await supervisor.ready() == []
+
+    simulate(main())
+
+
+@pytest.mark.parametrize("part", ["nodes", "ensure_host"])
+def test_a_failing_look_does_not_end_the_watch(part):
+    async def main():
+        cluster = Cluster()
+        real = getattr(cluster, part)
+        failing = [True]
+
+        async def sometimes(*args):
+            if failing:
+                failing.pop()
+                raise RuntimeError("the GCS is restarting")
+            return await real(*args)
+
+        cluster.world = World(**{**{f: getattr(cluster.world, f) for f in World.__slots__}, part: sometimes})
+        supervisor = Supervisor(cluster.world)
+        await supervisor.start()
+        await passes(10)
+        assert await supervisor.ready() == []
+
+    simulate(main())
