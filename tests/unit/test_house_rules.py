@@ -108,9 +108,7 @@ def test_packages_and_migrations_need_no_test(planted: Planted) -> None:
 
 def test_orphaned_test_is_noticed(planted: Planted) -> None:
     planted.write("tests/unit/db/orders/test_gone.py").write("tests/unit/db/test_session.py").write("db/session.py")
-    assert planted.ask(rules.no_orphaned_tests) == [
-        "tests/unit/db/orders/test_gone.py: there is no db/orders/gone.py"
-    ]
+    assert planted.ask(rules.no_orphaned_tests) == ["tests/unit/db/orders/test_gone.py: there is no db/orders/gone.py"]
 
 
 def test_bare_actor_is_noticed(planted: Planted) -> None:
@@ -137,6 +135,21 @@ def test_actor_missing_from_the_table_is_noticed(planted: Planted) -> None:
     ]
     planted.write("actors/__init__.py", '"""| `counters.Counter` (hosted) | 1 |\n"""')
     assert planted.ask(rules.actor_table) == []
+
+
+def test_mistaken_codes_are_noticed(planted: Planted) -> None:
+    path = "actors/protocol/codes.py"
+    assert planted.ask(rules.protocol_codes) == [f"{path}: is missing"]
+    planted.write(path, "X = 1\n")
+    assert planted.ask(rules.protocol_codes) == [f"{path}: declares no codes"]
+    planted.write(path, 'A = ErrorCode(100, "a")\nB = DisconnectCode(3000, "b")\nC = DisconnectCode(3500, "c")\n')
+    assert planted.ask(rules.protocol_codes) == []
+    planted.write(path, f'A = ErrorCode(100, "a")\nB = ErrorCode(100, "b")\nC = DisconnectCode(2999, "{"x" * 124}")\n')
+    assert planted.ask(rules.protocol_codes) == [
+        f"{path}:2: ErrorCode 100 is declared twice",
+        f"{path}:3: DisconnectCode 2999 is outside the range of the protocol",
+        f"{path}:3: the reason of 2999 does not fit in a close frame",
+    ]
 
 
 @pytest.mark.parametrize("name", ["db/orders/service.py", "frontend/src/app/page.tsx", "frontend/src/lib/x.ts"])

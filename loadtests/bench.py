@@ -1,0 +1,79 @@
+"""`./mobula bench NAME`: the benchmarks by name. `python -m loadtests.bench fanout` does the same."""
+
+import argparse
+import resource
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import uvloop
+
+from loadtests import bench_fanout, bench_latency, bench_memory, bench_rest
+from loadtests.bench_fanout import Load
+from loadtests.bench_rest import RequestsRefused
+from loadtests.client import ConnectionFailed
+from loadtests.report import Report
+from loadtests.stack import Stack, StackNotReady
+
+FILES_WANTED = 65_536
+
+
+async def _fanout(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_fanout.run(stack, Load(options.sockets or 1000, options.seconds or 10.0))
+
+
+async def _rest(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_rest.run(stack, options.seconds or 8.0)
+
+
+async def _latency(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_latency.run(stack)
+
+
+async def _memory(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_memory.run(stack, options.sockets or 2000)
+
+
+BENCHES: dict[str, tuple[str, Callable[[Stack, argparse.Namespace], Coroutine[Any, Any, Report]]]] = {
+    "fanout": ("one channel, 1,000 sockets: deliveries per second and CPU of each", _fanout),
+    "rest": ("CPU per request of a trivial route and of the cached product list", _rest),
+    "latency": ("publish to receive on an idle stack, memory and durable", _latency),
+    "memory": ("what an idle connection costs", _memory),
+}
+
+
+def raise_file_limit() -> None:
+    """A thousand sockets need more than the usual soft limit of open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark, or all; print it and write its JSON. Returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="mobula bench",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(f"  {name:<8} {about}" for name, (about, _) in BENCHES.items()),
+    )
+    parser.add_argument("name", choices=[*BENCHES, "all"])
+    parser.add_argument("--url", default="", help="where the stack answers (default: MOBULA_URL or port 8000)")
+    parser.add_argument("--sockets", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0.0)
+    options = parser.parse_args(arguments)
+    raise_file_limit()
+    stack = Stack(options.url)
+    for name in BENCHES if options.name == "all" else [options.name]:
+        try:
+            report = uvloop.run(BENCHES[name][1](stack, options))
+        except (StackNotReady, RequestsRefused, ConnectionFailed) as error:
+            print(f"bench {name}: {error}", file=sys.stderr)
+            return 1
+        print(report.text())
+        print(f"  written to {report.write()}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

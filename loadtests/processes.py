@@ -1,0 +1,115 @@
+"""CPU of the processes under test, and peers as child processes."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+import psutil
+
+PEER_START_S = 30.0
+
+
+class CpuMeter:
+    """CPU seconds that a set of processes use between `start` and `stop`."""
+
+    def __init__(self, processes: Iterable[psutil.Process]) -> None:
+        self._processes = list(processes)
+        self._before: dict[int, float] = {}
+
+    @staticmethod
+    def _seconds(process: psutil.Process) -> float:
+        times = process.cpu_times()
+        return float(times.user + times.system)
+
+    def start(self) -> "CpuMeter":
+        """Begin."""
+        self._before = {process.pid: self._seconds(process) for process in self._processes}
+        return self
+
+    def stop(self) -> float:
+        """CPU seconds since `start`. Raises psutil.NoSuchProcess when one has ended: the figure would be too good."""
+        return sum(self._seconds(process) - self._before[process.pid] for process in self._processes)
+
+
+def _owner(process: psutil.Process, port: int) -> bool:
+    """Whether this Ray process belongs to the stack behind `port`: several checkouts may run on one machine."""
+    try:
+        environment = process.environ()
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return False
+    return environment.get("HTTP_PORT", "8000") == str(port)
+
+
+def find_replicas(application: str, port: int) -> list[psutil.Process]:
+    """Processes of the Serve replicas of one application, by the title that Ray gives them."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            title = " ".join(process.cmdline()[:1])
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+        if title.startswith(f"ray::ServeReplica:{application}:") and _owner(process, port):
+            found.append(process)
+    return found
+
+
+def find_titled(fragment: str, port: int) -> list[psutil.Process]:
+    """Ray processes whose title contains `fragment` (shard hosts, for example)."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            title = " ".join(process.cmdline()[:1])
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+        if title.startswith("ray::") and fragment in title and _owner(process, port):
+            found.append(process)
+    return found
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class PeerFailed(Exception):
+    """A peer program did not start."""
+
+
+@asynccontextmanager
+async def peer(module: str, arguments: Sequence[str] = ()) -> AsyncIterator[tuple[psutil.Process, int]]:
+    """Run `python -m module --port PORT …` until the block ends; yields its process and port once it accepts."""
+    port = free_port()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, "--port", str(port), *arguments, env=dict(os.environ), start_new_session=True
+    )
+    try:
+        await _accepts(port, child)
+        yield psutil.Process(child.pid), port
+    finally:
+        if child.returncode is None:
+            child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), 10)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+
+
+async def _accepts(port: int, child: asyncio.subprocess.Process) -> None:
+    deadline = asyncio.get_running_loop().time() + PEER_START_S
+    while asyncio.get_running_loop().time() < deadline:
+        if child.returncode is not None:
+            raise PeerFailed(f"the peer ended with status {child.returncode}")
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        return
+    raise PeerFailed(f"the peer did not listen on port {port} within {PEER_START_S} s")

@@ -1,0 +1,88 @@
+"""The running stack as a client sees it: addresses, accounts, tokens.
+
+`MOBULA_URL` says where it is (default http://127.0.0.1:8000); the rest is asked for over REST, like any client does.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import psutil
+
+from loadtests.processes import find_replicas, find_titled
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+class StackNotReady(Exception):
+    """There is nothing to measure; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A registered and signed-in user."""
+
+    username: str
+    user_id: str
+    access_token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Authorisation of REST requests."""
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+
+class Stack:
+    """One running Mobula."""
+
+    def __init__(self, url: str = "") -> None:
+        self.url = (url or os.environ.get("MOBULA_URL") or DEFAULT_URL).rstrip("/")
+        parts = urlsplit(self.url)
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        scheme = "wss" if parts.scheme == "https" else "ws"
+        self.websocket_url = urlunsplit((scheme, parts.netloc, "/connection/websocket", "", ""))
+
+    async def check(self) -> None:
+        """Raise StackNotReady unless the stack answers."""
+        try:
+            async with httpx.AsyncClient(timeout=10) as http:
+                answer = await http.get(f"{self.url}/health/ready")
+        except httpx.HTTPError as error:
+            raise StackNotReady(f"nothing answers at {self.url} ({error!r}): run './mobula up -d' first") from error
+        if answer.status_code != 200:
+            raise StackNotReady(f"{self.url}/health/ready answers {answer.status_code}: see './mobula status'")
+
+    async def account(self) -> Account:
+        """Register a new user and sign in."""
+        name = f"load-{secrets.token_hex(6)}"
+        body = {"username": name, "email": f"{name}@example.com", "password": secrets.token_urlsafe(18)}
+        async with httpx.AsyncClient(base_url=self.url, timeout=30) as http:
+            answer = await http.post("/api/v1/auth/register", json=body)
+            if answer.status_code not in {201, 202}:
+                raise StackNotReady(f"registration answered {answer.status_code}: {answer.text}")
+            credentials = {"email": body["email"], "password": body["password"], "mode": "bearer"}
+            answer = await http.post("/api/v1/auth/login", json=credentials)
+            if answer.status_code != 200:
+                raise StackNotReady(f"sign-in answered {answer.status_code}: {answer.text}")
+            session = answer.json()
+        return Account(name, session["user"]["id"], session["access_token"])
+
+    async def connection_token(self, account: Account) -> str:
+        """A connection token; it opens connections for one minute."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=30) as http:
+            answer = await http.post("/api/v1/realtime/token", headers=account.headers)
+            answer.raise_for_status()
+            return str(answer.json()["token"])
+
+    def replicas(self, application: str) -> list[psutil.Process]:
+        """The replica processes of one application on this machine. Raises StackNotReady when there are none."""
+        found = find_replicas(application, self.port)
+        if not found:
+            raise StackNotReady(f"no replica of {application!r} runs on this machine; CPU cannot be measured")
+        return found
+
+    def shard_hosts(self) -> list[psutil.Process]:
+        """The processes that host shards on this machine."""
+        return find_titled("ShardHost", self.port)

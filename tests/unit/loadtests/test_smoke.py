@@ -1,0 +1,24 @@
+"""The judgement over Locust's statistics."""
+
+from loadtests.smoke import EXPECTED, judge
+
+
+def entries(requests: int = 100, failures: int = 0) -> list[dict[str, object]]:
+    return [{"name": name, "num_requests": requests, "num_failures": failures} for name in EXPECTED]
+
+
+def test_a_good_run() -> None:
+    assert judge(entries()) == []
+    assert judge(entries(failures=1)) == []
+
+
+def test_failures_above_the_limit() -> None:
+    assert judge(entries(failures=2)) == ["10 of 500 requests failed (at most 1%)"]
+
+
+def test_a_scenario_that_never_ran() -> None:
+    assert judge(entries()[1:]) == [f"never happened: {EXPECTED[0]}"]
+
+
+def test_nothing_at_all() -> None:
+    assert len(judge([])) == len(EXPECTED) + 1

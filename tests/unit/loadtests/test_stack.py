@@ -1,0 +1,37 @@
+"""The stack as a client sees it: addresses, and errors that name the remedy."""
+
+import pytest
+
+from loadtests.processes import free_port
+from loadtests.stack import Account, Stack, StackNotReady
+
+
+@pytest.mark.parametrize(
+    ("url", "websocket", "port"),
+    [
+        ("http://127.0.0.1:8000/", "ws://127.0.0.1:8000/connection/websocket", 8000),
+        ("https://mobula.example", "wss://mobula.example/connection/websocket", 443),
+    ],
+)
+def test_addresses(url: str, websocket: str, port: int) -> None:
+    stack = Stack(url)
+    assert (stack.websocket_url, stack.port) == (websocket, port)
+
+
+def test_environment_names_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOBULA_URL", "http://127.0.0.1:9999")
+    assert Stack().url == "http://127.0.0.1:9999"
+
+
+async def test_nothing_there_names_the_remedy() -> None:
+    with pytest.raises(StackNotReady, match=r"mobula up"):
+        await Stack(f"http://127.0.0.1:{free_port()}").check()
+
+
+def test_no_replicas_is_said() -> None:
+    with pytest.raises(StackNotReady, match="no replica of 'nothing'"):
+        Stack().replicas("nothing")
+
+
+def test_account_authorises_requests() -> None:
+    assert Account("u", "id", "secret").headers == {"Authorization": "Bearer secret"}
