@@ -1,0 +1,133 @@
+"""What a connection's state machine asks its hub to do. Executed in order."""
+
+from dataclasses import dataclass
+
+from actors.brokers import contract
+from actors.protocol.codes import DisconnectCode
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write one encoded message."""
+
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the transport with this code."""
+
+    code: DisconnectCode
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Register the session; answer with `Connection.registered`."""
+
+    issued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """The connect reply is written: whatever was held back may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskPermission:
+    """Run a permission callback; answer with `Connection.permission_answered`."""
+
+    callback: str
+    channel: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Ask the broker; answer with `Connection.subscribe_answered`."""
+
+    request: contract.SubscribeRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """The subscription is live: deliver publications from here on."""
+
+    channel: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """Stop delivering; `tell_broker` unless the broker itself ended the subscription."""
+
+    channel: str
+    attempt: int
+    tell_broker: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish; answer with `Connection.call_answered`."""
+
+    command: int
+    channel: str
+    data: bytes
+    delta: bool
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Read history; answer with `Connection.call_answered`."""
+
+    command: int
+    request: contract.HistoryRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Read presence; answer with `Connection.call_answered`."""
+
+    command: int
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceStats:
+    """Read presence counts; answer with `Connection.call_answered`."""
+
+    command: int
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """Call an application's method; answer with `Connection.call_answered`."""
+
+    command: int
+    method: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Hand a message without reply to the application."""
+
+    data: bytes
+
+
+Action = (
+    Send
+    | Close
+    | Register
+    | Established
+    | AskPermission
+    | Subscribe
+    | Attach
+    | Detach
+    | Publish
+    | History
+    | Presence
+    | PresenceStats
+    | Rpc
+    | Deliver
+)

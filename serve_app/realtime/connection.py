@@ -1,0 +1,301 @@
+"""The state machine of one connection: frames and answers in, actions out. No socket, no Ray, no clock of its own.
+
+Every method returns the actions that its hub carries out in order. `now` is monotonic seconds. Commands of a frame are
+handled in order; a command for a channel whose subscription is still being decided waits for that decision, so replies
+may overtake each other between channels and never within one.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from actors.brokers import contract
+from actors.protocol import codes, frames
+from actors.protocol.channels import InvalidChannel
+from actors.protocol.codec import ProtocolError
+from actors.protocol.namespaces import UnknownNamespace
+from serve_app.realtime import permits
+from serve_app.realtime.actions import Action, Deliver, Established, Register, Send
+from serve_app.realtime.calls import CallError, Calling, CallResult
+from serve_app.realtime.core import NEVER, ConnectionState
+from serve_app.realtime.credentials import Credentials, CredentialsExpired, CredentialsInvalid
+from serve_app.realtime.subscribing import Subscribing
+from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
+
+__all__ = ["CallError", "CallResult", "Connection", "ConnectionState"]
+
+
+class Connection(Subscribing, Calling):
+    """One client's connection."""
+
+    __slots__ = ()
+
+    # What the transport reports
+
+    def receive(self, frame: bytes, now: float) -> list[Action]:
+        """Handle one frame."""
+        if self.is_closed():
+            return []
+        actions: list[Action] = []
+        try:
+            for command in self._codec.decode(frame):
+                self._dispatch(command, now, actions)
+                if self.is_closed():
+                    break
+        except ProtocolError as reason:
+            self._close(reason.disconnect, actions)
+        return actions
+
+    def transport_closed(self) -> list[Action]:
+        """The socket is gone: give every subscription up."""
+        actions: list[Action] = []
+        self._forget(actions)
+        return actions
+
+    def close(self, code: codes.DisconnectCode) -> list[Action]:
+        """End the connection from outside."""
+        actions: list[Action] = []
+        if not self.is_closed():
+            self._close(code, actions)
+        return actions
+
+    # Time
+
+    def tick(self, now: float) -> list[Action]:
+        """Do what is due."""
+        actions: list[Action] = []
+        if self.is_closed():
+            return actions
+        if now >= self._state_due:
+            stale = self.state is not ConnectionState.CONNECTING
+            self._close(codes.DISCONNECT_STALE if stale else codes.DISCONNECT_SERVER_ERROR, actions)
+        elif now >= self._pong_due:
+            self._close(codes.DISCONNECT_NO_PONG, actions)
+        elif now >= self._expires_due and self._expire(now, actions):
+            pass
+        elif now >= self._ping_due:
+            self._ping_due = now + self._env.limits.ping_s
+            self._pong_due = now + self._env.limits.pong_s
+            actions.append(Send(self._codec.ping))
+        return actions
+
+    def _expire(self, now: float, actions: list[Action]) -> bool:
+        """End what was not refreshed in time. Returns whether that was the connection."""
+        limit = self._env.wall() - self._env.limits.expired_grace_s
+        if self._expires_at is not None and self._expires_at <= limit:
+            self._close(codes.DISCONNECT_EXPIRED, actions)
+            return True
+        for sub in list(self.subscriptions.values()):
+            if sub.expires_at is not None and sub.expires_at <= limit and sub.state is SubscriptionState.LIVE:
+                self._take_away(sub, codes.UNSUBSCRIBE_EXPIRED, actions)
+        self._set_expiry_due(now)
+        return False
+
+    # Dispatch
+
+    def _dispatch(self, command: frames.Command, now: float, actions: list[Action]) -> None:
+        kind, body = _body(command)
+        if self.state is ConnectionState.CONNECTING and kind != "connect":
+            self._hold(command, actions)
+        elif body is None:
+            self._pong(command, actions)
+        elif kind == "connect":
+            if self.state is not ConnectionState.NEW or command.id == 0:
+                raise ProtocolError("connect must come once and with an id")
+            self._connect(command.id, body, now, actions)
+        elif self.state is not ConnectionState.CONNECTED:
+            raise ProtocolError("connect must come first")
+        elif kind == "send":
+            if not self._env.handles_messages:
+                raise ProtocolError("no handler for messages", codes.DISCONNECT_NOT_AVAILABLE)
+            actions.append(Deliver(bytes(body.data)))
+        elif command.id == 0:
+            raise ProtocolError("command without id")
+        else:
+            self._handle(kind, command, body, now, actions)
+
+    def _hold(self, command: frames.Command, actions: list[Action]) -> None:
+        if self._held is None:
+            self._held = []
+        if len(self._held) >= self._env.limits.commands_in_flight:
+            self._close(codes.DISCONNECT_TOO_MANY_REQUESTS, actions)
+            return
+        self._held.append(command)
+
+    def _handle(self, kind: str, command: frames.Command, body: Any, now: float, actions: list[Action]) -> None:
+        if self._commands >= self._env.limits.commands_in_flight:
+            self._error(command.id, codes.ERROR_TOO_MANY_REQUESTS, actions)
+            return
+        if kind in _CHANNEL_COMMANDS:
+            if kind == "sub_refresh" and not body.channel:
+                # One SDK leaves the channel out; it is unambiguous when a single subscription can expire.
+                expiring = [s.channel for s in self.subscriptions.values() if s.expires_at is not None]
+                body.channel = expiring[0] if len(expiring) == 1 else ""
+            if not body.channel:
+                raise ProtocolError(f"{kind} without channel")
+            sub = self.subscriptions.get(body.channel)
+            if sub is not None and sub.state is not SubscriptionState.LIVE and (kind != "subscribe" or sub.held):
+                if sub.held is None:
+                    sub.held = []
+                sub.held.append(command)
+                self._commands += 1
+                return
+        handler: Callable[[int, Any, float, list[Action]], None] = getattr(self, f"_on_{kind}")
+        handler(command.id, body, now, actions)
+
+    def _pong(self, command: frames.Command, actions: list[Action]) -> None:
+        if command.id or self.state is not ConnectionState.CONNECTED or self._pong_due == NEVER:
+            raise ProtocolError("neither a command nor an expected pong")
+        self._pong_due = NEVER
+
+    # Connect
+
+    def _connect(self, command: int, body: frames.ConnectRequest, now: float, actions: list[Action]) -> None:
+        try:
+            credentials = self._credentials(body.token)
+        except CredentialsExpired:
+            self._refuse(command, codes.ERROR_TOKEN_EXPIRED, actions)
+            return
+        except CredentialsInvalid:
+            self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
+            return
+        if credentials is None:
+            raise ProtocolError("credentials not found")
+        if credentials.expires_at is not None and credentials.expires_at <= self._env.wall():
+            self._refuse(command, codes.ERROR_TOKEN_EXPIRED, actions)
+            return
+        self.user, self.session = credentials.user, credentials.session
+        self.name, self.version = body.name, body.version
+        self.info = contract.ClientInfo(credentials.user, self.client, credentials.info)
+        self._issued_at = credentials.issued_at
+        self._expires_at = None if self._env.insecure else credentials.expires_at
+        self._connect_command = command
+        self.state = ConnectionState.CONNECTING
+        self._state_due = now + self._env.limits.connecting_s
+        try:
+            self._plan_server_side(credentials, body)
+        except (UnknownNamespace, InvalidChannel):
+            self._refuse(command, codes.ERROR_UNKNOWN_CHANNEL, actions)
+            return
+        if self.user:
+            actions.append(Register(int(credentials.issued_at * 1000)))
+        else:
+            actions += self.registered(True, now)
+
+    def _credentials(self, token: str) -> Credentials | None:
+        if token:
+            return self._env.verifier.connection(token)
+        return Credentials(user="") if self._env.insecure or self._env.anonymous else None
+
+    def _plan_server_side(self, credentials: Credentials, body: frames.ConnectRequest) -> None:
+        wanted: dict[str, Any] = {}
+        personal = self._env.namespaces.personal_channel(credentials.user)
+        if personal:
+            wanted[personal] = {}
+        wanted.update(credentials.subs)
+        for channel, options in wanted.items():
+            namespace = self._env.namespaces.for_channel(channel)
+            info = options.get("info")
+            chan_info = msgspec.json.encode(info) if info is not None else b""
+            data = options.get("data")
+            self.subscriptions[channel] = Subscription(
+                channel,
+                namespace,
+                next(self._env.attempts),
+                contract.ClientInfo(self.user, self.client, self.info.conn_info, chan_info),
+                permits.server_side_features(namespace),
+                body.subs.get(channel) or frames.SubscribeRequest(),
+                server_side=True,
+                server_data=msgspec.json.encode(data) if data is not None else b"",
+            )
+
+    def registered(self, accepted: bool, now: float) -> list[Action]:
+        """The session shard's answer."""
+        actions: list[Action] = []
+        if self.state is not ConnectionState.CONNECTING:
+            return actions
+        if not accepted:
+            self._close(codes.DISCONNECT_FORCE, actions)
+            return actions
+        self._results = {}
+        for sub in self.subscriptions.values():
+            self._ask_broker(sub, actions)
+        self._finish_connect(now, actions)
+        return actions
+
+    def _finish_connect(self, now: float, actions: list[Action]) -> None:
+        if self._results is None or len(self._results) < len(self.subscriptions):
+            return
+        limits = self._env.limits
+        self.state = ConnectionState.CONNECTED
+        self._state_due = NEVER
+        self._ping_due = now + limits.ping_s * (0.5 + 0.5 * self._env.jitter())
+        self._set_expiry_due(now)
+        result = frames.ConnectResult(self.client, self._env.version, subs=self._results, ping=limits.ping_s, pong=True)
+        if self._expires_at is not None:
+            result.expires = True
+            result.ttl = ttl(self._expires_at, self._env.wall())
+        self._reply(frames.Reply(id=self._connect_command, connect=result), actions)
+        actions.append(Established())
+        held, self._held, self._results = self._held, None, None
+        self._resume(held, now, actions)
+
+    def _resume(self, held: list[frames.Command] | None, now: float, actions: list[Action]) -> None:
+        try:
+            for command in held or ():
+                if self.is_closed():
+                    break
+                self._dispatch(command, now, actions)
+        except ProtocolError as reason:
+            self._close(reason.disconnect, actions)
+
+    # Refresh
+
+    def _on_refresh(self, command: int, body: frames.RefreshRequest, now: float, actions: list[Action]) -> None:
+        try:
+            credentials = self._env.verifier.connection(body.token)
+        except CredentialsExpired:
+            self._close(codes.DISCONNECT_EXPIRED, actions)
+            return
+        except CredentialsInvalid:
+            self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
+            return
+        if credentials.user != self.user:
+            self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
+            return
+        if credentials.expires_at is not None and credentials.expires_at <= self._env.wall():
+            self._close(codes.DISCONNECT_EXPIRED, actions)
+            return
+        self._expires_at = None if self._env.insecure else credentials.expires_at
+        self._set_expiry_due(now)
+        result = frames.RefreshResult()
+        if self._expires_at is not None:
+            result.expires = True
+            result.ttl = ttl(self._expires_at, self._env.wall())
+        self._reply(frames.Reply(id=command, refresh=result), actions)
+
+    # Pushes outside channels
+
+    def message(self, data: bytes) -> list[Action]:
+        """A message to this connection from the application."""
+        actions: list[Action] = []
+        if self.state is ConnectionState.CONNECTED:
+            push = frames.Push(message=frames.PushedMessage(frames.raw(data)))
+            self._reply(frames.Reply(push=push), actions)
+        return actions
+
+
+_CHANNEL_COMMANDS: Final = frozenset(
+    {"subscribe", "unsubscribe", "publish", "presence", "presence_stats", "history", "sub_refresh"}
+)
+
+_BODIES: Final = tuple(field for field in frames.Command.__struct_fields__ if field != "id")
+
+
+def _body(command: frames.Command) -> tuple[str, Any]:
+    for kind in _BODIES:
+        body = getattr(command, kind)
+        if body is not None:
+            return kind, body
+    return "", None

@@ -1,0 +1,126 @@
+"""What every part of a connection's state machine works on: its state, its replies, its end."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from actors.brokers import contract
+from actors.protocol import codes, frames
+from actors.protocol.channels import ChannelName, InvalidChannel
+from actors.protocol.codec import Codec
+from actors.protocol.namespaces import Namespace, UnknownNamespace
+from serve_app.realtime.actions import Action, Close, Detach, Send, Subscribe
+from serve_app.realtime.environment import Environment
+from serve_app.realtime.subscription import Subscription, SubscriptionState
+
+NEVER: Final = float("inf")
+
+
+class ConnectionState(Enum):
+    """A connection's life."""
+
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    REFUSED = "refused"
+    """`connect` was answered with an error: any further command ends the connection."""
+    CLOSED = "closed"
+
+
+class ConnectionCore:
+    """State shared by the parts of `serve_app.realtime.connection.Connection`."""
+
+    __slots__ = (
+        "_codec", "_commands", "_connect_command", "_env", "_expires_at", "_expires_due", "_held", "_issued_at",
+        "_numbers", "_ping_due", "_pong_due", "_results", "_state_due", "client", "info", "name", "session", "state",
+        "subscriptions", "user", "version",
+    )  # fmt: skip
+
+    def __init__(self, client: str, codec: Codec, env: Environment, now: float, numbers: Callable[[str], int]) -> None:
+        self.client = client
+        self._codec = codec
+        self._env = env
+        self._numbers = numbers
+        self.state = ConnectionState.NEW
+        self.user = ""
+        self.session = ""
+        self.name = ""
+        self.version = ""
+        self.info = contract.ClientInfo("", client)
+        self.subscriptions: dict[str, Subscription] = {}
+        self._commands = 0
+        self._connect_command = 0
+        self._held: list[frames.Command] | None = None
+        self._results: dict[str, frames.SubscribeResult] | None = None
+        self._issued_at = 0.0
+        self._expires_at: float | None = None
+        self._expires_due = NEVER
+        self._ping_due = NEVER
+        self._pong_due = NEVER
+        self._state_due = now + env.limits.stale_after_s
+
+    @property
+    def due(self) -> float:
+        """When `tick` wants to be called next."""
+        return min(self._state_due, self._ping_due, self._pong_due, self._expires_due)
+
+    def is_closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self.state is ConnectionState.CLOSED
+
+    def _set_expiry_due(self, now: float) -> None:
+        ends = [sub.expires_at for sub in self.subscriptions.values() if sub.expires_at is not None]
+        if self._expires_at is not None:
+            ends.append(self._expires_at)
+        grace = self._env.limits.expired_grace_s
+        self._expires_due = now + max(min(ends) - self._env.wall() + grace, 0.0) if ends else NEVER
+
+    def _resolve(self, command: int, channel: str, actions: list[Action]) -> tuple[Namespace, ChannelName] | None:
+        try:
+            return self._env.namespaces.resolve(channel)
+        except UnknownNamespace:
+            self._error(command, codes.ERROR_UNKNOWN_CHANNEL, actions)
+        except InvalidChannel:
+            self._error(command, codes.ERROR_BAD_REQUEST, actions)
+        return None
+
+    def _ask_broker(self, sub: Subscription, actions: list[Action]) -> None:
+        sub.state = SubscriptionState.JOINING
+        actions.append(Subscribe(sub.broker_request()))
+
+    def _resume(self, held: list[frames.Command] | None, now: float, actions: list[Action]) -> None:
+        """Handle commands that were held back."""
+        raise NotImplementedError
+
+    def _finish_connect(self, now: float, actions: list[Action]) -> None:
+        """Answer `connect` once nothing is missing."""
+        raise NotImplementedError
+
+    # Ends
+
+    def _reply(self, reply: frames.Reply, actions: list[Action]) -> None:
+        actions.append(Send(self._codec.encode(reply)))
+
+    def _error(self, command: int, error: codes.ErrorCode, actions: list[Action]) -> None:
+        self._reply(frames.Reply(id=command, error=frames.Error(error.code, error.text, error.temporary)), actions)
+
+    def _refuse(self, command: int, error: codes.ErrorCode, actions: list[Action]) -> None:
+        """Answer `connect` with an error: the connection is of no use any more, and the client closes it."""
+        self._error(command, error, actions)
+        self._forget(actions)
+        self.state = ConnectionState.REFUSED
+
+    def _close(self, code: codes.DisconnectCode, actions: list[Action]) -> None:
+        self._forget(actions)
+        actions.append(Close(code))
+
+    def _forget(self, actions: list[Action]) -> None:
+        actions += [Detach(sub.channel, sub.attempt) for sub in self.subscriptions.values() if _is_known(sub)]
+        self.subscriptions = {}
+        self.state = ConnectionState.CLOSED
+        self._held = self._results = None
+
+
+def _is_known(sub: Subscription) -> bool:
+    """Whether the broker was told of it."""
+    return sub.state is not SubscriptionState.DECIDING

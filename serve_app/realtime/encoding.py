@@ -1,0 +1,32 @@
+"""Between the broker's contract and the protocol's messages."""
+
+from actors.brokers import contract
+from actors.protocol import frames
+
+
+def info_message(info: contract.ClientInfo) -> frames.ClientInfo:
+    """Who, as a message."""
+    return frames.ClientInfo(info.user, info.client, frames.raw(info.conn_info), frames.raw(info.chan_info))
+
+
+def publication_message(publication: contract.Publication, *, with_epoch: bool = False) -> frames.Publication:
+    """A publication as a message. The first one of a stream carries the epoch, so that clients learn it."""
+    return frames.Publication(
+        data=frames.raw(publication.data),
+        info=info_message(publication.info) if publication.info is not None else None,
+        offset=publication.offset,
+        tags=dict(publication.tags) if publication.tags else {},
+        time=publication.time_ms,
+        key=publication.key,
+        removed=publication.removed,
+        epoch=publication.epoch if with_epoch or publication.offset == 1 else "",
+    )
+
+
+def history_message(reply: contract.HistoryReply) -> frames.HistoryResult:
+    """History as a message."""
+    return frames.HistoryResult(
+        [publication_message(publication) for publication in reply.publications],
+        reply.position.epoch,
+        reply.position.offset,
+    )

@@ -1,0 +1,49 @@
+"""What all connections of a process share: rules, limits, verifier, clock."""
+
+import itertools
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from actors.protocol.namespaces import Namespaces
+from serve_app.realtime.credentials import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one connection, in seconds and counts. Each answers with a code of its own."""
+
+    stale_after_s: float = 10.0
+    """No `connect` by then: 3502."""
+    connecting_s: float = 5.0
+    """`connect` not answered by the shards by then: 3004, and the client comes back."""
+    ping_s: int = 25
+    pong_s: float = 8.0
+    """No pong this long after a ping: 3012."""
+    expired_grace_s: float = 25.0
+    """Time for a refresh after the end of a token's life."""
+    channels: int = 128
+    """More subscriptions than this: error 106."""
+    commands_in_flight: int = 512
+    """Commands that wait for an answer; more: error 111."""
+
+
+@dataclass(slots=True)
+class Environment:
+    """Shared by every connection; `namespaces` is replaced by a reload."""
+
+    namespaces: Namespaces
+    verifier: Verifier
+    version: str
+    wall: Callable[[], float]
+    """Unix time in seconds."""
+    jitter: Callable[[], float]
+    """A random number in [0, 1)."""
+    limits: Limits = field(default_factory=Limits)
+    insecure: bool = False
+    """Development only: connect and do anything without a token."""
+    anonymous: bool = False
+    """Connecting without a token is allowed, with the empty user."""
+    rpc_methods: Collection[str] = ()
+    handles_messages: bool = False
+    attempts: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    """Numbers of subscription attempts, unique in the process."""

@@ -1,0 +1,87 @@
+"""The permission model of the protocol: what a namespace lets a client do. Pure decisions, no calls."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from actors.protocol.channels import ChannelName
+from actors.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED, ErrorCode
+from actors.protocol.frames import SubscribeRequest
+from actors.protocol.namespaces import Namespace
+
+Operation = Literal["publish", "history", "presence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A callback of the application decides."""
+
+    callback: str
+
+
+def subscribe(
+    namespace: Namespace, name: ChannelName, user: str, *, has_grant: bool, insecure: bool
+) -> ErrorCode | Ask | None:
+    """None: allowed. A verified subscription token alone is enough; a private channel needs one."""
+    if has_grant:
+        return None
+    if name.private:
+        return ERROR_PERMISSION_DENIED
+    if name.users is not None and namespace.allow_user_limited_channels:
+        return None if user and user in name.users else ERROR_PERMISSION_DENIED
+    if insecure:
+        return None
+    if namespace.permission:
+        return Ask(namespace.permission) if user else ERROR_PERMISSION_DENIED
+    allowed = namespace.allow_subscribe_for_client if user else namespace.allow_subscribe_for_anonymous
+    return None if allowed else ERROR_PERMISSION_DENIED
+
+
+def operate(
+    operation: Operation, namespace: Namespace, user: str, *, subscribed: bool, insecure: bool
+) -> ErrorCode | None:
+    """None: allowed."""
+    if operation == "history" and not namespace.has_history:
+        return ERROR_NOT_AVAILABLE
+    if operation == "presence" and not namespace.presence:
+        return ERROR_NOT_AVAILABLE
+    if insecure:
+        return None
+    if not user and not getattr(namespace, f"allow_{operation}_for_anonymous"):
+        return ERROR_PERMISSION_DENIED
+    if getattr(namespace, f"allow_{operation}_for_client"):
+        return None
+    if subscribed and getattr(namespace, f"allow_{operation}_for_subscriber"):
+        return None
+    return ERROR_PERMISSION_DENIED
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a subscription gets of what its client asked for; the rest is silently off."""
+
+    recoverable: bool
+    positioned: bool
+    pushes_join_leave: bool
+
+
+def features(namespace: Namespace, request: SubscribeRequest, user: str, *, insecure: bool) -> Features:
+    """Features of a client-side subscription."""
+    may_read = operate("history", namespace, user, subscribed=True, insecure=insecure) is None
+    may_see = operate("presence", namespace, user, subscribed=True, insecure=insecure) is None
+    recoverable = namespace.force_recovery or (
+        request.recoverable and namespace.has_history and (namespace.allow_recovery or may_read)
+    )
+    positioned = namespace.force_positioning or (
+        request.positioned and namespace.has_history and (namespace.allow_positioning or may_read)
+    )
+    join_leave = namespace.join_leave and (namespace.force_push_join_leave or (request.join_leave and may_see))
+    return Features(recoverable, positioned or recoverable, join_leave)
+
+
+def server_side_features(namespace: Namespace) -> Features:
+    """Features of a server-side subscription: what the namespace forces."""
+    return Features(
+        namespace.force_recovery,
+        namespace.force_positioning or namespace.force_recovery,
+        namespace.join_leave and namespace.force_push_join_leave,
+    )

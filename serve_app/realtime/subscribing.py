@@ -1,0 +1,195 @@
+"""The part of a connection that subscribes, unsubscribes and refreshes subscriptions."""
+
+from actors.brokers import contract
+from actors.protocol import codes, frames
+from actors.protocol.codec import ProtocolError
+from serve_app.realtime import permits
+from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
+from serve_app.realtime.core import ConnectionCore
+from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
+from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
+
+
+class Subscribing(ConnectionCore):
+    """Subscriptions of one connection."""
+
+    __slots__ = ()
+
+    def _on_subscribe(self, command: int, body: frames.SubscribeRequest, now: float, actions: list[Action]) -> None:
+        if body.delta not in ("", "fossil"):
+            raise ProtocolError("unknown delta type")
+        if body.channel in self.subscriptions:
+            self._error(command, codes.ERROR_ALREADY_SUBSCRIBED, actions)
+            return
+        if len(self.subscriptions) >= self._env.limits.channels:
+            self._error(command, codes.ERROR_LIMIT_EXCEEDED, actions)
+            return
+        if body.type != 0:
+            self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
+            return
+        if body.tf is not frames.EMPTY:
+            self._error(command, codes.ERROR_BAD_REQUEST, actions)
+            return
+        resolved = self._resolve(command, body.channel, actions)
+        if resolved is None:
+            return
+        namespace, name = resolved
+        info, expires_at = self.info, None
+        if body.token:
+            try:
+                grant = self._env.verifier.subscription(body.token)
+            except CredentialsExpired:
+                self._error(command, codes.ERROR_TOKEN_EXPIRED, actions)
+                return
+            except CredentialsInvalid:
+                self._error(command, codes.ERROR_PERMISSION_DENIED, actions)
+                return
+            if grant.channel != body.channel or grant.user != self.user or grant.client not in ("", self.client):
+                self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
+                return
+            info = contract.ClientInfo(self.user, self.client, self.info.conn_info, grant.info)
+            expires_at = None if self._env.insecure else grant.expires_at
+        insecure = self._env.insecure
+        verdict = permits.subscribe(namespace, name, self.user, has_grant=bool(body.token), insecure=insecure)
+        if isinstance(verdict, codes.ErrorCode):
+            self._error(command, verdict, actions)
+            return
+        sub = Subscription(
+            body.channel,
+            namespace,
+            next(self._env.attempts),
+            info,
+            permits.features(namespace, body, self.user, insecure=insecure),
+            body,
+            command=command,
+            expires_at=expires_at,
+        )
+        self.subscriptions[body.channel] = sub
+        self._commands += 1
+        if isinstance(verdict, permits.Ask):
+            actions.append(AskPermission(verdict.callback, body.channel, sub.attempt))
+        else:
+            self._ask_broker(sub, actions)
+
+    def permission_answered(
+        self, channel: str, attempt: int, allowed: bool | codes.ErrorCode, now: float
+    ) -> list[Action]:
+        """A permission callback's verdict; an ErrorCode when it could not decide."""
+        actions: list[Action] = []
+        sub = self._pending(channel, attempt)
+        if sub is None:
+            return actions
+        if allowed is True:
+            self._ask_broker(sub, actions)
+        else:
+            self._subscribe_failed(sub, codes.ERROR_PERMISSION_DENIED if allowed is False else allowed, now, actions)
+        return actions
+
+    def subscribe_answered(
+        self, channel: str, attempt: int, reply: contract.SubscribeReply | contract.BrokerError, now: float
+    ) -> list[Action]:
+        """The broker's answer, in stream order: from here on publications follow."""
+        actions: list[Action] = []
+        sub = self._pending(channel, attempt)
+        if sub is None:
+            return actions
+        if isinstance(reply, contract.BrokerError):
+            self._subscribe_failed(sub, codes.error(reply.code, reply.message), now, actions)
+            return actions
+        result = sub.result(reply, self._numbers(channel) if sub.compact else 0, self._env.wall())
+        if result.was_recovering and not result.recovered and sub.rejects_unrecovered:
+            actions.append(Detach(channel, attempt))
+            self._subscribe_failed(sub, codes.ERROR_UNRECOVERABLE_POSITION, now, actions)
+            return actions
+        sub.state = SubscriptionState.LIVE
+        sub.request = None
+        if sub.server_side:
+            if self._results is not None:
+                self._results[channel] = result
+                actions.append(Attach(channel, attempt))
+                self._finish_connect(now, actions)
+            return actions
+        self._commands -= 1
+        self._reply(frames.Reply(id=sub.command, subscribe=result), actions)
+        actions.append(Attach(channel, attempt))
+        if sub.expires_at is not None:
+            self._set_expiry_due(now)
+        self._release(sub, now, actions)
+        return actions
+
+    def _pending(self, channel: str, attempt: int) -> Subscription | None:
+        sub = self.subscriptions.get(channel)
+        if sub is None or sub.attempt != attempt or sub.state is SubscriptionState.LIVE:
+            return None
+        return sub
+
+    def _subscribe_failed(self, sub: Subscription, error: codes.ErrorCode, now: float, actions: list[Action]) -> None:
+        if sub.server_side:
+            self._refuse(self._connect_command, error, actions)
+            return
+        del self.subscriptions[sub.channel]
+        self._commands -= 1
+        self._error(sub.command, error, actions)
+        self._release(sub, now, actions)
+
+    def _release(self, sub: Subscription, now: float, actions: list[Action]) -> None:
+        held, sub.held = sub.held, None
+        if held:
+            self._commands -= len(held)
+            self._resume(held, now, actions)
+
+    def _on_unsubscribe(self, command: int, body: frames.UnsubscribeRequest, now: float, actions: list[Action]) -> None:
+        sub = self.subscriptions.pop(body.channel, None)
+        if sub is not None:
+            actions.append(Detach(sub.channel, sub.attempt))
+            self._set_expiry_due(now)
+        self._reply(frames.Reply(id=command, unsubscribe=frames.UnsubscribeResult()), actions)
+
+    def unsubscribed(self, channel: str, code: codes.UnsubscribeCode, *, tell_broker: bool) -> list[Action]:
+        """The server ends a subscription: a gap, an expiry, an order."""
+        actions: list[Action] = []
+        sub = self.subscriptions.get(channel)
+        if sub is not None and sub.state is SubscriptionState.LIVE:
+            self._take_away(sub, code, actions, tell_broker=tell_broker)
+        return actions
+
+    def _take_away(
+        self, sub: Subscription, code: codes.UnsubscribeCode, actions: list[Action], *, tell_broker: bool = True
+    ) -> None:
+        if sub.server_side and code.resubscribe:
+            # SDKs cannot subscribe again by themselves to what the server chose: they reconnect and recover.
+            expired = code is codes.UNSUBSCRIBE_EXPIRED
+            ending = codes.DISCONNECT_SUBSCRIPTION_EXPIRED if expired else codes.DISCONNECT_INSUFFICIENT_STATE
+            self._close(ending, actions)
+            return
+        del self.subscriptions[sub.channel]
+        actions.append(Detach(sub.channel, sub.attempt, tell_broker))
+        push = frames.Push(channel=sub.channel, unsubscribe=frames.Unsubscribe(code.code, code.reason))
+        self._reply(frames.Reply(push=push), actions)
+
+    def _on_sub_refresh(self, command: int, body: frames.SubRefreshRequest, now: float, actions: list[Action]) -> None:
+        sub = self.subscriptions.get(body.channel)
+        if body.type != 0:
+            self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
+            return
+        if sub is None:
+            self._error(command, codes.ERROR_PERMISSION_DENIED, actions)
+            return
+        try:
+            grant = self._env.verifier.subscription(body.token)
+        except CredentialsExpired:
+            self._close(codes.DISCONNECT_SUBSCRIPTION_EXPIRED, actions)
+            return
+        except CredentialsInvalid:
+            self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
+            return
+        if grant.channel != body.channel or grant.user != self.user or grant.client not in ("", self.client):
+            self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
+            return
+        sub.expires_at = None if self._env.insecure else grant.expires_at
+        self._set_expiry_due(now)
+        result = frames.SubRefreshResult()
+        if sub.expires_at is not None:
+            result.expires = True
+            result.ttl = ttl(sub.expires_at, self._env.wall())
+        self._reply(frames.Reply(id=command, sub_refresh=result), actions)

@@ -1,0 +1,124 @@
+"""One connection's hold on one channel."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from actors.brokers import contract
+from actors.protocol import frames
+from actors.protocol.namespaces import Namespace
+from serve_app.realtime.encoding import publication_message
+from serve_app.realtime.permits import Features
+
+TTL_MAX_S = 365 * 86400
+"""Longest life told to a client: SDKs start a timer with it."""
+
+
+class SubscriptionState(Enum):
+    """Where a subscription is on its way."""
+
+    DECIDING = "deciding"
+    """A permission callback runs."""
+    JOINING = "joining"
+    """The broker was asked."""
+    LIVE = "live"
+
+
+class Subscription:
+    """State of one subscription; changed by its connection only."""
+
+    __slots__ = (
+        "attempt", "channel", "command", "compact", "expires_at", "features", "held", "info", "namespace", "request",
+        "server_data", "server_side", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        channel: str,
+        namespace: Namespace,
+        attempt: int,
+        info: contract.ClientInfo,
+        features: Features,
+        request: frames.SubscribeRequest,
+        *,
+        command: int = 0,
+        server_side: bool = False,
+        server_data: bytes = b"",
+        expires_at: float | None = None,
+    ) -> None:
+        self.channel = channel
+        self.namespace = namespace
+        self.attempt = attempt
+        self.info = info
+        self.features = features
+        self.request: frames.SubscribeRequest | None = request
+        """What was asked, until it is answered."""
+        self.command = command
+        self.server_side = server_side
+        self.server_data = server_data
+        self.expires_at = expires_at
+        """Unix time after which the client must have refreshed."""
+        self.state = SubscriptionState.DECIDING
+        self.held: list[frames.Command] | None = None
+        """Commands for this channel that arrived before it was live: they keep their order."""
+        self.compact = (
+            not server_side
+            and namespace.allow_channel_compaction
+            and bool(request.flag & frames.FLAG_CHANNEL_COMPACTION)
+        )
+        """Pushes carry the channel's number instead of its name."""
+
+    def broker_request(self) -> contract.SubscribeRequest:
+        """What the broker is asked."""
+        request = self.request
+        since = None
+        if request is not None and request.recover and self.features.recoverable:
+            since = contract.StreamPosition(request.epoch, request.offset)
+        return contract.SubscribeRequest(
+            channel=self.channel,
+            subscription=self.attempt,
+            info=self.info,
+            presence=self.namespace.presence,
+            join_leave=self.namespace.join_leave,
+            positioned=self.features.positioned,
+            since=since,
+            recovery_limit=self.namespace.recovery_max_publications,
+            cache_mode=self.namespace.force_recovery_mode == "cache",
+        )
+
+    def result(self, reply: contract.SubscribeReply, number: int, now_wall: float) -> frames.SubscribeResult:
+        """The message for the client. `number` is the channel's for compact pushes."""
+        request = self.request
+        result = frames.SubscribeResult(data=frames.raw(self.server_data))
+        if self.features.positioned:
+            result.positioned = True
+            result.recoverable = self.features.recoverable
+            result.epoch = reply.position.epoch
+            result.offset = reply.position.offset
+        if request is not None and request.recover and self.features.recoverable:
+            result.was_recovering = True
+            result.recovered = reply.recovered
+            if reply.recovered:
+                # The client's own position: processing the publications brings it to the top.
+                result.offset = request.offset
+                result.publications = _messages(reply.publications)
+        if self.compact:
+            result.id = number
+        if self.expires_at is not None:
+            result.expires = True
+            result.ttl = ttl(self.expires_at, now_wall)
+        result.publish_debounce = self.namespace.publish_debounce_ms
+        return result
+
+    @property
+    def rejects_unrecovered(self) -> bool:
+        """The client asked for error 112 instead of an unrecovered result."""
+        return self.request is not None and bool(self.request.flag & frames.FLAG_REJECT_UNRECOVERED)
+
+
+def ttl(expires_at: float, now_wall: float) -> int:
+    """Whole seconds until then, at least one: zero would mean none."""
+    return min(max(int(expires_at - now_wall), 1), TTL_MAX_S)
+
+
+def _messages(publications: Sequence[contract.Publication]) -> list[frames.Publication]:
+    return [publication_message(publication) for publication in publications]

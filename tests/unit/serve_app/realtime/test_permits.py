@@ -1,0 +1,102 @@
+import pytest
+
+from actors.protocol.channels import parse
+from actors.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED
+from actors.protocol.frames import SubscribeRequest
+from actors.protocol.namespaces import Namespace
+from serve_app.realtime import permits
+
+LIMITED = {"allow_user_limited_channels": True}
+HISTORY = {"history_size": 1, "history_ttl_s": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "channel", "user", "expected"),
+    [
+        ({}, "c", "u", ERROR_PERMISSION_DENIED),
+        ({"allow_subscribe_for_client": True}, "c", "u", None),
+        ({"allow_subscribe_for_client": True}, "c", "", ERROR_PERMISSION_DENIED),
+        ({"allow_subscribe_for_anonymous": True}, "c", "", None),
+        ({"allow_subscribe_for_anonymous": True}, "c", "u", ERROR_PERMISSION_DENIED),
+        ({"allow_subscribe_for_client": True}, "$c", "u", ERROR_PERMISSION_DENIED),
+        ({"allow_user_limited_channels": True}, "c#u", "u", None),
+        ({"allow_user_limited_channels": True}, "c#u", "v", ERROR_PERMISSION_DENIED),
+        ({"allow_user_limited_channels": True}, "c#", "", ERROR_PERMISSION_DENIED),
+        ({**LIMITED, "allow_subscribe_for_client": True}, "c#u", "v", ERROR_PERMISSION_DENIED),
+        ({"allow_subscribe_for_client": True}, "c#u", "v", None),
+        ({"permission": "p"}, "c", "u", permits.Ask("p")),
+        ({"permission": "p", "allow_subscribe_for_client": True}, "c", "u", permits.Ask("p")),
+        ({"permission": "p"}, "c", "", ERROR_PERMISSION_DENIED),
+    ],
+)  # fmt: skip
+def test_who_may_subscribe(options: dict[str, object], channel: str, user: str, expected: object) -> None:
+    namespace = Namespace(**options)  # type: ignore[arg-type]
+    assert permits.subscribe(namespace, parse(channel), user, has_grant=False, insecure=False) == expected
+    assert permits.subscribe(namespace, parse(channel), user, has_grant=True, insecure=False) is None
+
+
+def test_insecure_mode_allows_all_but_other_peoples_and_private_channels() -> None:
+    for channel, allowed in (("c", True), ("$c", False), ("c#other", False)):
+        namespace = Namespace(allow_user_limited_channels=True, permission="p")
+        verdict = permits.subscribe(namespace, parse(channel), "", has_grant=False, insecure=True)
+        assert (verdict is None) is allowed
+    assert permits.operate("publish", Namespace(), "", subscribed=False, insecure=True) is None
+    assert permits.operate("history", Namespace(), "", subscribed=False, insecure=True) is ERROR_NOT_AVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("options", "user", "subscribed", "expected"),
+    [
+        ({}, "u", True, ERROR_PERMISSION_DENIED),
+        ({"allow_publish_for_client": True}, "u", False, None),
+        ({"allow_publish_for_client": True}, "", False, ERROR_PERMISSION_DENIED),
+        ({"allow_publish_for_client": True, "allow_publish_for_anonymous": True}, "", False, None),
+        ({"allow_publish_for_subscriber": True}, "u", False, ERROR_PERMISSION_DENIED),
+        ({"allow_publish_for_subscriber": True}, "u", True, None),
+        ({"allow_publish_for_subscriber": True}, "", True, ERROR_PERMISSION_DENIED),
+    ],
+)
+def test_who_may_publish(options: dict[str, bool], user: str, subscribed: bool, expected: object) -> None:
+    assert permits.operate("publish", Namespace(**options), user, subscribed=subscribed, insecure=False) is expected  # type: ignore[arg-type]
+
+
+def test_features_that_are_not_offered_are_not_there() -> None:
+    bare = Namespace(allow_history_for_client=True, allow_presence_for_client=True)
+    assert permits.operate("history", bare, "u", subscribed=True, insecure=False) is ERROR_NOT_AVAILABLE
+    assert permits.operate("presence", bare, "u", subscribed=True, insecure=False) is ERROR_NOT_AVAILABLE
+
+
+ASKED = SubscribeRequest(recoverable=True, positioned=True, join_leave=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "request_", "expected"),
+    [
+        ({}, ASKED, permits.Features(False, False, False)),
+        (HISTORY, ASKED, permits.Features(False, False, False)),
+        ({**HISTORY, "allow_recovery": True}, ASKED, permits.Features(True, True, False)),
+        ({**HISTORY, "allow_recovery": True}, SubscribeRequest(), permits.Features(False, False, False)),
+        ({**HISTORY, "allow_positioning": True}, ASKED, permits.Features(False, True, False)),
+        ({**HISTORY, "allow_history_for_subscriber": True}, ASKED, permits.Features(True, True, False)),
+        ({**HISTORY, "force_recovery": True}, SubscribeRequest(), permits.Features(True, True, False)),
+        ({"join_leave": True}, ASKED, permits.Features(False, False, False)),
+        (
+            {"join_leave": True, "presence": True, "allow_presence_for_subscriber": True},
+            ASKED,
+            permits.Features(False, False, True),
+        ),
+        ({"join_leave": True, "force_push_join_leave": True}, SubscribeRequest(), permits.Features(False, False, True)),
+    ],
+)
+def test_features_are_granted_or_silently_off(
+    options: dict[str, object], request_: SubscribeRequest, expected: permits.Features
+) -> None:
+    assert permits.features(Namespace(**options), request_, "u", insecure=False) == expected  # type: ignore[arg-type]
+
+
+def test_server_side_subscriptions_get_what_the_namespace_forces() -> None:
+    assert permits.server_side_features(Namespace(**HISTORY, force_recovery=True)) == permits.Features(
+        True, True, False
+    )
+    allowed = Namespace(**HISTORY, allow_recovery=True, join_leave=True)
+    assert permits.server_side_features(allowed) == permits.Features(False, False, False)

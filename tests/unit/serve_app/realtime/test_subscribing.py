@@ -1,0 +1,279 @@
+import pytest
+
+from actors.brokers.contract import Publication
+from actors.protocol.codes import ERROR_INTERNAL, UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
+from serve_app.realtime import actions as act
+from serve_app.realtime.credentials import SubscriptionGrant
+from serve_app.realtime.environment import Limits
+from tests.fixtures.realtime import WALL_START, Driver, close_code, error_code, only, reply, sent
+
+
+@pytest.fixture
+def driver() -> Driver:
+    driver = Driver()
+    driver.connect()
+    return driver
+
+
+def test_a_subscription_is_answered_and_then_attached(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="room:1")
+    request = only(asked, act.Subscribe).request
+    assert (request.presence, request.join_leave, request.positioned, request.since) == (True, True, True, None)
+    assert (request.info.user, request.info.conn_info) == ("u1", b'{"name":"n"}')
+    done = driver.accept(asked, top=4)
+    assert [type(action) for action in done] == [act.Send, act.Attach]
+    assert reply(done)["subscribe"] == {"recoverable": True, "positioned": True, "epoch": "e", "offset": 4}
+
+
+def test_a_channel_without_positions_says_nothing_about_them(driver: Driver) -> None:
+    assert reply(driver.subscribe("plain:1", recoverable=True, positioned=True, top=4))["subscribe"] == {}
+
+
+def test_what_a_client_asks_for_is_granted_where_the_namespace_allows_it(driver: Driver) -> None:
+    assert "positioned" not in reply(driver.subscribe("a"))["subscribe"]
+    assert reply(driver.subscribe("b", positioned=True))["subscribe"] == {"positioned": True, "epoch": "e"}
+    assert reply(driver.subscribe("c", recoverable=True))["subscribe"]["recoverable"] is True
+
+
+def test_compaction_gives_the_channels_number_to_clients_that_understand_it(driver: Driver) -> None:
+    assert reply(driver.subscribe("a", flag=1))["subscribe"] == {"id": 7}
+    assert reply(driver.subscribe("b", flag=4))["subscribe"] == {}
+    assert reply(driver.subscribe("plain:1", flag=1))["subscribe"] == {}
+
+
+def test_recovery_returns_the_missed_publications_from_the_clients_own_offset(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="room:1", recover=True, epoch="e", offset=2)
+    since = only(asked, act.Subscribe).request.since
+    assert (since.epoch, since.offset) == ("e", 2)
+    missed = (Publication(b"3", offset=3, epoch="e"), Publication(b"4", offset=4, epoch="e"))
+    result = reply(driver.accept(asked, top=4, recovered=True, publications=missed))["subscribe"]
+    assert result == {
+        "recoverable": True, "positioned": True, "epoch": "e", "offset": 2, "was_recovering": True, "recovered": True,
+        "publications": [{"data": 3, "offset": 3}, {"data": 4, "offset": 4}],
+    }  # fmt: skip
+
+
+def test_a_failed_recovery_says_so_with_the_current_position(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="room:1", recover=True, epoch="old", offset=2)
+    result = reply(driver.accept(asked, top=9))["subscribe"]
+    assert (result["was_recovering"], result.get("recovered"), result["offset"], result["epoch"]) == (
+        True,
+        None,
+        9,
+        "e",
+    )
+
+
+def test_a_client_may_prefer_an_error_to_an_unrecovered_result(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="room:1", recover=True, epoch="old", offset=2, flag=2)
+    done = driver.accept(asked, top=9)
+    assert error_code(done) == 112
+    assert only(done, act.Detach).channel == "room:1"
+    assert reply(driver.subscribe("room:1"))["subscribe"]
+
+
+def test_recovery_is_not_asked_where_the_namespace_has_none(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="plain:1", recover=True, epoch="e", offset=2)
+    assert only(asked, act.Subscribe).request.since is None
+    assert reply(driver.accept(asked))["subscribe"] == {}
+
+
+@pytest.mark.parametrize(
+    ("channel", "extra", "code"),
+    [
+        ("nowhere:1", {}, 102),
+        ("closed:1", {}, 103),
+        ("$room:1", {}, 103),
+        ("own:1#u2", {}, 103),
+        ("own:1#u2,u3", {}, 103),
+        ("x" * 256, {}, 107),
+        ("a\x7fb", {}, 107),
+        ("room:1", {"type": 1}, 108),
+        ("room:1", {"tf": {"op": "and"}}, 107),
+        ("room:1", {"token": "expired"}, 109),
+        ("room:1", {"token": "forged"}, 103),
+    ],
+)
+def test_refusals(driver: Driver, channel: str, extra: dict[str, object], code: int) -> None:
+    assert error_code(driver.command("subscribe", channel=channel, **extra)) == code
+    assert driver.connection.subscriptions == {}
+
+
+def test_a_user_limited_channel_opens_for_its_users(driver: Driver) -> None:
+    assert reply(driver.subscribe("own:1#u1"))["subscribe"] == {}
+    assert reply(driver.subscribe("own:1#u2,u1"))["subscribe"] == {}
+
+
+@pytest.mark.parametrize("body", [{"channel": ""}, {"channel": "a", "delta": "vcdiff"}])
+def test_malformed_subscribes_end_the_connection(driver: Driver, body: dict[str, str]) -> None:
+    assert close_code(driver.command("subscribe", **body)) == 3501
+
+
+def test_a_channel_is_held_once(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="a")
+    assert error_code(driver.command("subscribe", channel="a")) == 105
+    driver.accept(asked)
+    assert error_code(driver.command("subscribe", channel="a")) == 105
+
+
+def test_channels_per_connection_are_limited() -> None:
+    driver = Driver(limits=Limits(channels=2))
+    driver.connect()
+    driver.subscribe("a")
+    driver.command("subscribe", channel="b")
+    assert error_code(driver.command("subscribe", channel="c")) == 106
+    driver.command("unsubscribe", channel="a")
+    assert reply(driver.subscribe("c"))["subscribe"] == {}
+
+
+def test_the_brokers_refusal_reaches_the_client_and_frees_the_channel(driver: Driver) -> None:
+    assert error_code(driver.reject(driver.command("subscribe", channel="a"), 111)) == 111
+    assert reply(driver.subscribe("a"))["subscribe"] == {}
+
+
+# Permission callbacks
+
+
+def test_a_permission_callback_decides(driver: Driver) -> None:
+    ask = only(driver.command("subscribe", channel="members:1"), act.AskPermission)
+    assert (ask.callback, ask.channel) == ("member", "members:1")
+    asked = driver.connection.permission_answered(ask.channel, ask.attempt, True, driver.now)
+    assert only(asked, act.Subscribe).request.channel == "members:1"
+    assert reply(driver.accept(asked))["subscribe"] == {}
+
+
+@pytest.mark.parametrize(("verdict", "code"), [(False, 103), (ERROR_INTERNAL, 100)])
+def test_a_permission_callback_refuses_or_fails(driver: Driver, verdict: object, code: int) -> None:
+    ask = only(driver.command("subscribe", channel="members:1"), act.AskPermission)
+    done = driver.connection.permission_answered(ask.channel, ask.attempt, verdict, driver.now)  # type: ignore[arg-type]
+    assert error_code(done) == code
+    assert driver.connection.subscriptions == {}
+
+
+def test_a_late_verdict_of_an_earlier_attempt_changes_nothing(driver: Driver) -> None:
+    ask = only(driver.command("subscribe", channel="members:1"), act.AskPermission)
+    driver.connection.permission_answered(ask.channel, ask.attempt, False, driver.now)
+    again = only(driver.command("subscribe", channel="members:1"), act.AskPermission)
+    assert driver.connection.permission_answered(ask.channel, ask.attempt, True, driver.now) == []
+    assert driver.connection.permission_answered(again.channel, again.attempt, True, driver.now) != []
+
+
+# Order within a channel
+
+
+def test_commands_for_a_channel_wait_until_its_subscription_is_decided(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="a")
+    assert driver.command("publish", channel="a", data=1) == []
+    assert driver.command("unsubscribe", channel="a") == []
+    assert driver.command("subscribe", channel="a") == []
+    done = driver.accept(asked)
+    ids = [message["id"] for message in sent(done)]
+    assert ids == [2, 4], "subscribe, unsubscribe; the second subscribe asks the broker"
+    kinds = [type(action) for action in done]
+    assert kinds == [act.Send, act.Attach, act.Publish, act.Detach, act.Send, act.Subscribe]
+
+
+def test_a_refused_subscription_releases_what_waited_for_it(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="a")
+    driver.command("publish", channel="a", data=1)
+    assert [message["error"]["code"] for message in sent(driver.reject(asked, 100))] == [100, 103]
+
+
+def test_waiting_commands_are_bounded() -> None:
+    driver = Driver(limits=Limits(commands_in_flight=2))
+    driver.connect()
+    driver.command("subscribe", channel="a")
+    assert driver.command("presence", channel="a") == []
+    assert error_code(driver.command("presence", channel="a")) == 111
+
+
+# Unsubscribe
+
+
+def test_unsubscribe_answers_after_the_last_push_and_for_unknown_channels_too(driver: Driver) -> None:
+    driver.subscribe("a")
+    done = driver.command("unsubscribe", channel="a")
+    assert [type(action) for action in done] == [act.Detach, act.Send]
+    assert reply(done)["unsubscribe"] == {}
+    assert reply(driver.command("unsubscribe", channel="a"))["unsubscribe"] == {}
+
+
+def test_a_gap_ends_a_subscription_with_a_code_that_brings_the_client_back(driver: Driver) -> None:
+    driver.subscribe("room:1")
+    done = driver.connection.unsubscribed("room:1", UNSUBSCRIBE_INSUFFICIENT, tell_broker=True)
+    assert reply(done) == {"push": {"channel": "room:1", "unsubscribe": {"code": 2500, "reason": "insufficient state"}}}
+    assert only(done, act.Detach).tell_broker
+    assert driver.connection.unsubscribed("room:1", UNSUBSCRIBE_INSUFFICIENT, tell_broker=True) == []
+
+
+def test_a_gap_in_a_server_side_subscription_ends_the_connection() -> None:
+    driver = Driver(personal=True)
+    driver.command("connect", token="good:u1")
+    driver.accept(driver.connection.registered(True, driver.now))
+    gap = driver.connection.unsubscribed("user:#u1", UNSUBSCRIBE_INSUFFICIENT, tell_broker=True)
+    assert close_code(gap) == 3010
+
+
+def test_the_server_can_take_a_server_side_subscription_away() -> None:
+    driver = Driver(personal=True)
+    driver.command("connect", token="good:u1")
+    driver.accept(driver.connection.registered(True, driver.now))
+    done = driver.connection.unsubscribed("user:#u1", UNSUBSCRIBE_SERVER, tell_broker=False)
+    assert reply(done)["push"]["unsubscribe"]["code"] == 2000
+    assert only(done, act.Detach).tell_broker is False
+
+
+# Subscription tokens
+
+
+def grant(driver: Driver, token: str, seconds: float | None = None, **changes: str) -> str:
+    expires_at = None if seconds is None else WALL_START + driver.now - 100 + seconds
+    fields = {"user": "u1", "channel": "$room:1", **changes}
+    driver.verifier.subscriptions[token] = SubscriptionGrant(**fields, info=b'{"r":1}', expires_at=expires_at)
+    return token
+
+
+def test_a_subscription_token_opens_a_private_channel(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="$room:1", token=grant(driver, "t"))
+    assert only(asked, act.Subscribe).request.info.chan_info == b'{"r":1}'
+
+
+@pytest.mark.parametrize("changes", [{"user": "u2"}, {"channel": "$room:2"}, {"client": "other"}])
+def test_a_subscription_token_for_something_else_ends_the_connection(driver: Driver, changes: dict[str, str]) -> None:
+    assert close_code(driver.command("subscribe", channel="$room:1", token=grant(driver, "t", **changes))) == 3500
+    driver = Driver()
+    driver.connect()
+    driver.subscribe("$room:1", token=grant(driver, "ok", 60))
+    assert close_code(driver.command("sub_refresh", channel="$room:1", token=grant(driver, "t", **changes))) == 3500
+
+
+def test_an_expiring_subscription_lives_on_when_refreshed_and_ends_with_2501_when_not() -> None:
+    driver = Driver(limits=Limits(ping_s=10_000))
+    driver.connect()
+    result = reply(driver.subscribe("$room:1", token=grant(driver, "t", 60)))["subscribe"]
+    assert (result["expires"], result["ttl"]) == (True, 60)
+    driver.pass_time(60)
+    token = grant(driver, "t2", 60)
+    refreshed = reply(driver.command("sub_refresh", channel="$room:1", token=token))
+    assert refreshed["sub_refresh"] == {"expires": True, "ttl": 60}
+    assert driver.pass_time(84) == []
+    assert reply(driver.pass_time(2))["push"]["unsubscribe"]["code"] == 2501
+    assert not driver.connection.is_closed()
+
+
+def test_a_refresh_without_channel_means_the_only_expiring_subscription(driver: Driver) -> None:
+    driver.subscribe("$room:1", token=grant(driver, "t", 60))
+    assert "sub_refresh" in reply(driver.command("sub_refresh", token=grant(driver, "t2", 60)))
+    driver.subscribe("$room:2", token=grant(driver, "t3", 60, channel="$room:2"))
+    assert close_code(driver.command("sub_refresh", token="t2")) == 3501
+
+
+@pytest.mark.parametrize(("token", "code"), [("expired", 3006), ("forged", 3500)])
+def test_a_bad_subscription_refresh_ends_the_connection(driver: Driver, token: str, code: int) -> None:
+    driver.subscribe("$room:1", token=grant(driver, "t", 60))
+    assert close_code(driver.command("sub_refresh", channel="$room:1", token=token)) == code
+
+
+def test_a_refresh_of_what_is_not_subscribed_is_refused(driver: Driver) -> None:
+    assert error_code(driver.command("sub_refresh", channel="a", token="t")) == 103
+    assert error_code(driver.command("sub_refresh", channel="a", token="t", type=1)) == 108
