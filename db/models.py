@@ -8,7 +8,9 @@ from db.events import models as events
 from db.idempotency import models as idempotency
 from db.notifications import models as notifications
 from db.orders import models as orders
+from db.outbox import models as outbox
 from db.products import models as products
+from db.streams import models as streams
 
 metadata = Base.metadata
 
@@ -22,5 +24,7 @@ __all__ = [
     "metadata",
     "notifications",
     "orders",
+    "outbox",
     "products",
+    "streams",
 ]

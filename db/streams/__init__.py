@@ -1,0 +1,1 @@
+"""Durable streams: publications that are committed, behind a fence, before anybody hears of them."""
