@@ -3,9 +3,13 @@
 from db.audit import models as audit
 from db.auth import models as auth
 from db.base import Base
+from db.caches import models as caches
 from db.conversations import models as conversations
 from db.events import models as events
+from db.exports import models as exports
 from db.idempotency import models as idempotency
+from db.jobs import models as jobs
+from db.mail import models as mail
 from db.notifications import models as notifications
 from db.orders import models as orders
 from db.outbox import models as outbox
@@ -18,9 +22,13 @@ __all__ = [
     "Base",
     "audit",
     "auth",
+    "caches",
     "conversations",
     "events",
+    "exports",
     "idempotency",
+    "jobs",
+    "mail",
     "metadata",
     "notifications",
     "orders",

@@ -54,7 +54,10 @@ def run(connection: Connection) -> None:
 
 
 async def run_online() -> None:
-    url = context.config.attributes.get("database_url") or get_settings().asyncpg_dsn
+    try:
+        url = context.config.attributes.get("database_url") or get_settings().asyncpg_dsn
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
     dsn = url.replace("postgresql+asyncpg://", "postgresql://", 1)
 
     async def connect(*_: Any, **__: Any) -> Any:

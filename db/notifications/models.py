@@ -17,6 +17,13 @@ class Notification(Identified, Base):
     __tablename__ = "notifications"
     __table_args__ = (
         Index("ix_notifications_user_id_created_at_id", "user_id", "created_at", "id"),
+        Index(
+            "uq_notifications_user_id_collapse_key_unread",
+            "user_id",
+            "collapse_key",
+            unique=True,
+            postgresql_where=text("read_at IS NULL AND collapse_key IS NOT NULL"),
+        ),
         Index("ix_notifications_user_id_unread", "user_id", postgresql_where=text("read_at IS NULL")),
         {"schema": APP},
     )
@@ -26,5 +33,7 @@ class Notification(Identified, Base):
     title: Mapped[str] = mapped_column(String(160))
     body: Mapped[str] = mapped_column(server_default=text("''"))
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=EMPTY_OBJECT)
+    collapse_key: Mapped[str | None] = mapped_column(String(120))
+    """A newer notice under the same key replaces an unread one: ten messages of one conversation are one notice."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     read_at: Mapped[datetime | None]

@@ -120,6 +120,7 @@ CREATE TABLE app.notifications (
     title VARCHAR(160) NOT NULL,
     body TEXT DEFAULT '' NOT NULL,
     data JSONB DEFAULT '{}'::jsonb NOT NULL,
+    collapse_key VARCHAR(120),
     created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
     read_at timestamptz,
     CONSTRAINT pk_notifications PRIMARY KEY (id),
@@ -127,6 +128,7 @@ CREATE TABLE app.notifications (
 );
 CREATE INDEX ix_notifications_user_id_created_at_id ON app.notifications (user_id, created_at, id);
 CREATE INDEX ix_notifications_user_id_unread ON app.notifications (user_id) WHERE read_at IS NULL;
+CREATE UNIQUE INDEX uq_notifications_user_id_collapse_key_unread ON app.notifications (user_id, collapse_key) WHERE read_at IS NULL AND collapse_key IS NOT NULL;
 
 CREATE TABLE app.orders (
     id UUID DEFAULT app.new_id() NOT NULL,

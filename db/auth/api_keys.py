@@ -1,0 +1,162 @@
+"""API keys: scoped, optionally bound to networks, shown once."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db import audit
+from db.auth import credentials, repository
+from db.auth.errors import ApiKeyInvalid, ApiKeyNotFound, ScopeNotHeld
+from db.auth.models import ApiKey
+from db.auth.permissions import PERMISSIONS
+from db.auth.repository import Identity
+from db.errors import InvalidInput
+
+USED_RESOLUTION = timedelta(minutes=1)
+"""`last_used_at` is this coarse, so that a busy key does not write on every request."""
+
+MAX_KEYS_PER_USER = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedApiKey:
+    """A new key. `text` is the only copy of its secret."""
+
+    key: ApiKey
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyIdentity:
+    """Whom a key stands for. `identity.permissions` are its scopes, as far as the owner still has them."""
+
+    key: ApiKey
+    identity: Identity
+
+
+async def create_api_key(
+    session: AsyncSession,
+    user_id: UUID,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    expires_in: timedelta | None = None,
+    ip_allow_list: Sequence[str] = (),
+    org_id: UUID | None = None,
+) -> CreatedApiKey:
+    """Make a key for a user. Raises InvalidInput, ScopeNotHeld."""
+    if not name.strip() or len(name) > 80:
+        raise InvalidInput("a name of 1 to 80 characters", field="name")
+    if unknown := sorted(set(scopes) - PERMISSIONS.keys()):
+        raise InvalidInput(f"there is no permission '{unknown[0]}'", field="scopes")
+    if missing := sorted(set(scopes) - await repository.permissions_of(session, user_id)):
+        raise ScopeNotHeld(details={"scopes": missing})
+    networks = [_network(text, index) for index, text in enumerate(ip_allow_list)]
+    if len(await list_api_keys(session, user_id)) >= MAX_KEYS_PER_USER:
+        raise InvalidInput(f"a user has {MAX_KEYS_PER_USER} keys at most; revoke one first")
+    made = credentials.new_api_key()
+    expires_at: datetime | None = None
+    if expires_in is not None:
+        expires_at = (await session.execute(select(func.now() + expires_in))).scalar_one()
+    key = ApiKey(
+        user_id=user_id,
+        org_id=org_id,
+        name=name.strip(),
+        public_id=made.public_id,
+        secret_sha256=made.secret_sha256,
+        scopes=sorted(set(scopes)),
+        ip_allow_list=networks,
+        expires_at=expires_at,
+    )
+    session.add(key)
+    await session.flush()
+    await audit.record(
+        session,
+        "api_key.created",
+        subject_type="api_key",
+        subject_id=key.id,
+        actor_id=user_id,
+        details={"name": key.name, "scopes": key.scopes},
+    )
+    return CreatedApiKey(key, made.text)
+
+
+async def list_api_keys(session: AsyncSession, user_id: UUID) -> Sequence[ApiKey]:
+    """The user's keys that are not revoked, newest first."""
+    rows = await session.scalars(
+        select(ApiKey)
+        .where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+        .order_by(ApiKey.created_at.desc(), ApiKey.id)
+    )
+    return rows.all()
+
+
+async def revoke_api_key(session: AsyncSession, user_id: UUID, key_id: UUID, *, actor_id: UUID | None = None) -> None:
+    """End a key at once. Raises ApiKeyNotFound."""
+    ended = await session.execute(
+        update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+        .returning(ApiKey.id)
+    )
+    if ended.first() is None:
+        raise ApiKeyNotFound
+    await audit.record(
+        session, "api_key.revoked", subject_type="api_key", subject_id=key_id, actor_id=actor_id or user_id
+    )
+
+
+async def verify_api_key(session: AsyncSession, text: str, *, ip: str | None = None) -> ApiKeyIdentity:
+    """Whom this key stands for now. Raises ApiKeyInvalid, without saying why."""
+    parsed = credentials.parse_api_key(text)
+    if parsed is None:
+        raise ApiKeyInvalid
+    public_id, digest = parsed
+    wanted = select(ApiKey).where(
+        ApiKey.public_id == public_id,
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
+    )
+    key = (await session.scalars(wanted)).one_or_none()
+    if key is None or not compare_digest(key.secret_sha256, digest) or not _allowed(key.ip_allow_list, ip):
+        raise ApiKeyInvalid
+    user = await repository.live_user(session, key.user_id)
+    if user is None or not user.is_active:
+        raise ApiKeyInvalid
+    await session.execute(
+        update(ApiKey)
+        .where(
+            ApiKey.id == key.id,
+            or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USED_RESOLUTION),
+        )
+        .values(last_used_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+    roles = (await repository.roles_of(session, [user.id]))[user.id]
+    permissions = await repository.permissions_of(session, user.id) & frozenset(key.scopes)
+    return ApiKeyIdentity(key, Identity(user, roles, permissions))
+
+
+def _network(text: str, index: int) -> str:
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=False))
+    except ValueError as error:
+        raise InvalidInput("an address or a network such as 10.0.0.0/8", field=f"ip_allow_list.{index}") from error
+
+
+def _allowed(networks: Sequence[str], ip: str | None) -> bool:
+    if not networks:
+        return True
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in ipaddress.ip_network(network) for network in networks)

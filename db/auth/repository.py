@@ -1,0 +1,89 @@
+"""Queries about accounts, sessions and what they may do."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.auth.models import LoginSession, Role, RolePermission, User, UserRole
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a credential stands for, and what they may do now."""
+
+    user: User
+    roles: tuple[str, ...]
+    permissions: frozenset[str]
+    session: LoginSession | None = None
+
+    @property
+    def tokens_valid_after(self) -> datetime | None:
+        """Refuse access tokens issued before this."""
+        return self.user.tokens_valid_after
+
+
+async def live_user(session: AsyncSession, user_id: UUID) -> User | None:
+    """The account, unless it is removed."""
+    return (await session.scalars(select(User).where(User.id == user_id, User.deleted_at.is_(None)))).one_or_none()
+
+
+async def user_by_email(session: AsyncSession, email: str) -> User | None:
+    """The live account with this address, whatever its case."""
+    wanted = select(User).where(func.lower(User.email) == email.strip().lower(), User.deleted_at.is_(None))
+    return (await session.scalars(wanted)).one_or_none()
+
+
+async def user_by_username(session: AsyncSession, username: str) -> User | None:
+    """The live account with this username, whatever its case."""
+    wanted = select(User).where(func.lower(User.username) == username.strip().lower(), User.deleted_at.is_(None))
+    return (await session.scalars(wanted)).one_or_none()
+
+
+async def roles_of(session: AsyncSession, user_ids: Iterable[UUID]) -> dict[UUID, tuple[str, ...]]:
+    """Role names of each user, sorted; every id is a key."""
+    ids = list(user_ids)
+    rows = await session.execute(
+        select(UserRole.user_id, Role.name).join(Role, Role.id == UserRole.role_id).where(UserRole.user_id.in_(ids))
+    )
+    found: dict[UUID, list[str]] = {user_id: [] for user_id in ids}
+    for user_id, name in rows:
+        found[user_id].append(name)
+    return {user_id: tuple(sorted(names)) for user_id, names in found.items()}
+
+
+async def permissions_of(session: AsyncSession, user_id: UUID) -> frozenset[str]:
+    """Everything that the user's roles allow."""
+    rows = await session.scalars(
+        select(RolePermission.permission)
+        .join(UserRole, UserRole.role_id == RolePermission.role_id)
+        .where(UserRole.user_id == user_id)
+    )
+    return frozenset(rows)
+
+
+async def live_session(session: AsyncSession, session_id: UUID) -> LoginSession | None:
+    """The login session, unless it was revoked or has reached its end."""
+    wanted = select(LoginSession).where(
+        LoginSession.id == session_id,
+        LoginSession.revoked_at.is_(None),
+        LoginSession.absolute_expires_at > func.now(),
+    )
+    return (await session.scalars(wanted)).one_or_none()
+
+
+async def live_sessions(session: AsyncSession, user_id: UUID) -> Sequence[LoginSession]:
+    """Where the user is signed in, the most recently seen first."""
+    rows = await session.scalars(
+        select(LoginSession)
+        .where(
+            LoginSession.user_id == user_id,
+            LoginSession.revoked_at.is_(None),
+            LoginSession.absolute_expires_at > func.now(),
+        )
+        .order_by(LoginSession.last_seen_at.desc(), LoginSession.id)
+    )
+    return rows.all()

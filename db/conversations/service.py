@@ -1,0 +1,254 @@
+"""Conversations: start, join, speak, read. A message is published on `conversation:<id>` by its own transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db import events
+from db.auth.models import User
+from db.conversations import repository
+from db.conversations.errors import ConversationNotFound, MessageNotFound, NotAParticipant
+from db.conversations.events import ConversationCreated, MessagePosted
+from db.conversations.models import Conversation, Message, Participant
+from db.conversations.repository import ConversationView, is_participant
+from db.errors import InvalidInput
+from db.notifications import service as notifications
+from db.outbox.service import publish
+from db.pagination import Cursor, CursorPage, Page, fetch_cursor_page, fetch_page
+from db.users import repository as users
+from db.users.errors import UserNotFound
+
+MAX_PARTICIPANTS = 100
+"""Everybody in a private conversation is notified of each message; this bounds the work of one."""
+
+MAX_BODY = 4000
+
+__all__ = [
+    "ConversationView",
+    "channel",
+    "create_conversation",
+    "get_conversation",
+    "is_participant",
+    "join",
+    "leave",
+    "list_conversations",
+    "list_conversations_by_cursor",
+    "list_messages",
+    "mark_read",
+    "message_payload",
+    "post_message",
+]
+
+
+def channel(conversation_id: UUID) -> str:
+    """Where a conversation's messages are published."""
+    return f"conversation:{conversation_id}"
+
+
+async def create_conversation(
+    session: AsyncSession,
+    *,
+    created_by: UUID,
+    title: str = "",
+    is_public: bool = False,
+    participant_ids: Sequence[UUID] = (),
+    participant_usernames: Sequence[str] = (),
+    org_id: UUID | None = None,
+) -> ConversationView:
+    """Start a conversation of the creator and others. Raises UserNotFound (`details` says who), InvalidInput."""
+    title = title.strip()
+    if len(title) > 120:
+        raise InvalidInput("120 characters at most", field="title")
+    if is_public and not title:
+        raise InvalidInput("a public conversation has a title", field="title")
+    others = await _people(session, participant_ids, participant_usernames)
+    people = list(dict.fromkeys([created_by, *others]))
+    if len(people) > MAX_PARTICIPANTS:
+        raise InvalidInput(f"{MAX_PARTICIPANTS} people at most", field="participant_ids")
+    if len(people) == 1 and not is_public:
+        raise InvalidInput("name somebody to talk to", field="participant_usernames")
+    conversation = Conversation(title=title, is_public=is_public, created_by=created_by, org_id=org_id)
+    session.add(conversation)
+    await session.flush()
+    session.add_all(Participant(conversation_id=conversation.id, user_id=user_id) for user_id in people)
+    await session.flush()
+    await events.record(session, ConversationCreated(conversation_id=conversation.id, created_by=created_by))
+    return await get_conversation(session, conversation.id, user_id=created_by)
+
+
+async def get_conversation(session: AsyncSession, conversation_id: UUID, *, user_id: UUID) -> ConversationView:
+    """One conversation with its participants, if the user takes part or it is public. Raises ConversationNotFound."""
+    conversation = await repository.visible_conversation(session, conversation_id, user_id)
+    if conversation is None:
+        raise ConversationNotFound
+    return (await repository.views(session, [conversation], user_id))[0]
+
+
+async def list_conversations(
+    session: AsyncSession, user_id: UUID, *, page: int = 1, limit: int = 20, count: bool = True
+) -> Page[ConversationView]:
+    """One numbered page of the user's own and public conversations, the latest active first."""
+    found = await fetch_page(
+        session, repository.visible_to(user_id), repository.LATEST_FIRST, page=page, limit=limit, count=count
+    )
+    return Page(await repository.views(session, found.items, user_id), found.total, found.page, found.limit)
+
+
+async def list_conversations_by_cursor(
+    session: AsyncSession, user_id: UUID, *, cursor: Cursor | None = None, limit: int = 20
+) -> CursorPage[ConversationView]:
+    """The same by cursor."""
+    found = await fetch_cursor_page(
+        session, repository.visible_to(user_id), repository.LATEST_FIRST, cursor=cursor, limit=limit
+    )
+    return CursorPage(await repository.views(session, found.items, user_id), found.next, found.prev)
+
+
+async def list_messages(
+    session: AsyncSession, conversation_id: UUID, *, user_id: UUID, cursor: Cursor | None = None, limit: int = 50
+) -> CursorPage[Message]:
+    """Messages with their authors, newest first; `next` leads to older ones. Raises ConversationNotFound."""
+    visible = select(repository.visible_to(user_id).where(Conversation.id == conversation_id).exists())
+    if not await session.scalar(visible):
+        raise ConversationNotFound
+    return await fetch_cursor_page(
+        session, repository.messages(conversation_id), repository.NEWEST_FIRST, cursor=cursor, limit=limit
+    )
+
+
+async def join(session: AsyncSession, conversation_id: UUID, *, user_id: UUID) -> ConversationView:
+    """Join a public conversation; twice is fine. Raises ConversationNotFound (private ones too)."""
+    row = await session.get(Conversation, conversation_id)
+    if row is None or row.deleted_at is not None:
+        raise ConversationNotFound
+    if not row.is_public and not await is_participant(session, conversation_id, user_id):
+        raise ConversationNotFound
+    # What was said before one came is not unread.
+    await session.execute(
+        insert(Participant)
+        .values(conversation_id=conversation_id, user_id=user_id, last_read_number=row.message_count)
+        .on_conflict_do_nothing()
+    )
+    return await get_conversation(session, conversation_id, user_id=user_id)
+
+
+async def leave(session: AsyncSession, conversation_id: UUID, *, user_id: UUID) -> None:
+    """Leave a conversation. Raises ConversationNotFound when one was not in it."""
+    row = await session.get(Participant, (conversation_id, user_id))
+    if row is None:
+        raise ConversationNotFound
+    await session.delete(row)
+    await session.flush()
+
+
+async def post_message(session: AsyncSession, conversation_id: UUID, *, author_id: UUID, body: str) -> Message:
+    """Say something: numbered, stored, published, and the others of a private conversation are notified.
+
+    Raises InvalidInput, ConversationNotFound, NotAParticipant.
+    """
+    body = body.strip()
+    if not 1 <= len(body) <= MAX_BODY or "\x00" in body:
+        raise InvalidInput(f"1 to {MAX_BODY} characters", field="body")
+    if not await is_participant(session, conversation_id, author_id):
+        row = await session.get(Conversation, conversation_id)
+        if row is None or row.deleted_at is not None or not row.is_public:
+            raise ConversationNotFound
+        raise NotAParticipant
+    author = await session.get_one(User, author_id)
+    # The row lock makes numbers follow the order of commits; it is taken late to be held briefly.
+    numbered = (
+        await session.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id)
+            .values(message_count=Conversation.message_count + 1, last_message_at=func.clock_timestamp())
+            .returning(Conversation.message_count, Conversation.title, Conversation.is_public)
+            .execution_options(synchronize_session=False)
+        )
+    ).one()
+    message = Message(conversation_id=conversation_id, number=numbered.message_count, body=body, author=author)
+    session.add(message)
+    await session.flush()
+    await session.execute(
+        update(Participant)
+        .where(Participant.conversation_id == conversation_id, Participant.user_id == author_id)
+        .values(last_read_number=message.number, last_read_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+    await publish(session, channel(conversation_id), {"type": "message", "message": message_payload(message)})
+    if not numbered.is_public:
+        await _notify_others(session, conversation_id, author, numbered.title, body)
+    await events.record(
+        session, MessagePosted(message_id=message.id, conversation_id=conversation_id, author_id=author_id)
+    )
+    return message
+
+
+async def mark_read(session: AsyncSession, conversation_id: UUID, *, user_id: UUID, message_id: UUID) -> int:
+    """Remember how far the user has read (never backwards); its notice is read too. Returns the number.
+
+    Raises ConversationNotFound, MessageNotFound.
+    """
+    if not await is_participant(session, conversation_id, user_id):
+        raise ConversationNotFound
+    number = await session.scalar(
+        select(Message.number).where(Message.id == message_id, Message.conversation_id == conversation_id)
+    )
+    if number is None:
+        raise MessageNotFound
+    read: int = (
+        await session.execute(
+            update(Participant)
+            .where(Participant.conversation_id == conversation_id, Participant.user_id == user_id)
+            .values(last_read_number=func.greatest(Participant.last_read_number, number), last_read_at=func.now())
+            .returning(Participant.last_read_number)
+            .execution_options(synchronize_session=False)
+        )
+    ).scalar_one()
+    await notifications.mark_all_read(session, user_id, collapse_key=channel(conversation_id))
+    return read
+
+
+def message_payload(message: Message) -> dict[str, Any]:
+    """The message as clients see it, over REST and on the channel."""
+    author = message.author
+    return {
+        "id": str(message.id),
+        "conversation_id": str(message.conversation_id),
+        "number": message.number,
+        "author": {"id": str(author.id), "username": author.username} if author is not None else None,
+        "body": message.body,
+        "created_at": message.created_at.isoformat(),
+        "edited_at": message.edited_at.isoformat() if message.edited_at else None,
+    }
+
+
+async def _people(session: AsyncSession, ids: Sequence[UUID], usernames: Sequence[str]) -> list[UUID]:
+    by_id = await users.by_ids(session, ids) if ids else {}
+    by_name = await users.by_usernames(session, usernames) if usernames else {}
+    missing = [str(user_id) for user_id in ids if user_id not in by_id]
+    missing += [name for name in usernames if name.strip().lower() not in by_name]
+    if missing:
+        raise UserNotFound(f"there is no user '{missing[0]}'", details={"missing": missing})
+    return [*by_id, *(user.id for user in by_name.values())]
+
+
+async def _notify_others(session: AsyncSession, conversation_id: UUID, author: User, title: str, body: str) -> None:
+    others = await session.scalars(
+        select(Participant.user_id)
+        .where(Participant.conversation_id == conversation_id, Participant.user_id != author.id)
+        .order_by(Participant.user_id)  # the same order everywhere: two messages at once cannot deadlock
+    )
+    for user_id in others.all():
+        await notifications.notify(
+            session,
+            user_id,
+            kind="message.posted",
+            title=f"{author.username} in {title}" if title else f"{author.username} wrote to you",
+            body=body[:200],
+            data={"conversation_id": str(conversation_id), "author": author.username},
+            collapse_key=channel(conversation_id),
+        )
