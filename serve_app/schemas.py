@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 ItemT = TypeVar("ItemT")
 
@@ -24,10 +24,27 @@ Money = Annotated[
 """An amount. Text in JSON, because binary floating point cannot hold 0.10."""
 
 
+def holds_nul(value: Any) -> bool:
+    """Whether there is a NUL character anywhere in decoded JSON."""
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, Mapping):
+        return any(holds_nul(name) or holds_nul(member) for name, member in value.items())
+    return isinstance(value, list) and any(holds_nul(member) for member in value)
+
+
 class RequestSchema(BaseModel):
     """A request body. Unknown members are refused, so that nobody believes they set what cannot be set."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_nul(cls, value: Any) -> Any:
+        """Postgres stores every character but one."""
+        if holds_nul(value):
+            raise ValueError("text must not contain NUL characters")
+        return value
 
 
 class ResponseSchema(BaseModel):

@@ -30,6 +30,7 @@ KINDS: Mapping[str, Kind] = {
     "sessions": Kind("actors.sessions.actor:SessionShard", lambda settings: settings.session_shards),
     "caches": Kind("actors.caches.actor:CacheShard", lambda settings: settings.cache_shards),
     "jobs": Kind("actors.jobs.actor:QueueOwner", lambda settings: 1),
+    "metrics": Kind("actors.metrics.actor:MetricsShard", lambda settings: 1),
 }
 
 

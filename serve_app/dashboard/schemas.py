@@ -1,6 +1,6 @@
 """The figures of the dashboard. Live ones also arrive on channel `dashboard:live`."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import Field
 
@@ -8,12 +8,21 @@ from serve_app.orders.schemas import OrderSummary
 from serve_app.schemas import Money, ResponseSchema
 
 
-class Dashboard(ResponseSchema):
-    """How the shop and the system are doing. Counts of orders are the caller's own without `orders:manage`."""
+class DayFigures(ResponseSchema):
+    """What was ordered on one day (UTC); cancelled orders are not counted."""
 
-    scope: str = Field(description="`all`, or `own` for people without `orders:manage`.", examples=["all"])
+    day: date
+    orders: int
+    revenue: Money
+
+
+class Dashboard(ResponseSchema):
+    """How the shop and the system are doing. Counts of orders are the caller's own without `dashboard:read`."""
+
+    scope: str = Field(description="`all`, or `own` for people without `dashboard:read`.", examples=["all"])
     products: int
-    users: int | None = Field(description="null without `users:read`.")
+    products_low: int = Field(description="Products of which little is left.")
+    users: int | None = Field(description="null without `dashboard:read`.")
     orders_total: int
     orders_today: int
     orders_open: int
@@ -26,4 +35,5 @@ class Dashboard(ResponseSchema):
     jobs_running: int
     jobs_waiting: int
     recent_orders: list[OrderSummary]
+    daily: list[DayFigures] = Field(description="The last two weeks, oldest first; the last is today.")
     generated_at: datetime

@@ -87,7 +87,7 @@ async def list_export_datasets(principal: CurrentPrincipal) -> Any:
     status_code=status.HTTP_202_ACCEPTED,
     response_model=Export,
     openapi_extra=permitted("exports:create"),
-    responses={202: {"headers": LOCATION_HEADER}} | problems(403, 429),
+    responses=problems(403, 429) | {202: {"headers": LOCATION_HEADER}},
 )
 async def create_export(
     body: ExportCreate,
@@ -176,12 +176,12 @@ async def create_export_link(
     "/exports/{export_id}/files/{name}",
     openapi_extra=PUBLIC,
     response_class=FileResponse,
-    responses={
+    responses=problems(403, 404)
+    | {
         200: {"description": "The file.", "content": {"application/octet-stream": {}}},
         206: {"description": "The range that was asked for.", "content": {"application/octet-stream": {}}},
         416: {"description": "The file has no such range."},
-    }
-    | problems(403, 404),
+    },
 )
 async def download_export_file(
     export_id: UUID,

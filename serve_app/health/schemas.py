@@ -32,4 +32,4 @@ class Live(ResponseSchema):
 class Ready(ResponseSchema):
     """Whether this replica takes new requests."""
 
-    status: Literal["ready", "draining", "unavailable"]
+    status: Literal["ready", "draining"]

@@ -74,7 +74,7 @@ async def cancel_job(job_id: UUID, principal: JobManager, session: DbSession) ->
     status_code=status.HTTP_201_CREATED,
     response_model=Job,
     openapi_extra=permitted("jobs:manage"),
-    responses={201: {"headers": LOCATION_HEADER}} | problems(403, 404, 409),
+    responses=problems(403, 404, 409) | {201: {"headers": LOCATION_HEADER}},
 )
 async def retry_job(job_id: UUID, principal: JobManager, session: DbSession, response: Response) -> Any:
     """Run a failed or cancelled job's request again, as a new job."""

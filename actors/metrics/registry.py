@@ -1,0 +1,29 @@
+"""The metrics of this process. Import the metric, and count.
+
+Labels have few values: route templates, never paths; kinds, never ids.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+"""Ours alone: Ray and Serve fill the library's default registry with theirs."""
+
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""The stable semantic conventions' buckets of HTTP server durations."""
+
+HTTP_REQUESTS = Counter("http_requests", "HTTP requests answered.", ("method", "endpoint", "status"), registry=REGISTRY)
+HTTP_REQUEST_DURATION = Histogram(
+    "http_request_duration_seconds",
+    "Time to answer an HTTP request.",
+    ("method", "endpoint"),
+    registry=REGISTRY,
+    buckets=DURATION_BUCKETS,
+)
+REQUESTS_IN_FLIGHT = Gauge("http_requests_in_flight", "HTTP requests being answered.", registry=REGISTRY)
+ACTIVE_CONNECTIONS = Gauge("active_connections", "Open realtime connections.", registry=REGISTRY)
+DATABASE_POOL_SIZE = Gauge(
+    "database_connection_pool_size", "Database connections that are open in process pools.", registry=REGISTRY
+)
+CACHE_HIT_RATE = Gauge("cache_hit_rate", "Cached reads answered without loading, in percent.", registry=REGISTRY)
+CACHE_READS = Counter("cache_reads", "Cached reads by outcome.", ("outcome",), registry=REGISTRY)
+RATE_LIMITED = Counter("rate_limited_requests", "Requests answered 429.", ("policy",), registry=REGISTRY)

@@ -1,0 +1,72 @@
+"""Changing one's own account: address and password need the present password."""
+
+from typing import Any
+from uuid import UUID
+
+from db.auth import errors as auth_errors
+from db.auth import service as auth
+from db.auth.models import User
+from db.errors import InvalidInput, PermissionDenied
+from db.users import service as users
+from serve_app.auth.passwords import refuse_weak_password
+from serve_app.auth.schemas import CurrentUserUpdate
+from serve_app.resources import Resources
+from serve_app.security.principal import Principal
+
+
+class WrongPassword(PermissionDenied):
+    """The present password was not given, or is another."""
+
+    code = "wrong_password"
+    default_message = "Changing the e-mail address or the password needs the present password."
+
+
+async def change_own_account(
+    resources: Resources, principal: Principal, body: CurrentUserUpdate, *, address: str
+) -> User:
+    """Apply the changes. Raises WrongPassword, PasswordTooWeak, and what `update_user` raises.
+
+    Passwords are compared through `authenticate`, so that guesses here are counted like guesses at the door.
+    """
+    changes: dict[str, Any] = body.model_dump(
+        exclude_unset=True, exclude_none=True, exclude={"current_password", "new_password"}
+    )
+    sensitive = "email" in changes or body.new_password is not None
+    if sensitive:
+        user = await _prove(resources, principal.user_id, body.current_password, address)
+        if body.new_password is not None:
+            if body.new_password == body.current_password:
+                raise InvalidInput("this is the present password", field="new_password")
+            context = (changes.get("email", user.email), changes.get("username", user.username))
+            await refuse_weak_password(resources, body.new_password, context=context, field="new_password")
+            changes["password_hash"] = await resources.passwords.hash(body.new_password)
+    async with resources.database.transaction(acting_user_id=principal.user_id) as session:
+        user = await users.update_user(session, principal.user_id, changes, actor_id=principal.user_id)
+        if body.new_password is not None:
+            await auth.revoke_all(
+                session,
+                principal.user_id,
+                except_session_id=principal.session_id,
+                reason="password_changed",
+                ip=address,
+            )
+        return user
+
+
+async def _prove(resources: Resources, user_id: UUID, password: str | None, address: str) -> User:
+    async with resources.database.transaction(read_only=True) as session:
+        user = await users.get_user(session, user_id)
+    if password is None:
+        raise WrongPassword
+    try:
+        await auth.authenticate(
+            resources.database,
+            resources.passwords,
+            email=user.email,
+            password=password,
+            ip=address,
+            failures_per_minute=resources.settings.login_rate_limit_per_minute,
+        )
+    except auth_errors.InvalidCredentials as error:
+        raise WrongPassword from error
+    return user

@@ -1,0 +1,162 @@
+"""Registration, login, refresh, logout."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, status
+
+from db.auth import service
+from db.auth.errors import EmailTaken, RefreshTokenInvalid, UsernameTaken
+from db.auth.models import User as UserRow
+from db.auth.permissions import CUSTOMER
+from serve_app.auth.opening import hand_out
+from serve_app.auth.passwords import refuse_weak_password
+from serve_app.auth.schemas import (
+    LoginRequest,
+    LogoutRequest,
+    RefreshRequest,
+    RegisterRequest,
+    RegistrationAccepted,
+    TokenResponse,
+)
+from serve_app.dependencies import OptionalPrincipal, ResourcesDep
+from serve_app.errors import AuthenticationRequired, RequestForged
+from serve_app.middleware.context import request_headers
+from serve_app.openapi_parts import LOCATION_HEADER, PUBLIC, problems
+from serve_app.resources import Resources
+from serve_app.security.authenticator import read_cookie
+from serve_app.security.cookies import clear_cookies, refresh_cookie_name
+from serve_app.users.presenting import present_user
+from serve_app.users.schemas import User
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+ACCEPTED = "If the address and the name were free, the account exists now. We have sent mail to the address."
+
+
+@router.post(
+    "/register",
+    status_code=status.HTTP_201_CREATED,
+    response_model=User,
+    openapi_extra=PUBLIC,
+    responses=problems(409)
+    | {
+        201: {"headers": LOCATION_HEADER},
+        202: {"model": RegistrationAccepted, "description": "With HIDE_ACCOUNTS: the same answer for everybody."},
+    },
+)
+async def register(body: RegisterRequest, response: Response, resources: ResourcesDep) -> Any:
+    """Make an account."""
+    await refuse_weak_password(resources, body.password, context=(body.email, body.username), field="password")
+    password_hash = await resources.passwords.hash(body.password)
+    user: UserRow | None = None
+    try:
+        async with resources.database.transaction() as session:
+            user = await service.register(
+                session,
+                email=body.email,
+                username=body.username,
+                password_hash=password_hash,
+                full_name=body.full_name,
+            )
+    except (EmailTaken, UsernameTaken):
+        if not resources.settings.hide_accounts:
+            raise
+    if resources.settings.hide_accounts or user is None:
+        content = RegistrationAccepted(detail=ACCEPTED).model_dump_json()
+        return Response(content, status.HTTP_202_ACCEPTED, media_type="application/json")
+    response.headers["Location"] = f"/api/v1/users/{user.id}"
+    return present_user(user, [CUSTOMER], None)
+
+
+@router.post("/login", response_model=TokenResponse, openapi_extra=PUBLIC, responses=problems(401, 403))
+async def login(body: LoginRequest, request: Request, response: Response, resources: ResourcesDep) -> Any:
+    """Sign in. Opens a login session."""
+    cookies = body.mode == "cookie"
+    if cookies and resources.authenticator.is_forged(request.scope):
+        raise RequestForged
+    address = resources.addresses.find(request.scope)
+    settings = resources.settings
+    user_id = await service.authenticate(
+        resources.database,
+        resources.passwords,
+        email=body.email,
+        password=body.password,
+        ip=address,
+        failures_per_minute=settings.login_rate_limit_per_minute,
+    )
+    async with resources.database.transaction(acting_user_id=user_id) as session:
+        opened = await service.open_session(
+            session,
+            user_id,
+            ip=address,
+            user_agent=request.headers.get("user-agent"),
+            idle_days=settings.refresh_token_expire_days,
+            absolute_days=settings.session_absolute_days,
+        )
+        return await hand_out(session, opened, resources=resources, response=response, cookies=cookies)
+
+
+@router.post("/refresh", response_model=TokenResponse, openapi_extra=PUBLIC, responses=problems(401, 403))
+async def refresh(
+    request: Request, response: Response, resources: ResourcesDep, body: RefreshRequest | None = None
+) -> Any:
+    """Exchange the refresh token for a new pair. A refresh token works once; using it again ends its session."""
+    token = body.refresh_token if body is not None else None
+    cookies = token is None
+    if token is None:
+        token = _refresh_cookie(request, resources)
+    if token is None:
+        raise AuthenticationRequired("There is no refresh token, neither in the body nor in a cookie.")
+    async with resources.database.transaction() as session:
+        opened = await service.rotate_refresh(
+            session,
+            token,
+            idle_days=resources.settings.refresh_token_expire_days,
+            ip=resources.addresses.find(request.scope),
+            user_agent=request.headers.get("user-agent"),
+        )
+        return await hand_out(session, opened, resources=resources, response=response, cookies=cookies)
+
+
+@router.post("/logout", status_code=status.HTTP_204_NO_CONTENT, openapi_extra=PUBLIC, responses=problems(401, 403))
+async def logout(
+    request: Request,
+    response: Response,
+    principal: OptionalPrincipal,
+    resources: ResourcesDep,
+    body: LogoutRequest | None = None,
+) -> None:
+    """End this session, or all of them. Open sockets of an ended session are closed.
+
+    With cookies it works after the access token has expired, too.
+    """
+    everywhere = body is not None and body.everywhere
+    address = resources.addresses.find(request.scope)
+    if principal is not None and principal.session_id is not None:
+        user_id, session_id = principal.user_id, principal.session_id
+    else:
+        token = _refresh_cookie(request, resources)
+        if token is None:
+            raise AuthenticationRequired
+        try:
+            async with resources.database.transaction() as session:
+                opened = await service.rotate_refresh(session, token, ip=address)
+        except RefreshTokenInvalid:
+            clear_cookies(response, secure=resources.secure_cookies)
+            return
+        user_id, session_id = opened.user.id, opened.session.id
+    async with resources.database.transaction(acting_user_id=user_id) as session:
+        if everywhere:
+            await service.revoke_all(session, user_id, ip=address)
+        else:
+            await service.revoke_session(session, user_id, session_id, ip=address)
+    clear_cookies(response, secure=resources.secure_cookies)
+
+
+def _refresh_cookie(request: Request, resources: Resources) -> str | None:
+    """The refresh token of the cookie mode. Raises RequestForged for a request that a foreign page may have made."""
+    name = refresh_cookie_name(secure=resources.secure_cookies)
+    token = read_cookie(request_headers(request.scope), name)
+    if token is not None and resources.authenticator.is_forged(request.scope):
+        raise RequestForged
+    return token

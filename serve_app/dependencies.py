@@ -1,0 +1,86 @@
+"""What handlers ask for, as Annotated aliases."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.errors import PermissionDenied
+from serve_app.errors import AuthenticationRequired
+from serve_app.resources import Resources
+from serve_app.security.principal import Principal
+
+
+def get_resources(request: Request) -> Resources:
+    """The process's clients, opened by the lifespan."""
+    resources: Resources = request.app.state.resources
+    return resources
+
+
+ResourcesDep = Annotated[Resources, Depends(get_resources)]
+
+
+def get_principal(request: Request) -> Principal:
+    """The caller. Raises AuthenticationRequired (401) when there is none."""
+    principal: Principal | None = request.scope.get("principal")
+    if principal is None:
+        raise AuthenticationRequired
+    return principal
+
+
+CurrentPrincipal = Annotated[Principal, Depends(get_principal)]
+
+
+def get_optional_principal(request: Request) -> Principal | None:
+    """The caller, or None for an anonymous one."""
+    principal: Principal | None = request.scope.get("principal")
+    return principal
+
+
+OptionalPrincipal = Annotated[Principal | None, Depends(get_optional_principal)]
+
+
+class LoginRequired(PermissionDenied):
+    """An API key asked for what only a person who signed in may do."""
+
+    code = "login_required"
+    default_message = "This needs a login session; an API key cannot do it."
+
+
+def get_login_principal(request: Request) -> Principal:
+    """The caller, if a person who signed in. A key could otherwise widen its own scopes by making another."""
+    principal = get_principal(request)
+    if principal.session_id is None:
+        raise LoginRequired
+    return principal
+
+
+LoginPrincipal = Annotated[Principal, Depends(get_login_principal)]
+
+
+def require(permission: str) -> Callable[[Request], Principal]:
+    """A dependency that lets through only callers with a permission (403 otherwise, 401 without a credential)."""
+
+    def check(request: Request) -> Principal:
+        principal = get_principal(request)
+        if not principal.may(permission):
+            raise PermissionDenied(f"this needs the permission '{permission}'")
+        return principal
+
+    return check
+
+
+async def get_db_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """The request's one transaction.
+
+    Function-scoped: FastAPI leaves this generator after the handler has returned and its result is serialised, and
+    before the first byte is sent. So a commit that fails becomes an error response, never a success that was not.
+    """
+    principal: Principal | None = request.scope.get("principal")
+    acting_user_id = principal.user_id if principal is not None else None
+    async with get_resources(request).database.transaction(acting_user_id=acting_user_id) as session:
+        yield session
+
+
+DbSession = Annotated[AsyncSession, Depends(get_db_session, scope="function")]

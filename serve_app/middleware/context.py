@@ -1,0 +1,74 @@
+"""What the layers know about a request, kept in its ASGI scope."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from starlette.types import Scope
+
+Headers = Mapping[bytes, bytes]
+
+UNMATCHED_ROUTE = "__unmatched__"
+"""Label of requests that no route matches: a raw path would let callers make labels without bound."""
+
+
+def request_headers(scope: Scope) -> Headers:
+    """The request's headers by lower-case name; of repeated ones the last. Built once per request."""
+    headers: Headers | None = scope.get("mobula.headers")
+    if headers is None:
+        headers = scope["mobula.headers"] = dict(scope["headers"])
+    return headers
+
+
+def route_template(scope: Scope) -> str:
+    """The path of the matched route with its prefix, such as `/api/v1/orders/{order_id}`."""
+    route: Any = (scope.get("fastapi") or {}).get("effective_route_context") or scope.get("route")
+    path = getattr(route, "path", None)
+    return path if isinstance(path, str) else UNMATCHED_ROUTE
+
+
+class AddressFinder:
+    """Who really calls: the peer, or what a trusted proxy says about it."""
+
+    def __init__(self, trusted_proxies: list[str]) -> None:
+        """`trusted_proxies` are addresses or networks."""
+        self._trusted: list[IPv4Network | IPv6Network] = [ip_network(proxy, strict=False) for proxy in trusted_proxies]
+        self._known: dict[str, bool] = {}
+
+    def find(self, scope: Scope) -> str:
+        """The caller's address. X-Forwarded-For is read from the right, and only as far as trust reaches."""
+        address: str | None = scope.get("mobula.address")
+        if address is None:
+            address = scope["mobula.address"] = self._find(scope)
+        return address
+
+    def _find(self, scope: Scope) -> str:
+        client = scope.get("client")
+        peer = str(client[0]) if client else ""
+        if not self._is_trusted(peer):
+            return peer
+        forwarded = request_headers(scope).get(b"x-forwarded-for")
+        if forwarded is None:
+            return peer
+        for hop in reversed(forwarded.decode("latin-1").split(",")):
+            candidate = hop.strip()
+            try:
+                ip_address(candidate)
+            except ValueError:
+                return peer
+            peer = candidate
+            if not self._is_trusted(candidate):
+                return candidate
+        return peer
+
+    def _is_trusted(self, address: str) -> bool:
+        known = self._known.get(address)
+        if known is None:
+            try:
+                parsed = ip_address(address)
+                known = any(parsed in network for network in self._trusted)
+            except ValueError:
+                known = False
+            if len(self._known) < 1024:  # proxies are few; callers' own addresses must not fill memory
+                self._known[address] = known
+        return known

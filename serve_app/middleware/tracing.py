@@ -1,0 +1,52 @@
+"""A span per request, when OpenTelemetry is on. Continues the caller's trace (W3C traceparent)."""
+
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cluster.tracing import span
+from serve_app.middleware.context import request_headers, route_template
+
+PROPAGATED = ("traceparent", "tracestate")
+
+
+class TracingMiddleware:
+    """Names spans by route template and describes them with the stable HTTP conventions."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = request_headers(scope)
+        carrier = {name: headers[name.encode()].decode("latin-1") for name in PROPAGATED if name.encode() in headers}
+        method = scope["method"]
+        with span(method, parent=carrier):
+            current = trace.get_current_span()
+            current.set_attributes(
+                {
+                    "http.request.method": method,
+                    "url.scheme": scope.get("scheme", "http"),
+                    "url.path": scope["path"],
+                    "network.protocol.version": scope.get("http_version", "1.1"),
+                }
+            )
+
+            async def send_traced(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    current.set_attribute("http.response.status_code", status)
+                    if status >= 500:
+                        current.set_status(StatusCode.ERROR)
+                        current.set_attribute("error.type", str(status))
+                await send(message)
+
+            try:
+                await self._app(scope, receive, send_traced)
+            finally:
+                route = route_template(scope)
+                current.set_attribute("http.route", route)
+                current.update_name(f"{method} {route}")

@@ -1,0 +1,60 @@
+"""Notifications."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response, status
+
+from db.notifications import service
+from db.notifications.models import Notification as NotificationRow
+from serve_app.dependencies import CurrentPrincipal, DbSession, ResourcesDep
+from serve_app.links import action
+from serve_app.notifications.schemas import Notification
+from serve_app.openapi_parts import problems
+from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
+from serve_app.schemas import Page
+
+router = APIRouter(prefix="/notifications", tags=["notifications"])
+
+
+class NotificationQuery(PageQuery):
+    """Filters of the list of notifications."""
+
+    unread: bool = False
+
+
+@router.get("", response_model=Page[Notification])
+async def list_notifications(
+    query: Annotated[NotificationQuery, Query()],
+    principal: CurrentPrincipal,
+    request: Request,
+    response: Response,
+    session: DbSession,
+    resources: ResourcesDep,
+) -> Any:
+    """One's own notifications, newest first."""
+    if query.by_cursor:
+        found = await service.list_notifications_by_cursor(
+            session,
+            principal.user_id,
+            unread=query.unread,
+            cursor=read_cursor(request, resources.links, query.cursor),
+            limit=query.limit,
+        )
+        return by_cursor(found, _present, request=request, response=response, signer=resources.links, limit=query.limit)
+    page = await service.list_notifications(
+        session, principal.user_id, unread=query.unread, page=query.page, limit=query.limit
+    )
+    return numbered(page, _present, request=request, response=response)
+
+
+@router.post("/{notification_id}/read", status_code=status.HTTP_204_NO_CONTENT, responses=problems(404))
+async def mark_notification_read(notification_id: UUID, principal: CurrentPrincipal, session: DbSession) -> None:
+    """Mark one as read; twice is fine."""
+    await service.mark_read(session, principal.user_id, notification_id)
+
+
+def _present(row: NotificationRow) -> Notification:
+    path = f"/notifications/{row.id}"
+    links = {"read": action(f"{path}/read", "POST")} if row.read_at is None else {}
+    return Notification.of(row, links=links)

@@ -1,0 +1,152 @@
+"""Orders."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from pydantic import Field
+
+from db.errors import PermissionDenied
+from db.idempotency import service as idempotency
+from db.orders import service
+from db.orders.service import OrderLine
+from serve_app.dependencies import DbSession, ResourcesDep, require
+from serve_app.links import ROOT
+from serve_app.openapi_parts import LOCATION_HEADER, permitted, problems
+from serve_app.orders.listing import answer_orders
+from serve_app.orders.presenting import present_order
+from serve_app.orders.schemas import Order, OrderCancel, OrderCreate, OrderStatus, OrderStatusChange, OrderSummary
+from serve_app.pagination import PageQuery
+from serve_app.schemas import Page
+from serve_app.security.principal import Principal
+
+router = APIRouter(prefix="/orders", tags=["orders"])
+
+PLACE_ROUTE = "POST /orders"
+"""What an Idempotency-Key is bound to, beside its sender."""
+
+OrderReader = Annotated[Principal, Depends(require("orders:read"))]
+OrderPlacer = Annotated[Principal, Depends(require("orders:place"))]
+OrderKeeper = Annotated[Principal, Depends(require("orders:manage"))]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Makes resending safe for 24 hours: the first answer is given again.",
+    ),
+]
+
+
+class OrderQuery(PageQuery):
+    """Filters of the list of orders."""
+
+    status: OrderStatus | None = None
+    everyone: Annotated[bool, Field(description="All people's orders; needs `orders:read_all`.")] = False
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    response_model=Order,
+    openapi_extra=permitted("orders:place"),
+    responses=problems(403, 409) | {201: {"headers": LOCATION_HEADER}},
+)
+async def place_order(
+    body: OrderCreate,
+    principal: OrderPlacer,
+    request: Request,
+    session: DbSession,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Place an order. Stock is taken in the same transaction, or nothing is."""
+    sent = await request.body()
+    who = str(principal.api_key_id or principal.user_id)
+    if idempotency_key is not None:
+        known = await idempotency.find_answer(
+            session, principal=who, route=PLACE_ROUTE, key=idempotency_key, request_body=sent
+        )
+        if known is not None:
+            headers = known.headers | {"Idempotent-Replayed": "true"}
+            return Response(known.body, known.status_code, headers, "application/json")
+    order = await service.place_order(
+        session,
+        user_id=principal.user_id,
+        lines=[OrderLine(line.product_id, line.quantity) for line in body.lines],
+        note=body.note,
+    )
+    answer = present_order(order, principal).model_dump_json(by_alias=True).encode()
+    headers = {"Location": f"{ROOT}/orders/{order.id}"}
+    if idempotency_key is not None:
+        await idempotency.store_answer(
+            session,
+            principal=who,
+            route=PLACE_ROUTE,
+            key=idempotency_key,
+            request_body=sent,
+            status_code=status.HTTP_201_CREATED,
+            body=answer,
+            headers=headers,
+        )
+    return Response(answer, status.HTTP_201_CREATED, headers, "application/json")
+
+
+@router.get("", response_model=Page[OrderSummary], openapi_extra=permitted("orders:read"), responses=problems(403))
+async def list_orders(
+    query: Annotated[OrderQuery, Query()],
+    principal: OrderReader,
+    request: Request,
+    response: Response,
+    session: DbSession,
+    resources: ResourcesDep,
+) -> Any:
+    """Orders, newest first: one's own, or everybody's."""
+    if query.everyone and not principal.may("orders:read_all"):
+        raise PermissionDenied("Seeing everybody's orders needs 'orders:read_all'.")
+    user_id = None if query.everyone else principal.user_id
+    state = query.status.value if query.status is not None else None
+    return await answer_orders(session, query, request, response, resources, user_id=user_id, status=state)
+
+
+@router.get("/{order_id}", response_model=Order, openapi_extra=permitted("orders:read"), responses=problems(403, 404))
+async def get_order(order_id: UUID, principal: OrderReader, session: DbSession) -> Any:
+    """One order with its lines and history: one's own, or anybody's with `orders:read_all`."""
+    whose = None if principal.may("orders:read_all") else principal.user_id
+    return present_order(await service.get_order(session, order_id, user_id=whose), principal)
+
+
+@router.post(
+    "/{order_id}/cancel",
+    response_model=Order,
+    openapi_extra=permitted("orders:place"),
+    responses=problems(403, 404, 409),
+)
+async def cancel_order(
+    order_id: UUID, principal: OrderPlacer, session: DbSession, body: OrderCancel | None = None
+) -> Any:
+    """Give an order up before it is shipped: one's own, or anybody's with `orders:manage`. Its stock returns."""
+    order = await service.cancel_order(
+        session,
+        order_id,
+        cancelled_by=principal.user_id,
+        user_id=None if principal.may("orders:manage") else principal.user_id,
+        reason=body.reason if body is not None else "",
+    )
+    return present_order(order, principal)
+
+
+@router.post(
+    "/{order_id}/status",
+    response_model=Order,
+    openapi_extra=permitted("orders:manage"),
+    responses=problems(403, 404, 409),
+)
+async def change_order_status(
+    order_id: UUID, body: OrderStatusChange, principal: OrderKeeper, session: DbSession
+) -> Any:
+    """Move an order to its next status, or cancel it."""
+    order = await service.change_status(
+        session, order_id, body.status.value, changed_by=principal.user_id, reason=body.reason
+    )
+    return present_order(order, principal)

@@ -1,0 +1,159 @@
+"""The clients that one api process holds, from its lifespan on."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from redis.asyncio import Redis
+
+from actors.brokers.contract import BrokerClient
+from actors.caches.contract import CacheClient
+from actors.metrics.registry import CACHE_HIT_RATE, CACHE_READS, DATABASE_POOL_SIZE
+from actors.metrics.snapshot import Snapshot
+from actors.sessions.contract import SessionClient
+from cluster.settings import Settings
+from db.session import Database
+from serve_app.middleware.access_log import AccessLines
+from serve_app.middleware.context import AddressFinder
+from serve_app.security.authenticator import Authenticator
+from serve_app.security.credentials import check_key, check_session
+from serve_app.security.keys import SigningKeys
+from serve_app.security.links import LinkSigner
+from serve_app.security.passwords import PasswordHasher
+from serve_app.security.quota import QuotaKeeper
+from serve_app.security.tokens import TokenIssuer, TokenVerifier
+
+ValueT = TypeVar("ValueT")
+
+
+async def _nothing() -> None:
+    """Nothing to open or close."""
+
+
+async def _no_jobs(_queues: Sequence[str]) -> None:
+    """Nobody to wake: jobs are found by the owner's next look."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ActorClients:
+    """What reaches the actors. Every field may be missing: REST works without Ray, only less well."""
+
+    brokers: BrokerClient | None = None
+    sessions: SessionClient | None = None
+    cache: CacheClient | None = None
+    wake_jobs: Callable[[Sequence[str]], Awaitable[None]] = _no_jobs
+    poke_channels: Callable[[Sequence[str]], Awaitable[None]] = _no_jobs
+    merged_metrics: Callable[[], Awaitable[Snapshot]] | None = None
+    """The metrics of all processes, added up."""
+    check: Callable[[], Awaitable[None]] | None = None
+    """Raises unless the actors answer; None when there are none to ask."""
+    start: Callable[[], Awaitable[None]] = _nothing
+    stop: Callable[[], Awaitable[None]] = _nothing
+
+
+@dataclass(slots=True, kw_only=True)
+class Resources:
+    """Everything that handlers reach beyond their own process, and what is made once per process."""
+
+    settings: Settings
+    database: Database
+    actors: ActorClients
+    valkey: "Redis | None"
+    boot_id: str
+    issuer: TokenIssuer
+    verifier: TokenVerifier
+    keys: SigningKeys
+    passwords: PasswordHasher
+    links: LinkSigner
+    addresses: AddressFinder
+    authenticator: Authenticator
+    keeper: QuotaKeeper
+    lines: AccessLines = field(default_factory=AccessLines)
+    draining: bool = False
+    """Set when the replica is being replaced: readiness fails, requests are still answered."""
+
+    @classmethod
+    def assemble(
+        cls,
+        settings: Settings,
+        database: Database,
+        *,
+        actors: ActorClients | None = None,
+        keys: SigningKeys | None = None,
+        boot_id: str = "",
+    ) -> "Resources":
+        """Put the parts together. Connects to nothing yet, and raises ValueError for a secret that is missing."""
+        keys = keys or SigningKeys.from_settings(settings)
+        valkey = _open_valkey(settings)
+        addresses = AddressFinder(settings.trusted_proxies)
+        verifier = TokenVerifier.from_settings(settings, keys)
+        return cls(
+            settings=settings,
+            database=database,
+            actors=actors or ActorClients(),
+            valkey=valkey,
+            boot_id=boot_id or uuid4().hex,
+            issuer=TokenIssuer.from_settings(settings, keys),
+            verifier=verifier,
+            keys=keys,
+            passwords=PasswordHasher.from_settings(settings),
+            links=LinkSigner.from_settings(settings),
+            addresses=addresses,
+            authenticator=Authenticator(
+                verifier,
+                check_session=lambda claims, method: check_session(database, claims, method),
+                check_key=lambda key, address: check_key(database, key, address),
+                addresses=addresses,
+                allowed_origins=frozenset({settings.public_url, *settings.backend_cors_origins}),
+                secure_cookies=settings.environment == "production",
+            ),
+            keeper=QuotaKeeper(valkey),
+        )
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies carry `Secure` and its name prefixes: in production, where there is TLS."""
+        return self.settings.environment == "production"
+
+    async def cached(
+        self, key: str, load: Callable[[], Awaitable[ValueT]], *, ttl_s: float, tags: Sequence[str] = ()
+    ) -> ValueT:
+        """A JSON-compatible value through the cache, or straight from `load` when there is no cache."""
+        cache = self.actors.cache
+        if cache is None:
+            return await load()
+        loaded = False
+
+        async def counted() -> ValueT:
+            nonlocal loaded
+            loaded = True
+            return await load()
+
+        value: ValueT = await cache.get_or_load(key, counted, ttl_s=ttl_s, tags=tags)
+        CACHE_READS.labels("miss" if loaded else "hit").inc()
+        return value
+
+    def measure(self) -> None:
+        """Set the gauges that are read rather than counted."""
+        pool: Any = self.database.engine.pool
+        DATABASE_POOL_SIZE.set(pool.checkedin() + pool.checkedout())
+        hits, misses = (CACHE_READS.labels(outcome)._value.get() for outcome in ("hit", "miss"))
+        if hits + misses:
+            CACHE_HIT_RATE.set(100 * hits / (hits + misses))
+
+    async def close(self) -> None:
+        """Let everything go, in the order that lets the last lines and numbers out."""
+        await self.actors.stop()
+        self.passwords.close()
+        self.lines.flush()
+        if self.valkey is not None:
+            await self.valkey.aclose()
+        await self.database.dispose()
+
+
+def _open_valkey(settings: Settings) -> "Redis | None":
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        return None
+    return Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=1.0, health_check_interval=15)

@@ -1,0 +1,144 @@
+"""Quotas by GCRA: an even rate with a burst, one number per caller. Shared through Valkey, else counted per process.
+
+A request that asked Valkey each time would cost more than a small request itself. So a process takes a few requests at
+once from a large quota and spends them locally; what it does not spend within five seconds is lost to the caller, which
+is why a lease is a hundredth of the quota. Small quotas (a login limit, a test) are leased one by one, and are exact.
+"""
+
+import asyncio
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from cluster.logging import get_logger
+
+LEASE_DIVISOR = 100
+LEASE_S = 5.0
+REMEMBERED_CALLERS = 10_000
+"""Bounds memory against callers that change their address."""
+
+VALKEY_TIMEOUT_S = 0.25
+"""A slow Valkey must not slow every request."""
+
+RETRY_VALKEY_S = 5.0
+"""How long a process counts alone after Valkey failed."""
+
+GCRA = """
+local t=redis.call('TIME'); local now=t[1]*1000+math.floor(t[2]/1000)
+local q,w,cost=tonumber(ARGV[1]),tonumber(ARGV[2])*1000,tonumber(ARGV[3])
+local ei=w/q; local tat=tonumber(redis.call('GET',KEYS[1]) or now); if tat<now then tat=now end
+local new=tat+ei*cost; local over=new-now-w
+if over>0 then return {0,math.max(0,math.floor((w-(tat-now))/ei+1e-6)),math.ceil(over),math.ceil(tat-now)} end
+redis.call('SET',KEYS[1],string.format('%.3f',new),'PX',math.ceil(new-now))
+return {1,math.floor((w-(new-now))/ei+1e-6),0,math.ceil(new-now)}
+"""
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """At most `quota` requests in `window_s` seconds. A quota of 0 is no limit."""
+
+    name: str
+    quota: int
+    window_s: int = 60
+
+    @property
+    def lease(self) -> int:
+        """How many requests a process takes at once."""
+        return max(1, self.quota // LEASE_DIVISOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a request may go on, what is left, and when the quota is full again."""
+
+    allowed: bool
+    remaining: int
+    reset_s: int
+    retry_after_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Lease:
+    tokens: int
+    remaining: int
+    reset_at: float
+    ends_at: float
+
+
+class LocalQuota:
+    """GCRA in this process's memory."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._arrivals: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, policy: Policy, caller: str) -> Decision:
+        """Charge one request."""
+        now, interval = self._clock(), policy.window_s / policy.quota
+        key = f"{policy.name}:{caller}"
+        due = max(now, self._arrivals.get(key, now))
+        new = due + interval
+        over = new - now - policy.window_s
+        if over > 1e-9:
+            return Decision(False, 0, math.ceil(due - now), over)
+        self._arrivals[key] = new
+        self._arrivals.move_to_end(key)
+        if len(self._arrivals) > REMEMBERED_CALLERS:
+            self._arrivals.popitem(last=False)
+        return Decision(True, int((policy.window_s - (new - now)) / interval + 1e-6), math.ceil(new - now))
+
+
+class QuotaKeeper:
+    """Decides for this process: from a lease, from Valkey, or alone."""
+
+    def __init__(self, valkey: Redis | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._script = valkey.register_script(GCRA) if valkey is not None else None
+        self._local = LocalQuota(clock)
+        self._leases: OrderedDict[str, _Lease] = OrderedDict()
+        self._alone_until = 0.0
+
+    async def take(self, policy: Policy, caller: str) -> Decision:
+        """Charge one request. Never raises: a limiter that fails must not stop the service."""
+        if policy.quota <= 0:
+            return Decision(True, 0, 0)
+        now = self._clock()
+        if self._script is None or now < self._alone_until:
+            return self._local.take(policy, caller)
+        key = f"mobula:quota:{policy.name}:{caller}"
+        lease = self._leases.get(key)
+        if lease is not None and lease.tokens > 0 and now < lease.ends_at:
+            lease.tokens -= 1
+            return Decision(True, lease.remaining + lease.tokens, max(0, math.ceil(lease.reset_at - now)))
+        try:
+            return await self._take_shared(policy, key, now)
+        except (RedisError, OSError, TimeoutError):
+            self._alone_until = now + RETRY_VALKEY_S
+            logger.warning("rate limits are counted per process: Valkey does not answer")
+            return self._local.take(policy, caller)
+
+    async def _take_shared(self, policy: Policy, key: str, now: float) -> Decision:
+        for cost in dict.fromkeys((policy.lease, 1)):
+            allowed, remaining, retry_ms, reset_ms = await self._ask(policy, key, cost)
+            if allowed:
+                self._leases[key] = _Lease(cost - 1, remaining, now + reset_ms / 1000, now + LEASE_S)
+                self._leases.move_to_end(key)
+                if len(self._leases) > REMEMBERED_CALLERS:
+                    self._leases.popitem(last=False)
+                return Decision(True, remaining + cost - 1, math.ceil(reset_ms / 1000))
+        return Decision(False, 0, math.ceil(reset_ms / 1000), retry_ms / 1000)
+
+    async def _ask(self, policy: Policy, key: str, cost: int) -> tuple[int, int, int, int]:
+        assert self._script is not None  # noqa: S101 - `take` asked
+        async with asyncio.timeout(VALKEY_TIMEOUT_S):
+            answer = await self._script(keys=[key], args=[policy.quota, policy.window_s, cost])
+        allowed, remaining, retry_ms, reset_ms = answer
+        return allowed, remaining, retry_ms, reset_ms

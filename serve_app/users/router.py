@@ -1,0 +1,161 @@
+"""Accounts, for operators and for their owners."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from pydantic import Field
+
+from db.auth.models import User as UserRow
+from db.errors import PermissionDenied
+from db.users import service
+from db.users.errors import UserNotFound
+from serve_app.conditional import expected_version, version_tag
+from serve_app.dependencies import CurrentPrincipal, DbSession, LoginPrincipal, ResourcesDep, require
+from serve_app.openapi_parts import ETAG_HEADER, permitted, problems
+from serve_app.orders.listing import answer_orders
+from serve_app.orders.schemas import OrderSummary
+from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
+from serve_app.schemas import Page
+from serve_app.security.principal import Principal
+from serve_app.users.presenting import present_user
+from serve_app.users.schemas import User, UserUpdate
+
+router = APIRouter(prefix="/users", tags=["users"])
+
+OWN_FIELDS = frozenset({"username", "full_name", "metadata"})
+"""What people change of their own here. Address and password need the present password: PATCH /auth/me."""
+
+UserReader = Annotated[Principal, Depends(require("users:read"))]
+IfMatch = Annotated[str | None, Header(description="ETag of the account as you read it.")]
+
+
+class UserQuery(PageQuery):
+    """Filters of the list of users."""
+
+    q: Annotated[str | None, Field(max_length=100, description="Part of an e-mail address, username or name.")] = None
+    sort: Literal["created_at", "-created_at", "username", "-username", "email", "-email"] = "-created_at"
+    order: Literal["asc", "desc"] | None = None
+    is_active: bool | None = None
+
+
+@router.get("", response_model=Page[User], openapi_extra=permitted("users:read"), responses=problems(403))
+async def list_users(
+    query: Annotated[UserQuery, Query()],
+    principal: UserReader,
+    request: Request,
+    response: Response,
+    session: DbSession,
+    resources: ResourcesDep,
+) -> Any:
+    """Accounts, filtered, sorted, page by page."""
+    if query.by_cursor:
+        found = await service.list_users_by_cursor(
+            session,
+            q=query.q,
+            is_active=query.is_active,
+            sort=query.sort,
+            order=query.order,
+            cursor=read_cursor(request, resources.links, query.cursor),
+            limit=query.limit,
+        )
+        roles = await service.get_roles(session, found.items)
+        return by_cursor(
+            found,
+            lambda row: present_user(row, roles[row.id], principal, full=False),
+            request=request,
+            response=response,
+            signer=resources.links,
+            limit=query.limit,
+        )
+    page = await service.list_users(
+        session,
+        q=query.q,
+        is_active=query.is_active,
+        sort=query.sort,
+        order=query.order,
+        page=query.page,
+        limit=query.limit,
+    )
+    roles = await service.get_roles(session, page.items)
+    return numbered(
+        page,
+        lambda row: present_user(row, roles[row.id], principal, full=False),
+        request=request,
+        response=response,
+    )
+
+
+@router.get("/{user_id}", response_model=User, responses=problems(404) | {200: {"headers": ETAG_HEADER}})
+async def get_user(user_id: UUID, principal: CurrentPrincipal, session: DbSession, response: Response) -> Any:
+    """One account: one's own, or anybody's with `users:read`."""
+    _refuse_strangers(user_id, principal, "users:read")
+    return await _present(session, await service.get_user(session, user_id), principal, response)
+
+
+@router.patch(
+    "/{user_id}",
+    response_model=User,
+    responses=problems(403, 404, 409, 412) | {200: {"headers": ETAG_HEADER}},
+)
+async def update_user(
+    user_id: UUID,
+    body: UserUpdate,
+    principal: LoginPrincipal,
+    session: DbSession,
+    response: Response,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change an account: one's own name or metadata, or anybody's with `users:write` (roles with `roles:manage`)."""
+    _refuse_strangers(user_id, principal, "users:write")
+    changes = body.model_dump(exclude_unset=True, exclude_none=True)
+    roles = changes.pop("roles", None)
+    if not principal.may("users:write") and (forbidden := sorted(changes.keys() - OWN_FIELDS)):
+        raise PermissionDenied(f"Changing '{forbidden[0]}' needs users:write.", details={"fields": forbidden})
+    if roles is not None and not principal.may("roles:manage"):
+        raise PermissionDenied("Changing roles needs roles:manage.", details={"fields": ["roles"]})
+    user = await service.update_user(
+        session,
+        user_id,
+        changes,
+        roles=roles,
+        expected_version=expected_version(if_match, required=False),
+        actor_id=principal.user_id,
+    )
+    return await _present(session, user, principal, response)
+
+
+@router.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403, 404, 409))
+async def delete_user(user_id: UUID, principal: LoginPrincipal, session: DbSession, resources: ResourcesDep) -> None:
+    """Delete an account (softly): its sessions and keys end at once."""
+    _refuse_strangers(user_id, principal, "users:write")
+    await service.delete_user(session, user_id, actor_id=principal.user_id)
+    resources.authenticator.forget(user_id=user_id)
+
+
+@router.get("/{user_id}/orders", response_model=Page[OrderSummary], responses=problems(404))
+async def list_user_orders(
+    user_id: UUID,
+    query: Annotated[PageQuery, Query()],
+    principal: Annotated[Principal, Depends(require("orders:read"))],
+    request: Request,
+    response: Response,
+    session: DbSession,
+    resources: ResourcesDep,
+) -> Any:
+    """A person's orders: one's own, or anybody's with `orders:read_all`."""
+    _refuse_strangers(user_id, principal, "orders:read_all")
+    await service.get_user(session, user_id)
+    return await answer_orders(session, query, request, response, resources, user_id=user_id)
+
+
+def _refuse_strangers(user_id: UUID, principal: Principal, permission: str) -> None:
+    """Somebody else's account does not exist for those who may not see it."""
+    if user_id != principal.user_id and not principal.may(permission):
+        raise UserNotFound
+
+
+async def _present(session: DbSession, user: UserRow, principal: Principal, response: Response) -> User:
+    roles = await service.get_roles(session, [user])
+    response.headers["ETag"] = version_tag(user.version)
+    return present_user(user, roles[user.id], principal)

@@ -1,0 +1,42 @@
+"""What a committed transaction sets off: handlers of the effects that services record (`db.effects`).
+
+Each is a shortcut for a row that its owner would find anyway, only later. `Database` bounds them and logs what fails.
+"""
+
+from collections.abc import Sequence
+
+from db.effects import CacheInvalidated, JobsEnqueued, PublicationsQueued, SessionsRevoked
+from serve_app.resources import Resources
+
+
+def connect_effects(resources: Resources) -> None:
+    """Register this process's handlers on its database."""
+    database, actors = resources.database, resources.actors
+
+    async def wake_jobs(effects: Sequence[JobsEnqueued]) -> None:
+        await actors.wake_jobs(sorted({queue for effect in effects for queue in effect.queues}))
+
+    async def poke_channels(effects: Sequence[PublicationsQueued]) -> None:
+        await actors.poke_channels(sorted({channel for effect in effects for channel in effect.channels}))
+
+    async def invalidate(effects: Sequence[CacheInvalidated]) -> None:
+        # Awaited before the response leaves, so that a writer's own next read is fresh (DESIGN §5, 13).
+        if actors.cache is not None:
+            keys = sorted({key for effect in effects for key in effect.keys})
+            tags = sorted({tag for effect in effects for tag in effect.tags})
+            await actors.cache.invalidate(keys=keys, tags=tags)
+
+    async def revoke(effects: Sequence[SessionsRevoked]) -> None:
+        for effect in effects:
+            if effect.session_id is None:
+                resources.authenticator.forget(user_id=effect.user_id)
+            else:
+                resources.authenticator.forget(session_id=effect.session_id)
+            if actors.sessions is not None:
+                session = "" if effect.session_id is None else str(effect.session_id)
+                await actors.sessions.revoke(str(effect.user_id), session=session)
+
+    database.on_commit(JobsEnqueued, wake_jobs)
+    database.on_commit(PublicationsQueued, poke_channels)
+    database.on_commit(CacheInvalidated, invalidate)
+    database.on_commit(SessionsRevoked, revoke)
