@@ -1,0 +1,91 @@
+// The npm `centrifuge` SDK, unmodified, driven over stdin and stdout by tests/fixtures/sdk.py: one JSON request per line
+// in, one JSON answer or event per line out.
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+const fromFrontend = createRequire(process.argv[2]);
+const { Centrifuge } = fromFrontend("centrifuge");
+const WebSocket = fromFrontend("ws");
+
+const write = (message) => process.stdout.write(JSON.stringify(message) + "\n");
+const waiting = new Map();
+let client;
+let tokens = 0;
+
+const plain = (publication) => ({ offset: publication.offset, data: publication.data });
+
+const actions = {
+  async connect({ url, transport, emulation }) {
+    const endpoint = transport === "websocket" ? url : [{ transport, endpoint: url }];
+    client = new Centrifuge(endpoint, {
+      websocket: WebSocket,
+      emulationEndpoint: emulation,
+      minReconnectDelay: 100,
+      maxReconnectDelay: 1000,
+      // The test answers with {"token": …, "token_for": n}.
+      getToken: () =>
+        new Promise((resolve) => {
+          tokens += 1;
+          waiting.set(tokens, resolve);
+          write({ event: "token_wanted", number: tokens });
+        }),
+    });
+    client.on("disconnected", ({ code, reason }) => write({ event: "disconnected", code, reason }));
+    client.on("connecting", ({ code }) => write({ event: "connecting", code }));
+    client.on("connected", ({ client: id }) => write({ event: "connected", client: id }));
+    client.connect();
+    await client.ready(20_000);
+    return {};
+  },
+  async subscribe({ channel }) {
+    const subscription = client.newSubscription(channel, { minResubscribeDelay: 100, maxResubscribeDelay: 1000 });
+    subscription.on("publication", (publication) => write({ event: "publication", channel, ...plain(publication) }));
+    subscription.on("join", ({ info }) => write({ event: "join", channel, client: info.client, user: info.user }));
+    subscription.on("leave", ({ info }) => write({ event: "leave", channel, client: info.client, user: info.user }));
+    subscription.on("subscribed", (context) =>
+      write({
+        event: "subscribed",
+        channel,
+        was_recovering: context.wasRecovering,
+        recovered: context.recovered,
+        epoch: context.streamPosition?.epoch ?? "",
+      }),
+    );
+    subscription.on("unsubscribed", ({ code }) => write({ event: "unsubscribed", channel, code }));
+    subscription.subscribe();
+    await subscription.ready(20_000);
+    return {};
+  },
+  async publish({ channel, data }) {
+    await client.publish(channel, data);
+    return {};
+  },
+  async presence({ channel }) {
+    const { clients } = await client.presence(channel);
+    return { users: Object.values(clients).map((info) => info.user) };
+  },
+  async presence_stats({ channel }) {
+    const { numClients, numUsers } = await client.presenceStats(channel);
+    return { clients: numClients, users: numUsers };
+  },
+  async history({ channel, limit }) {
+    const { publications, offset, epoch } = await client.history(channel, { limit });
+    return { publications: publications.map(plain), offset, epoch };
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const request = JSON.parse(line);
+  if (request.token_for) {
+    waiting.get(request.token_for)?.(request.token);
+    waiting.delete(request.token_for);
+    continue;
+  }
+  // Not awaited: connecting waits for a token, which arrives on the next line.
+  actions[request.action](request).then(
+    (answer) => write({ answer: request.number, ...answer }),
+    (error) => write({ answer: request.number, error: error.message, code: error.code ?? 0 }),
+  );
+}
+client?.disconnect();
+process.exit(0);
