@@ -16,6 +16,8 @@ Format = Literal["parquet", "csv"]
 Blocks = tuple[int, int] | None
 FORMATS: tuple[Format, ...] = ("parquet", "csv")
 
+_GUARDED = r"""CASE WHEN {sql} ~ '^[=+\-@\t\r]' THEN '''' || {sql} ELSE {sql} END"""
+
 ORDER_STATUSES = ("pending", "paid", "packed", "shipped", "delivered", "cancelled")
 
 
@@ -75,15 +77,14 @@ class Dataset:
         ]
         return " AND ".join(terms) or "true"
 
-    def select(
-        self, where: str, *, as_text: frozenset[str] = frozenset(), blocks: tuple[int, int] | None = None
-    ) -> str:
+    def select(self, where: str, *, blocks: Blocks = None, for_spreadsheets: bool = False) -> str:
         """The query of one part. `blocks` is a half-open range of the base table's heap blocks.
 
-        `as_text` names columns to cast to text: what reads the result has no exact type for them.
+        `for_spreadsheets` puts an apostrophe before text that a spreadsheet would run as a formula.
         """
         columns = ", ".join(
-            f"({c.sql})::text AS {c.name}" if c.name in as_text else f"{c.sql} AS {c.name}" for c in self.columns
+            f"{_GUARDED.format(sql=c.sql) if for_spreadsheets and c.kind == 'string' else c.sql} AS {c.name}"
+            for c in self.columns
         )
         source = f"{self.base} AS {self.base_alias} {self.joins}".strip()
         return f"SELECT {columns} FROM {source} WHERE {self._part(where, blocks)}"  # noqa: S608 - see the module's docstring

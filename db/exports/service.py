@@ -29,6 +29,18 @@ RETENTION = timedelta(days=7)
 
 LIVE_STATES = ("queued", "running")
 
+_ORPHANS = text(
+    """
+    SELECT e.id, h.state FROM app.exports e
+    LEFT JOIN jobs.jobs j ON j.id = e.job_id
+    LEFT JOIN LATERAL (
+        SELECT state FROM jobs.history WHERE id = e.job_id ORDER BY finished_at DESC LIMIT 1
+    ) h ON true
+    WHERE e.state IN ('queued', 'running') AND e.job_id IS NOT NULL AND j.id IS NULL
+    FOR UPDATE OF e SKIP LOCKED
+    """
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedFile:
@@ -228,6 +240,15 @@ async def expire(session: AsyncSession, *, limit: int = 100) -> list[UUID]:
         .execution_options(synchronize_session=False)
     )
     return list((await session.execute(statement)).scalars())
+
+
+async def end_orphans(session: AsyncSession) -> int:
+    """End exports whose job has ended without saying so here: its worker was killed once too often, say."""
+    rows = (await session.execute(_ORPHANS)).all()
+    for row in rows:
+        state = "cancelled" if row.state == "cancelled" else "failed"
+        await end(session, row.id, state=state, error=None if state == "cancelled" else "The job that ran it gave up.")
+    return len(rows)
 
 
 async def known_exports(session: AsyncSession, export_ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -29,8 +29,8 @@ ON CONFLICT (shard) DO UPDATE SET boot = excluded.boot, fence = o.fence + 1, tak
 RETURNING fence
 """
 _HELD = """
-SELECT id, kind, lease_owner, lease_no, node, attempt, max_attempts
-FROM jobs.queue JOIN jobs.jobs USING (id) WHERE state = 'running'
+SELECT id, j.queue, kind, lease_owner, lease_no, node, attempt, max_attempts
+FROM jobs.queue q JOIN jobs.jobs j USING (id) WHERE state = 'running'
 """
 _STAGE = f"""
 WITH {_FENCE}, due AS (
@@ -112,7 +112,11 @@ WITH {_FENCE}, back AS (
                  || jsonb_build_array(r.error::jsonb)
     FROM released r WHERE j.id = r.id AND r.error IS NOT NULL
 )
-SELECT released.id FROM fence LEFT JOIN released ON true
+SELECT b.id FROM fence LEFT JOIN (
+    SELECT b.id FROM back b JOIN jobs.queue q USING (id)
+    WHERE q.state = 'running' AND q.lease_owner = b.lease_owner AND q.lease_no = b.lease_no
+      AND b.id NOT IN (SELECT id FROM released)
+) AS b ON true
 """
 _PROGRESS = f"""
 WITH {_FENCE}, seen AS (
@@ -125,6 +129,24 @@ SELECT q.id, s.progress::jsonb, s.checkpoint::jsonb FROM seen s JOIN jobs.queue 
 WHERE EXISTS (SELECT FROM fence)
 ON CONFLICT (job_id) DO UPDATE SET progress = coalesce(excluded.progress, p.progress),
     checkpoint = coalesce(excluded.checkpoint, p.checkpoint), updated_at = now()
+"""
+# After a crash of Postgres a claim that was committed without waiting for the disk may be gone: the row waits again
+# while its job runs. The owner's memory is the newer truth, so it is written back before anything is claimed.
+_REASSERT = f"""
+WITH {_FENCE}, mine AS (
+    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::int[])
+        AS m(id, lease_owner, lease_no, node, attempt)
+), restored AS (
+    UPDATE jobs.queue q
+    SET state = 'running', lease_owner = m.lease_owner, lease_no = m.lease_no, node = m.node, attempt = m.attempt,
+        started_at = now()
+    FROM mine m WHERE q.id = m.id AND q.state <> 'running' AND q.attempt = m.attempt - 1 AND EXISTS (SELECT FROM fence)
+    RETURNING q.id
+), kept AS (
+    SELECT q.id FROM jobs.queue q JOIN mine m USING (id)
+    WHERE q.state = 'running' AND q.lease_owner = m.lease_owner AND q.lease_no = m.lease_no
+)
+SELECT held.id FROM fence LEFT JOIN (SELECT id FROM restored UNION SELECT id FROM kept) AS held ON true
 """
 _BEAT = """
 INSERT INTO jobs.nodes AS n (boot, node, running) VALUES ($1, $2, $3)
@@ -151,6 +173,7 @@ class HeldRow:
     """A running job's lease as the table has it."""
 
     id: UUID
+    queue: str
     kind: str
     owner: UUID
     number: int
@@ -211,6 +234,17 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Assertion:
+    """A lease that the owner holds in memory, to be written back after a reconnect."""
+
+    id: UUID
+    owner: UUID
+    number: int
+    node: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProgressNote:
     """What a running job reported, under its lease."""
 
@@ -240,7 +274,16 @@ class JobStore:
         """All running jobs. Read in a new statement after `take`."""
         rows = await (await self._connect()).fetch(_HELD)
         return [
-            HeldRow(r["id"], r["kind"], r["lease_owner"], r["lease_no"], r["node"], r["attempt"], r["max_attempts"])
+            HeldRow(
+                r["id"],
+                r["queue"],
+                r["kind"],
+                r["lease_owner"],
+                r["lease_no"],
+                r["node"],
+                r["attempt"],
+                r["max_attempts"],
+            )
             for r in rows
         ]
 
@@ -300,7 +343,7 @@ class JobStore:
         )
 
     async def release(self, items: Sequence[Release]) -> set[UUID]:
-        """Give leases back for another attempt. Returns those that were still held (and not busy being finished)."""
+        """Give leases back for another attempt. Returns those that a transaction of their own job holds just now."""
         return await self._write(
             _RELEASE,
             [i.id for i in items],
@@ -309,6 +352,17 @@ class JobStore:
             [i.delay_s for i in items],
             [_json(i.error) for i in items],
             [i.counted for i in items],
+        )
+
+    async def reassert(self, items: Sequence[Assertion]) -> set[UUID]:
+        """Write leases back that a crash of Postgres forgot. Returns those that stand; the others are lost."""
+        return await self._write(
+            _REASSERT,
+            [i.id for i in items],
+            [i.owner for i in items],
+            [i.number for i in items],
+            [i.node for i in items],
+            [i.attempt for i in items],
         )
 
     async def progress(self, items: Sequence[ProgressNote]) -> None:

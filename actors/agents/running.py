@@ -1,0 +1,75 @@
+"""One attempt inside an agent: what it reports, and how it is told to stop."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.jobs.contract import Kind, LeasedJob, ProgressReport, Token
+
+CANCEL_GRACE_S = 3.0
+"""A handler that asks whether to go on gets this long to stop by itself; then its coroutine or process is ended."""
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """An attempt that runs now."""
+
+    job: LeasedJob
+    kind: Kind
+    publisher: Callable[[str, bytes], Awaitable[None]]
+    clock: Callable[[], float] = time.monotonic
+    started_at: float = field(init=False)
+    stop_asked_at: float | None = None
+    lost: bool = False
+    """The lease is another attempt's by now: this one's end is nobody's business."""
+    pid: int | None = None
+    """Of the worker process, in task mode."""
+    progress: dict[str, Any] | None = None
+    checkpoint: dict[str, Any] | None = None
+    unsent: bool = False
+
+    def __post_init__(self) -> None:
+        self.started_at = self.clock()
+
+    @property
+    def token(self) -> Token:
+        """Its lease."""
+        return Token(self.job.id, self.job.owner, self.job.number)
+
+    def ask_to_stop(self, *, lost: bool = False) -> None:
+        """The handler hears of it when it reports; afterwards it is ended."""
+        self.lost = self.lost or lost
+        if self.stop_asked_at is None:
+            self.stop_asked_at = self.clock()
+
+    @property
+    def overstayed(self) -> bool:
+        """It was asked to stop, and had its time to."""
+        return self.stop_asked_at is not None and self.clock() - self.stop_asked_at >= CANCEL_GRACE_S
+
+    @property
+    def timed_out(self) -> bool:
+        """It has run longer than its kind may."""
+        return self.clock() - self.started_at >= self.kind.timeout_s
+
+    async def report(self, progress: dict[str, Any] | None, checkpoint: dict[str, Any] | None) -> bool:
+        """Take progress over; True while the attempt should go on (`Reporter`)."""
+        if progress is not None:
+            self.progress = progress
+        if checkpoint is not None:
+            self.checkpoint = checkpoint
+        self.unsent = self.unsent or progress is not None or checkpoint is not None
+        return self.stop_asked_at is None
+
+    async def publish(self, channel: str, data: bytes) -> None:
+        """Publish to a channel, best effort (`Reporter`)."""
+        if self.stop_asked_at is None:
+            await self.publisher(channel, data)
+
+    def take_report(self) -> ProgressReport | None:
+        """What the owner has not been told yet."""
+        if not self.unsent:
+            return None
+        self.unsent = False
+        return ProgressReport(token=self.token, progress=self.progress, checkpoint=self.checkpoint)

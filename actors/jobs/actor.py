@@ -1,0 +1,431 @@
+"""The queue owner."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+
+from actors.hosts.contract import ShardDeposed
+from actors.jobs.contract import (
+    BeatReply,
+    BeatRequest,
+    Counts,
+    FinishReply,
+    FinishRequest,
+    Kind,
+    LeasedJob,
+    Outcome,
+    PollReply,
+    PollRequest,
+    Registry,
+    Token,
+)
+from actors.jobs.leases import Lease, LeaseBook
+from actors.jobs.policy import UNKNOWN_KIND, decide
+from actors.jobs.registry import load_registry
+from cluster.settings import Settings
+from db.jobs.store import Assertion, ClaimedRow, Fenced, Finish, JobStore, ProgressNote, Release
+
+POLL_FIRST_S: Final = 0.1
+POLL_LIMIT_S: Final = 5.0
+"""Between these, the pause between looks doubles while nothing is found; a wake-up ends it at once."""
+
+BATCH: Final = 50
+"""Jobs per claim: a reply with this many stays small, and no agent takes what another could start sooner."""
+
+WAIT_LIMIT_S: Final = 10.0
+TICK_S: Final = 1.0
+RETRY_S: Final = 0.5
+
+AGENTS_EVERY: Final = 5
+"""Ticks between notes of who lives: for people who look at the table, nothing depends on it."""
+
+logger = structlog.get_logger(__name__)
+
+
+class QueueOwner:
+    """Own the job queue: claim, hand out, end, retry, cancel and rescue jobs.
+
+    State:
+        Hard: none; the tables of schema `jobs` are the record. Soft: leases and agents (`LeaseBook`), outcomes that
+        wait for their commit, progress notes of the last second.
+    Concurrency:
+        Async, one event loop. One claim at a time (the pump), one write of outcomes at a time (the finisher); agents'
+        calls interleave with both.
+    Failure:
+        Every statement reads the fence row, so a deposed owner writes nothing and says ShardDeposed. A database that is
+        away is waited for; after it returns the owner writes its leases back before it claims. An outcome is settled
+        only when it is committed; agents keep sending it until then.
+    Restart:
+        A new boot id takes the fence and reads which jobs run. Agents report what they hold, under the tokens of the
+        former owner, which stay valid; nothing is rescued before a full lease period has passed.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        shards: int,
+        settings: Settings,
+        *,
+        store: JobStore | None = None,
+        registry: Registry | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.boot = uuid4()
+        self._store = store or JobStore(settings.asyncpg_dsn, shard=shard, boot=self.boot)
+        self._registry = registry
+        self._clock = clock
+        self._jitter = jitter
+        self._book = LeaseBook(clock())
+        self._number = 0
+        self._queues: dict[str, None] = {}
+        self._waiting: dict[UUID, asyncio.Event] = {}
+        self._outbox: dict[UUID, list[LeasedJob]] = {}
+        self._ended: list[tuple[Outcome, asyncio.Future[bool]]] = []
+        self._notes: dict[UUID, ProgressNote] = {}
+        self._wake = asyncio.Event()
+        self._ended_any = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._connected = False
+        self._deposed = False
+        self._claimed = self._finished = self._rescued = self._ticks = 0
+
+    async def start(self) -> None:
+        """Take the fence, read what runs, begin."""
+        if self._registry is None:
+            self._registry = load_registry()
+        fence = await self._store.take()
+        self._book = LeaseBook(self._clock())
+        await self._adopt()
+        self._connected = True
+        loops = (self._pump, self._settle, self._tick_for_ever)
+        self._tasks = [asyncio.create_task(loop(), name=f"jobs-{loop.__name__}") for loop in loops]
+        logger.info("queue owner started", boot=str(self.boot), fence=fence, running=len(self._book.leases))
+
+    async def stop(self) -> None:
+        """Stop and answer everybody who waits."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for event in self._waiting.values():
+            event.set()
+        for _, future in self._ended:
+            future.cancel()
+        await self._store.close()
+
+    async def poll(self, payload: bytes) -> bytes:
+        """An agent asks for work, and waits for it (`PollRequest` → `PollReply`)."""
+        self._check()
+        request = msgspec.msgpack.decode(payload, type=PollRequest)
+        agent = self._book.heard(request.boot, request.node, self._clock())
+        agent.capacity = request.capacity
+        self._queues.update(dict.fromkeys(queue for queue in request.capacity if queue != "*"))
+        former = self._waiting.get(agent.boot)
+        if former is not None:
+            former.set()  # the newest poll wins
+        event = self._waiting[agent.boot] = asyncio.Event()
+        if not self._outbox.get(agent.boot):
+            self._wake.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), min(request.wait_s, WAIT_LIMIT_S))
+        if self._waiting.get(agent.boot) is not event:
+            return msgspec.msgpack.encode(PollReply())
+        del self._waiting[agent.boot]
+        self._check()
+        jobs = self._outbox.pop(agent.boot, [])
+        now = self._clock()
+        for job in jobs:
+            lease = self._book.leases.get(job.id)
+            if lease is not None:
+                lease.delivered, lease.seen_at = True, now
+        return msgspec.msgpack.encode(PollReply(jobs=jobs, cancel=self._to_cancel(agent.boot)))
+
+    async def beat(self, payload: bytes) -> bytes:
+        """An agent reports all it holds (`BeatRequest` → `BeatReply`)."""
+        self._check()
+        request = msgspec.msgpack.decode(payload, type=BeatRequest)
+        now = self._clock()
+        agent = self._book.heard(request.boot, request.node, now)
+        lost = self._book.report(agent, request.live, now)
+        for report in request.progress:
+            if self._book.find(report.token) is not None:
+                before = self._notes.get(report.token.id)
+                checkpoint = report.checkpoint or (before.checkpoint if before else None)
+                progress = report.progress or (before.progress if before else None)
+                token = report.token
+                self._notes[token.id] = ProgressNote(token.id, token.owner, token.number, progress, checkpoint)
+        return msgspec.msgpack.encode(BeatReply(cancel=self._to_cancel(agent.boot), lost=lost))
+
+    async def finish(self, payload: bytes) -> bytes:
+        """Attempts ended (`FinishRequest` → `FinishReply`). Answers when that is committed."""
+        self._check()
+        request = msgspec.msgpack.decode(payload, type=FinishRequest)
+        self._book.heard(request.boot, request.node, self._clock())
+        settled: list[Token] = []
+        waiting: list[tuple[Token, asyncio.Future[bool]]] = []
+        for outcome in request.outcomes:
+            lease = self._book.find(outcome.token)
+            if lease is None:
+                settled.append(outcome.token)  # another attempt owns the job: this one's end does not count
+            else:
+                lease.ending = True
+                future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+                self._ended.append((outcome, future))
+                waiting.append((outcome.token, future))
+        self._ended_any.set()
+        results = await asyncio.gather(*(future for _, future in waiting), return_exceptions=True)
+        self._check()
+        settled += [token for (token, _), result in zip(waiting, results, strict=True) if result is True]
+        return msgspec.msgpack.encode(FinishReply(settled=settled))
+
+    async def wake(self, payload: bytes) -> bytes:
+        """Jobs were added to these queues, or one is to be cancelled (msgpack list of names)."""
+        self._check()
+        self._queues.update(dict.fromkeys(msgspec.msgpack.decode(payload, type=list[str])))
+        self._wake.set()
+        return b""
+
+    async def counts(self, payload: bytes) -> bytes:
+        """`Counts`."""
+        self._check()
+        counts = Counts(
+            running=len(self._book.leases),
+            agents=len(self._book.agents),
+            claimed=self._claimed,
+            finished=self._finished,
+            rescued=self._rescued,
+        )
+        return msgspec.msgpack.encode(counts)
+
+    # The pump ---------------------------------------------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        delay = POLL_FIRST_S
+        found = 0
+        while True:
+            woken = self._wake.is_set()
+            self._wake.clear()
+            try:
+                if not self._connected:
+                    await self._reconnect()
+                found, next_in_s = await self._look(discover=not woken and not found)
+            except Fenced:
+                return self._depose()
+            except Exception as reason:
+                self._lose_contact("claim", reason)
+                await asyncio.sleep(RETRY_S)
+                continue
+            if found:
+                delay = POLL_FIRST_S
+                continue
+            delay = POLL_FIRST_S if woken else min(POLL_LIMIT_S, delay * 2)
+            pause = delay if next_in_s is None else max(0.01, min(delay, next_in_s))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+
+    async def _look(self, *, discover: bool) -> tuple[int, float | None]:
+        """One round: due jobs, cancellations, claims for every agent that waits. Returns jobs claimed, next due."""
+        staged = await self._store.stage()
+        for job_id in staged.cancelled:
+            lease = self._book.leases.get(job_id)
+            if lease is not None and not lease.cancelled:
+                lease.cancelled = True
+                self._answer(lease.agent)
+        if discover:
+            self._queues.update(dict.fromkeys(await self._store.waiting_queues()))
+        claimed = 0
+        for boot in list(self._waiting):
+            agent = self._book.agents.get(boot)
+            if agent is None or self._outbox.get(boot):
+                continue
+            room = self._book.room(agent, self._queues, BATCH)
+            if not room:
+                continue
+            base, self._number = self._number, self._number + sum(room.values())
+            rows = await self._store.claim(room, base=base, node=agent.node)
+            if rows:
+                claimed += len(rows)
+                self._outbox.setdefault(boot, []).extend(self._grant(row, boot) for row in rows)
+                self._answer(boot)
+        self._claimed += claimed
+        return claimed, staged.next_in_s
+
+    def _grant(self, row: ClaimedRow, boot: UUID) -> LeasedJob:
+        kind = self._kind(row.kind)
+        limit = row.max_attempts or kind.max_attempts
+        now = self._clock()
+        lease = Lease(row.id, self.boot, row.number, row.attempt, limit, kind=row.kind, queue=row.queue, seen_at=now)
+        self._book.grant(lease, self._book.agents[boot])
+        return LeasedJob(
+            id=row.id,
+            owner=self.boot,
+            number=row.number,
+            queue=row.queue,
+            kind=row.kind,
+            args=row.args,
+            attempt=row.attempt,
+            max_attempts=limit,
+            user_id=row.user_id,
+            org_id=row.org_id,
+            created_at=row.created_at,
+            checkpoint=row.checkpoint,
+        )
+
+    # Ends -------------------------------------------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        """Write outcomes: the batch is whatever gathered while the last one was committing."""
+        while True:
+            await self._ended_any.wait()
+            self._ended_any.clear()
+            batch, self._ended = self._ended, []
+            # An outcome that was sent twice may find its lease ended by the first copy.
+            ends = {outcome.token: outcome for outcome, _ in batch if self._book.find(outcome.token) is not None}
+            try:
+                await self._write([self._decide(outcome) for outcome in ends.values()])
+            except Fenced:
+                self._ended = batch
+                return self._depose()
+            except Exception as reason:
+                self._lose_contact("finish", reason)
+            for outcome, future in batch:
+                lease = self._book.find(outcome.token)
+                if lease is not None:
+                    lease.ending = False
+                if not future.done():
+                    future.set_result(lease is None)
+            self._wake.set()  # slots are free
+
+    def _decide(self, outcome: Outcome) -> Finish | Release:
+        lease = self._book.leases[outcome.token.id]
+        if lease.cancelled and outcome.state not in ("succeeded", "refused"):
+            outcome = msgspec.structs.replace(outcome, state="cancelled")
+        return decide(outcome, lease, self._kind(lease.kind), self._jitter())
+
+    async def _write(self, items: Sequence[Finish | Release]) -> None:
+        finishes = [item for item in items if isinstance(item, Finish)]
+        releases = [item for item in items if isinstance(item, Release)]
+        if finishes:
+            done = await self._store.finish(finishes)
+            self._finished += len(done)
+            for finish in finishes:
+                self._forget(finish.id)
+        if releases:
+            busy = await self._store.release(releases)
+            for release in releases:
+                if release.id not in busy:
+                    self._forget(release.id)
+
+    def _forget(self, job_id: UUID) -> None:
+        self._book.drop(job_id)
+        self._notes.pop(job_id, None)
+
+    # Time -------------------------------------------------------------------------------------------------------------
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self.tick()
+            except Fenced:
+                return self._depose()
+            except Exception as reason:
+                self._lose_contact("tick", reason)
+
+    async def tick(self) -> None:
+        """Store progress, rescue what nobody runs."""
+        now = self._clock()
+        if not self._connected:
+            self._book.break_contact(now)
+            return
+        self._ticks += 1
+        if self._ticks % AGENTS_EVERY == 0:
+            for agent in list(self._book.agents.values()):
+                await self._store.beat(agent.node, agent.boot, sum(agent.held.values()))
+        notes, self._notes = list(self._notes.values()), {}
+        if notes:
+            await self._store.progress(notes)
+        rescues = self._book.overdue(now)
+        if not rescues:
+            return
+        items = []
+        for rescue in rescues:
+            logger.warning("job rescued", job=str(rescue.lease.id), kind=rescue.lease.kind, reason=rescue.reason)
+            outcome = Outcome(token=rescue.lease.token, state="died", error=f"rescued: {rescue.reason}")
+            rescue.lease.ending = True
+            items.append(self._decide(outcome))
+        try:
+            await self._write(items)
+        finally:
+            for rescue in rescues:
+                rescue.lease.ending = False
+        self._rescued += len(items)
+        self._wake.set()
+
+    # Contact ----------------------------------------------------------------------------------------------------------
+
+    def _lose_contact(self, what: str, reason: Exception) -> None:
+        if self._connected:
+            logger.warning("queue owner lost the database", during=what, reason=repr(reason))
+        self._connected = False
+        self._book.break_contact(self._clock())
+
+    async def _reconnect(self) -> None:
+        """Write back what memory knows better, then take over what only the table knows (DESIGN §5, 14)."""
+        mine = [
+            Assertion(lease.id, lease.owner, lease.number, lease.node, lease.attempt)
+            for lease in self._book.leases.values()
+        ]
+        stand = await self._store.reassert(mine)
+        for item in mine:
+            lease = self._book.leases.get(item.id)
+            if item.id not in stand and lease is not None and lease.number == item.number:
+                self._forget(item.id)
+        await self._adopt()
+        self._connected = True
+        self._book.break_contact(self._clock())
+        logger.info("queue owner is back", kept=len(stand), lost=len(mine) - len(stand))
+
+    async def _adopt(self) -> None:
+        now = self._clock()
+        for row in await self._store.held():
+            known = self._book.leases.get(row.id)
+            if known is not None and (known.owner, known.number) == (row.owner, row.number):
+                continue
+            limit = row.max_attempts or self._kind(row.kind).max_attempts
+            lease = Lease(
+                row.id, row.owner, row.number, row.attempt, limit, kind=row.kind, queue=row.queue, seen_at=now
+            )
+            lease.node = row.node or ""
+            self._book.adopt([lease])
+
+    def _depose(self) -> None:
+        logger.warning("queue owner deposed", boot=str(self.boot))
+        self._deposed = True
+        for boot in list(self._waiting):
+            self._answer(boot)
+        for _, future in self._ended:
+            future.cancel()
+
+    def _check(self) -> None:
+        if self._deposed:
+            raise ShardDeposed
+
+    def _answer(self, boot: UUID | None) -> None:
+        event = self._waiting.get(boot) if boot is not None else None
+        if event is not None:
+            event.set()
+
+    def _to_cancel(self, boot: UUID) -> list[UUID]:
+        return [lease.id for lease in self._book.leases.values() if lease.cancelled and lease.agent == boot]
+
+    def _kind(self, name: str) -> Kind:
+        registry = self._registry
+        return UNKNOWN_KIND if registry is None else registry.kinds.get(name, UNKNOWN_KIND)

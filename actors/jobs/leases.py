@@ -1,0 +1,191 @@
+"""Who holds what, who is alive, and what must be rescued: the owner's memory, without a clock or a database of its own.
+
+Times are the owner's monotonic seconds. A lease is rescued for one of three reasons, each an observation and never a
+guess from the wall clock (DESIGN §5, 15 and 16): its agent reports without it for two beats; its agent was replaced by
+a new process on the same node; or nobody has reported it for a lease period of unbroken contact.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from actors.jobs.contract import Token
+from actors.jobs.policy import Attempt
+
+BEAT_S: Final = 2.0
+"""How often an agent reports."""
+
+LEASE_S: Final = 8.0
+"""A silent agent's jobs are rescued after this: four beats, so one lost call costs nothing; within the 10 s that a
+killed node's jobs may wait."""
+
+MISSED_BEATS: Final = 2
+STALL_S: Final = 3.0
+"""A tick this late means that the owner itself stood still: what it did not hear then proves nothing."""
+
+FORGET_AGENT_S: Final = 60.0
+
+
+@dataclass(slots=True)
+class Lease(Attempt):
+    """One running job as the owner knows it."""
+
+    kind: str
+    queue: str
+    seen_at: float
+    agent: UUID | None = None
+    """Boot id of the agent that has it; None after a change of owner, until somebody reports it."""
+    node: str = ""
+    delivered: bool = False
+    missed: int = 0
+    cancelled: bool = False
+    ending: bool = False
+    """Its outcome is being written: no rescue."""
+
+    @property
+    def token(self) -> Token:
+        """What the agent must name to be believed."""
+        return Token(self.id, self.owner, self.number)
+
+
+@dataclass(slots=True)
+class Agent:
+    """One agent process."""
+
+    boot: UUID
+    node: str
+    seen_at: float
+    born_at: float
+    """When it was first heard: a late call of a process that was replaced does not make it the newer one."""
+    capacity: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    """Leases by queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """A lease to give back, and why."""
+
+    lease: Lease
+    reason: str
+
+
+class LeaseBook:
+    """All leases and agents of one owner."""
+
+    def __init__(self, now: float) -> None:
+        self.leases: dict[UUID, Lease] = {}
+        self.agents: dict[UUID, Agent] = {}
+        self._contact_since = now
+        self._ticked_at = now
+
+    def break_contact(self, now: float) -> None:
+        """The owner could not see for a while: every lease gets a full period again."""
+        self._contact_since = now
+
+    def heard(self, boot: UUID, node: str, now: float) -> Agent:
+        """An agent called. A new process on a node ends the belief in the former one."""
+        agent = self.agents.get(boot)
+        if agent is None:
+            if not any(now - other.seen_at <= LEASE_S for other in self.agents.values()):
+                # Nobody could be heard until now: silence so far says nothing about anybody.
+                self.break_contact(now)
+            agent = self.agents[boot] = Agent(boot, node, now, now)
+            for lease in self.leases.values():
+                if lease.agent == boot:  # known from before a change of owner
+                    agent.held[lease.queue] = agent.held.get(lease.queue, 0) + 1
+        agent.seen_at = now
+        return agent
+
+    def grant(self, lease: Lease, agent: Agent) -> None:
+        """A claimed job goes to an agent."""
+        lease.agent, lease.node = agent.boot, agent.node
+        self.leases[lease.id] = lease
+        agent.held[lease.queue] = agent.held.get(lease.queue, 0) + 1
+
+    def adopt(self, leases: Iterable[Lease]) -> None:
+        """Leases that a former owner granted, as the table has them."""
+        for lease in leases:
+            self.leases[lease.id] = lease
+
+    def drop(self, job_id: UUID) -> None:
+        """The lease is over."""
+        lease = self.leases.pop(job_id, None)
+        if lease is None or lease.agent is None:
+            return
+        agent = self.agents.get(lease.agent)
+        if agent is not None:
+            agent.held[lease.queue] = max(0, agent.held.get(lease.queue, 0) - 1)
+
+    def find(self, token: Token) -> Lease | None:
+        """The lease that a token names, while it counts."""
+        lease = self.leases.get(token.id)
+        return lease if lease is not None and lease.token == token else None
+
+    def report(self, agent: Agent, live: Sequence[Token], now: float) -> list[Token]:
+        """An agent says all it holds. Returns what is not its own any more."""
+        named = set()
+        lost = []
+        for token in live:
+            lease = self.find(token)
+            if lease is None:
+                lost.append(token)
+                continue
+            named.add(lease.id)
+            lease.seen_at, lease.missed, lease.delivered = now, 0, True
+            if lease.agent != agent.boot:
+                former = self.agents.get(lease.agent) if lease.agent is not None else None
+                if former is not None:
+                    former.held[lease.queue] = max(0, former.held.get(lease.queue, 0) - 1)
+                lease.agent, lease.node = agent.boot, agent.node
+                agent.held[lease.queue] = agent.held.get(lease.queue, 0) + 1
+        for lease in self.leases.values():
+            if lease.agent == agent.boot and lease.delivered and lease.id not in named:
+                lease.missed += 1
+        return lost
+
+    def room(self, agent: Agent, queues: Iterable[str], limit: int) -> dict[str, int]:
+        """How many jobs of each queue the agent can take now, `limit` in all."""
+        room = {}
+        for queue in queues:
+            free = agent.capacity.get(queue, agent.capacity.get("*", 0)) - agent.held.get(queue, 0)
+            if free > 0 and limit > 0:
+                room[queue] = min(free, limit)
+                limit -= room[queue]
+        return room
+
+    def overdue(self, now: float) -> list[Rescue]:
+        """What must be rescued; to be asked about once a second."""
+        if now - self._ticked_at > STALL_S:
+            self.break_contact(now)
+            for agent in self.agents.values():
+                agent.seen_at = max(agent.seen_at, now - BEAT_S)
+        self._ticked_at = now
+        newest: dict[str, Agent] = {}
+        for agent in self.agents.values():
+            if agent.node not in newest or agent.born_at >= newest[agent.node].born_at:
+                newest[agent.node] = agent
+        found = [
+            Rescue(lease, reason)
+            for lease in self.leases.values()
+            if not lease.ending and (reason := self._reason(lease, newest, now))
+        ]
+        for boot in [b for b, agent in self.agents.items() if now - agent.seen_at > FORGET_AGENT_S]:
+            del self.agents[boot]
+        return found
+
+    def _reason(self, lease: Lease, newest: dict[str, Agent], now: float) -> str:
+        holder = self.agents.get(lease.agent) if lease.agent is not None else None
+        successor = newest.get(lease.node)
+        if holder is not None and successor is not None and successor is not holder:
+            return "the agent that ran it was replaced"
+        if now - self._contact_since < LEASE_S:
+            return ""
+        if lease.missed >= MISSED_BEATS:
+            return "its agent no longer knows it"
+        if now - max(lease.seen_at, self._contact_since) >= LEASE_S and (
+            holder is None or now - holder.seen_at >= LEASE_S
+        ):
+            return "its node has fallen silent"
+        return ""

@@ -1,0 +1,107 @@
+"""Who does what when something happened. Each runs in a transaction that also notes the delivery."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cluster.settings import Settings
+from db.auth.events import RefreshReuseDetected, UserCreated
+from db.auth.models import User
+from db.events.service import NewAnalyticsEvent, RecordedEvent, record_analytics
+from db.jobs.queue import enqueue
+from db.mail.service import compose
+from db.orders.events import OrderCancelled, OrderPlaced, OrderStatusChanged
+from db.products.events import ProductChanged
+from db.users.events import UserDeleted, UserUpdated
+from tasks.mail.templates import Letter, order_confirmation, security_notice, welcome
+from tasks.orders.advance import FIRST_STEP_S, QUEUE
+
+Subscriber = Callable[[AsyncSession, RecordedEvent, Settings], Awaitable[None]]
+
+PRIVATE_FIELDS = frozenset({"email", "ip"})
+"""Analytics keeps ids, not what identifies a person."""
+
+
+async def send_welcome(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
+    """UserCreated: the welcome e-mail."""
+    event = cast("UserCreated", recorded.event)
+    await _mail(
+        session, f"welcome:{event.user_id}", "welcome", event.email, welcome(event.username, settings.public_url)
+    )
+
+
+async def send_confirmation(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
+    """OrderPlaced: the confirmation e-mail."""
+    event = cast("OrderPlaced", recorded.event)
+    user = await session.get(User, event.user_id)
+    if user is None or user.deleted_at is not None:
+        return
+    letter = order_confirmation(
+        user.username,
+        event.order_number,
+        f"{event.total_amount:.2f}",
+        event.currency,
+        f"{settings.public_url}/orders/{event.order_id}",
+    )
+    await _mail(session, f"order:{event.order_id}", "order_confirmation", user.email, letter)
+
+
+async def warn_about_reuse(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
+    """RefreshReuseDetected: tell the owner of the account."""
+    event = cast("RefreshReuseDetected", recorded.event)
+    user = await session.get(User, event.user_id)
+    if user is None or user.deleted_at is not None:
+        return
+    letter = security_notice(user.username, f"{settings.public_url}/account/sessions")
+    await _mail(session, f"reuse:{event.session_id}", "security_notice", user.email, letter)
+
+
+async def begin_demo_delivery(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
+    """OrderPlaced, outside production: the order moves on by itself, so that a person sees its status change live."""
+    if settings.environment == "production":
+        return
+    event = cast("OrderPlaced", recorded.event)
+    args = {"order_id": str(event.order_id), "status": "pending"}
+    run_at = datetime.now(UTC) + timedelta(seconds=FIRST_STEP_S)
+    await enqueue(session, "orders.advance", args, queue=QUEUE, run_at=run_at, user_id=event.user_id)
+
+
+async def count_it(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
+    """Every event: a row of the analytics stream."""
+    payload = {k: v for k, v in recorded.event.model_dump(mode="json").items() if k not in PRIVATE_FIELDS}
+    user_id = getattr(recorded.event, "user_id", None) or recorded.actor_id
+    event = NewAnalyticsEvent(
+        event_type=recorded.event.type[:50], payload=payload, user_id=user_id, created_at=recorded.occurred_at
+    )
+    await record_analytics(session, [event])
+
+
+async def _mail(session: AsyncSession, key: str, template: str, to_address: str, letter: Letter) -> None:
+    await compose(
+        session,
+        idempotency_key=key,
+        template=template,
+        to_address=to_address,
+        subject=letter.subject,
+        body_text=letter.text,
+        body_html=letter.html,
+    )
+
+
+SUBSCRIBERS: Mapping[str, Mapping[str, Subscriber]] = {
+    UserCreated.type: {"mail.welcome": send_welcome, "analytics": count_it},
+    UserUpdated.type: {"analytics": count_it},
+    UserDeleted.type: {"analytics": count_it},
+    RefreshReuseDetected.type: {"mail.security_notice": warn_about_reuse, "analytics": count_it},
+    OrderPlaced.type: {
+        "mail.confirmation": send_confirmation,
+        "orders.demo_delivery": begin_demo_delivery,
+        "analytics": count_it,
+    },
+    OrderStatusChanged.type: {"analytics": count_it},
+    OrderCancelled.type: {"analytics": count_it},
+    ProductChanged.type: {"analytics": count_it},
+}
+"""Type of event → name of the subscriber → what it does. A name never changes: deliveries are noted under it."""

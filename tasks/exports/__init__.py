@@ -1,0 +1,1 @@
+"""Exports: one snapshot, files, a manifest last."""

@@ -1,0 +1,42 @@
+"""Look after exports: end those whose job ended without a word, delete what is old."""
+
+import asyncio
+import shutil
+from typing import Any
+from uuid import UUID
+
+from db.exports import service, storage
+from tasks.context import JobContext
+
+BATCH = 100
+
+
+async def reconcile(job: JobContext) -> dict[str, Any]:
+    """Job `exports.reconcile`: an export whose job is over (killed too often, cancelled) ends as its job did."""
+    async with job.transaction() as session:
+        ended = await service.end_orphans(session)
+    return {"ended": ended}
+
+
+async def prune(job: JobContext) -> dict[str, Any]:
+    """Job `exports.prune`: files of exports whose time is over, and directories that belong to none."""
+    async with job.transaction() as session:
+        expired = await service.expire(session, limit=BATCH)
+    root = storage.root(job.settings)
+    for export_id in expired:
+        await asyncio.to_thread(shutil.rmtree, root / str(export_id), ignore_errors=True)
+    names = await asyncio.to_thread(lambda: [path.name for path in root.iterdir()] if root.is_dir() else [])
+    ids = [found for name in names if (found := _uuid(name)) is not None]
+    async with job.database.transaction(read_only=True) as session:
+        states = await service.known_exports(session, ids)
+    removed = [i for i in ids if states.get(i) not in (*service.LIVE_STATES, "succeeded")]
+    for export_id in removed:
+        await asyncio.to_thread(shutil.rmtree, root / str(export_id), ignore_errors=True)
+    return {"expired": len(expired), "removed": len(removed)}
+
+
+def _uuid(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None

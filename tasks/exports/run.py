@@ -1,0 +1,147 @@
+"""Run one export: a snapshot, its parts one after the other, the manifest last."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from db.exports import service, storage
+from db.exports.datasets import Dataset, get_dataset
+from db.exports.errors import ExportNotFound
+from db.exports.models import Export
+from db.exports.service import FinishedFile
+from db.notifications.service import notify
+from tasks.context import JobCancelled, JobContext, Refused
+from tasks.exports import csv, parquet
+from tasks.exports.files import HashedFile, write_atomically
+from tasks.exports.manifest import make_manifest
+from tasks.exports.progress import Counter, watch
+from tasks.exports.snapshot import Snapshot, take_snapshot
+
+STOP_WAIT_S = 5.0
+"""A writer that was told to stop notices at its next batch."""
+
+
+async def run(job: JobContext) -> dict[str, Any]:
+    """Job `exports.run` (args: export_id). Every write to the database holds the lease; every file carries its number.
+
+    An attempt that dies leaves files that no manifest names: the next attempt deletes them.
+    """
+    export_id = UUID(str(job.args["export_id"]))
+    async with job.transaction() as session:
+        try:
+            export = await service.get_export(session, export_id)
+        except ExportNotFound as error:
+            raise Refused("the export was deleted") from error
+    if export.state not in service.LIVE_STATES:
+        return {"state": export.state}
+    data = storage.directory(job.settings, export_id) / "data"
+    try:
+        return await _attempt(job, export, data)
+    except JobCancelled:
+        await _end(job, export_id, "cancelled")
+        _remove(data, job.lease_number)
+        raise
+    except Refused as refusal:
+        await _end(job, export_id, "failed", str(refusal))
+        _remove(data, job.lease_number)
+        raise
+    except Exception as error:
+        _remove(data, job.lease_number)
+        if job.last_attempt:
+            await _end(job, export_id, "failed", f"{type(error).__name__}: {error}"[:500])
+        raise
+
+
+async def _attempt(job: JobContext, export: Export, data: Path) -> dict[str, Any]:
+    dataset = get_dataset(export.dataset)
+    where = dataset.where(
+        scope="all" if export.scope == "all" else "own", user_id=export.user_id, filters=export.filters
+    )
+    await asyncio.to_thread(_clear, data)
+    dsn = job.settings.asyncpg_dsn
+    async with take_snapshot(dsn, export.id, dataset, where) as snapshot:
+        async with job.transaction() as session:
+            await service.start(session, export.id, rows_total=snapshot.rows)
+        files: list[FinishedFile] = []
+        blocks: dict[str, tuple[int, int]] = {}
+        counter = Counter()
+        for number, part in enumerate(snapshot.parts()):
+            name = storage.part_name(dataset.name, number, job.lease_number, export.format)
+            before = counter.rows
+            file = await _write(job, export, dataset, snapshot, where, part, data / name, counter)
+            files.append(FinishedFile(name, counter.rows - before, file.bytes, file.sha256))
+            blocks[name] = part
+    if counter.rows != snapshot.rows:
+        raise RuntimeError(f"the snapshot shows {snapshot.rows} rows, but {counter.rows} were written")
+    manifest = make_manifest(export, dataset, snapshot, where, files, blocks=blocks, lease_number=job.lease_number)
+    async with job.transaction() as session:
+        # Under the lease and before the commit: a manifest on disk is always that of the attempt that won.
+        content = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
+        await asyncio.to_thread(write_atomically, data.parent / storage.MANIFEST, content)
+        await service.finish(session, export.id, manifest=manifest, files=files)
+        await notify(
+            session,
+            export.user_id,
+            kind="export.ready",
+            title=f"Your export of {dataset.title.lower()} is ready",
+            data={"export_id": str(export.id), "rows": counter.rows},
+        )
+    return {"rows": counter.rows, "files": len(files)}
+
+
+async def _write(
+    job: JobContext,
+    export: Export,
+    dataset: Dataset,
+    snapshot: Snapshot,
+    where: str,
+    part: tuple[int, int],
+    path: Path,
+    counter: Counter,
+) -> HashedFile:
+    dsn = job.settings.asyncpg_dsn
+    work: asyncio.Future[HashedFile]
+    if export.format == "parquet":
+        query = dataset.select(where, blocks=part)
+        work = asyncio.ensure_future(
+            asyncio.to_thread(parquet.write_part, dsn, snapshot.name, query, dataset, path, counter)
+        )
+    else:
+        query = dataset.select(where, blocks=part, for_spreadsheets=True)
+        work = asyncio.ensure_future(csv.write_part(dsn, export.id, snapshot.name, query, path, counter))
+    try:
+        await watch(
+            job,
+            work,
+            counter,
+            export_id=export.id,
+            user_id=export.user_id,
+            total=snapshot.rows,
+            check=snapshot.check_budget,
+        )
+        return await work
+    except BaseException:
+        counter.stop = True
+        await asyncio.wait({work}, timeout=STOP_WAIT_S)
+        raise
+
+
+async def _end(job: JobContext, export_id: UUID, state: str, error: str | None = None) -> None:
+    async with job.transaction() as session:
+        await service.end(session, export_id, state=state, error=error)
+
+
+def _clear(data: Path) -> None:
+    """Make the directory, and delete what attempts before left: no manifest names it."""
+    data.mkdir(parents=True, exist_ok=True)
+    for path in data.iterdir():
+        path.unlink(missing_ok=True)
+
+
+def _remove(data: Path, lease_number: int) -> None:
+    """Delete this attempt's own files."""
+    for path in data.glob(f"*-part-?????-{lease_number}.*"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,94 @@
+"""One snapshot of the database, held open by a connection, that every part of an export reads."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from db.exports.datasets import Dataset
+from tasks.context import Refused
+
+BUDGET_S = 300.0
+"""A snapshot keeps vacuum from cleaning up anywhere in the database; the job queue suffers first (reference B.5)."""
+
+PART_BLOCKS = 8_192
+"""64 MiB of heap per part: work that is lost when a worker dies, and the size of one file."""
+
+STATEMENT_TIMEOUT_MS = int(BUDGET_S * 1000)
+LOCK_TIMEOUT_MS = 5_000
+CONNECT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What all parts see."""
+
+    name: str
+    lsn: str
+    taken_at: datetime
+    blocks: int
+    """Heap blocks of the dataset's base table when it was taken; later blocks hold nothing that it shows."""
+    rows: int
+    deadline: float
+
+    def check_budget(self) -> None:
+        """Raise Refused when it has been open for too long."""
+        if time.monotonic() > self.deadline:
+            raise Refused(f"the export needs its snapshot for more than {BUDGET_S:.0f} s; narrow it with filters")
+
+    def parts(self) -> list[tuple[int, int]]:
+        """Half-open block ranges; at least one, so that an empty export has a file too."""
+        starts = range(0, max(1, self.blocks), PART_BLOCKS)
+        # The last part is open towards the end in effect: no visible row is beyond `blocks`.
+        return [(start, min(start + PART_BLOCKS, max(1, self.blocks))) for start in starts]
+
+
+async def connect(dsn: str, export_id: UUID, role: str) -> asyncpg.Connection:
+    """A connection that can only read, and cannot wait or run for ever."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_TIMEOUT_S,
+        server_settings={
+            "application_name": f"mobula-export:{export_id}:{role}"[:63],
+            "timezone": "UTC",
+            "jit": "off",
+            "default_transaction_read_only": "on",
+            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            "lock_timeout": str(LOCK_TIMEOUT_MS),
+            "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_MS),
+        },
+    )
+
+
+@asynccontextmanager
+async def take_snapshot(dsn: str, export_id: UUID, dataset: Dataset, where: str) -> AsyncIterator[Snapshot]:
+    """Export a snapshot and keep it importable until the block ends."""
+    connection = await connect(dsn, export_id, "snapshot")
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            row = await connection.fetchrow(
+                """
+                SELECT pg_export_snapshot() AS name, now() AS taken_at,
+                       CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text
+                           AS lsn,
+                       pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint AS blocks
+                """,
+                dataset.base,
+            )
+            if row is None:
+                raise RuntimeError("no snapshot")
+            rows = await connection.fetchval(dataset.count(where))
+            yield Snapshot(
+                name=row["name"],
+                lsn=row["lsn"],
+                taken_at=row["taken_at"],
+                blocks=row["blocks"],
+                rows=rows,
+                deadline=time.monotonic() + BUDGET_S,
+            )
+    finally:
+        connection.terminate()

@@ -1,0 +1,74 @@
+"""Send one message: to the SMTP server that is configured, else into the development mailbox."""
+
+from typing import Any
+from uuid import UUID
+
+import aiosmtplib
+
+from cluster.settings import Settings
+from db.errors import InvalidInput
+from db.mail import service
+from db.mail.models import MailMessage
+from tasks.context import JobContext, Refused
+from tasks.mail.message import make_message
+
+TIMEOUT_S = 20.0
+PERMANENT = range(500, 600)
+"""SMTP's own distinction: 4xx asks to come back later, 5xx says never."""
+
+
+async def send(job: JobContext) -> dict[str, Any]:
+    """Job `mail.send` (args: mail_id).
+
+    Sent at least once: a crash between the server's answer and our note sends it again, under the same Message-ID.
+    """
+    mail_id = UUID(str(job.args["mail_id"]))
+    async with job.transaction() as session:
+        try:
+            mail = await service.get_message(session, mail_id)
+        except service.MailNotFound as error:
+            raise Refused("the message was pruned") from error
+        if mail.state != "queued":
+            return {"state": mail.state}
+    if not job.settings.smtp_host:
+        return await _note(job, mail_id, "captured")
+    try:
+        await _deliver(job.settings, mail)
+    except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPResponseException) as error:
+        if not _permanent(error) and not job.last_attempt:
+            raise
+        await _note(job, mail_id, "failed", error=str(error))
+        raise Refused(f"the mail server refused it: {error}") from error
+    except InvalidInput as error:
+        await _note(job, mail_id, "failed", error=str(error))
+        raise Refused(str(error)) from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        if job.last_attempt:
+            await _note(job, mail_id, "failed", error=str(error))
+        raise
+    return await _note(job, mail_id, "sent")
+
+
+async def _deliver(settings: Settings, mail: MailMessage) -> None:
+    await aiosmtplib.send(
+        make_message(mail, sender=settings.mail_from),
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_user or None,
+        password=settings.smtp_password.get_secret_value() or None,
+        use_tls=settings.smtp_tls == "tls",
+        start_tls=settings.smtp_tls == "starttls",
+        timeout=TIMEOUT_S,
+    )
+
+
+async def _note(job: JobContext, mail_id: UUID, state: str, *, error: str | None = None) -> dict[str, Any]:
+    async with job.transaction() as session:
+        await service.mark(session, mail_id, state, error=error)
+    return {"state": state}
+
+
+def _permanent(error: aiosmtplib.SMTPException) -> bool:
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return all(refused.code in PERMANENT for refused in error.recipients)
+    return isinstance(error, aiosmtplib.SMTPResponseException) and error.code in PERMANENT

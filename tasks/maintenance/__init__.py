@@ -1,0 +1,1 @@
+"""Partitions made ahead of need, and what is old removed."""

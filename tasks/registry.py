@@ -1,0 +1,27 @@
+"""Every kind of job, and what the clock starts. Handlers are named, not imported: the queue owner reads this too."""
+
+from actors.jobs.contract import Kind, Registry, Schedule
+
+KINDS = (
+    Kind("events.dispatch", "tasks.events.dispatch:dispatch", max_attempts=20),
+    Kind("mail.send", "tasks.mail.send:send", max_attempts=10, backoff_s=5.0, backoff_limit_s=3600.0),
+    Kind("analytics.record", "tasks.analytics.record:record", max_attempts=10),
+    Kind("orders.advance", "tasks.orders.advance:advance"),
+    Kind("dashboard.publish", "tasks.dashboard.publish:publish", timeout_s=10.0, max_attempts=1, kept=False),
+    Kind("exports.run", "tasks.exports.run:run", mode="task", timeout_s=900.0, max_attempts=5, memory_mb=1024),
+    Kind("exports.reconcile", "tasks.exports.maintain:reconcile", timeout_s=30.0, max_attempts=1, kept=False),
+    Kind("exports.prune", "tasks.exports.maintain:prune", timeout_s=300.0),
+    Kind("events.ensure_partitions", "tasks.maintenance.partitions:ensure", max_attempts=10),
+    Kind("maintenance.prune", "tasks.maintenance.prune:prune", timeout_s=300.0),
+)
+
+SCHEDULES = (
+    # Twice a day, seven days ahead: a partition may be missing only after a week of failures.
+    Schedule("events.ensure_partitions", "events.ensure_partitions", cron="7 */12 * * *"),
+    Schedule("maintenance.prune", "maintenance.prune", cron="23 * * * *"),
+    Schedule("exports.prune", "exports.prune", cron="41 * * * *"),
+    Schedule("exports.reconcile", "exports.reconcile", every_s=20),
+    Schedule("dashboard.publish", "dashboard.publish", every_s=5, queue="default"),
+)
+
+REGISTRY = Registry(kinds={kind.name: kind for kind in KINDS}, schedules=SCHEDULES)

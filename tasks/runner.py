@@ -1,0 +1,72 @@
+"""Runs a handler and turns its end into an outcome. Found by agents and workers through `cluster.names`."""
+
+import importlib
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from opentelemetry import trace
+
+from actors.jobs.contract import Kind, LeasedJob, Outcome, OutcomeState, Reporter, Token
+from cluster.settings import Settings
+from db.errors import Unavailable
+from db.jobs.errors import LeaseLost
+from db.session import Database
+from tasks.context import JobCancelled, JobContext, Refused, Snooze
+
+Handler = Callable[[JobContext], Awaitable[Any]]
+
+TRACE_CHARACTERS = 3_000
+"""The end of a traceback says what went wrong; this much is stored with the job."""
+
+logger = structlog.get_logger(__name__)
+tracer = trace.get_tracer("mobula.jobs")
+
+
+def load_handler(kind: Kind) -> Handler:
+    """Import a kind's handler."""
+    module, _, name = kind.handler.partition(":")
+    handler: Handler = getattr(importlib.import_module(module), name)
+    return handler
+
+
+class JobRunner:
+    """Runs handlers of this process (`actors.jobs.contract.Runner`)."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+
+    async def run(self, job: LeasedJob, kind: Kind, reporter: Reporter) -> Outcome:
+        """Run one attempt to its outcome. Raises only when cancelled."""
+        token = Token(job.id, job.owner, job.number)
+
+        def ended(state: OutcomeState, **fields: Any) -> Outcome:
+            return Outcome(token=token, state=state, **fields)
+
+        context = JobContext(job, self._settings, self._database, reporter)
+        attributes: dict[str, str | int] = {"job.id": str(job.id), "job.kind": job.kind, "job.attempt": job.attempt}
+        with (
+            structlog.contextvars.bound_contextvars(job_id=str(job.id), job_kind=job.kind, attempt=job.attempt),
+            tracer.start_as_current_span(f"job {job.kind}", attributes=attributes) as span,
+        ):
+            try:
+                result = await load_handler(kind)(context)
+            except JobCancelled:
+                return ended("cancelled")
+            except LeaseLost:
+                logger.warning("job taken over by another attempt")
+                return ended("cancelled", error="another attempt took over")
+            except Snooze as snooze:
+                return ended("snoozed", retry_in_s=snooze.retry_in_s)
+            except Refused as refusal:
+                logger.warning("job refused", reason=str(refusal))
+                return ended("refused", error=str(refusal))
+            except Unavailable as error:
+                return ended("failed", error=f"{error.code}: {error}", retry_in_s=max(1.0, error.retry_after_s))
+            except Exception as error:
+                span.record_exception(error)
+                logger.warning("job failed", exc_info=True)
+                return ended("failed", error=traceback.format_exc()[-TRACE_CHARACTERS:])
+            return ended("succeeded", result=result)
