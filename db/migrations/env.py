@@ -7,10 +7,12 @@ from typing import Any
 import asyncpg
 from alembic import context
 from sqlalchemy import Connection, pool
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from cluster.settings import get_settings
 from db.base import SCHEMAS
+from db.caches.models import Xid8
 from db.migrations.operations import DEPENDS_ON_SERVER
 from db.models import metadata
 
@@ -18,6 +20,9 @@ PARTITION = re.compile(r"^(events_(\d{4}_\d{2}|default)|history_(\d{8}|default))
 
 LOCK_TIMEOUT_MS = 30_000
 """A migration that waits for a lock blocks everybody behind it; better it fails and is run again."""
+
+
+ischema_names.setdefault("xid8", Xid8)  # SQLAlchemy cannot reflect it by itself, and warns
 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:

@@ -1,0 +1,134 @@
+"""Signing in with a password."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from db.auth import service
+from db.auth.errors import InvalidCredentials, TooManyLoginAttempts
+from db.auth.models import User
+from db.session import Database
+from tests.factories.auth import make_user
+from tests.fixtures.transactions import in_transaction, rows, value
+
+
+class TransparentHasher:
+    """A hasher one can see through: `v2:<password>`. Remembers what it was asked to verify."""
+
+    def __init__(self) -> None:
+        self.verified: list[str | None] = []
+
+    async def hash(self, password: str) -> str:
+        return f"v2:{password}"
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        self.verified.append(stored)
+        return stored is not None and stored.partition(":")[2] == password
+
+    def needs_rehash(self, stored: str) -> bool:
+        return not stored.startswith("v2:")
+
+
+@pytest.fixture
+async def ada(database: Database) -> User:
+    return await in_transaction(
+        database, lambda s: make_user(s, username="ada", email="ada@example.com", password_hash="v2:blue kettle")
+    )
+
+
+async def sign_in(database: Database, password: str, *, email: str = "ada@example.com", ip: str = "192.0.2.1") -> UUID:
+    return await service.authenticate(
+        database, TransparentHasher(), email=email, password=password, ip=ip, failures_per_minute=3
+    )
+
+
+async def test_the_right_password_signs_in_whatever_the_case_of_the_address(database: Database, ada: User) -> None:
+    assert await sign_in(database, "blue kettle", email=" ADA@example.com ") == ada.id
+    assert await value(database, "SELECT last_login_at IS NOT NULL AND version = 1 FROM auth.users") is True
+    assert await rows(database, "SELECT account, user_id, ip, succeeded FROM auth.login_attempts") == [
+        ("ada@example.com", ada.id, "192.0.2.1", True)
+    ]
+
+
+async def test_wrong_passwords_and_unknown_accounts_get_one_answer_and_are_counted(
+    database: Database, ada: User
+) -> None:
+    errors = []
+    for email in ("ada@example.com", "nobody@example.com"):
+        with pytest.raises(InvalidCredentials) as caught:
+            await sign_in(database, "wrong", email=email)
+        errors.append((caught.value.code, caught.value.message, caught.value.details))
+    assert errors[0] == errors[1]
+    assert await value(database, "SELECT count(*) FROM auth.login_attempts WHERE NOT succeeded") == 2
+    assert await value(database, "SELECT count(*) FROM audit.entries WHERE action = 'login.failed'") == 2
+
+
+async def test_an_unknown_account_costs_a_verification_too(database: Database) -> None:
+    hasher = TransparentHasher()
+    with pytest.raises(InvalidCredentials):
+        await service.authenticate(database, hasher, email="nobody@example.com", password="x")
+    assert hasher.verified == [None]
+
+
+async def test_a_disabled_account_cannot_sign_in_with_the_right_password(database: Database, ada: User) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE auth.users SET is_active = false"))
+    with pytest.raises(InvalidCredentials):
+        await sign_in(database, "blue kettle")
+
+
+async def test_after_too_many_failures_even_the_right_password_waits(database: Database, ada: User) -> None:
+    for number in range(3):
+        with pytest.raises(InvalidCredentials):
+            await sign_in(database, "wrong", ip=f"192.0.2.{number}")
+    with pytest.raises(TooManyLoginAttempts) as caught:
+        await sign_in(database, "blue kettle")
+    assert 1 <= caught.value.retry_after_s <= 60
+    async with database.transaction() as session:  # and never longer: no lock-out by strangers
+        await session.execute(text("UPDATE auth.login_attempts SET at = at - interval '61 seconds'"))
+    assert await sign_in(database, "blue kettle") == ada.id
+
+
+async def test_one_address_cannot_try_many_accounts(database: Database, ada: User) -> None:
+    for number in range(9):
+        with pytest.raises(InvalidCredentials):
+            await sign_in(database, "wrong", email=f"victim{number}@example.com", ip="203.0.113.5")
+    with pytest.raises(TooManyLoginAttempts):
+        await sign_in(database, "blue kettle", ip="203.0.113.5")
+    assert await sign_in(database, "blue kettle", ip="192.0.2.200") == ada.id
+
+
+async def test_a_success_between_failures_starts_counting_anew(database: Database, ada: User) -> None:
+    for password in ("wrong", "wrong", "blue kettle", "wrong", "wrong"):
+        if password == "wrong":
+            with pytest.raises(InvalidCredentials):
+                await sign_in(database, password)
+        else:
+            await sign_in(database, password)
+    assert await sign_in(database, "blue kettle") == ada.id
+
+
+async def test_an_old_hash_is_replaced_at_the_next_sign_in(database: Database) -> None:
+    await in_transaction(database, lambda s: make_user(s, email="old@example.com", password_hash="v1:blue kettle"))
+    await sign_in(database, "blue kettle", email="old@example.com")
+    assert await value(database, "SELECT password_hash FROM auth.users") == "v2:blue kettle"
+
+
+async def test_a_password_changed_while_it_was_verified_does_not_sign_in(database: Database, ada: User) -> None:
+    class Meanwhile(TransparentHasher):
+        async def verify(self, password: str, stored: str | None) -> bool:
+            async with database.transaction() as session:
+                await session.execute(text("UPDATE auth.users SET password_hash = 'v2:other'"))
+            return await super().verify(password, stored)
+
+    with pytest.raises(InvalidCredentials):
+        await service.authenticate(database, Meanwhile(), email="ada@example.com", password="blue kettle")
+
+
+async def test_old_attempts_are_pruned(database: Database, ada: User) -> None:
+    await sign_in(database, "blue kettle")
+    assert await in_transaction(database, lambda s: service.prune_attempts(s, older_than_days=1)) == 0
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE auth.login_attempts SET at = at - interval '2 days'"))
+    assert await in_transaction(database, lambda s: service.prune_attempts(s, older_than_days=1)) == 1
