@@ -62,6 +62,7 @@ class Detach:
 
     channel: str
     attempt: int
+    info: contract.ClientInfo
     tell_broker: bool = True
 
 

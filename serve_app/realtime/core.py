@@ -115,7 +115,7 @@ class ConnectionCore:
         actions.append(Close(code))
 
     def _forget(self, actions: list[Action]) -> None:
-        actions += [Detach(sub.channel, sub.attempt) for sub in self.subscriptions.values() if _is_known(sub)]
+        actions += [Detach(sub.channel, sub.attempt, sub.info) for sub in self.subscriptions.values() if _is_known(sub)]
         self.subscriptions = {}
         self.state = ConnectionState.CLOSED
         self._held = self._results = None

@@ -98,7 +98,7 @@ class Subscribing(ConnectionCore):
             return actions
         result = sub.result(reply, self._numbers(channel) if sub.compact else 0, self._env.wall())
         if result.was_recovering and not result.recovered and sub.rejects_unrecovered:
-            actions.append(Detach(channel, attempt))
+            actions.append(Detach(channel, attempt, sub.info))
             self._subscribe_failed(sub, codes.ERROR_UNRECOVERABLE_POSITION, now, actions)
             return actions
         sub.state = SubscriptionState.LIVE
@@ -124,10 +124,10 @@ class Subscribing(ConnectionCore):
         return sub
 
     def _subscribe_failed(self, sub: Subscription, error: codes.ErrorCode, now: float, actions: list[Action]) -> None:
+        del self.subscriptions[sub.channel]
         if sub.server_side:
             self._refuse(self._connect_command, error, actions)
             return
-        del self.subscriptions[sub.channel]
         self._commands -= 1
         self._error(sub.command, error, actions)
         self._release(sub, now, actions)
@@ -141,7 +141,7 @@ class Subscribing(ConnectionCore):
     def _on_unsubscribe(self, command: int, body: frames.UnsubscribeRequest, now: float, actions: list[Action]) -> None:
         sub = self.subscriptions.pop(body.channel, None)
         if sub is not None:
-            actions.append(Detach(sub.channel, sub.attempt))
+            actions.append(Detach(sub.channel, sub.attempt, sub.info))
             self._set_expiry_due(now)
         self._reply(frames.Reply(id=command, unsubscribe=frames.UnsubscribeResult()), actions)
 
@@ -163,7 +163,7 @@ class Subscribing(ConnectionCore):
             self._close(ending, actions)
             return
         del self.subscriptions[sub.channel]
-        actions.append(Detach(sub.channel, sub.attempt, tell_broker))
+        actions.append(Detach(sub.channel, sub.attempt, sub.info, tell_broker))
         push = frames.Push(channel=sub.channel, unsubscribe=frames.Unsubscribe(code.code, code.reason))
         self._reply(frames.Reply(push=push), actions)
 

@@ -1,0 +1,87 @@
+"""How messages become bytes on one kind of transport: an encoding and a framing.
+
+Everything that all clients of a wire read is the same bytes, built once and written to each.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from actors.protocol.codec import Codec
+from actors.protocol.json_codec import JSON
+
+MESSAGES_PER_FRAME: Final = 64
+FRAME_BYTES: Final = 65_536
+"""Messages are joined into frames up to these bounds; one message that is longer travels alone."""
+
+_TEXT: Final = 0x81
+_BINARY: Final = 0x82
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wire:
+    """One encoding on one framing."""
+
+    name: str
+    codec: Codec
+    frame: Callable[[bytes], bytes]
+    between: bytes = b""
+    """What separates frames that are written at once."""
+
+    def pack(self, messages: Sequence[bytes]) -> bytes:
+        """Messages as the bytes to write: one frame or, for many, several."""
+        if len(messages) == 1:
+            return self.frame(messages[0])
+        return self.between.join(self.frame(self.codec.join(part)) for part in _parts(messages))
+
+
+class Socket(Protocol):
+    """A transport as the hub sees it. Writing never blocks."""
+
+    @property
+    def wire(self) -> Wire:
+        """What to write on it."""
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """Write packed bytes."""
+
+    def close(self, code: int, reason: str) -> None:
+        """End with a code; what was written before goes out first, unless the peer does not read."""
+
+
+def _parts(messages: Iterable[bytes]) -> Iterable[list[bytes]]:
+    part: list[bytes] = []
+    size = 0
+    for message in messages:
+        if part and (len(part) >= MESSAGES_PER_FRAME or size + len(message) > FRAME_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(message)
+        size += len(message) + 1
+    yield part
+
+
+def websocket_frame(first: int, payload: bytes) -> bytes:
+    """One final, unmasked WebSocket frame (RFC 6455 §5.2)."""
+    length = len(payload)
+    if length < 126:
+        return bytes((first, length)) + payload
+    if length < 65_536:
+        return bytes((first, 126, length >> 8, length & 255)) + payload
+    return bytes((first, 127)) + length.to_bytes(8, "big") + payload
+
+
+def _text_frame(payload: bytes) -> bytes:
+    return websocket_frame(_TEXT, payload)
+
+
+def _payload(payload: bytes) -> bytes:
+    return payload
+
+
+JSON_WEBSOCKET: Final = Wire("json/websocket", JSON, _text_frame)
+"""Text frames ready for the socket."""
+
+JSON_MESSAGES: Final = Wire("json/messages", JSON, _payload, b"\n")
+"""Payloads for a transport that frames by itself: an ASGI server's `send`, one call per write."""

@@ -1,0 +1,45 @@
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from serve_app.realtime.handlers import Caller, Handlers
+
+
+async def allow(user: str, channel: str) -> bool:
+    return True
+
+
+async def echo(caller: Caller, data: bytes) -> bytes:
+    return data
+
+
+async def hear(caller: Caller, data: bytes) -> None:
+    return None
+
+
+def test_names_are_unique() -> None:
+    handlers = Handlers()
+    handlers.permission("p", allow)
+    handlers.rpc("m", echo)
+    handlers.message(hear)
+    with pytest.raises(ValueError, match="'p'"):
+        handlers.permission("p", allow)
+    with pytest.raises(ValueError, match="'m'"):
+        handlers.rpc("m", echo)
+    with pytest.raises(ValueError, match="message handler"):
+        handlers.message(hear)
+
+
+def register(handlers: Handlers) -> None:
+    handlers.rpc("from.package", echo)
+
+
+def test_installed_packages_register_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = EntryPoint(name="x", value="tests:register", group="mobula.realtime")
+    monkeypatch.setattr(EntryPoint, "load", lambda self: register)
+    monkeypatch.setattr(
+        "serve_app.realtime.handlers.entry_points", lambda group: [found] if group == "mobula.realtime" else []
+    )
+    handlers = Handlers()
+    handlers.discover()
+    assert "from.package" in handlers.rpc_methods
