@@ -6,13 +6,12 @@ processes per answer; requests per second follow from it and from what HAProxy t
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
 from loadtests import http
 from loadtests.http import HttpTally
-from loadtests.processes import CpuMeter, peer
+from loadtests.processes import CpuMeter, checkout_home, peer
 from loadtests.report import Report, percentile
 from loadtests.stack import Stack, StackNotReady
 
@@ -62,7 +61,7 @@ async def measure(
 def database_url() -> str:
     """The stack's database, for the peer that reads it on every request: the environment, or what `up` wrote."""
     url = os.environ.get("DATABASE_URL", "")
-    state = Path(os.environ.get("MOBULA_HOME", Path(__file__).resolve().parent.parent / ".mobula")) / "state.env"
+    state = checkout_home() / "state.env"
     if not url and state.exists():
         for line in state.read_text(encoding="utf-8").splitlines():
             if line.startswith("DATABASE_URL="):

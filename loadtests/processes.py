@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import psutil
 
@@ -34,39 +35,29 @@ class CpuMeter:
         return sum(self._seconds(process) - self._before[process.pid] for process in self._processes)
 
 
-def _owner(process: psutil.Process, port: int) -> bool:
-    """Whether this Ray process belongs to the stack behind `port`: several checkouts may run on one machine."""
-    try:
-        environment = process.environ()
-    except (psutil.AccessDenied, psutil.NoSuchProcess):
-        return False
-    return environment.get("HTTP_PORT", "8000") == str(port)
+def checkout_home() -> Path:
+    """The state directory of the local stack: `.mobula` of this checkout unless MOBULA_HOME says otherwise."""
+    return Path(os.environ.get("MOBULA_HOME") or Path(__file__).resolve().parent.parent / ".mobula")
 
 
-def find_replicas(application: str, port: int) -> list[psutil.Process]:
-    """Processes of the Serve replicas of one application, by the title that Ray gives them."""
+def find_titled(prefix: str, home: Path | None = None) -> list[psutil.Process]:
+    """Ray processes of one checkout by the title that Ray gives them: several stacks may run on one machine."""
+    wanted = str(home or checkout_home())
     found = []
     for process in psutil.process_iter():
         try:
-            title = " ".join(process.cmdline()[:1])
+            if "".join(process.cmdline()[:1]).startswith(f"ray::{prefix}") and (
+                process.environ().get("MOBULA_CHECKOUT") == wanted
+            ):
+                found.append(process)
         except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-        if title.startswith(f"ray::ServeReplica:{application}:") and _owner(process, port):
-            found.append(process)
     return found
 
 
-def find_titled(fragment: str, port: int) -> list[psutil.Process]:
-    """Ray processes whose title contains `fragment` (shard hosts, for example)."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            title = " ".join(process.cmdline()[:1])
-        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-        if title.startswith("ray::") and fragment in title and _owner(process, port):
-            found.append(process)
-    return found
+def find_replicas(application: str, home: Path | None = None) -> list[psutil.Process]:
+    """Processes of the Serve replicas of one application."""
+    return find_titled(f"ServeReplica:{application}:", home)
 
 
 def free_port() -> int:

@@ -1,8 +1,10 @@
 """The running stack as a client sees it: addresses, accounts, tokens.
 
-`MOBULA_URL` says where it is (default http://127.0.0.1:8000); the rest is asked for over REST, like any client does.
+`MOBULA_URL` says where it is (default: what `./mobula up` of this checkout recorded, else port 8000); the rest is asked
+for over REST, like any client does.
 """
 
+import json
 import os
 import secrets
 from dataclasses import dataclass
@@ -11,9 +13,17 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 import psutil
 
-from loadtests.processes import find_replicas, find_titled
+from loadtests.processes import checkout_home, find_replicas, find_titled
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def recorded_url() -> str:
+    """Where `up` of this checkout listens."""
+    try:
+        return f"http://127.0.0.1:{int(json.loads((checkout_home() / 'ports.json').read_text())['http'])}"
+    except (OSError, ValueError, KeyError):
+        return DEFAULT_URL
 
 
 class StackNotReady(Exception):
@@ -38,7 +48,7 @@ class Stack:
     """One running Mobula."""
 
     def __init__(self, url: str = "") -> None:
-        self.url = (url or os.environ.get("MOBULA_URL") or DEFAULT_URL).rstrip("/")
+        self.url = (url or os.environ.get("MOBULA_URL") or recorded_url()).rstrip("/")
         parts = urlsplit(self.url)
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         scheme = "wss" if parts.scheme == "https" else "ws"
@@ -78,11 +88,11 @@ class Stack:
 
     def replicas(self, application: str) -> list[psutil.Process]:
         """The replica processes of one application on this machine. Raises StackNotReady when there are none."""
-        found = find_replicas(application, self.port)
+        found = find_replicas(application)
         if not found:
             raise StackNotReady(f"no replica of {application!r} runs on this machine; CPU cannot be measured")
         return found
 
     def shard_hosts(self) -> list[psutil.Process]:
         """The processes that host shards on this machine."""
-        return find_titled("ShardHost", self.port)
+        return find_titled("ShardHost")

@@ -2,11 +2,13 @@
 
 import os
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from loadtests.processes import CpuMeter, PeerFailed, find_replicas, find_titled, peer
+from loadtests.processes import CpuMeter, PeerFailed, checkout_home, find_replicas, find_titled, peer
+from tests.fixtures.waiting import eventually_sync
 
 
 def test_cpu_meter_counts_what_the_process_used() -> None:
@@ -39,6 +41,23 @@ async def test_peer_that_does_not_start_is_an_error() -> None:
             pass
 
 
-def test_no_replicas_of_an_unknown_application() -> None:
-    assert find_replicas(f"nothing-{os.getpid()}", 1) == []
-    assert find_titled(f"Nothing{os.getpid()}", 1) == []
+def test_processes_are_found_by_title_and_checkout(tmp_path: Path) -> None:
+    """A process with Ray's title that belongs to another checkout is not ours."""
+    title = "ray::ServeReplica:nothing:Nothing"
+    command = ["bash", "-c", f'exec -a "{title}" sleep 60']
+    with psutil.Popen(command, env={**os.environ, "MOBULA_CHECKOUT": str(tmp_path)}) as child:
+        try:
+            ours = eventually_sync(lambda: find_replicas("nothing", tmp_path))
+            assert [process.pid for process in ours] == [child.pid]
+            assert find_replicas("nothing", tmp_path / "other") == []
+            assert find_replicas("something", tmp_path) == []
+            assert find_titled("ServeReplica", tmp_path) == ours
+        finally:
+            child.kill()
+
+
+def test_home_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MOBULA_HOME", raising=False)
+    assert checkout_home().name == ".mobula"
+    monkeypatch.setenv("MOBULA_HOME", "/elsewhere")
+    assert checkout_home() == Path("/elsewhere")

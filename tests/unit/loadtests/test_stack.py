@@ -1,5 +1,7 @@
 """The stack as a client sees it: addresses, and errors that name the remedy."""
 
+from pathlib import Path
+
 import pytest
 
 from loadtests.processes import free_port
@@ -21,6 +23,14 @@ def test_addresses(url: str, websocket: str, port: int) -> None:
 def test_environment_names_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOBULA_URL", "http://127.0.0.1:9999")
     assert Stack().url == "http://127.0.0.1:9999"
+
+
+def test_recorded_port_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MOBULA_URL", raising=False)
+    monkeypatch.setenv("MOBULA_HOME", str(tmp_path))
+    assert Stack().url == "http://127.0.0.1:8000"
+    (tmp_path / "ports.json").write_text('{"http": 8017}', encoding="utf-8")
+    assert Stack().url == "http://127.0.0.1:8017"
 
 
 async def test_nothing_there_names_the_remedy() -> None:
