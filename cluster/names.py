@@ -28,6 +28,12 @@ API_IMPORT_PATH = "serve_app.deployments:api"
 REALTIME_IMPORT_PATH = "serve_app.deployments:realtime"
 EDGE_HOOK_IMPORT_PATH = "serve_app.edge.hook:middlewares"
 SUPERVISOR_IMPORT_PATH = "actors.supervisor.handle:ensure"
+EDGE_GENERATION_HEADER = "x-mobula-edge"
+"""Set by HAProxy on every request: the pid of its process, which tells a socket's generation (DESIGN §5, 19)."""
+
+JOB_REGISTRY_IMPORT_PATH = "tasks.registry:REGISTRY"
+JOB_RUNNER_IMPORT_PATH = "tasks.runner:JobRunner"
+"""The queue owner and the agents run what the room above them declares."""
 SEED_IMPORT_PATH = "db.seed.command:seed"
 
 BUCKETS = 1024
