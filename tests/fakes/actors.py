@@ -1,0 +1,65 @@
+"""The actors' clients without actors: they do what the contract says in this process, and remember what was asked."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from actors.sessions.contract import SessionRecord
+
+
+class FakeCache:
+    """`actors.caches.contract.CacheClient`: keeps what is loaded until it is invalidated."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, tuple[Any, frozenset[str]]] = {}
+        self.loads: list[str] = []
+
+    async def get_or_load(
+        self, key: str, load: Callable[[], Awaitable[Any]], *, ttl_s: float, tags: Sequence[str] = ()
+    ) -> Any:
+        if key not in self.values:
+            self.loads.append(key)
+            self.values[key] = (await load(), frozenset(tags))
+        return self.values[key][0]
+
+    async def invalidate(self, *, keys: Sequence[str] = (), tags: Sequence[str] = ()) -> None:
+        for key, (_, made_of) in list(self.values.items()):
+            if key in keys or not made_of.isdisjoint(tags):
+                del self.values[key]
+
+
+class FakeSessions:
+    """`actors.sessions.contract.SessionClient`: remembers revocations."""
+
+    def __init__(self) -> None:
+        self.revoked: list[tuple[str, str]] = []
+
+    def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
+        on_result((record.user, record.session) not in self.revoked and (record.user, "") not in self.revoked)
+
+    def unregister(self, client: str, user: str) -> None:
+        pass
+
+    async def connections(self, user: str) -> Sequence[SessionRecord]:
+        return []
+
+    async def disconnect_user(
+        self, user: str, *, code: int, reason: str, session: str = "", client: str = "", exclude: Sequence[str] = ()
+    ) -> int:
+        return 0
+
+    async def revoke(self, user: str, *, session: str = "") -> int:
+        self.revoked.append((user, session))
+        return 0
+
+    async def send_to_user(self, user: str, data: bytes) -> int:
+        return 0
+
+
+class Calls:
+    """A coroutine function that remembers its arguments."""
+
+    def __init__(self) -> None:
+        self.made: list[list[str]] = []
+
+    async def __call__(self, names: Sequence[str]) -> None:
+        self.made.append(list(names))
