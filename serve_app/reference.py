@@ -1,0 +1,235 @@
+"""Renders docs/codes.md, docs/namespaces.md and docs/metrics.md from the modules that own these facts.
+
+`python -m serve_app.reference` writes them, `--check` compares (`./mobula fix` and `./mobula check` call it).
+"""
+
+import argparse
+import ast
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+from prometheus_client.metrics_core import Metric
+
+import db
+from actors.metrics import registry
+from actors.protocol import codes
+from actors.protocol.namespaces import Namespace, Namespaces, option_names
+from cluster.settings import ROOT
+from serve_app.problems.catalogue import catalogue
+
+DOCS = ROOT / "docs"
+NAMESPACES_FILE = ROOT / "cluster" / "namespaces.yaml"
+ROUTERS = "serve_app.routers"
+YAML_SUFFIX = "_s"
+"""Durations lose it in YAML: `history_ttl_s` is written `history_ttl`."""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A Markdown table; bars in cells are escaped."""
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return lines + [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows]
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def load_errors() -> None:
+    """Import whatever declares domain errors, so that the catalogue is whole."""
+    importlib.import_module(ROUTERS)
+    for module in pkgutil.walk_packages(db.__path__, "db."):
+        if module.name.endswith(".errors"):
+            importlib.import_module(module.name)
+
+
+def render_codes() -> str:
+    """Codes of the realtime protocol and of REST problems."""
+    load_errors()
+    lines = [
+        "# Codes",
+        "",
+        "Generated from `actors/protocol/codes.py` and the error classes by `python -m serve_app.reference`.",
+        "",
+        "## Errors in replies of the realtime protocol",
+        "",
+        "SDKs try a *temporary* error again by themselves. Applications use 400 to 1999.",
+        "",
+        *_table(
+            ("code", "text", "temporary", "meaning"),
+            ((str(e.code), e.text, _yes(e.temporary), e.meaning) for e in codes.ERRORS.values()),
+        ),
+        "",
+        "## Disconnects (WebSocket close codes)",
+        "",
+        "3000–3499 and 4000–4499: SDKs connect again; 3500–3999, 4500–4999: final. Applications use 4000–4999.",
+        "",
+        *_table(
+            ("code", "reason", "SDK reconnects", "meaning"),
+            ((str(d.code), d.reason, _yes(d.reconnect), d.meaning) for d in codes.DISCONNECTS.values()),
+        ),
+        "",
+        "## Unsubscribes",
+        "",
+        "Below 2500 the subscription ends, from 2500 SDKs subscribe again. Applications: 2100–2499, 2600–2999.",
+        "",
+        *_table(
+            ("code", "reason", "SDK resubscribes", "meaning"),
+            ((str(u.code), u.reason, _yes(u.resubscribe), u.meaning) for u in codes.UNSUBSCRIBES.values()),
+        ),
+        "",
+        "## REST problems (RFC 9457)",
+        "",
+        "`code` in the body of an `application/problem+json` answer. It is stable; the texts are for people.",
+        "",
+        *_table(
+            ("code", "status", "meaning"),
+            ((f"`{code}`", str(status), meaning) for code, (status, meaning) in sorted(catalogue().items())),
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def option_meanings() -> dict[str, str]:
+    """Option → the string that stands below its declaration in the class."""
+    statements = [
+        statement
+        for declared in ast.parse(inspect.getsource(Namespace)).body
+        if isinstance(declared, ast.ClassDef)
+        for statement in declared.body
+    ]
+    meanings: dict[str, str] = {}
+    for node, following in pairwise(statements):
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+        ):
+            meanings[node.target.id] = " ".join(str(following.value.value).split())
+    return meanings
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def render_namespaces() -> str:
+    """Every option, and what the shipped file sets."""
+    defaults = Namespace()
+    fields = [field for field in msgspec.structs.fields(Namespace) if field.name != "name"]
+    meanings = option_meanings()
+    lines = [
+        "# Namespaces",
+        "",
+        "Generated from `actors/protocol/namespaces.py` and `cluster/namespaces.yaml` by",
+        "`python -m serve_app.reference`.",
+        "",
+        "A channel is called `namespace:rest`; without a colon the namespace `default` applies. Its namespace says",
+        "what it may do. Durations are seconds, or a number with `s`, `m`, `h` or `d`.",
+        "",
+        "`allow_<what>_for_client`: every signed-in connection may; `_for_subscriber`: those subscribed to the channel;",
+        "`_for_anonymous`: connections without a user. `allow_<what>`: a client gets it when it asks; `force_<what>`:",
+        "always. History needs both `history_size` (publications) and `history_ttl`.",
+        "",
+        "## Options",
+        "",
+        *_table(
+            ("option", "default", "meaning"),
+            (
+                (
+                    f"`{option}`",
+                    f"`{_shown(getattr(defaults, field.name))}`" if _shown(getattr(defaults, field.name)) else "empty",
+                    meanings.get(field.name, ""),
+                )
+                for option, field in zip(option_names(), fields, strict=True)
+            ),
+        ),
+        "",
+        "## Shipped",
+    ]
+    declared = Namespaces.load(NAMESPACES_FILE)
+    for name in declared.names:
+        namespace = declared.get(name)
+        changed = [
+            f"`{field.name.removesuffix(YAML_SUFFIX)}: {_shown(getattr(namespace, field.name))}`"
+            for field in fields
+            if getattr(namespace, field.name) != getattr(defaults, field.name)
+        ]
+        lines += ["", f"### `{name}`", "", ", ".join(changed) or "nothing beyond the defaults"]
+    return "\n".join(lines) + "\n"
+
+
+def render_metrics() -> str:
+    """Every metric that our processes count."""
+    metrics: list[Metric] = sorted(registry.REGISTRY.collect(), key=lambda metric: metric.name)
+    lines = [
+        "# Metrics",
+        "",
+        "Generated from `actors/metrics/registry.py` by `python -m serve_app.reference`.",
+        "",
+        "`/metrics` answers the sum over all processes in Prometheus text format: each process pushes a snapshot of",
+        "its registry to one shard every two seconds. With `METRICS_TOKEN` it wants that bearer token, without it",
+        "only this machine is answered.",
+        "",
+        *_table(
+            ("metric", "type", "labels", "meaning"),
+            (
+                (
+                    f"`{metric.name}{'_total' if metric.type == 'counter' else ''}`",
+                    metric.type,
+                    ", ".join(f"`{label}`" for label in _labels(metric.name)),
+                    metric.documentation,
+                )
+                for metric in metrics
+            ),
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _labels(name: str) -> tuple[str, ...]:
+    """Label names; they are known to the collector, not to its samples, before anything was counted."""
+    for value in vars(registry).values():
+        if getattr(value, "_name", None) == name:
+            return tuple(value._labelnames)
+    return ()
+
+
+def generated() -> dict[Path, str]:
+    """File to content."""
+    return {
+        DOCS / "codes.md": render_codes(),
+        DOCS / "namespaces.md": render_namespaces(),
+        DOCS / "metrics.md": render_metrics(),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pages, or compare them. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m serve_app.reference")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is not up to date")
+    options = parser.parse_args(arguments)
+    stale = []
+    for path, content in generated().items():
+        if path.exists() and path.read_text(encoding="utf-8") == content:
+            continue
+        stale.append(path)
+        if not options.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+    for path in stale:
+        name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        sys.stderr.write(f"{name} {'is stale: run ./mobula fix' if options.check else 'written'}\n")
+    return 1 if stale and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
