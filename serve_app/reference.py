@@ -135,7 +135,7 @@ def render_namespaces() -> str:
         "A channel is called `namespace:rest`; without a colon the namespace `default` applies. Its namespace says",
         "what it may do. Durations are seconds, or a number with `s`, `m`, `h` or `d`.",
         "",
-        "`allow_<what>_for_client`: every signed-in connection may; `_for_subscriber`: those subscribed to the channel;",
+        "`allow_<what>_for_client`: every signed-in connection may; `_for_subscriber`: those in the channel;",
         "`_for_anonymous`: connections without a user. `allow_<what>`: a client gets it when it asks; `force_<what>`:",
         "always. History needs both `history_size` (publications) and `history_ttl`.",
         "",
