@@ -55,7 +55,7 @@ class Flights:
             stream, request = flight.waiters.popleft()
             if self._is_alive(stream):
                 flight.token, flight.owner, flight.deadline = next(self._tokens), stream, now + LOAD_LIMIT_S
-                stream.push(encode(Lease(request, flight.token)))
+                stream.push(encode(Lease(request, flight.token, key)))
                 return
         del self._flights[key]
 

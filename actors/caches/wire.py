@@ -1,7 +1,5 @@
 """What clients and cache shards say to each other: operations up, items down. Typed arrays in msgpack."""
 
-from typing import Any
-
 import msgspec
 
 encode = msgspec.msgpack.Encoder().encode
@@ -51,6 +49,7 @@ class Lease(msgspec.Struct, array_like=True, frozen=True, tag=1):
 
     request: int
     token: int
+    key: str
 
 
 class Value(msgspec.Struct, array_like=True, frozen=True, tag=2):
@@ -82,5 +81,3 @@ class Flush(msgspec.Struct, array_like=True, frozen=True, tag=5):
 
 
 Down = Lease | Value | Invalidated | Done | Flush
-
-SubmitType: Any = list[Up]

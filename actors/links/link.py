@@ -84,6 +84,8 @@ class Link(Generic[Up, Down]):
         self.suspect = False
         """The last call did not come back. Cleared by the next answer."""
         self.incarnation = ""
+        self.polled_at = float("-inf")
+        """When the last poll came back, on the event loop's clock: everything sent before then has arrived."""
         self._call = call
         self._on_items = on_items
         self._on_attached = on_attached
@@ -168,6 +170,7 @@ class Link(Generic[Up, Down]):
             raise ConnectionError(f"shard incarnation {batch.incarnation!r} does not take us")
         self.incarnation = batch.incarnation
         self._cursor = batch.cursor
+        self.polled_at = asyncio.get_running_loop().time()
         self._sequence = 0
         self._in_flight = None
         unsent = [waiting.operation for waiting in self._waiting]
@@ -192,6 +195,7 @@ class Link(Generic[Up, Down]):
             self._detach(batch.incarnation)
             return
         self._cursor = batch.cursor
+        self.polled_at = asyncio.get_running_loop().time()
         if batch.items:
             self._deliver(self._on_items, batch.items)
 
