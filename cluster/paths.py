@@ -83,8 +83,8 @@ class Paths:
 
     @property
     def haproxy(self) -> Path:
-        """HAProxy's configuration and sockets."""
-        return self.short / "haproxy"
+        """HAProxy's configuration and sockets. Short, because Serve adds a node id of 56 characters."""
+        return self.short / "h"
 
     def prepare(self) -> None:
         """Make the directories. Raises PermissionError when somebody else holds the short one."""

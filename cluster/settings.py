@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         default=["127.0.0.1", "::1"], description="Peers whose X-Forwarded-For is believed."
     )
 
+    forwarded_for_from: StringList = Field(
+        default=[],
+        description="Load balancers whose X-Forwarded-For HAProxy passes on; from everybody else it is dropped.",
+    )
+
     # Identity
     secret_key: SecretStr = Field(
         default=SecretStr(""), description="Signs download links, cursors and CSRF tokens; generated when empty."

@@ -1,0 +1,91 @@
+"""What Ray Serve starts instead of HAProxy: corrects the configuration that Serve generated, then becomes HAProxy.
+
+Runs as a script with the standard library only (`python -I -S`), because it sits on HAProxy's start and reload path.
+`exec` keeps the pid, so the pid that goes into every request's header is HAProxy's own, and a socket's generation can
+be told by it (DESIGN §5, 19 and 20).
+
+Usage: haproxy_wrapper.py OPTIONS.json -db -f haproxy.cfg …
+"""
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+MARK = "# corrected by Mobula"
+
+SERVE_CONTROL_HEADERS = ("x-request-timeout-seconds", "x-request-disconnect-disabled", "serve_multiplexed_model_id")
+"""Headers with which a client could steer Serve itself."""
+
+
+class TemplateChanged(Exception):
+    """The generated configuration is not the one that this wrapper knows."""
+
+
+def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
+    """The corrected configuration. Raises TemplateChanged when a place to correct is not found."""
+    if text.startswith(MARK):
+        text = text.split("\n", 1)[1]
+
+    def replace(pattern: str, replacement: str, *, at_least: int = 1) -> None:
+        nonlocal text
+        text, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
+        if count < at_least:
+            raise TemplateChanged(f"haproxy.cfg has no line like {pattern!r}: Ray's template has changed")
+
+    # One log datagram per request costs more than the request's routing; the applications write the access log.
+    replace(r"^ *log \S+ local0 info\n", "")
+    # The admin socket can disable servers: the owner's only.
+    replace(r"^( *stats socket \S+) mode 666 ", r"\1 mode 600 ")
+    # Serve turns HAProxy's 502, 503 and 504 into 500, which no client and no load balancer retries.
+    replace(r"^ *errorfile 50[234] .*\n", "", at_least=0)
+    timeouts = (
+        f"    timeout http-request {options['request_timeout_s']}s\n"
+        f"    timeout http-keep-alive {options['keep_alive_timeout_s']}s\n"
+        f"    timeout tunnel {options['tunnel_timeout_s']}s\n"
+    )
+    replace(r"^( *timeout connect \d+s.*\n)(?= *timeout client)", lambda_free(timeouts))
+    # The two unauthenticated pages.
+    replace(r"^( *bind) \*?:(\d+)$(?=\n *mode http\n *http-request use-service prometheus)", r"\1 127.0.0.1:\2")
+    replace(r"^( *bind) \*:(\d+)$(?=\n *stats enable)", r"\1 127.0.0.1:\2")
+    rules = "".join(f"    http-request del-header {name}\n" for name in SERVE_CONTROL_HEADERS)
+    trusted = " ".join(options["forwarded_from"])
+    unless = f" unless {{ src {trusted} }}" if trusted else ""
+    rules += (
+        f"    http-request del-header x-forwarded-for{unless}\n"
+        f"    http-request del-header forwarded{unless}\n"
+        f"    http-request set-header {options['generation_header']} {pid}\n"
+        "    option forwardfor\n"
+    )
+    replace(r"^(frontend http_frontend\n *bind .*\n)", lambda_free(rules))
+    return f"{MARK}\n{text}"
+
+
+def lambda_free(addition: str) -> str:
+    """A replacement that keeps group 1 and appends text, with backslashes taken literally."""
+    return r"\1" + addition.replace("\\", r"\\")
+
+
+def main(arguments: list[str]) -> None:
+    """Correct the configuration named by -f and become HAProxy."""
+    options = json.loads(Path(arguments[0]).read_text())
+    haproxy = arguments[1:]
+    if "-f" in haproxy:
+        configuration = Path(haproxy[haproxy.index("-f") + 1])
+        corrected = rewrite(configuration.read_text(), pid=os.getpid(), options=options)
+        descriptor, name = tempfile.mkstemp(dir=configuration.parent)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(corrected)
+        Path(name).replace(configuration)
+    os.execv(options["binary"], [options["binary"], *haproxy])  # noqa: S606 - arguments are Serve's own
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (TemplateChanged, OSError, ValueError, KeyError) as problem:
+        sys.exit(f"mobula: {problem}")

@@ -1,0 +1,196 @@
+"""Ray's head node: started once, its GCS brought back whenever it dies, ended without `ray stop`.
+
+With RocksDB storage a GCS that comes back on the same port, with the same arguments and environment, carries on:
+actors, replicas and open sockets never notice (DESIGN §5, 22). A dead raylet takes every process of its node along, so
+then the whole node is started anew.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from cluster.paths import Paths
+from cluster.ports import Ports
+from cluster.ray_runtime import processes
+from cluster.ray_runtime.environment import install_haproxy_wrapper
+from cluster.services.errors import ServiceError, tail
+from cluster.services.process import Identity
+from cluster.settings import Settings
+
+START_LIMIT_S = 120.0
+ATTEMPTS = 3
+"""A raylet whose agents import for longer than 15 s gives up; the second time everything is in the page cache."""
+
+KEPT_SESSIONS = 2
+"""Earlier sessions whose logs are kept."""
+
+
+@dataclass(slots=True)
+class _Relaunchable:
+    """A process that we can start again exactly as it was."""
+
+    identity: Identity
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    child: "subprocess.Popen[bytes] | None" = None
+
+    def is_alive(self) -> bool:
+        if self.child is not None:
+            self.child.poll()  # reap it, or it stays a zombie
+        return self.identity.is_alive()
+
+
+class RayHead:
+    """The head node of this checkout."""
+
+    def __init__(self, settings: Settings, paths: Paths, ports: Ports, env: Mapping[str, str]) -> None:
+        self.address = f"127.0.0.1:{ports.service('gcs')}"
+        self.gcs_restarts = 0
+        self._settings, self._paths, self._ports, self._env = settings, paths, ports, dict(env)
+        self._gcs: _Relaunchable | None = None
+        self._raylet: Identity | None = None
+        self._log_file = paths.logs / "ray-start.log"
+
+    def start(self) -> None:
+        """Start the node. Raises ServiceError with what Ray said."""
+        install_haproxy_wrapper(self._settings, self._paths)
+        parameters = self._paths.run / "ray-head.json"
+        parameters.write_text(json.dumps(self._parameters()))
+        for attempt in range(ATTEMPTS):
+            self._tidy()
+            if self._launch(parameters):
+                self._find()
+                return
+            left = self.stop()
+            if left or attempt == ATTEMPTS - 1:
+                break
+        raise ServiceError(f"Ray does not start; the end of {self._log_file}:\n{tail(self._log_file, 15)}")
+
+    def _launch(self, parameters: Path) -> bool:
+        with self._log_file.open("wb") as log:
+            done = subprocess.run(
+                [sys.executable, "-m", "cluster.ray_runtime.launch_head", str(parameters)],
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                timeout=START_LIMIT_S,
+                check=False,
+                start_new_session=True,
+            )
+        return done.returncode == 0
+
+    def ensure_gcs(self) -> bool:
+        """Bring the GCS back when it has died. Returns whether it had to."""
+        gcs = self._gcs
+        if gcs is None or gcs.is_alive():
+            return False
+        self.gcs_restarts += 1
+        log_file = self._paths.logs / "gcs.log"
+        with log_file.open("ab") as log:
+            gcs.child = subprocess.Popen(
+                gcs.argv,
+                env=gcs.env,
+                cwd=gcs.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        identity = Identity.of(gcs.child.pid)
+        if identity is not None:
+            gcs.identity = identity
+        return True
+
+    def is_node_alive(self) -> bool:
+        """Whether the raylet lives; without it nothing of the node does."""
+        return self._raylet is not None and self._raylet.is_alive()
+
+    @property
+    def gcs_pid(self) -> int | None:
+        """The GCS's pid while it lives."""
+        return self._gcs.identity.pid if self._gcs is not None and self._gcs.is_alive() else None
+
+    def stop(self, *, spare: tuple[int, ...] = ()) -> list[Identity]:
+        """End every Ray process of this checkout, HAProxy included. Returns who did not end."""
+        self._gcs = self._raylet = None
+        return processes.end([one for one in processes.find(self._paths, spare=spare) if _is_ray(one)])
+
+    def _parameters(self) -> dict[str, object]:
+        port = self._ports.service
+        first_worker, last_worker = self._ports.workers
+        settings = self._settings
+        return {
+            "node_name": "head",
+            "gcs_server_port": port("gcs"),
+            "node_manager_port": port("node_manager"),
+            "object_manager_port": port("object_manager"),
+            "min_worker_port": first_worker,
+            "max_worker_port": last_worker,
+            "include_dashboard": settings.ray_dashboard,
+            "dashboard_port": port("dashboard"),
+            "dashboard_agent_listen_port": port("dashboard_agent_http"),
+            "metrics_agent_port": port("dashboard_agent_grpc"),
+            "runtime_env_agent_port": port("runtime_env_agent"),
+            "metrics_export_port": port("metrics_export"),
+            "temp_dir": str(self._paths.ray),
+            "include_log_monitor": False,
+            "object_store_memory": settings.ray_object_store_mb * 1024 * 1024,
+            "num_cpus": settings.ray_cpus or os.cpu_count() or 1,
+        }
+
+    def _find(self) -> None:
+        """Learn the GCS's arguments and environment, and who the raylet is, from the processes themselves."""
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if not command or str(self._paths.ray) not in " ".join(command):
+                continue
+            identity = Identity.of(process.pid)
+            if identity is None:
+                continue
+            name = Path(command[0]).name
+            if name == "gcs_server":
+                self._gcs = _Relaunchable(identity, command, process.environ(), process.cwd())
+            elif name == "raylet":
+                self._raylet = identity
+        if self._gcs is None or self._raylet is None:
+            raise ServiceError(f"Ray started, but its GCS or raylet is not to be found; see {self._log_file}")
+
+    def _tidy(self) -> None:
+        """A new cluster starts with an empty GCS; and old sessions go, or /tmp fills."""
+        shutil.rmtree(self._paths.gcs_storage, ignore_errors=True)
+        sessions = sorted(self._paths.ray.glob("session_2*"), key=lambda path: path.name, reverse=True)
+        for session in sessions[KEPT_SESSIONS - 1 :]:
+            shutil.rmtree(session, ignore_errors=True)
+        for node in self._paths.haproxy.iterdir():
+            if node.is_dir():
+                shutil.rmtree(node, ignore_errors=True)
+
+
+_RAY_NAMES = ("gcs_server", "raylet", "haproxy")
+
+
+def _is_ray(identity: Identity) -> bool:
+    """Whether a process of ours belongs to Ray, not to the services or the front end."""
+    try:
+        process = psutil.Process(identity.pid)
+        command = process.cmdline()
+    except psutil.Error:
+        return False
+    if not command:
+        return False
+    text = " ".join(command)
+    return (
+        Path(command[0]).name in _RAY_NAMES
+        or command[0].startswith("ray::")
+        or "/ray/" in text
+        or "haproxy_wrapper" in text
+    )

@@ -1,0 +1,44 @@
+"""Starts Ray's head node and ends, leaving its processes behind for the supervisor to watch.
+
+The same steps as `ray start --head`, which we cannot use: it turns a loopback address into the machine's own, always
+starts the Ray Client server (97 MB), and always starts a dashboard process (120 MB) even when it is switched off.
+Runs as its own process because it imports Ray, which the supervisor does not.
+
+Usage: python -m cluster.ray_runtime.launch_head PARAMETERS.json
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
+from ray._private.node import Node
+from ray._private.parameter import RayParams
+
+LOOPBACK = "127.0.0.1"
+
+
+class HeadNode(Node):
+    """A head node that starts a dashboard process only when a dashboard is wanted."""
+
+    def start_api_server(self, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
+        """Called by Node while it starts."""
+        if include_dashboard:
+            super().start_api_server(include_dashboard=True, raise_on_failure=raise_on_failure)
+
+
+def launch(parameters: dict[str, Any]) -> dict[str, str]:
+    """Start GCS and raylet with exactly these parameters. Returns what a driver needs to connect."""
+    ensure_token_if_auth_enabled(None, create_token_if_missing=False)
+    node = HeadNode(
+        RayParams(node_ip_address=LOOPBACK, dashboard_host=LOOPBACK, no_monitor=True, log_to_stderr=None, **parameters),
+        head=True,
+        shutdown_at_exit=False,
+        spawn_reaper=False,
+    )
+    return {"address": str(node.gcs_address), "dashboard": str(node.webui_url or "")}
+
+
+if __name__ == "__main__":
+    print(json.dumps(launch(json.loads(Path(sys.argv[1]).read_text()))), flush=True)
