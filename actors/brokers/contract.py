@@ -77,7 +77,7 @@ class PublishRequest:
 
 @dataclass(frozen=True, slots=True)
 class SubscribeRequest:
-    """One connection wants a channel. `since` asks for recovery. `subscription` is unique per attempt in its process."""
+    """One connection wants a channel. `since` asks for recovery. `subscription`: unique per attempt in its process."""
 
     channel: str
     subscription: int
@@ -156,7 +156,7 @@ class ChannelSink(Protocol):
         """A connection left."""
 
     def on_insufficient(self, channel: str) -> None:
-        """The stream broke (epoch change, or a gap that could not be repaired): send 2500 to its subscribers, spread."""
+        """The stream broke (epoch change, or a gap beyond repair): send 2500 to its subscribers, spread."""
 
     def on_unsubscribed(self, channel: str, client: str, code: int, reason: str) -> None:
         """The server took this subscription away. `client` empty: all of this process."""

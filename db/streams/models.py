@@ -11,7 +11,9 @@ from db.base import APP, Base
 
 
 class StreamBucket(Base):
-    """Who owns a bucket of channels. `fence` grows with every take-over; `version` when the bucket moves."""
+    """Who owns a bucket of channels: `owner` is an incarnation. `fence` grows with every take-over, `version` with
+    every move to another shard.
+    """
 
     __tablename__ = "stream_buckets"
     __table_args__ = ({"schema": APP},)
@@ -19,6 +21,7 @@ class StreamBucket(Base):
     bucket: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     shard: Mapped[int] = mapped_column(SmallInteger)
     fence: Mapped[int] = mapped_column(BigInteger)
+    owner: Mapped[str] = mapped_column(Text)
     version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
     taken_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

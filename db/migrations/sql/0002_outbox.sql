@@ -94,7 +94,10 @@ BEGIN
     ), policy AS (
         SELECT p.namespace, p.ttl, p.meta_ttl FROM unnest(p_namespaces, p_ttl, p_meta_ttl) AS p(namespace, ttl, meta_ttl)
     ), moved AS (
-        UPDATE app.stream_heads h SET top = h.top + c.n, expires_at = now() + make_interval(secs => c.meta_ttl)
+        UPDATE app.stream_heads h
+        SET top = h.top + c.n,
+            expires_at = CASE WHEN h.expires_at < now() + make_interval(secs => c.meta_ttl)
+                THEN now() + make_interval(secs => 2 * c.meta_ttl) ELSE h.expires_at END
         FROM (
             SELECT f.channel, count(*) AS n, max(p.meta_ttl) AS meta_ttl
             FROM fresh f JOIN policy p ON p.namespace = f.namespace GROUP BY f.channel

@@ -19,6 +19,7 @@ CREATE TABLE app.stream_buckets (
     bucket smallint CONSTRAINT pk_stream_buckets PRIMARY KEY,
     shard smallint NOT NULL,
     fence bigint NOT NULL,
+    owner text NOT NULL,
     version bigint NOT NULL DEFAULT 1,
     taken_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
@@ -72,28 +73,27 @@ BEGIN
 END
 $$;
 
--- Takes buckets over with a new fence. With p_expected only if all of them still have that fence (else MB001).
-CREATE FUNCTION app.take_buckets(p_buckets smallint[], p_shard smallint, p_expected bigint) RETURNS bigint
+-- Takes buckets over with a new fence. Again: only if the owner still has all of them (else MB001); it may have lost the
+-- answer to an earlier call, so the owner's name decides and not the fence that it remembers.
+CREATE FUNCTION app.take_buckets(p_buckets smallint[], p_shard smallint, p_owner text, p_again boolean) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
-    taken bigint := nextval('app.stream_fences');
-    changed integer;
+    taken bigint;
+    held integer;
 BEGIN
-    IF p_expected IS NULL THEN
-        INSERT INTO app.stream_buckets AS b (bucket, shard, fence)
-        SELECT given.bucket, p_shard, taken FROM unnest(p_buckets) AS given(bucket) ORDER BY given.bucket
-        ON CONFLICT (bucket) DO UPDATE SET
-            fence = excluded.fence, shard = excluded.shard, taken_at = now(),
-            version = b.version + (b.shard <> excluded.shard)::integer;
-    ELSE
-        PERFORM app.assert_fence(p_expected, p_buckets);
-        UPDATE app.stream_buckets SET fence = taken, taken_at = now()
-        WHERE bucket = ANY (p_buckets) AND fence = p_expected;
-        GET DIAGNOSTICS changed = ROW_COUNT;
-        IF changed <> cardinality(p_buckets) THEN
-            RAISE EXCEPTION 'fence % is no longer the newest of its buckets', p_expected USING ERRCODE = 'MB001';
-        END IF;
+    -- Locked before the number is drawn: of two take-overs that overlap, the later one has the greater fence.
+    SELECT count(*) INTO held FROM (
+        SELECT b.owner FROM app.stream_buckets b WHERE b.bucket = ANY (p_buckets) ORDER BY b.bucket FOR UPDATE
+    ) AS locked WHERE locked.owner = p_owner;
+    IF p_again AND held <> cardinality(p_buckets) THEN
+        RAISE EXCEPTION '% no longer owns its buckets', p_owner USING ERRCODE = 'MB001';
     END IF;
+    taken := nextval('app.stream_fences');
+    INSERT INTO app.stream_buckets AS b (bucket, shard, fence, owner)
+    SELECT given.bucket, p_shard, taken, p_owner FROM unnest(p_buckets) AS given(bucket) ORDER BY given.bucket
+    ON CONFLICT ON CONSTRAINT pk_stream_buckets DO UPDATE SET
+        fence = excluded.fence, shard = excluded.shard, owner = excluded.owner, taken_at = now(),
+        version = b.version + (b.shard <> excluded.shard)::integer;
     RETURN taken;
 END
 $$;
@@ -105,7 +105,7 @@ CREATE FUNCTION app.open_streams(
 BEGIN
     PERFORM app.assert_fence(p_fence, p_buckets);
     INSERT INTO app.stream_heads AS h (channel, epoch, expires_at)
-    SELECT i.channel, i.epoch, now() + make_interval(secs => i.ttl)
+    SELECT i.channel, i.epoch, now() + make_interval(secs => 2 * i.ttl)
     FROM unnest(p_channels, p_epochs, p_meta_ttl) AS i(channel, epoch, ttl) ORDER BY i.channel
     ON CONFLICT ON CONSTRAINT pk_stream_heads DO UPDATE SET expires_at = greatest(h.expires_at, excluded.expires_at);
     RETURN QUERY SELECT h.channel, h.epoch, h.top, h.version, h.version_epoch
@@ -129,7 +129,9 @@ BEGIN
     PERFORM app.assert_fence(p_fence, p_buckets);
     UPDATE app.stream_heads h
     SET top = i.new, version = i.version, version_epoch = i.version_epoch,
-        expires_at = now() + make_interval(secs => i.ttl)
+        -- Moved on rarely, and then twice as far: an update that leaves it alone touches no index.
+        expires_at = CASE WHEN h.expires_at < now() + make_interval(secs => i.ttl)
+            THEN now() + make_interval(secs => 2 * i.ttl) ELSE h.expires_at END
     FROM unnest(h_channel, h_epoch, h_top, h_new, h_version, h_version_epoch, h_meta_ttl)
         AS i(channel, epoch, top, new, version, version_epoch, ttl)
     WHERE h.channel = i.channel AND h.epoch = i.epoch AND h.top = i.top;

@@ -20,7 +20,7 @@ FUNCTIONS = (
     "commit_publications(bigint, smallint[], text[], text[], bigint[], bigint[], bigint[], text[], integer[], "
     "text[], bigint[], text[], bytea[], text[], bigint[], integer[], text[], text[], text[], bigint[])",
     "open_streams(bigint, smallint[], text[], text[], integer[])",
-    "take_buckets(smallint[], smallint, bigint)",
+    "take_buckets(smallint[], smallint, text, boolean)",
     "assert_fence(bigint, smallint[])",
 )
 

@@ -1,0 +1,136 @@
+"""One channel's state in its shard: stream, subscriptions per hub, presence."""
+
+import secrets
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from actors.brokers.history import Ring
+from actors.brokers.wire import Info, Operation, Pub, Publish, Subscriber, encode, published_prefix
+from actors.links.placement import bucket_of
+from actors.links.stream import ClientStream
+from actors.protocol.namespaces import Namespace
+
+IDEMPOTENCY_S = 300.0
+"""How long an idempotency key answers with the first result."""
+
+_LETTERS = string.ascii_letters
+
+
+def new_epoch() -> str:
+    """Identity of a stream: eight random letters, made when the stream begins."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(8))
+
+
+@dataclass(slots=True)
+class HubInterest:
+    """What one process holds of a channel."""
+
+    stream: ClientStream
+    subscribers: dict[int, Subscriber] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """One connection in the channel, and which subscription brought it there."""
+
+    info: Info
+    boot: str
+    subscription: int
+
+
+class Channel:
+    """Everything a shard knows of one channel. Changes happen within one turn, so readers see whole states."""
+
+    __slots__ = (
+        "bucket",
+        "epoch",
+        "hubs",
+        "keys",
+        "loaded",
+        "name",
+        "prefix",
+        "presence",
+        "ring",
+        "rules",
+        "top",
+        "touched",
+        "version",
+        "version_epoch",
+        "waiting",
+    )
+
+    def __init__(self, name: str, rules: Namespace, now: float) -> None:
+        self.name = name
+        self.rules = rules
+        self.bucket = bucket_of(name)
+        self.epoch = "" if rules.durable else new_epoch()
+        self.top = 0
+        """Offset of the newest publication; on a durable channel, of the newest committed one."""
+        self.ring = Ring(rules.history_size, rules.history_ttl_s)
+        self.hubs: dict[str, HubInterest] = {}
+        self.presence: dict[str, Present] = {}
+        self.keys: dict[str, tuple[int, str, float]] = {}
+        self.version = 0
+        self.version_epoch = ""
+        self.prefix = published_prefix(name)
+        self.touched = now
+        self.loaded = not rules.durable
+        """A durable channel's head has been read under our fence."""
+        self.waiting: list[tuple[ClientStream, Operation, float]] = []
+        """Operations, with their arrival, that wait for that."""
+
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody is subscribed or waits."""
+        return bool(self.hubs or self.presence or self.waiting)
+
+    def idempotent(self, key: str, now: float) -> tuple[int, str] | None:
+        """What came of an earlier publication with the same key."""
+        known = self.keys.get(key)
+        if known is None or known[2] <= now:
+            return None
+        return known[0], known[1]
+
+    def remember(self, key: str, offset: int, epoch: str, now: float) -> None:
+        """Keep the result of a key, and forget expired ones while there are many."""
+        keys = self.keys
+        keys[key] = (offset, epoch, now + IDEMPOTENCY_S)
+        for old in list(_expired(keys, now)):
+            del keys[old]
+
+    def is_stale(self, version: int, version_epoch: str) -> bool:
+        """Whether a conditional publication is not newer than the last one."""
+        return bool(version) and version_epoch == self.version_epoch and version <= self.version
+
+    def accept(self, offset: int, epoch: str, pub: bytes, now: float) -> None:
+        """Make a publication with an offset part of the stream, and tell every hub that listens."""
+        self.top = offset
+        self.ring.append(pub, now)
+        self.fan_out(pub)
+
+    def fan_out(self, pub: bytes) -> None:
+        """Put one publication on the stream of every hub that listens. The bytes are shared."""
+        if self.hubs:
+            item = self.prefix + pub
+            name = self.name
+            for hub in self.hubs.values():
+                hub.stream.push(item, name)
+
+    def tell(self, item: bytes, *, droppable: bool = False) -> None:
+        """Put one item on the stream of every hub that listens."""
+        for hub in self.hubs.values():
+            hub.stream.push(item, self.name if droppable else None)
+
+
+def _expired(keys: dict[str, tuple[int, str, float]], now: float) -> Iterator[str]:
+    """The oldest keys that are over: insertion order is expiry order, a few per call keep the table small."""
+    for seen, (key, (_, _, expires)) in enumerate(keys.items()):
+        if expires > now or seen >= 4:
+            return
+        yield key
+
+
+def encode_pub(op: Publish, offset: int, epoch: str, time_ms: int, *, delta: bool) -> bytes:
+    """The bytes of a publication as every hub will see it."""
+    return encode(Pub(op.data, offset, epoch, time_ms, op.info, op.tags, delta, op.exclude_clients, op.exclude_users))

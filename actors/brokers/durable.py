@@ -1,0 +1,415 @@
+"""Group commit: publications of durable channels are committed first, and only then anybody hears of them.
+
+One commit is in flight; what gathers meanwhile is the next batch. Readers of a channel see only its committed top.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from actors.brokers.channel import Channel, encode_pub, new_epoch
+from actors.brokers.stored import attributes_of
+from actors.brokers.wire import Acknowledged, EpochChanged, Failed, Gap, Publish, encode
+from actors.links.stream import ClientStream
+from db.streams.errors import AlreadyKnown, Ambiguous, Busy, Fenced, Refused, StaleHead, StreamError
+from db.streams.store import Commit, Head, HeadChange, StreamStore
+
+MAX_BATCH: Final = 1_000
+MAX_BATCH_BYTES: Final = 2 * 1024 * 1024
+"""Bounds of one commit: it must stay far below the statement timeout, and its latency is everybody's."""
+
+ANSWER_WITHIN_S: Final = 3.0
+"""What is not committed by then is answered with error 100 (rule 6): the SDKs' own limit is 5 s."""
+
+MAX_OPENED: Final = 500
+BACKOFF_FIRST_S: Final = 0.1
+BACKOFF_LIMIT_S: Final = 2.0
+IDLE_S: Final = 0.1
+"""How often the outbox is looked at when nobody pokes: rows written by plain SQL announce themselves to nobody."""
+
+logger = structlog.get_logger(__name__)
+
+
+class Entry:
+    """One publication on its way to the database."""
+
+    __slots__ = ("answered", "channel", "offset", "op", "pub", "since", "stream", "time_ms")
+
+    def __init__(self, stream: ClientStream, channel: Channel, op: Publish, since: float, time_ms: int) -> None:
+        self.stream = stream
+        self.channel = channel
+        self.op = op
+        self.since = since
+        self.time_ms = time_ms
+        self.offset = 0
+        self.pub = b""
+        self.answered = False
+
+
+class Feed(Protocol):
+    """Something else that commits on the same connection: the outbox relay."""
+
+    async def turn(self, fence: int) -> bool:
+        """Move what is committed; True when there may be more."""
+
+
+class Committer:
+    """The owner of a shard's durable streams in the database.
+
+    `channels()` are the durable channels in memory. `on_loaded(channel)` runs when a channel's head has been read,
+    `on_deposed()` when another owner has taken over: then nothing is committed or answered as committed any more.
+    """
+
+    def __init__(
+        self,
+        store: StreamStore,
+        buckets: Sequence[int],
+        shard: int,
+        *,
+        channels: Callable[[], Iterable[Channel]],
+        on_loaded: Callable[[Channel], None],
+        on_deposed: Callable[[], None],
+        wall_ms: Callable[[], int],
+    ) -> None:
+        self.fence: int | None = None
+        self.deposed = False
+        self.feed: Feed | None = None
+        self._store = store
+        self._buckets = list(buckets)
+        self._shard = shard
+        self._channels = channels
+        self._on_loaded = on_loaded
+        self._on_deposed = on_deposed
+        self._wall_ms = wall_ms
+        self._again = False
+        self._queue: deque[Entry] = deque()
+        self._in_flight: list[Entry] = []
+        self._loading: dict[str, Channel] = {}
+        self._wake = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to take over and to commit, for as long as it takes to reach the database."""
+        self._running = asyncio.create_task(self._run(), name=f"committer-{self._shard}")
+
+    async def stop(self) -> None:
+        """Stop between two commits if possible, and close the connection."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        await self._store.close()
+
+    def poke(self) -> None:
+        """There is something in the outbox."""
+        self._wake.set()
+
+    def load(self, channel: Channel) -> None:
+        """Read the channel's head; `on_loaded` tells when it is there."""
+        self._loading[channel.name] = channel
+        self._wake.set()
+
+    def publish(self, stream: ClientStream, channel: Channel, op: Publish) -> None:
+        """Queue a publication of a loaded channel. It is acknowledged on the stream once it is committed."""
+        now = asyncio.get_running_loop().time()
+        self._queue.append(Entry(stream, channel, op, now, self._wall_ms()))
+        self._wake.set()
+
+    def tick(self, now: float) -> None:
+        """Answer what has waited too long with error 100: not acknowledged."""
+        limit = now - ANSWER_WITHIN_S
+        while self._queue and self._queue[0].since < limit:
+            self._fail([self._queue.popleft()])
+        # Answered, but kept: if it turns out to be committed, the stream contains it.
+        for entry in self._in_flight:
+            if entry.since < limit and not entry.answered:
+                entry.answered = True
+                entry.stream.push(encode(Failed([entry.op.request], 100, "not known to be committed")))
+
+    # The loop ---------------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        delay = BACKOFF_FIRST_S
+        while not self.deposed:
+            try:
+                if self.fence is None:
+                    await self._take_over()
+                await self._turn()
+                delay = BACKOFF_FIRST_S
+            except Fenced as reason:
+                self._depose(reason)
+            except Ambiguous as reason:
+                # Whatever was in flight is resolved after the next take-over, which ends the old connection's writes.
+                logger.warning("database connection lost", shard=self._shard, reason=str(reason))
+                self._store.abandon()
+                self.fence = None
+                await asyncio.sleep(delay)
+                delay = min(BACKOFF_LIMIT_S, delay * 2)
+            except StreamError as reason:
+                logger.warning("turn failed", shard=self._shard, reason=repr(reason))
+                await asyncio.sleep(delay)
+                delay = min(BACKOFF_LIMIT_S, delay * 2)
+            except Exception:
+                logger.exception("turn failed", shard=self._shard)
+                self._store.abandon()
+                self.fence = None
+                await asyncio.sleep(delay)
+                delay = min(BACKOFF_LIMIT_S, delay * 2)
+
+    async def _take_over(self) -> None:
+        await self._store.connect()
+        self.fence = await self._store.take(self._buckets, self._shard, again=self._again)
+        self._again = True
+        logger.info("buckets taken", shard=self._shard, fence=self.fence, buckets=len(self._buckets))
+        await self._resolve()
+
+    async def _turn(self) -> None:
+        fence = self.fence
+        if fence is None:
+            return
+        self._wake.clear()
+        if self._loading:
+            await self._open(fence)
+        # Committed outbox rows go before the direct publications that gathered meanwhile (rule 10).
+        more = await self.feed.turn(fence) if self.feed is not None else False
+        if self._queue:
+            await self._commit(fence)
+        if not more and not self._queue and not self._loading:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), IDLE_S)
+
+    # Heads ------------------------------------------------------------------------------------------------------------
+
+    async def _open(self, fence: int) -> None:
+        channels = [channel for _, channel in zip(range(MAX_OPENED), self._loading.values(), strict=False)]
+        heads = await self._read_heads(fence, channels)
+        for channel in channels:
+            self._loading.pop(channel.name, None)
+            head = heads.get(channel.name)
+            if head is not None and not channel.loaded:
+                channel.epoch, channel.top = head.epoch, head.top
+                channel.version, channel.version_epoch = head.version, head.version_epoch
+                channel.ring.clear(head.top)
+                channel.loaded = True
+            if channel.loaded:
+                self._on_loaded(channel)
+
+    async def _read_heads(self, fence: int, channels: Sequence[Channel]) -> dict[str, Head]:
+        heads = await self._store.open(
+            fence,
+            [channel.bucket for channel in channels],
+            [channel.name for channel in channels],
+            [new_epoch() for _ in channels],
+            [channel.rules.history_meta_ttl_s for channel in channels],
+        )
+        return {head.channel: head for head in heads}
+
+    async def _correct_heads(self, fence: int, channels: Iterable[Channel]) -> None:
+        """Make memory agree with the database. Hubs that listen fetch what they did not hear from there."""
+        distinct = {channel.name: channel for channel in channels if channel.loaded}
+        if not distinct:
+            return
+        for name, head in (await self._read_heads(fence, list(distinct.values()))).items():
+            channel = distinct[name]
+            channel.version, channel.version_epoch = head.version, head.version_epoch
+            if (channel.epoch, channel.top) == (head.epoch, head.top):
+                continue
+            same = channel.epoch == head.epoch
+            channel.epoch, channel.top = head.epoch, head.top
+            channel.ring.clear(head.top)
+            channel.tell(encode(Gap(name)) if same else encode(EpochChanged(name, head.epoch, head.top)))
+
+    # Commits ----------------------------------------------------------------------------------------------------------
+
+    def _next_batch(self) -> list[Entry]:
+        batch: list[Entry] = []
+        size = 0
+        limit = asyncio.get_running_loop().time() - ANSWER_WITHIN_S
+        while self._queue and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
+            entry = self._queue.popleft()
+            if entry.since < limit:
+                self._fail([entry])
+                continue
+            size += len(entry.op.data)
+            batch.append(entry)
+        return batch
+
+    async def _commit(self, fence: int) -> None:
+        await self._commit_batch(fence, self._next_batch())
+
+    async def _commit_batch(self, fence: int, batch: list[Entry]) -> None:
+        batch, commit = self._compose(batch)
+        if not batch:
+            return
+        self._in_flight = batch
+        try:
+            await self._store.commit(fence, commit)
+        except AlreadyKnown:
+            self._requeue(batch)
+            await self._answer_known()
+        except StaleHead:
+            self._requeue(batch)
+            await self._correct_heads(fence, [entry.channel for entry in batch])
+        except (Busy, Fenced):
+            self._requeue(batch)
+            raise
+        except Refused as reason:
+            self._in_flight = []
+            await self._isolate(fence, batch, reason)
+        else:
+            # Any other exception leaves it in flight: what came of it is found out after the next take-over.
+            self._in_flight = []
+            self._publish(batch)
+
+    async def _isolate(self, fence: int, batch: list[Entry], reason: Refused) -> None:
+        """One publication that Postgres cannot store must not fail its neighbours."""
+        if len(batch) == 1:
+            logger.warning("publication refused", channel=batch[0].op.channel, reason=str(reason))
+            self._fail(batch, code=107, message="the publication cannot be stored")
+            return
+        half = len(batch) // 2
+        try:
+            await self._commit_batch(fence, batch[:half])
+        except BaseException:
+            self._requeue(batch[half:])
+            raise
+        await self._commit_batch(fence, batch[half:])
+
+    def _compose(self, entries: list[Entry]) -> tuple[list[Entry], Commit]:
+        """Give offsets, drop what needs no row, and lay the rest out in columns."""
+        commit = Commit()
+        batch: list[Entry] = []
+        heads: dict[str, HeadChange] = {}
+        seen: set[tuple[str, str]] = set()
+        now = asyncio.get_running_loop().time()
+        for entry in entries:
+            op, channel = entry.op, entry.channel
+            rules = channel.rules
+            if (op.channel, op.publication_id) in seen or (
+                op.idempotency_key and (op.channel, "key " + op.idempotency_key) in seen
+            ):
+                # A repetition within the batch: the next commit finds the first one in the database.
+                self._queue.appendleft(entry)
+                continue
+            known = channel.idempotent(op.idempotency_key, now) if op.idempotency_key else None
+            head = heads.get(op.channel)
+            if head is None:
+                head = HeadChange(
+                    op.channel,
+                    channel.epoch,
+                    channel.top,
+                    channel.top,
+                    channel.version,
+                    channel.version_epoch,
+                    rules.history_meta_ttl_s,
+                )
+            if known is not None:
+                self._acknowledge([(entry, *known)])
+                continue
+            if op.version and op.version_epoch == head.version_epoch and op.version <= head.version:
+                self._acknowledge([(entry, channel.top, channel.epoch)])
+                continue
+            heads[op.channel] = head
+            head.new += 1
+            if op.version:
+                head.version, head.version_epoch = op.version, op.version_epoch
+            entry.offset = head.new
+            delta = op.delta or rules.delta_publish
+            entry.pub = encode_pub(op, head.new, channel.epoch, entry.time_ms, delta=delta)
+            seen.add((op.channel, op.publication_id))
+            commit.buckets.add(channel.bucket)
+            commit.channels.append(op.channel)
+            commit.offsets.append(head.new)
+            commit.ids.append(op.publication_id)
+            commit.data.append(op.data)
+            commit.attributes.append(attributes_of(op, delta=op.delta))
+            commit.times_ms.append(entry.time_ms)
+            commit.ttls_s.append(rules.history_ttl_s)
+            if op.idempotency_key:
+                seen.add((op.channel, "key " + op.idempotency_key))
+                commit.keys.append((op.channel, op.idempotency_key, channel.epoch, head.new))
+            batch.append(entry)
+        commit.heads = list(heads.values())
+        return batch, commit
+
+    def _publish(self, batch: list[Entry]) -> None:
+        """The batch is committed: now it is the stream's, and everybody may hear of it."""
+        now = asyncio.get_running_loop().time()
+        results = []
+        for entry in batch:
+            channel, op = entry.channel, entry.op
+            channel.accept(entry.offset, channel.epoch, entry.pub, now)
+            if op.version:
+                channel.version, channel.version_epoch = op.version, op.version_epoch
+            if op.idempotency_key:
+                channel.remember(op.idempotency_key, entry.offset, channel.epoch, now)
+            results.append((entry, entry.offset, channel.epoch))
+        self._acknowledge(results)
+
+    async def _answer_known(self) -> None:
+        """Answer what of the queue's first batch is already in the database."""
+        batch = [entry for _, entry in zip(range(MAX_BATCH), self._queue, strict=False)]
+        found = await self._store.find([e.op.channel for e in batch], [e.op.publication_id for e in batch])
+        keyed = [e for e in batch if e.op.idempotency_key]
+        keys = await self._store.find_keys([e.op.channel for e in keyed], [e.op.idempotency_key for e in keyed])
+        results = []
+        for entry in batch:
+            op = entry.op
+            offset = found.get((op.channel, op.publication_id))
+            if offset is not None:
+                results.append((entry, offset, entry.channel.epoch))
+            elif op.idempotency_key and (op.channel, op.idempotency_key) in keys:
+                results.append((entry, *keys[op.channel, op.idempotency_key]))
+        answered = {id(entry) for entry, _, _ in results}
+        self._queue = deque(entry for entry in self._queue if id(entry) not in answered)
+        self._acknowledge(results)
+
+    async def _resolve(self) -> None:
+        """After an ambiguous result and our own new fence: what of the last batch is committed? (rule 9)"""
+        fence, batch = self.fence, self._in_flight
+        if fence is None:
+            return
+        if batch:
+            found = await self._store.find([e.op.channel for e in batch], [e.op.publication_id for e in batch])
+            committed = [e for e in batch if found.get((e.op.channel, e.op.publication_id)) == e.offset]
+            self._in_flight = []
+            if all(e.offset > e.channel.top for e in committed):
+                self._publish(committed)
+            self._requeue([e for e in batch if not e.answered])
+        # A relay's turn may have been cut off too, so every head is compared.
+        loaded = list(self._channels())
+        for start in range(0, len(loaded), MAX_OPENED):
+            await self._correct_heads(fence, loaded[start : start + MAX_OPENED])
+
+    def _requeue(self, entries: list[Entry]) -> None:
+        self._in_flight = []
+        self._queue.extendleft(reversed(entries))
+
+    # Answers ----------------------------------------------------------------------------------------------------------
+
+    def _acknowledge(self, results: Iterable[tuple[Entry, int, str]]) -> None:
+        per_stream: dict[int, tuple[ClientStream, list[tuple[int, int, str]]]] = {}
+        for entry, offset, epoch in results:
+            if not entry.answered:
+                entry.answered = True
+                per_stream.setdefault(id(entry.stream), (entry.stream, []))[1].append((entry.op.request, offset, epoch))
+        for stream, answers in per_stream.values():
+            stream.push(encode(Acknowledged(answers)))
+
+    def _fail(self, entries: Iterable[Entry], code: int = 100, message: str = "not committed in time") -> None:
+        for entry in entries:
+            if not entry.answered:
+                entry.answered = True
+                entry.stream.push(encode(Failed([entry.op.request], code, message)))
+
+    def _depose(self, reason: Fenced) -> None:
+        logger.warning("deposed", shard=self._shard, reason=str(reason))
+        self.deposed = True
+        self.fence = None
+        self._fail([*self._in_flight, *self._queue], message="another incarnation owns the channel")
+        self._in_flight = []
+        self._queue.clear()
+        self._on_deposed()

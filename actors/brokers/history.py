@@ -1,0 +1,61 @@
+"""The recent publications of one channel, in memory."""
+
+from collections import deque
+from itertools import islice
+
+
+class Ring:
+    """Encoded publications `base + 1 … top`, the oldest first; bounded by number and age."""
+
+    __slots__ = ("_entries", "_size", "_ttl_s", "base")
+
+    def __init__(self, size: int, ttl_s: float, base: int = 0) -> None:
+        self.base = base
+        """Offset of the newest publication that is not here any more."""
+        self._size = size
+        self._ttl_s = ttl_s
+        self._entries: deque[tuple[float, bytes]] = deque()
+
+    @property
+    def top(self) -> int:
+        """Offset of the newest publication here, or the base when there is none."""
+        return self.base + len(self._entries)
+
+    def append(self, pub: bytes, now: float) -> None:
+        """Add the publication with offset `top + 1`."""
+        entries = self._entries
+        entries.append((now, pub))
+        if len(entries) > self._size:
+            entries.popleft()
+            self.base += 1
+
+    def expire(self, now: float) -> None:
+        """Forget what is too old."""
+        entries = self._entries
+        limit = now - self._ttl_s
+        while entries and entries[0][0] <= limit:
+            entries.popleft()
+            self.base += 1
+
+    def clear(self, base: int) -> None:
+        """Forget everything; the next publication gets offset `base + 1`."""
+        self._entries.clear()
+        self.base = base
+
+    def drop(self, offset: int) -> None:
+        """Forget publications up to `offset`."""
+        while self._entries and self.base < offset:
+            self._entries.popleft()
+            self.base += 1
+
+    def after(self, offset: int, limit: int | None = None) -> list[bytes]:
+        """Publications with greater offsets, oldest first. Complete only if `offset >= base`."""
+        start = max(0, offset - self.base)
+        stop = None if limit is None else start + limit
+        return [pub for _, pub in islice(self._entries, start, stop)]
+
+    def before(self, offset: int, limit: int | None = None) -> list[bytes]:
+        """Publications with smaller offsets, newest first."""
+        count = max(0, min(offset - 1, self.top) - self.base)
+        newest_first = [pub for _, pub in islice(self._entries, count)][::-1]
+        return newest_first[:limit]

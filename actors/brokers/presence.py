@@ -1,0 +1,111 @@
+"""Who is in a channel, and which processes listen to it: registration, leases, joins and leaves."""
+
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+
+from actors.brokers.channel import Channel, HubInterest, Present
+from actors.brokers.wire import Joined, Left, Subscriber, encode
+from actors.links.stream import ClientStream
+
+
+class Registry:
+    """Subscriptions of all channels of a shard, by process.
+
+    A process that begins a new session keeps what it held as *orphans* until it has resumed its channels (`synced`) or
+    its lease ends: so a short break makes nobody leave and join.
+    """
+
+    def __init__(self, find: Callable[[str], Channel | None]) -> None:
+        self._find = find
+        self._held: dict[str, set[str]] = {}
+        self._orphans: dict[str, dict[str, HubInterest]] = {}
+
+    def add(self, channel: Channel, stream: ClientStream, subscriber: Subscriber) -> bool:
+        """Register one subscription. True when its connection was not in the channel before."""
+        hub = channel.hubs.get(stream.boot)
+        if hub is None:
+            hub = channel.hubs[stream.boot] = HubInterest(stream)
+            self._held.setdefault(stream.boot, set()).add(channel.name)
+        hub.subscribers[subscriber.subscription] = subscriber
+        if not subscriber.presence:
+            return True
+        client = subscriber.info.client
+        is_new = client not in channel.presence
+        channel.presence[client] = Present(subscriber.info, stream.boot, subscriber.subscription)
+        return is_new
+
+    def join(self, channel: Channel, subscriber: Subscriber) -> None:
+        """Tell the channel that a connection joined."""
+        if subscriber.join_leave:
+            channel.tell(encode(Joined(channel.name, subscriber.info)), droppable=True)
+
+    def remove(self, channel: Channel, boot: str, subscription: int) -> None:
+        """Take one subscription away, and say so."""
+        hub = channel.hubs.get(boot)
+        subscriber = hub.subscribers.pop(subscription, None) if hub is not None else None
+        if hub is None or subscriber is None:
+            return
+        if not hub.subscribers:
+            del channel.hubs[boot]
+            self._release(boot, channel.name)
+        self._leave(channel, boot, subscriber)
+
+    def resume(self, channel: Channel, stream: ClientStream, subscribers: Iterable[Subscriber]) -> None:
+        """Register what a process still holds after a reset. Nobody joins; who is missing has left."""
+        old = self._orphans.get(stream.boot, {}).pop(channel.name, None)
+        kept = set()
+        for subscriber in subscribers:
+            self.add(channel, stream, subscriber)
+            kept.add(subscriber.subscription)
+        if old is not None:
+            for subscriber in old.subscribers.values():
+                if subscriber.subscription not in kept:
+                    self._leave(channel, stream.boot, subscriber)
+
+    def begin(self, boot: str) -> None:
+        """The process began a new session: nothing is delivered to what the last one held."""
+        orphans = self._orphans.setdefault(boot, {})
+        for name in self._held.pop(boot, set()):
+            channel = self._find(name)
+            hub = channel.hubs.pop(boot, None) if channel is not None else None
+            if hub is not None:
+                orphans[name] = hub
+
+    def synced(self, boot: str) -> None:
+        """The process has resumed all that it holds: the rest of its last session is gone."""
+        for name, hub in self._orphans.pop(boot, {}).items():
+            channel = self._find(name)
+            if channel is not None:
+                for subscriber in hub.subscribers.values():
+                    self._leave(channel, boot, subscriber)
+
+    def expire(self, boot: str) -> None:
+        """The process is gone, and all that it held with it."""
+        self.begin(boot)
+        self.synced(boot)
+
+    def counts(self, channels: Iterable[Channel], pattern: str) -> dict[str, int]:
+        """Channels with subscribers → how many connections."""
+        return {
+            channel.name: sum(len(hub.subscribers) for hub in channel.hubs.values())
+            for channel in channels
+            if channel.hubs and (not pattern or fnmatchcase(channel.name, pattern))
+        }
+
+    def _release(self, boot: str, name: str) -> None:
+        held = self._held.get(boot)
+        if held is not None:
+            held.discard(name)
+            if not held:
+                del self._held[boot]
+
+    def _leave(self, channel: Channel, boot: str, subscriber: Subscriber) -> None:
+        client = subscriber.info.client
+        present = channel.presence.get(client)
+        if subscriber.presence:
+            if present is None or (present.boot, present.subscription) != (boot, subscriber.subscription):
+                # The connection is here by a newer subscription: it did not leave.
+                return
+            del channel.presence[client]
+        if subscriber.join_leave:
+            channel.tell(encode(Left(channel.name, subscriber.info)), droppable=True)

@@ -1,0 +1,101 @@
+"""The outbox's way out: the owner of a channel takes its committed rows, in commit order (DESIGN §5, 10)."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from actors.brokers.channel import Channel
+from actors.brokers.stored import encode_stored, parse_attributes
+from actors.brokers.wire import Gap, Publish, encode
+from actors.protocol.channels import InvalidChannel
+from actors.protocol.namespaces import UnknownNamespace
+from db.outbox.relay import BATCH, Outbox, Relayed, Waiting
+
+MEMORY_EVERY_S: Final = 0.02
+"""Rows of memory channels are looked for at most this often: they need a statement of their own."""
+
+FLOOR_EVERY_S: Final = 5.0
+REMEMBERED: Final = 10_000
+"""Outbox ids published to memory channels and perhaps not deleted yet."""
+
+logger = structlog.get_logger(__name__)
+
+
+class Relay:
+    """One shard's relay. `find` returns a channel that is in memory, `get` one that is made if need be.
+
+    `publish(channel, op)` publishes to a memory channel.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        find: Callable[[str], Channel | None],
+        get: Callable[[str], Channel],
+        publish: Callable[[Channel, Publish], object],
+    ) -> None:
+        self._outbox = outbox
+        self._find = find
+        self._get = get
+        self._publish = publish
+        self._published: OrderedDict[int, None] = OrderedDict()
+        self._memory_at = 0.0
+        self._floor_at = 0.0
+
+    async def turn(self, fence: int) -> bool:
+        """Move what is committed; True when there may be more."""
+        rows = await self._outbox.relay(fence)
+        for row in rows:
+            self._accept(row)
+        now = asyncio.get_running_loop().time()
+        waiting: list[Waiting] = []
+        if now >= self._memory_at:
+            waiting = await self._outbox.waiting()
+            if waiting:
+                for entry in waiting:
+                    self._publish_once(entry)
+                await self._outbox.forget(fence, waiting)
+            else:
+                self._memory_at = now + MEMORY_EVERY_S
+        if now >= self._floor_at:
+            self._floor_at = now + FLOOR_EVERY_S
+            await self._outbox.raise_floor()
+        return len(rows) == BATCH or len(waiting) == BATCH
+
+    def _accept(self, row: Relayed) -> None:
+        """The row is a committed publication now. A channel that nobody loaded has nobody to tell."""
+        channel = self._find(row.channel)
+        if channel is None or not channel.loaded:
+            return
+        if channel.epoch != row.epoch or row.offset > channel.top + 1:
+            logger.warning("relayed publication does not follow", channel=row.channel, offset=row.offset)
+            channel.epoch, channel.top = row.epoch, row.offset
+            channel.ring.clear(row.offset)
+            channel.tell(encode(Gap(row.channel)))
+        elif row.offset == channel.top + 1:
+            pub = encode_stored(
+                row.data.encode(), row.offset, row.epoch, row.time_ms, row.attributes, delta=channel.rules.delta_publish
+            )
+            channel.accept(row.offset, row.epoch, pub, asyncio.get_running_loop().time())
+
+    def _publish_once(self, row: Waiting) -> None:
+        if row.id in self._published:
+            return
+        self._published[row.id] = None
+        if len(self._published) > REMEMBERED:
+            self._published.popitem(last=False)
+        try:
+            channel = self._get(row.channel)
+        except (UnknownNamespace, InvalidChannel) as reason:
+            # Kept, it would be found first for ever.
+            logger.warning(
+                "outbox row for a channel that cannot exist is dropped", channel=row.channel, reason=str(reason)
+            )
+            return
+        tags = parse_attributes(row.attributes).tags
+        op = Publish(0, row.channel, row.data.encode(), f"outbox:{row.id}", None, tags, row.idempotency_key)
+        self._publish(channel, op)

@@ -1,0 +1,68 @@
+"""Publications as rows and back: what most of them do not have is one JSON column."""
+
+import msgspec
+
+from actors.brokers.wire import Info, Pub, Publish, encode
+from db.streams.reader import StoredPublication
+
+
+class Attributes(msgspec.Struct, omit_defaults=True):
+    """The rare parts of a publication. `app.publish` in SQL writes the same form."""
+
+    user: str | None = None
+    client: str = ""
+    conn_info: bytes = b""
+    chan_info: bytes = b""
+    tags: dict[str, str] | None = None
+    delta: bool = False
+    exclude_clients: tuple[str, ...] = ()
+    exclude_users: tuple[str, ...] = ()
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Attributes, strict=False)
+_NONE = Attributes()
+
+
+def attributes_of(op: Publish, *, delta: bool) -> str | None:
+    """The JSON column of a publication, or None for most."""
+    if op.info is None and not op.tags and not delta and not op.exclude_clients and not op.exclude_users:
+        return None
+    info = op.info or Info("", "")
+    stored = Attributes(
+        user=None if op.info is None else info.user,
+        client=info.client,
+        conn_info=info.conn_info,
+        chan_info=info.chan_info,
+        tags=op.tags,
+        delta=delta,
+        exclude_clients=op.exclude_clients,
+        exclude_users=op.exclude_users,
+    )
+    return _encoder.encode(stored).decode()
+
+
+def parse_attributes(column: str | None) -> Attributes:
+    """Read the JSON column. What somebody wrote by hand in another form counts as nothing."""
+    if column is None:
+        return _NONE
+    try:
+        return _decoder.decode(column)
+    except msgspec.ValidationError:
+        return _NONE
+
+
+def encode_stored(data: bytes, offset: int, epoch: str, time_ms: int, attributes: str | None, *, delta: bool) -> bytes:
+    """The bytes of a publication that was read from the database, the same as when it was live."""
+    rare = parse_attributes(attributes)
+    info = None if rare.user is None else Info(rare.user, rare.client, rare.conn_info, rare.chan_info)
+    return encode(
+        Pub(
+            data, offset, epoch, time_ms, info, rare.tags, delta or rare.delta, rare.exclude_clients, rare.exclude_users
+        )
+    )
+
+
+def encode_row(row: StoredPublication, epoch: str, *, delta: bool) -> bytes:
+    """`encode_stored` for a row of the stream."""
+    return encode_stored(row.data, row.offset, epoch, row.time_ms, row.attributes, delta=delta)
