@@ -13,7 +13,9 @@ $$ SELECT nullif(current_setting('app.current_user_id', true), '')::uuid $$;
 
 -- Partitions of app.events for the current month and `months_ahead` more (UTC months). Returns how many were made.
 -- Rows that reached the default partition meanwhile are moved. Safe to run at any time, from many places at once.
-CREATE FUNCTION app.ensure_event_partitions(months_ahead integer DEFAULT 3) RETURNS integer LANGUAGE plpgsql AS $$
+-- Gives up after a few seconds behind a long transaction that writes events, rather than let everybody queue.
+CREATE FUNCTION app.ensure_event_partitions(months_ahead integer DEFAULT 3) RETURNS integer
+LANGUAGE plpgsql SET lock_timeout = '5s' AS $$
 DECLARE
     first_month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
     lower_bound timestamptz;
@@ -27,9 +29,8 @@ BEGIN
         CONTINUE WHEN to_regclass('app.' || partition_name) IS NOT NULL;
         lower_bound := (first_month + make_interval(months => step)) AT TIME ZONE 'UTC';
         upper_bound := (first_month + make_interval(months => step + 1)) AT TIME ZONE 'UTC';
-        -- Parent first, as every insert does: no deadlock with them, and none slips a row in before ATTACH looks.
-        LOCK TABLE ONLY app.events IN SHARE UPDATE EXCLUSIVE MODE;
-        LOCK TABLE app.events_default IN ACCESS EXCLUSIVE MODE;
+        -- Stops writers before they choose a partition: one that had chosen the default would fail after ATTACH.
+        LOCK TABLE ONLY app.events IN SHARE ROW EXCLUSIVE MODE;
         EXECUTE format('CREATE TABLE app.%I (LIKE app.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition_name);
         EXECUTE format(
             'WITH moved AS (DELETE FROM app.events_default WHERE created_at >= %L AND created_at < %L RETURNING *)'
