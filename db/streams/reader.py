@@ -47,7 +47,7 @@ class StreamReader:
     def __init__(self, dsn: str, *, application_name: str) -> None:
         self._dsn = dsn
         self._application_name = application_name
-        self._pool: "asyncpg.Pool[Any] | None" = None
+        self._pool: asyncpg.Pool[Any] | None = None
 
     async def close(self) -> None:
         """Close all connections."""

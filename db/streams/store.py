@@ -123,7 +123,7 @@ class StreamStore:
         self._dsn = dsn
         self._owner = owner
         self._application_name = application_name
-        self._connection: "asyncpg.Connection[asyncpg.Record] | None" = None
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
     async def connect(self) -> None:
         """Open the connection unless it is open. Raises Ambiguous when the server cannot be reached."""
