@@ -1,0 +1,1 @@
+"""The `mobula` command. One module per subject; `main` puts them together."""
