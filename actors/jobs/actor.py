@@ -379,6 +379,7 @@ class QueueOwner:
 
     async def _reconnect(self) -> None:
         """Write back what memory knows better, then take over what only the table knows (DESIGN §5, 14)."""
+        await self._store.reopen()
         mine = [
             Assertion(lease.id, lease.owner, lease.number, lease.node, lease.attempt)
             for lease in self._book.leases.values()

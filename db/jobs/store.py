@@ -5,7 +5,8 @@ Plain asyncpg on connections of their own: these run all day, and a cut-off owne
 # ruff: noqa: S608 - statements are put together from constants of this module only
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -168,6 +169,10 @@ class Fenced(Exception):
     """Another owner took this shard: this one must stop, whatever it holds."""
 
 
+class Disconnected(Exception):
+    """The server went away. Nothing is sent before `reopen`: it may have forgotten what it acknowledged."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeldRow:
     """A running job's lease as the table has it."""
@@ -256,23 +261,38 @@ class ProgressNote:
 
 
 class JobStore:
-    """The owner's two connections. Every method raises Fenced once another boot id stands in the fence row."""
+    """The owner's two connections: one claims, one writes ends, so that neither waits for the other.
+
+    They are never replaced silently, as a pool would: the owner must write its leases back first (DESIGN §5, 14). Every
+    method raises Disconnected once one of them is lost, and Fenced once another boot id stands in the fence row.
+    """
 
     def __init__(self, dsn: str, *, shard: int, boot: UUID) -> None:
         self._dsn = dsn
         self._shard = shard
         self._boot = boot
-        self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
+        self._claiming: asyncpg.Connection | None = None
+        self._writing: asyncpg.Connection | None = None
+        self._claim_turn = asyncio.Lock()
+        self._write_turn = asyncio.Lock()
+
+    async def reopen(self) -> None:
+        """Connect, dropping what is left of the last connections."""
+        await self.close()
+        self._claiming = await self._connect()
+        self._writing = await self._connect()
 
     async def take(self) -> int:
         """Become the owner. Returns the fence; what the former owner had open has committed or will fail."""
-        fence: int = await (await self._connect()).fetchval(_TAKE, self._shard, self._boot)
+        await self.reopen()
+        async with self._claims() as connection:
+            fence: int = await connection.fetchval(_TAKE, self._shard, self._boot)
         return fence
 
     async def held(self) -> list[HeldRow]:
         """All running jobs. Read in a new statement after `take`."""
-        rows = await (await self._connect()).fetch(_HELD)
+        async with self._claims() as connection:
+            rows = await connection.fetch(_HELD)
         return [
             HeldRow(
                 r["id"],
@@ -289,7 +309,8 @@ class JobStore:
 
     async def stage(self) -> Staged:
         """Make due jobs ready; also tells which running jobs are to be cancelled."""
-        rows = await (await self._connect()).fetch(_STAGE, self._shard, self._boot)
+        async with self._claims() as connection:
+            rows = await connection.fetch(_STAGE, self._shard, self._boot)
         if not rows:
             raise Fenced
         row = rows[0]
@@ -297,7 +318,8 @@ class JobStore:
 
     async def waiting_queues(self) -> list[str]:
         """Names of queues with ready jobs."""
-        return [row["queue"] for row in await (await self._connect()).fetch(_QUEUES)]
+        async with self._claims() as connection:
+            return [row["queue"] for row in await connection.fetch(_QUEUES)]
 
     async def claim(self, room: dict[str, int], *, base: int, node: str) -> list[ClaimedRow]:
         """Lease up to `room[queue]` ready jobs for a node, numbered upwards from `base + 1`.
@@ -305,8 +327,7 @@ class JobStore:
         Committed without waiting for the disk: a claim lost in a crash of Postgres is only run again, and numbers are
         never reused because they come from this process's memory.
         """
-        pool = await self._connect()
-        async with pool.acquire() as connection, connection.transaction():
+        async with self._claims() as connection, connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = off")
             rows = await connection.fetch(_CLAIM, self._shard, self._boot, list(room), list(room.values()), base, node)
         if not rows:
@@ -367,51 +388,67 @@ class JobStore:
 
     async def progress(self, items: Sequence[ProgressNote]) -> None:
         """Store what running jobs reported."""
-        await (await self._connect()).execute(
-            _PROGRESS,
-            self._shard,
-            self._boot,
-            [i.id for i in items],
-            [i.owner for i in items],
-            [i.number for i in items],
-            [_json(i.progress) for i in items],
-            [_json(i.checkpoint) for i in items],
-        )
+        async with self._writes() as connection:
+            await connection.execute(
+                _PROGRESS,
+                self._shard,
+                self._boot,
+                [i.id for i in items],
+                [i.owner for i in items],
+                [i.number for i in items],
+                [_json(i.progress) for i in items],
+                [_json(i.checkpoint) for i in items],
+            )
 
     async def beat(self, node: str, boot: UUID, running: int) -> None:
         """Note that an agent lives, for people who look at the table."""
-        await (await self._connect()).execute(_BEAT, boot, node, running)
+        async with self._writes() as connection:
+            await connection.execute(_BEAT, boot, node, running)
 
     async def close(self) -> None:
         """Drop the connections without waiting for statements in flight."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.terminate()
+        for connection in (self._claiming, self._writing):
+            if connection is not None:
+                connection.terminate()
+        self._claiming = self._writing = None
 
     async def _write(self, statement: str, *columns: list[Any]) -> set[UUID]:
-        rows = await (await self._connect()).fetch(statement, self._shard, self._boot, *columns)
+        async with self._writes() as connection:
+            rows = await connection.fetch(statement, self._shard, self._boot, *columns)
         if not rows:
             raise Fenced
         return {row["id"] for row in rows if row["id"] is not None}
 
-    async def _connect(self) -> asyncpg.Pool:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self._dsn,
-                    min_size=1,
-                    max_size=2,
-                    timeout=CONNECT_TIMEOUT_S,
-                    command_timeout=COMMAND_TIMEOUT_S,
-                    server_settings={
-                        "application_name": f"mobula:jobs:{self._shard}",
-                        "timezone": "UTC",
-                        "jit": "off",
-                        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-                        "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_MS),
-                    },
-                )
-        return self._pool
+    @asynccontextmanager
+    async def _claims(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self._claim_turn:
+            yield self._living(self._claiming)
+
+    @asynccontextmanager
+    async def _writes(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self._write_turn:
+            yield self._living(self._writing)
+
+    def _living(self, wanted: asyncpg.Connection | None) -> asyncpg.Connection:
+        """One lost connection is reason enough to distrust both."""
+        both = (self._claiming, self._writing)
+        if wanted is None or any(connection is None or connection.is_closed() for connection in both):
+            raise Disconnected
+        return wanted
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings={
+                "application_name": f"mobula:jobs:{self._shard}",
+                "timezone": "UTC",
+                "jit": "off",
+                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_MS),
+            },
+        )
 
 
 def _json(value: Any) -> str | None:

@@ -1,0 +1,332 @@
+"""The owner against a real database, with agents played by the test and a clock of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from actors.hosts.contract import ShardDeposed
+from actors.jobs.actor import QueueOwner
+from actors.jobs.contract import (
+    BeatReply,
+    BeatRequest,
+    Counts,
+    FinishReply,
+    FinishRequest,
+    Kind,
+    LeasedJob,
+    Outcome,
+    OutcomeState,
+    PollReply,
+    PollRequest,
+    ProgressReport,
+    Registry,
+    Token,
+)
+from actors.jobs.leases import BEAT_S, LEASE_S
+from cluster.settings import Settings
+from db.jobs import service
+from db.jobs.queue import NewJob, enqueue_many
+from db.session import Database
+from tests.fixtures.waiting import eventually
+
+REGISTRY = Registry(kinds={"k": Kind("k", "m:f", max_attempts=3, backoff_s=30.0)})
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Agent:
+    """A node agent that does what the test says."""
+
+    def __init__(self, owner: QueueOwner, node: str = "n1", capacity: int = 10) -> None:
+        self.owner, self.node, self.boot = owner, node, uuid4()
+        self.capacity = {"default": capacity, "*": 1}
+        self.jobs: dict[UUID, LeasedJob] = {}
+
+    async def poll(self, wait_s: float = 5.0) -> PollReply:
+        request = PollRequest(node=self.node, boot=self.boot, capacity=self.capacity, live=self.live(), wait_s=wait_s)
+        reply = msgspec.msgpack.decode(await self.owner.poll(msgspec.msgpack.encode(request)), type=PollReply)
+        self.jobs.update({job.id: job for job in reply.jobs})
+        return reply
+
+    async def beat(self, *progress: ProgressReport, live: list[Token] | None = None) -> BeatReply:
+        request = BeatRequest(
+            node=self.node, boot=self.boot, live=self.live() if live is None else live, progress=list(progress)
+        )
+        return msgspec.msgpack.decode(await self.owner.beat(msgspec.msgpack.encode(request)), type=BeatReply)
+
+    async def finish(self, job: LeasedJob, state: OutcomeState = "succeeded", **fields: Any) -> FinishReply:
+        outcome = Outcome(token=token(job), state=state, **fields)
+        request = FinishRequest(node=self.node, boot=self.boot, outcomes=[outcome])
+        reply = msgspec.msgpack.decode(await self.owner.finish(msgspec.msgpack.encode(request)), type=FinishReply)
+        if token(job) in reply.settled:
+            self.jobs.pop(job.id, None)
+        return reply
+
+    def live(self) -> list[Token]:
+        return [token(job) for job in self.jobs.values()]
+
+
+def token(job: LeasedJob) -> Token:
+    return Token(job.id, job.owner, job.number)
+
+
+async def settled(agent: Agent, job: LeasedJob) -> bool:
+    return bool((await agent.finish(job)).settled)
+
+
+Start = Callable[[], Awaitable[QueueOwner]]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def start(database_url: str, clock: Clock) -> AsyncIterator[Start]:
+    owners: list[QueueOwner] = []
+    settings = Settings(database_url=database_url, _env_file=None)  # type: ignore[call-arg]
+
+    async def make() -> QueueOwner:
+        owner = QueueOwner(0, 1, settings, registry=REGISTRY, clock=clock, jitter=lambda: 0.5)
+        owners.append(owner)
+        await owner.start()
+        return owner
+
+    yield make
+    for owner in owners:
+        await owner.stop()
+
+
+async def add(database: Database, count: int = 1, **fields: Any) -> list[UUID]:
+    async with database.transaction() as session:
+        return await enqueue_many(session, [NewJob("k", {"n": n}, **fields) for n in range(count)])
+
+
+async def state_of(database: Database, job_id: UUID) -> service.JobView:
+    async with database.transaction() as session:
+        return await service.get_job(session, job_id)
+
+
+async def counts(owner: QueueOwner) -> Counts:
+    return msgspec.msgpack.decode(await owner.counts(b""), type=Counts)
+
+
+async def test_a_waiting_agent_gets_a_job_as_soon_as_the_owner_is_woken(database: Database, start: Start) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    polling = asyncio.create_task(agent.poll(wait_s=10.0))
+    (job_id,) = await add(database)
+    await owner.wake(msgspec.msgpack.encode(["default"]))
+    reply = await asyncio.wait_for(polling, 3)
+    assert [job.id for job in reply.jobs] == [job_id]
+    assert (reply.jobs[0].attempt, reply.jobs[0].max_attempts, reply.jobs[0].args) == (1, 3, {"n": 0})
+    await agent.finish(reply.jobs[0], result={"ok": True})
+    done = await state_of(database, job_id)
+    assert (done.state, done.result) == ("succeeded", {"ok": True})
+
+
+async def test_jobs_are_found_without_a_wake_up_in_a_queue_nobody_named(database: Database, start: Start) -> None:
+    agent = Agent(await start())
+    await add(database, 3, queue="unheard-of")
+    reply = await asyncio.wait_for(agent.poll(wait_s=9.0), 9)
+    assert len(reply.jobs) == 1  # capacity of "*"
+
+
+async def test_an_agent_never_holds_more_than_its_capacity(database: Database, start: Start) -> None:
+    owner = await start()
+    agent = Agent(owner, capacity=2)
+    await add(database, 5)
+    first = await agent.poll()
+    assert len(first.jobs) == 2
+    assert (await agent.poll(wait_s=0.3)).jobs == []
+    await agent.finish(first.jobs[0])
+    assert len((await agent.poll()).jobs) == 1
+    assert (await counts(owner)).running == 2
+
+
+async def test_a_failure_comes_back_later_and_the_last_one_is_filed(database: Database, start: Start) -> None:
+    agent = Agent(await start())
+    (job_id,) = await add(database, max_attempts=2)
+    (job,) = (await agent.poll()).jobs
+    await agent.finish(job, "failed", error="first")
+    waiting = await state_of(database, job_id)
+    assert (waiting.state, waiting.attempt) == ("deferred", 1)
+    async with database.transaction() as session:
+        left = await session.scalar(text("SELECT extract(epoch FROM run_at - now()) FROM jobs.queue"))
+        assert 20 < float(left) < 31
+        await session.execute(text("UPDATE jobs.queue SET run_at = now()"))
+    (job,) = (await agent.poll()).jobs
+    assert job.attempt == 2
+    await agent.finish(job, "failed", error="second")
+    ended = await state_of(database, job_id)
+    assert ended.state == "failed"
+    assert [error["error"] for error in ended.errors] == ["first", "second"]
+
+
+async def test_a_dead_worker_s_job_is_back_within_a_second(database: Database, start: Start) -> None:
+    agent = Agent(await start())
+    (job_id,) = await add(database)
+    (job,) = (await agent.poll()).jobs
+    await agent.finish(job, "died", error="worker died")
+    (again,) = (await asyncio.wait_for(agent.poll(wait_s=3.0), 3)).jobs
+    assert (again.id, again.attempt) == (job_id, 2)
+    assert token(again) != token(job)
+    # The zombie wakes up and claims success: it is told to forget it, and nothing changes.
+    assert (await agent.finish(job)).settled == [token(job)]
+    assert (await state_of(database, job_id)).state == "running"
+
+
+async def test_cancelling_reaches_a_running_job(database: Database, start: Start) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    (job_id,) = await add(database)
+    (job,) = (await agent.poll()).jobs
+    polling = asyncio.create_task(agent.poll(wait_s=10.0))
+    async with database.transaction() as session:
+        await service.cancel_job(session, job_id)
+    await owner.wake(msgspec.msgpack.encode(["default"]))
+    assert (await asyncio.wait_for(polling, 3)).cancel == [job_id]
+    assert (await agent.beat()).cancel == [job_id]
+    await agent.finish(job, "failed", error="stopped half-way")
+    assert (await state_of(database, job_id)).state == "cancelled"
+
+
+async def test_progress_is_stored_and_a_retry_gets_the_checkpoint(database: Database, start: Start) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    (job_id,) = await add(database)
+    (job,) = (await agent.poll()).jobs
+    await agent.beat(ProgressReport(token=token(job), progress={"rows": 5}, checkpoint={"part": 2}))
+    await agent.beat(ProgressReport(token=token(job), progress={"rows": 6}))
+    await owner.tick()
+    assert (await state_of(database, job_id)).progress == {"rows": 6}
+    await agent.finish(job, "died")
+    (again,) = (await agent.poll()).jobs
+    assert again.checkpoint == {"part": 2}
+
+
+async def test_a_silent_node_s_jobs_are_rescued_and_a_live_long_job_is_not(
+    database: Database, start: Start, clock: Clock
+) -> None:
+    owner = await start()
+    dead, alive = Agent(owner, "n1", 1), Agent(owner, "n2", 1)
+    await add(database, 2)
+    (lost,) = (await dead.poll()).jobs
+    (long,) = (await alive.poll()).jobs
+    for _ in range(int(LEASE_S * 10)):  # ten times the lease
+        clock.now += 1.0
+        if int(clock.now) % int(BEAT_S) == 0:
+            assert (await alive.beat()).lost == []
+        await owner.tick()
+        if (await counts(owner)).rescued and clock.now < 1_000 + LEASE_S:
+            pytest.fail("rescued before its lease was over")
+    assert (await counts(owner)).rescued == 1
+    rescued, running = await state_of(database, lost.id), await state_of(database, long.id)
+    assert (rescued.state, rescued.attempt) in {("deferred", 1), ("ready", 1)}
+    assert "silent" in rescued.errors[0]["error"]
+    assert (running.state, running.attempt) == ("running", 1)
+    assert (await dead.beat()).lost == [token(lost)]
+
+
+async def test_a_new_owner_honours_running_jobs_and_rescues_only_after_a_full_lease(
+    database: Database, start: Start, clock: Clock
+) -> None:
+    old = await start()
+    agent = Agent(old)
+    await add(database, 2)
+    kept, forgotten = (await agent.poll()).jobs
+    new = await start()
+
+    async def deposed() -> bool:
+        try:
+            await old.wake(msgspec.msgpack.encode(["default"]))
+        except ShardDeposed:
+            return True
+        return False
+
+    assert await eventually(deposed)
+    agent.owner = new
+    del agent.jobs[forgotten.id]
+    for _ in range(int(LEASE_S) - 1):
+        clock.now += 1.0
+        assert (await agent.beat()).lost == []
+        await new.tick()
+    assert (await counts(new)).rescued == 0
+    for _ in range(6):
+        clock.now += 1.0
+        await agent.beat()
+        await new.tick()
+    assert (await counts(new)).rescued == 1
+    # The token of the former owner still ends the job.
+    assert (await agent.finish(kept, result={"done": 1})).settled == [token(kept)]
+    assert (await state_of(database, kept.id)).state == "succeeded"
+    assert (await state_of(database, forgotten.id)).state in ("ready", "deferred")
+
+
+async def test_after_a_reconnect_the_owner_reasserts_before_it_claims(
+    database: Database, start: Start, clock: Clock
+) -> None:
+    owner = await start()
+    agent = Agent(owner, capacity=1)
+    (job_id,) = await add(database)
+    (job,) = (await agent.poll()).jobs
+    # Postgres forgets the claim and cuts the owner's connections.
+    async with database.transaction() as session:
+        await session.execute(
+            text("UPDATE jobs.queue SET state = 'ready', attempt = 0, lease_owner = NULL, lease_no = NULL")
+        )
+        await session.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mobula:jobs:0'"
+                " AND datname = current_database()"
+            )
+        )
+    other = Agent(owner, "n2")
+    assert (await other.poll(wait_s=2.0)).jobs == [], "the job was claimed a second time while its owner knew better"
+    await eventually(lambda: settled(agent, job))
+    done = await state_of(database, job_id)
+    assert (done.state, done.attempt) == ("succeeded", 1)
+
+
+async def test_an_outcome_that_could_not_be_written_is_not_settled(database: Database, start: Start) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    (job_id,) = await add(database)
+    (job,) = (await agent.poll()).jobs
+    async with database.transaction() as session:
+        # Holding the row keeps the finish from ending within its statement timeout.
+        await session.execute(text("SELECT 1 FROM jobs.queue WHERE id = :id FOR UPDATE"), {"id": job_id})
+        assert (await agent.finish(job)).settled == []
+    await eventually(lambda: settled(agent, job))
+    assert (await state_of(database, job_id)).state == "succeeded"
+
+
+async def test_the_same_outcome_twice_is_settled_twice(database: Database, start: Start) -> None:
+    agent = Agent(await start())
+    await add(database)
+    (job,) = (await agent.poll()).jobs
+    both = await asyncio.gather(agent.finish(job), agent.finish(job))
+    assert [reply.settled for reply in both] == [[token(job)]] * 2
+
+
+async def test_the_newest_poll_of_an_agent_wins(database: Database, start: Start) -> None:
+    agent = Agent(await start())
+    old = asyncio.create_task(agent.poll(wait_s=10.0))
+    await eventually(lambda: agent.boot in agent.owner._waiting)
+    new = asyncio.create_task(agent.poll(wait_s=10.0))
+    assert (await asyncio.wait_for(old, 2)).jobs == []
+    await add(database)
+    await agent.owner.wake(msgspec.msgpack.encode(["default"]))
+    assert len((await asyncio.wait_for(new, 3)).jobs) == 1

@@ -1,0 +1,31 @@
+"""A handler's transaction holds the lease, or fails."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from db.jobs.errors import LeaseLost
+from db.jobs.lease import LeaseToken, hold
+from db.jobs.queue import enqueue
+from db.jobs.store import JobStore
+from db.session import Database
+
+
+async def test_only_the_holder_may_write(database: Database, database_url: str) -> None:
+    boot = uuid4()
+    store = JobStore(database_url, shard=0, boot=boot)
+    await store.take()
+    async with database.transaction() as session:
+        job_id = await enqueue(session, "k", {}, queue="a")
+    (job,) = await store.claim({"a": 1}, base=7, node="n1")
+    async with database.transaction() as session:
+        await hold(session, job_id, LeaseToken(boot, job.number))
+    for token in (LeaseToken(boot, job.number + 1), LeaseToken(uuid4(), job.number)):
+        with pytest.raises(LeaseLost):
+            async with database.transaction() as session:
+                await session.execute(text("INSERT INTO jobs.cron_fires VALUES ('never', now(), NULL)"))
+                await hold(session, job_id, token)
+    async with database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM jobs.cron_fires")) == 0
+    await store.close()

@@ -1,0 +1,88 @@
+"""Looking at jobs, cancelling, running again."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from db.effects import JobsEnqueued
+from db.errors import InvalidInput
+from db.jobs import service
+from db.jobs.errors import JobFinished, JobNotFound, JobNotRetryable
+from db.jobs.queue import enqueue
+from db.jobs.store import Finish, JobStore
+from db.session import Database, recorded_effects
+
+
+async def finished(database: Database, database_url: str, state: str) -> tuple[object, dict[str, object]]:
+    async with database.transaction() as session:
+        job_id = await enqueue(session, "k", {"a": 1}, queue="q", priority=3, user_id=uuid4())
+    boot = uuid4()
+    store = JobStore(database_url, shard=0, boot=boot)
+    await store.take()
+    (job,) = await store.claim({"q": 1}, base=0, node="n1")
+    await store.finish(
+        [Finish(job.id, boot, job.number, state, error={"error": "boom"} if state == "failed" else None)]
+    )
+    await store.close()
+    return job_id, {}
+
+
+async def test_lists_live_and_ended_jobs_newest_first(database: Database, database_url: str) -> None:
+    ended, _ = await finished(database, database_url, "failed")
+    async with database.transaction() as session:
+        waiting = await enqueue(session, "other", {}, queue="q2")
+    async with database.transaction() as session:
+        page = await service.list_jobs(session)
+        assert [job.id for job in page.items] == [waiting, ended]
+        assert page.total == 2
+        assert [job.id for job in (await service.list_jobs(session, state="failed")).items] == [ended]
+        assert [job.id for job in (await service.list_jobs(session, kind="other")).items] == [waiting]
+        assert [job.id for job in (await service.list_jobs(session, queue="nowhere")).items] == []
+        assert [job.id for job in (await service.list_jobs(session, page=2, limit=1)).items] == [ended]
+        with pytest.raises(InvalidInput):
+            await service.list_jobs(session, state="asleep")
+        counts = await service.count_jobs(session)
+        assert (counts.ready, counts.running, counts.failed_today) == (1, 0, 1)
+
+
+async def test_a_waiting_job_is_cancelled_at_once(database: Database) -> None:
+    async with database.transaction() as session:
+        job_id = await enqueue(session, "k", {})
+    async with database.transaction() as session:
+        assert (await service.cancel_job(session, job_id)).state == "cancelled"
+    async with database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM jobs.queue")) == 0
+        with pytest.raises(JobFinished):
+            await service.cancel_job(session, job_id)
+        with pytest.raises(JobNotFound):
+            await service.cancel_job(session, uuid4())
+
+
+async def test_a_running_job_is_asked_to_stop_and_its_owner_woken(database: Database, database_url: str) -> None:
+    async with database.transaction() as session:
+        job_id = await enqueue(session, "k", {}, queue="q")
+    store = JobStore(database_url, shard=0, boot=uuid4())
+    await store.take()
+    await store.claim({"q": 1}, base=0, node="n1")
+    async with database.transaction() as session:
+        job = await service.cancel_job(session, job_id)
+        assert (job.state, job.cancel_requested) == ("running", True)
+        assert recorded_effects(session) == [JobsEnqueued(("q",))]
+    assert (await store.stage()).cancelled == (job_id,)
+    await store.close()
+
+
+async def test_a_failed_job_is_run_again_as_a_new_one(database: Database, database_url: str) -> None:
+    failed, _ = await finished(database, database_url, "failed")
+    async with database.transaction() as session:
+        again = await service.retry_job(session, failed)  # type: ignore[arg-type]
+        assert again.id != failed
+        assert (again.state, again.args, again.queue, again.priority) == ("ready", {"a": 1}, "q", 3)
+
+
+async def test_a_job_that_succeeded_is_not_run_again(database: Database, database_url: str) -> None:
+    done, _ = await finished(database, database_url, "succeeded")
+    async with database.transaction() as session:
+        with pytest.raises(JobNotRetryable):
+            await service.retry_job(session, done)  # type: ignore[arg-type]

@@ -1,0 +1,228 @@
+"""The owner's statements: leases, fences, zombies, rescue, what a crash forgets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from db.jobs.lease import LeaseToken, hold
+from db.jobs.queue import NewJob, enqueue_many
+from db.jobs.store import Assertion, Fenced, Finish, JobStore, ProgressNote, Release
+from db.session import Database
+
+Open = Callable[..., Awaitable[JobStore]]
+
+
+@pytest.fixture
+async def open_store(database_url: str) -> AsyncIterator[Open]:
+    opened: list[JobStore] = []
+
+    async def make(boot: UUID | None = None) -> JobStore:
+        store = JobStore(database_url, shard=0, boot=boot or uuid4())
+        opened.append(store)
+        await store.take()
+        return store
+
+    yield make
+    for store in opened:
+        await store.close()
+
+
+async def add(database: Database, count: int = 1, **fields: Any) -> list[UUID]:
+    async with database.transaction() as session:
+        return await enqueue_many(session, [NewJob("k", {"n": n}, **fields) for n in range(count)])
+
+
+async def rows(database: Database, sql: str) -> list[Any]:
+    async with database.transaction() as session:
+        return [tuple(row) for row in await session.execute(text(sql))]
+
+
+async def test_claims_by_priority_then_age_within_the_room_of_each_queue(database: Database, open_store: Open) -> None:
+    store = await open_store()
+    low = await add(database, 2, queue="a", priority=5)
+    high = await add(database, 1, queue="a", priority=-1)
+    await add(database, 3, queue="b")
+    claimed = await store.claim({"a": 2, "b": 1, "c": 9}, base=100, node="n1")
+    assert [job.id for job in claimed if job.queue == "a"] == [high[0], low[0]]
+    assert len([job for job in claimed if job.queue == "b"]) == 1
+    assert sorted(job.number for job in claimed) == [101, 102, 103]
+    assert {job.attempt for job in claimed} == {1}
+    assert claimed[0].args == {"n": 0}
+    assert await rows(database, "SELECT count(*) FROM jobs.queue WHERE state = 'running' AND node = 'n1'") == [(3,)]
+
+
+async def test_two_claims_at_once_never_share_a_job(database: Database, open_store: Open) -> None:
+    store = await open_store()
+    await add(database, 100, queue="a")
+    both = await asyncio.gather(store.claim({"a": 60}, base=0, node="n1"), store.claim({"a": 60}, base=1000, node="n2"))
+    ids = [job.id for batch in both for job in batch]
+    assert len(ids) == len(set(ids)) == 100
+
+
+async def test_finish_files_the_job_and_a_zombie_changes_nothing(database: Database, open_store: Open) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    (job_id,) = await add(database, 1, queue="a", user_id=uuid4())
+    (first,) = await store.claim({"a": 1}, base=0, node="n1")
+    assert await store.release([Release(job_id, boot, first.number, 0.0, error={"error": "died"})]) == set()
+    (second,) = await store.claim({"a": 1}, base=10, node="n1")
+    assert second.attempt == 2
+
+    zombie = await store.finish([Finish(job_id, boot, first.number, "succeeded", result={"by": "zombie"})])
+    stranger = await store.finish([Finish(job_id, uuid4(), second.number, "succeeded")])
+    assert (zombie, stranger) == (set(), set())
+    assert await rows(database, "SELECT count(*) FROM jobs.history") == [(0,)]
+
+    done = await store.finish([Finish(job_id, boot, second.number, "succeeded", result={"by": "winner"})])
+    assert done == {job_id}
+    history = await rows(database, "SELECT id, state, attempt, result, errors, kind FROM jobs.history")
+    assert history == [(job_id, "succeeded", 2, {"by": "winner"}, [{"error": "died"}], "k")]
+    assert await rows(database, "SELECT (SELECT count(*) FROM jobs.jobs), (SELECT count(*) FROM jobs.queue)") == [
+        (0, 0)
+    ]
+
+
+async def test_zombie_numbers_that_repeat_after_a_crash_do_not_match(database: Database, open_store: Open) -> None:
+    """The row's number alone would match: it is the owner's boot id that tells the leases apart (DESIGN §5, 14)."""
+    old_boot, new_boot = uuid4(), uuid4()
+    old = await open_store(old_boot)
+    (job_id,) = await add(database, 1, queue="a")
+    (before,) = await old.claim({"a": 1}, base=0, node="n1")
+    # Postgres crashed and forgot the claim, which was committed without waiting for the disk.
+    async with database.transaction() as session:
+        await session.execute(
+            text("UPDATE jobs.queue SET state = 'ready', attempt = 0, lease_owner = NULL, lease_no = NULL")
+        )
+    new = await open_store(new_boot)
+    (after,) = await new.claim({"a": 1}, base=0, node="n1")
+    assert before.number == after.number
+    assert await new.finish([Finish(job_id, old_boot, before.number, "succeeded")]) == set()
+    assert await new.finish([Finish(job_id, new_boot, after.number, "succeeded")]) == {job_id}
+
+
+async def test_a_deposed_owner_can_do_nothing(database: Database, open_store: Open) -> None:
+    old_boot = uuid4()
+    old = await open_store(old_boot)
+    ids = await add(database, 2, queue="a")
+    (job,) = await old.claim({"a": 1}, base=0, node="n1")
+    new = await open_store()
+    with pytest.raises(Fenced):
+        await old.claim({"a": 5}, base=10, node="n1")
+    with pytest.raises(Fenced):
+        await old.finish([Finish(job.id, old_boot, job.number, "succeeded")])
+    with pytest.raises(Fenced):
+        await old.release([Release(job.id, old_boot, job.number, 0.0)])
+    with pytest.raises(Fenced):
+        await old.stage()
+    assert len(await rows(database, "SELECT id FROM jobs.queue")) == 2
+    # The new owner honours the lease under its old token.
+    (held,) = await new.held()
+    assert (held.id, held.owner, held.number, held.attempt, held.node) == (ids[0], old_boot, job.number, 1, "n1")
+    assert await new.finish([Finish(held.id, held.owner, held.number, "succeeded")]) == {job.id}
+
+
+async def test_take_over_waits_for_a_batch_in_flight(database: Database, open_store: Open, database_url: str) -> None:
+    """The batch holds the fence FOR SHARE: a take-over cannot read what runs before the batch has committed."""
+    boot = uuid4()
+    await open_store(boot)
+    connection = await asyncpg.connect(database_url)
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.fetch("SELECT 1 FROM jobs.owners WHERE shard = 0 AND boot = $1 FOR SHARE", boot)
+    taking = asyncio.create_task(open_store())
+    done, _ = await asyncio.wait({taking}, timeout=0.3)
+    assert not done
+    await transaction.commit()
+    await asyncio.wait_for(taking, 5)
+    await connection.close()
+
+
+async def test_release_defers_and_does_not_count_what_never_started(database: Database, open_store: Open) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    a, b = await add(database, 2, queue="a")
+    jobs = {job.id: job for job in await store.claim({"a": 2}, base=0, node="n1")}
+    await store.release(
+        [
+            Release(a, boot, jobs[a].number, 3600.0, error={"error": "later"}),
+            Release(b, boot, jobs[b].number, 0.0, counted=False),
+        ]
+    )
+    states = await rows(database, "SELECT id, state, attempt, run_at > now() FROM jobs.queue ORDER BY id")
+    assert sorted(states) == sorted([(a, "deferred", 1, True), (b, "ready", 0, False)])
+    staged = await store.stage()
+    assert staged.count == 0
+    assert staged.next_in_s == pytest.approx(3600, abs=5)
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE jobs.queue SET run_at = now() - interval '1 s' WHERE state = 'deferred'"))
+    assert (await store.stage()).count == 1
+
+
+async def test_release_waits_its_turn_while_a_transaction_of_the_job_is_open(
+    database: Database, open_store: Open
+) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    (job_id,) = await add(database, 1, queue="a")
+    (job,) = await store.claim({"a": 1}, base=0, node="n1")
+    async with database.transaction() as session:
+        await hold(session, job_id, LeaseToken(boot, job.number))
+        assert await store.release([Release(job_id, boot, job.number, 0.0)]) == {job_id}
+    assert await store.release([Release(job_id, boot, job.number, 0.0)]) == set()
+
+
+async def test_reassert_writes_back_what_a_crash_forgot_and_nothing_else(database: Database, open_store: Open) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    forgotten, taken, ended = await add(database, 3, queue="a")
+    jobs = {job.id: job for job in await store.claim({"a": 3}, base=0, node="n1")}
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "UPDATE jobs.queue SET state = 'ready', attempt = 0, lease_owner = NULL, lease_no = NULL WHERE id = :i"
+            ),
+            {"i": forgotten},
+        )
+        await session.execute(text("UPDATE jobs.queue SET lease_no = 999 WHERE id = :i"), {"i": taken})
+    await store.finish([Finish(ended, boot, jobs[ended].number, "succeeded")])
+    stand = await store.reassert([Assertion(i, boot, job.number, "n1", job.attempt) for i, job in jobs.items()])
+    assert stand == {forgotten}
+    assert await store.finish([Finish(forgotten, boot, jobs[forgotten].number, "succeeded")]) == {forgotten}
+
+
+async def test_progress_needs_the_lease(database: Database, open_store: Open) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    (job_id,) = await add(database, 1, queue="a")
+    (job,) = await store.claim({"a": 1}, base=0, node="n1")
+    await store.progress([ProgressNote(job_id, boot, job.number, {"rows": 1}, {"part": 1})])
+    await store.progress([ProgressNote(job_id, boot, job.number, {"rows": 2}, None)])
+    await store.progress([ProgressNote(job_id, boot, job.number + 1, {"rows": 99}, None)])
+    assert await rows(database, "SELECT progress, checkpoint FROM jobs.progress") == [({"rows": 2}, {"part": 1})]
+    await store.release([Release(job_id, boot, job.number, 0.0)])
+    (again,) = await store.claim({"a": 1}, base=5, node="n1")
+    assert again.checkpoint == {"part": 1}
+    await store.finish([Finish(job_id, boot, again.number, "succeeded", kept=False)])
+    assert await rows(database, "SELECT count(*) FROM jobs.progress") == [(0,)]
+    assert await rows(database, "SELECT count(*) FROM jobs.history") == [(0,)]
+
+
+async def test_waiting_queues_are_found_without_being_told(database: Database, open_store: Open) -> None:
+    store = await open_store()
+    assert await store.waiting_queues() == []
+    for queue in ("c", "a", "b"):
+        await add(database, 20, queue=queue)
+    assert await store.waiting_queues() == ["a", "b", "c"]
+
+
+async def test_beat_notes_the_agent_once(database: Database, open_store: Open) -> None:
+    store = await open_store()
+    boot = uuid4()
+    await store.beat("n1", boot, 0)
+    await store.beat("n1", boot, 3)
+    assert await rows(database, "SELECT boot, node, running FROM jobs.nodes") == [(boot, "n1", 3)]

@@ -1,0 +1,163 @@
+"""What is rescued, and above all what is not."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from actors.jobs.contract import Token
+from actors.jobs.leases import BEAT_S, LEASE_S, STALL_S, Agent, Lease, LeaseBook
+
+
+def lease(book: LeaseBook, agent: Agent, now: float, *, queue: str = "q") -> Lease:
+    made = Lease(uuid4(), uuid4(), 1, 1, 5, kind="k", queue=queue, seen_at=now)
+    book.grant(made, agent)
+    made.delivered = True
+    return made
+
+
+def run(book: LeaseBook, since: float, until: float, reports: dict[UUID, tuple[str, list[Token]]]) -> list[str]:
+    """Ticks each second and beats every two, as given by boot id. Returns reasons of rescues."""
+    reasons = []
+    now = since
+    while now < until:
+        now += 1.0
+        if int(now - since) % int(BEAT_S) == 0:
+            for boot, (node, live) in reports.items():
+                book.report(book.heard(boot, node, now), live, now)
+        reasons += [rescue.reason for rescue in book.overdue(now)]
+    return reasons
+
+
+def test_a_reported_lease_lives_for_ever() -> None:
+    book = LeaseBook(0.0)
+    boot = uuid4()
+    held = lease(book, book.heard(boot, "n", 0.0), 0.0)
+    assert run(book, 0.0, 600.0, {boot: ("n", [held.token])}) == []
+
+
+def test_a_silent_node_is_rescued_after_a_lease_and_not_before() -> None:
+    book = LeaseBook(0.0)
+    quiet, loud = uuid4(), uuid4()
+    lease(book, book.heard(quiet, "n1", 0.0), 0.0)
+    others: dict[UUID, tuple[str, list[Token]]] = {loud: ("n2", [])}
+    assert run(book, 0.0, LEASE_S - 1, others) == []
+    assert run(book, LEASE_S - 1, LEASE_S + 1, others)[:1] == ["its node has fallen silent"]
+
+
+def test_a_lease_its_agent_does_not_report_for_two_beats_is_rescued() -> None:
+    book = LeaseBook(0.0)
+    boot = uuid4()
+    agent = book.heard(boot, "n", 0.0)
+    kept = lease(book, agent, 0.0)
+    run(book, 0.0, 20.0, {boot: ("n", [kept.token])})
+    gone = lease(book, agent, 20.0)
+    assert run(book, 20.0, 22.0, {boot: ("n", [kept.token])}) == []
+    assert run(book, 22.0, 25.0, {boot: ("n", [kept.token])})[:1] == ["its agent no longer knows it"]
+    assert [r.lease.id for r in book.overdue(25.0)] == [gone.id]
+
+
+def test_what_is_still_in_the_outbox_is_not_missed() -> None:
+    book = LeaseBook(0.0)
+    boot = uuid4()
+    agent = book.heard(boot, "n", 0.0)
+    run(book, 0.0, 20.0, {boot: ("n", [])})
+    waiting = lease(book, agent, 20.0)
+    waiting.delivered = False
+    assert run(book, 20.0, 60.0, {boot: ("n", [])}) == []
+
+
+def test_a_new_process_on_the_node_ends_the_old_ones_leases_at_once() -> None:
+    book = LeaseBook(0.0)
+    old = book.heard(uuid4(), "n", 0.0)
+    lease(book, old, 0.0)
+    book.heard(uuid4(), "n", 1.0)
+    assert [rescue.reason for rescue in book.overdue(1.0)] == ["the agent that ran it was replaced"]
+
+
+def test_a_late_call_of_the_old_process_does_not_take_from_the_new_one() -> None:
+    book = LeaseBook(0.0)
+    old_boot, new_boot = uuid4(), uuid4()
+    book.heard(old_boot, "n", 0.0)
+    held = lease(book, book.heard(new_boot, "n", 1.0), 1.0)
+    book.heard(old_boot, "n", 2.0)
+    book.report(book.agents[new_boot], [held.token], 2.0)
+    assert book.overdue(2.0) == []
+
+
+def test_after_a_change_of_owner_nothing_is_rescued_before_a_full_lease() -> None:
+    """An outage of the owner must not make every long job run twice (DESIGN §5, 16)."""
+    book = LeaseBook(1_000.0)
+    adopted = Lease(uuid4(), uuid4(), 7, 1, 5, kind="k", queue="q", seen_at=1_000.0, node="n1")
+    orphan = Lease(uuid4(), uuid4(), 8, 1, 5, kind="k", queue="q", seen_at=1_000.0, node="n2")
+    book.adopt([adopted, orphan])
+    boot = uuid4()
+    reports = {boot: ("n1", [adopted.token])}
+    assert run(book, 1_000.0, 1_000.0 + LEASE_S, reports) == []
+    run(book, 1_000.0 + LEASE_S, 1_000.0 + LEASE_S + 3, reports)
+    assert [r.lease.id for r in book.overdue(1_000.0 + LEASE_S + 3)] == [orphan.id]
+    assert adopted.agent == boot
+    assert book.agents[boot].held == {"q": 1}
+
+
+@pytest.mark.parametrize("pause_s", [STALL_S + 1, 120.0])
+def test_when_the_owner_stood_still_everybody_gets_a_full_lease_again(pause_s: float) -> None:
+    book = LeaseBook(0.0)
+    boot = uuid4()
+    held = lease(book, book.heard(boot, "n", 0.0), 0.0)
+    run(book, 0.0, 20.0, {boot: ("n", [held.token])})
+    later = 20.0 + pause_s
+    assert book.overdue(later) == []
+    assert run(book, later, later + LEASE_S - 1, {}) == []
+
+
+def test_a_lost_database_starts_the_count_anew() -> None:
+    book = LeaseBook(0.0)
+    quiet, loud = uuid4(), uuid4()
+    lease(book, book.heard(quiet, "n1", 0.0), 0.0)
+    others: dict[UUID, tuple[str, list[Token]]] = {loud: ("n2", [])}
+    run(book, 0.0, 6.0, others)
+    book.break_contact(6.0)
+    assert run(book, 6.0, 6.0 + LEASE_S - 1, others) == []
+    assert run(book, 6.0 + LEASE_S - 1, 6.0 + LEASE_S + 1, others) != []
+
+
+def test_when_nobody_was_heard_the_first_voice_starts_the_count_anew() -> None:
+    book = LeaseBook(0.0)
+    lease(book, book.heard(uuid4(), "n1", 0.0), 0.0)
+    for second in range(1, 8):
+        book.overdue(float(second))
+    now = LEASE_S + 0.5
+    boot = uuid4()
+    book.heard(boot, "n2", now)
+    assert book.overdue(now) == []
+
+
+def test_a_lease_whose_end_is_being_written_is_left_alone() -> None:
+    book = LeaseBook(0.0)
+    old = book.heard(uuid4(), "n", 0.0)
+    lease(book, old, 0.0).ending = True
+    book.heard(uuid4(), "n", 1.0)
+    assert book.overdue(1.0) == []
+
+
+def test_tokens_of_others_are_lost() -> None:
+    book = LeaseBook(0.0)
+    agent = book.heard(uuid4(), "n", 0.0)
+    held = lease(book, agent, 0.0)
+    stale = Token(held.id, held.owner, held.number + 1)
+    unknown = Token(uuid4(), uuid4(), 1)
+    assert book.report(agent, [stale, unknown, held.token], 1.0) == [stale, unknown]
+
+
+def test_room_counts_what_is_held_and_knows_a_place_for_unknown_queues() -> None:
+    book = LeaseBook(0.0)
+    agent = book.heard(uuid4(), "n", 0.0)
+    agent.capacity = {"q": 3, "*": 2}
+    held = lease(book, agent, 0.0)
+    lease(book, agent, 0.0, queue="other")
+    assert book.room(agent, ["q", "other", "third"], 50) == {"q": 2, "other": 1, "third": 2}
+    assert book.room(agent, ["q", "other", "third"], 3) == {"q": 2, "other": 1}
+    book.drop(held.id)
+    assert book.room(agent, ["q"], 50) == {"q": 3}
+    book.drop(held.id)
+    assert book.room(agent, ["q"], 50) == {"q": 3}
