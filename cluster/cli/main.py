@@ -23,7 +23,7 @@ for module in (checking, testing):
 def main() -> None:
     """Run the command. What a person can mend is said in a sentence, not in a traceback."""
     try:
-        app()
+        app(prog_name="./mobula")
     except ServiceError as problem:
         Console(stderr=True, highlight=False).print(f"[red]mobula:[/] {problem}")
         sys.exit(1)

@@ -20,7 +20,7 @@ CORE_FLOOR = 85
 """Per cent of lines and branches of the core that the unit and integration tiers must run."""
 
 
-def test(
+def run_tests(
     tiers: Annotated[
         list[str] | None, typer.Argument(help="unit, integration, cluster, e2e; all when none is named.")
     ] = None,
@@ -105,4 +105,4 @@ def register(app: typer.Typer) -> None:
     # Coloured output survives into CI's log only where the log is a terminal.
     if os.environ.get("CI") and not shutil.get_terminal_size().columns:
         os.environ.setdefault("NO_COLOR", "1")
-    app.command()(test)
+    app.command("test")(run_tests)
