@@ -8,10 +8,10 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.fixtures.running import Running
 
 from tests.fixtures.cable import Cable, cable
 from tests.fixtures.people import Person
-from tests.fixtures.running import Running
 from tests.fixtures.sdk import SDKS, Sdk, SdkError
 from tests.fixtures.waiting import eventually
 
