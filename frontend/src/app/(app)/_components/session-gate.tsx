@@ -1,0 +1,72 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+import { usePathname, useRouter } from "next/navigation";
+import { type ReactNode, useEffect } from "react";
+
+import { ErrorState } from "@/components/ui/error-state";
+import { LogoMark } from "@/components/ui/logo";
+import { toast } from "@/components/ui/toast";
+import { meQuery, useMe } from "@/features/auth/api/session";
+import { ApiError } from "@/lib/api/problem";
+import { onSessionEnded } from "@/lib/api/session";
+import { CurrentUserProvider } from "@/lib/current-user";
+import { loginPath } from "@/lib/paths";
+import { forgetSession } from "@/lib/session-hint";
+import { RealtimeProvider } from "@/lib/realtime/provider";
+
+/** Shows the app to whoever the API says is signed in, and everyone else the way to the sign-in page. */
+export function SessionGate({ children }: { children: ReactNode }) {
+  const me = useMe();
+  const router = useRouter();
+  const pathname = usePathname();
+  const queryClient = useQueryClient();
+  const signedOut = me.error instanceof ApiError && me.error.status === 401;
+
+  useEffect(
+    () =>
+      onSessionEnded(() => {
+        const here = `${window.location.pathname}${window.location.search}`;
+        forgetSession();
+        router.replace(loginPath(here));
+      }),
+    [router],
+  );
+
+  useEffect(() => {
+    if (!signedOut) return;
+    forgetSession();
+    router.replace(loginPath(pathname));
+  }, [signedOut, router, pathname]);
+
+  if (me.data) {
+    return (
+      <CurrentUserProvider user={me.data}>
+        {/* One socket per person: signing in as somebody else opens another. */}
+        <RealtimeProvider
+          key={me.data.id}
+          onTerminated={() => {
+            // The session may have been revoked elsewhere. Asking who we are settles it: a 401 leads to sign-in.
+            void queryClient.invalidateQueries({ queryKey: meQuery.queryKey });
+            toast.info("Live updates stopped", "The server closed the connection.");
+          }}
+        >
+          {children}
+        </RealtimeProvider>
+      </CurrentUserProvider>
+    );
+  }
+  if (me.error && !signedOut) {
+    return (
+      <main id="main" className="grid min-h-dvh place-items-center">
+        <ErrorState title="Mobula cannot be reached" error={me.error} onRetry={() => void me.refetch()} />
+      </main>
+    );
+  }
+  return (
+    <main id="main" className="grid min-h-dvh place-items-center" role="status" aria-busy="true">
+      <span className="sr-only">Loading</span>
+      <LogoMark className="size-12 animate-shimmer text-primary" />
+    </main>
+  );
+}

@@ -1,0 +1,19 @@
+import type { Metadata } from "next";
+
+import { PageHeader } from "@/components/ui/page-header";
+import { ExportForm } from "@/features/exports/components/export-form";
+import { ExportList } from "@/features/exports/components/export-list";
+
+export const metadata: Metadata = { title: "Exports" };
+
+export default function ExportsPage() {
+  return (
+    <>
+      <PageHeader title="Exports">One consistent snapshot of the data, as a file.</PageHeader>
+      <div className="grid items-start gap-6 lg:grid-cols-[20rem_1fr]">
+        <ExportForm />
+        <ExportList />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,18 @@
+import type { Metadata } from "next";
+import { Suspense } from "react";
+
+import { PageHeader } from "@/components/ui/page-header";
+import { JobList } from "@/features/jobs/components/job-list";
+
+export const metadata: Metadata = { title: "Jobs" };
+
+export default function JobsPage() {
+  return (
+    <>
+      <PageHeader title="Jobs">Durable requests for background work, newest first.</PageHeader>
+      <Suspense>
+        <JobList />
+      </Suspense>
+    </>
+  );
+}

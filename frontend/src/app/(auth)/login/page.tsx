@@ -1,0 +1,18 @@
+import type { Metadata } from "next";
+
+import { LoginForm } from "@/features/auth/components/login-form";
+import { safeNext } from "@/lib/paths";
+
+export const metadata: Metadata = { title: "Sign in" };
+
+export default async function LoginPage({ searchParams }: PageProps<"/login">) {
+  const given = (await searchParams).next;
+  const next = safeNext(typeof given === "string" ? given : null);
+  return (
+    <>
+      <h1 className="text-2xl font-semibold">Welcome back</h1>
+      <p className="mt-1 mb-8 text-sm text-muted-foreground">Sign in to continue where you left off.</p>
+      <LoginForm next={next} registerHref={`/register?next=${encodeURIComponent(next)}`} />
+    </>
+  );
+}

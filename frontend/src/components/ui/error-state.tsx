@@ -1,0 +1,64 @@
+"use client";
+
+import { RotateCw, TriangleAlert } from "lucide-react";
+
+import { ApiError, messageOf } from "@/lib/api/problem";
+import { cn } from "@/lib/cn";
+
+import { Button } from "./button";
+
+interface ErrorStateProps {
+  error: unknown;
+  title?: string;
+  onRetry?: () => void;
+  className?: string;
+}
+
+/** What went wrong, in words, with the request id to quote and a way to try again. */
+export function ErrorState({
+  error,
+  title = "This could not be loaded",
+  onRetry,
+  className,
+}: ErrorStateProps) {
+  return (
+    <div role="alert" className={cn("flex flex-col items-center px-6 py-12 text-center", className)}>
+      <span className="mb-4 flex size-12 items-center justify-center rounded-full bg-danger-soft text-danger">
+        <TriangleAlert aria-hidden className="size-6" />
+      </span>
+      <h3 className="text-base font-semibold">{title}</h3>
+      <p className="mt-1 max-w-md text-sm text-muted-foreground">{messageOf(error)}</p>
+      <RequestId error={error} />
+      {onRetry ? (
+        <Button variant="secondary" size="sm" className="mt-5" onClick={onRetry}>
+          <RotateCw aria-hidden /> Try again
+        </Button>
+      ) : null}
+    </div>
+  );
+}
+
+export function RequestId({ error }: { error: unknown }) {
+  if (!(error instanceof ApiError) || !error.requestId) return null;
+  return (
+    <p className="mt-2 text-xs text-muted-foreground">
+      Request <code className="font-mono select-all">{error.requestId}</code>
+    </p>
+  );
+}
+
+/** The same beside a form: shorter, and announced when it appears. */
+export function FormError({ error }: { error: unknown }) {
+  if (!error) return null;
+  return (
+    <div role="alert" className="flex gap-2.5 rounded-md bg-danger-soft px-3 py-2.5 text-sm text-danger">
+      <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0" />
+      <div>
+        <p className="font-medium">{messageOf(error)}</p>
+        {error instanceof ApiError && error.requestId ? (
+          <p className="mt-0.5 font-mono text-xs opacity-80">Request {error.requestId}</p>
+        ) : null}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,41 @@
+"use client";
+
+import { ChevronLeft, ChevronRight } from "lucide-react";
+
+import { formatInteger } from "@/lib/format";
+
+import { Button } from "./button";
+
+interface PaginationProps {
+  page: number;
+  pages: number;
+  total: number;
+  noun: string;
+  onPage: (page: number) => void;
+}
+
+export function Pagination({ page, pages, total, noun, onPage }: PaginationProps) {
+  return (
+    <nav aria-label="Pagination" className="flex items-center justify-between gap-4">
+      <p className="text-sm text-muted-foreground">
+        {formatInteger(total)} {noun}
+        {pages > 1 ? (
+          <>
+            {" "}
+            · page {page} of {formatInteger(pages)}
+          </>
+        ) : null}
+      </p>
+      {pages > 1 ? (
+        <div className="flex gap-2">
+          <Button variant="secondary" size="sm" disabled={page <= 1} onClick={() => onPage(page - 1)}>
+            <ChevronLeft aria-hidden /> Previous
+          </Button>
+          <Button variant="secondary" size="sm" disabled={page >= pages} onClick={() => onPage(page + 1)}>
+            Next <ChevronRight aria-hidden />
+          </Button>
+        </div>
+      ) : null}
+    </nav>
+  );
+}

@@ -1,0 +1,96 @@
+"use client";
+
+import { zodResolver } from "@hookform/resolvers/zod";
+import { type Path, useForm, useWatch } from "react-hook-form";
+import { z } from "zod";
+
+import { Badge } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
+import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
+import { FormError } from "@/components/ui/error-state";
+import { Field } from "@/components/ui/field";
+import { Input } from "@/components/ui/input";
+import { toast } from "@/components/ui/toast";
+import { applyFieldErrors } from "@/lib/api/form-errors";
+import { useCurrentUser } from "@/lib/current-user";
+import { humanise } from "@/lib/format";
+
+import { useUpdateProfile } from "../api/profile";
+import { PasswordInput } from "./password-input";
+
+const schema = z.object({
+  username: z.string().trim().min(3, "At least 3 characters.").max(32, "At most 32 characters."),
+  email: z.email("Enter a valid e-mail address."),
+  current_password: z.string(),
+});
+
+type Values = z.infer<typeof schema>;
+const FIELDS: readonly Path<Values>[] = ["username", "email", "current_password"];
+
+export function ProfileForm() {
+  const user = useCurrentUser();
+  const update = useUpdateProfile();
+  const form = useForm<Values>({
+    resolver: zodResolver(schema),
+    defaultValues: { username: user.username, email: user.email, current_password: "" },
+  });
+  const { errors, isDirty } = form.formState;
+  const emailChanged = useWatch({ control: form.control, name: "email" }) !== user.email;
+
+  const submit = form.handleSubmit((values) => {
+    if (emailChanged && !values.current_password) {
+      form.setError("current_password", { message: "A new address needs your password." });
+      return;
+    }
+    update.mutate(
+      {
+        username: values.username === user.username ? undefined : values.username,
+        email: emailChanged ? values.email : undefined,
+        current_password: emailChanged ? values.current_password : undefined,
+      },
+      {
+        onSuccess: (saved) => {
+          form.reset({ username: saved.username, email: saved.email, current_password: "" });
+          toast.success("Your profile is saved");
+        },
+        onError: (error) => applyFieldErrors(error, FIELDS, form.setError),
+      },
+    );
+  });
+
+  return (
+    <Card>
+      <CardHeader>
+        <CardTitle>Profile</CardTitle>
+        <span className="flex flex-wrap gap-1.5">
+          {user.roles.map((role) => (
+            <Badge key={role} tone="primary">
+              {humanise(role)}
+            </Badge>
+          ))}
+        </span>
+      </CardHeader>
+      <CardBody>
+        <form method="post" onSubmit={submit} noValidate className="space-y-4" aria-label="Profile">
+          {Object.keys(errors).length === 0 ? <FormError error={update.error} /> : null}
+          <div className="grid gap-4 sm:grid-cols-2">
+            <Field label="Username" error={errors.username?.message}>
+              <Input autoComplete="nickname" {...form.register("username")} />
+            </Field>
+            <Field label="Email" error={errors.email?.message}>
+              <Input type="email" autoComplete="email" {...form.register("email")} />
+            </Field>
+          </div>
+          {emailChanged ? (
+            <Field label="Current password" error={errors.current_password?.message}>
+              <PasswordInput autoComplete="current-password" {...form.register("current_password")} />
+            </Field>
+          ) : null}
+          <Button type="submit" pending={update.isPending} disabled={!isDirty}>
+            Save profile
+          </Button>
+        </form>
+      </CardBody>
+    </Card>
+  );
+}

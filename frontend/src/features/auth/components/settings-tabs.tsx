@@ -1,0 +1,35 @@
+"use client";
+
+import { parseAsStringLiteral, useQueryState } from "nuqs";
+
+import { Tab, TabPanel, Tabs, TabsList } from "@/components/ui/tabs";
+
+import { ApiKeys } from "./api-keys";
+import { LoginSessions } from "./login-sessions";
+import { PasswordForm } from "./password-form";
+import { ProfileForm } from "./profile-form";
+
+const TABS = ["profile", "sessions", "api-keys"] as const;
+
+export function SettingsTabs() {
+  const [tab, setTab] = useQueryState("tab", parseAsStringLiteral(TABS).withDefault("profile"));
+  return (
+    <Tabs value={tab} onValueChange={(value: (typeof TABS)[number]) => void setTab(value)}>
+      <TabsList>
+        <Tab value="profile">Profile</Tab>
+        <Tab value="sessions">Sessions</Tab>
+        <Tab value="api-keys">API keys</Tab>
+      </TabsList>
+      <TabPanel value="profile" className="grid max-w-3xl gap-6">
+        <ProfileForm />
+        <PasswordForm />
+      </TabPanel>
+      <TabPanel value="sessions">
+        <LoginSessions />
+      </TabPanel>
+      <TabPanel value="api-keys">
+        <ApiKeys />
+      </TabPanel>
+    </Tabs>
+  );
+}

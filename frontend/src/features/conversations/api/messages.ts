@@ -1,0 +1,93 @@
+import {
+  infiniteQueryOptions,
+  type InfiniteData,
+  useInfiniteQuery,
+  useMutation,
+  useQueryClient,
+} from "@tanstack/react-query";
+
+import { api } from "@/lib/api/client";
+import { unwrap } from "@/lib/api/problem";
+import type { Message, MessagePage } from "@/lib/api/types";
+
+import { conversationQuery, conversationsQuery } from "./conversations";
+
+const PAGE_SIZE = 40;
+
+export const messagesQuery = (conversationId: string) =>
+  infiniteQueryOptions({
+    queryKey: ["messages", conversationId],
+    queryFn: ({ pageParam }) =>
+      unwrap(
+        api.GET("/api/v1/conversations/{conversation_id}/messages", {
+          params: {
+            path: { conversation_id: conversationId },
+            query: { limit: PAGE_SIZE, cursor: pageParam ?? undefined },
+          },
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next,
+  });
+
+export function useMessages(conversationId: string) {
+  return useInfiniteQuery(messagesQuery(conversationId));
+}
+
+type Pages = InfiniteData<MessagePage>;
+
+/** The pages with a message in its place at the newest end; one that is there already changes nothing. */
+export function withMessage(data: Pages | undefined, message: Message): Pages | undefined {
+  const [newest, ...older] = data?.pages ?? [];
+  if (!data || !newest) return data;
+  if (data.pages.some((page) => page.items.some((item) => item.id === message.id))) return data;
+  const items = [message, ...newest.items].sort(newestFirst);
+  return { ...data, pages: [{ ...newest, items }, ...older] };
+}
+
+/** `number` counts the messages of a conversation in commit order; clocks may disagree. */
+function newestFirst(a: Message, b: Message): number {
+  return b.number - a.number;
+}
+
+/** Oldest first, each message once: pages that were fetched at different moments may overlap. */
+export function inOrder(data: Pages | undefined): Message[] {
+  const byId = new Map<string, Message>();
+  for (const page of data?.pages ?? []) for (const message of page.items) byId.set(message.id, message);
+  return [...byId.values()].sort(newestFirst).reverse();
+}
+
+export function usePostMessage(conversationId: string) {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: (body: string) =>
+      unwrap(
+        api.POST("/api/v1/conversations/{conversation_id}/messages", {
+          params: { path: { conversation_id: conversationId } },
+          body: { body },
+        }),
+      ),
+    onSuccess: (message) => {
+      // The same message arrives on the channel as well; whichever is first is shown.
+      queryClient.setQueryData(messagesQuery(conversationId).queryKey, (data) => withMessage(data, message));
+      void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
+    },
+  });
+}
+
+export function useMarkConversationRead(conversationId: string) {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: (messageId: string) =>
+      unwrap(
+        api.POST("/api/v1/conversations/{conversation_id}/read", {
+          params: { path: { conversation_id: conversationId } },
+          body: { message_id: messageId },
+        }),
+      ),
+    onSuccess: () => {
+      void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
+      void queryClient.invalidateQueries({ queryKey: conversationQuery(conversationId).queryKey });
+    },
+  });
+}

@@ -1,0 +1,124 @@
+"use client";
+
+import { Banknote, Cable, ListChecks, ShoppingBag } from "lucide-react";
+import dynamic from "next/dynamic";
+import type { ReactNode } from "react";
+
+import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
+import { ErrorState } from "@/components/ui/error-state";
+import { LiveDot } from "@/components/ui/live-dot";
+import { Loading, Skeleton } from "@/components/ui/skeleton";
+import type { Dashboard, OrderSummary } from "@/lib/api/types";
+import { formatCompact, formatInteger, formatMoney } from "@/lib/format";
+
+import { useDashboard } from "../api/dashboard";
+import { useLiveFigures, useSamples } from "../hooks/use-live-dashboard";
+import { Figure } from "./figure";
+import { StatusBars } from "./status-bars";
+
+const LiveChart = dynamic(() => import("./live-chart"), {
+  ssr: false,
+  loading: () => <Skeleton className="h-55" />,
+});
+
+interface DashboardViewProps {
+  /** Orders are another feature's to draw. */
+  recentOrders: (orders: readonly OrderSummary[]) => ReactNode;
+}
+
+export function DashboardView({ recentOrders }: DashboardViewProps) {
+  useLiveFigures();
+  const dashboard = useDashboard();
+  if (dashboard.isPending) {
+    return (
+      <Loading label="Loading the dashboard">
+        <div className="grid grid-cols-2 gap-3 sm:gap-4 xl:grid-cols-4">
+          {Array.from({ length: 4 }, (_, index) => (
+            <Skeleton key={index} className="h-32 rounded-lg" />
+          ))}
+        </div>
+        <Skeleton className="mt-6 h-72 rounded-lg" />
+      </Loading>
+    );
+  }
+  if (dashboard.isError)
+    return <ErrorState error={dashboard.error} onRetry={() => void dashboard.refetch()} />;
+  return <Loaded dashboard={dashboard.data} recentOrders={recentOrders} />;
+}
+
+function Loaded({ dashboard, recentOrders }: { dashboard: Dashboard } & DashboardViewProps) {
+  const samples = useSamples(dashboard);
+  const whose = dashboard.scope === "all" ? "in the whole shop" : "yours";
+  return (
+    <div className="space-y-6">
+      <dl className="grid grid-cols-2 gap-3 sm:gap-4 xl:grid-cols-4">
+        <Figure
+          label="Orders today"
+          value={formatInteger(dashboard.orders_today)}
+          icon={ShoppingBag}
+          detail={`${formatCompact(dashboard.orders_total)} in all, ${whose}`}
+        />
+        <Figure
+          label="Revenue today"
+          value={formatMoney(dashboard.revenue_today, dashboard.currency)}
+          icon={Banknote}
+          detail={`${formatInteger(dashboard.orders_open)} orders open`}
+        />
+        <Figure
+          label="Connections"
+          value={dashboard.connections === null ? "–" : formatInteger(dashboard.connections)}
+          icon={Cable}
+          detail="Sockets open right now"
+          live
+        />
+        <Figure
+          label="Jobs running"
+          value={formatInteger(dashboard.jobs_running)}
+          icon={ListChecks}
+          detail={`${formatInteger(dashboard.jobs_waiting)} waiting`}
+          live
+        />
+      </dl>
+      <div className="grid gap-6 xl:grid-cols-[1fr_22rem]">
+        <Card className="min-w-0">
+          <CardHeader>
+            <CardTitle className="flex items-center gap-2.5">
+              <LiveDot /> Live
+            </CardTitle>
+            <ul className="flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted-foreground">
+              <Key colour="bg-live" label="Connections" />
+              <Key colour="bg-primary" label="Jobs running" />
+              <Key colour="bg-warning" label="Jobs waiting" />
+            </ul>
+          </CardHeader>
+          <CardBody className="px-3">
+            <LiveChart samples={samples} />
+          </CardBody>
+        </Card>
+        <Card>
+          <CardHeader>
+            <CardTitle>Orders by status</CardTitle>
+          </CardHeader>
+          <CardBody>
+            <StatusBars counts={dashboard.orders_by_status} />
+          </CardBody>
+        </Card>
+      </div>
+      <Card>
+        <CardHeader>
+          <CardTitle>Recent orders</CardTitle>
+        </CardHeader>
+        {recentOrders(dashboard.recent_orders)}
+      </Card>
+    </div>
+  );
+}
+
+function Key({ colour, label }: { colour: string; label: string }) {
+  return (
+    <li className="flex items-center gap-1.5">
+      <span aria-hidden className={`h-0.5 w-3.5 rounded-full ${colour}`} />
+      {label}
+    </li>
+  );
+}

@@ -1,0 +1,51 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+
+import type { Dashboard } from "@/lib/api/types";
+import { channels, type StatsEvent } from "@/lib/realtime/events";
+import { useChannel } from "@/lib/realtime/hooks";
+
+import { dashboardQuery, withStats } from "../api/dashboard";
+
+export interface Sample {
+  /** Seconds since 1970, as the chart counts. */
+  at: number;
+  connections: number | null;
+  running: number;
+  waiting: number;
+}
+
+/** Ten minutes at one sample per two seconds. */
+const MAX_SAMPLES = 300;
+
+/** Merges pushed figures into the dashboard. */
+export function useLiveFigures(): void {
+  const queryClient = useQueryClient();
+  const { queryKey } = dashboardQuery;
+  useChannel<StatsEvent>(channels.dashboard, (event) => {
+    if (event.type === "stats")
+      queryClient.setQueryData(queryKey, (dashboard) => withStats(dashboard, event));
+  });
+}
+
+/** What the figures have been since the page was opened. */
+export function useSamples(dashboard: Dashboard): readonly Sample[] {
+  const { connections, jobs_running: running, jobs_waiting: waiting } = dashboard;
+  const [samples, setSamples] = useState<readonly Sample[]>([]);
+
+  useEffect(() => {
+    const record = () => {
+      const at = Date.now() / 1000;
+      setSamples((now) => [...now.slice(1 - MAX_SAMPLES), { at, connections, running, waiting }]);
+    };
+    record();
+    const timer = setInterval(record, SAMPLE_MS);
+    return () => clearInterval(timer);
+  }, [connections, running, waiting]);
+
+  return samples;
+}
+
+const SAMPLE_MS = 2_000;

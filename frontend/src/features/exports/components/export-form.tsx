@@ -1,0 +1,111 @@
+"use client";
+
+import { FileDown } from "lucide-react";
+import { type FormEvent, useState } from "react";
+
+import { Button } from "@/components/ui/button";
+import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
+import { ErrorState, FormError } from "@/components/ui/error-state";
+import { Field } from "@/components/ui/field";
+import { Input } from "@/components/ui/input";
+import { Select } from "@/components/ui/select";
+import { Loading, Skeleton } from "@/components/ui/skeleton";
+import { toast } from "@/components/ui/toast";
+import type { ExportDataset, ExportFormat } from "@/lib/api/types";
+import { humanise } from "@/lib/format";
+
+import { useCreateExport, useDatasets } from "../api/exports";
+
+const FORMATS: Record<ExportFormat, string> = { parquet: "Parquet", csv: "CSV" };
+const ANY = "any";
+
+export function ExportForm() {
+  const datasets = useDatasets();
+  return (
+    <Card>
+      <CardHeader>
+        <CardTitle>New export</CardTitle>
+      </CardHeader>
+      <CardBody>
+        {datasets.isPending ? (
+          <Loading label="Loading datasets">
+            <Skeleton className="h-40" />
+          </Loading>
+        ) : datasets.isError ? (
+          <ErrorState error={datasets.error} onRetry={() => void datasets.refetch()} />
+        ) : (
+          <Fields datasets={datasets.data.items} />
+        )}
+      </CardBody>
+    </Card>
+  );
+}
+
+function Fields({ datasets }: { datasets: readonly ExportDataset[] }) {
+  const create = useCreateExport();
+  const [name, setName] = useState(datasets[0]?.name ?? "");
+  const [format, setFormat] = useState<ExportFormat>("parquet");
+  const [filters, setFilters] = useState<Record<string, string>>({});
+  const dataset = datasets.find((item) => item.name === name);
+  if (!dataset) return <p className="text-sm text-muted-foreground">There is nothing to export.</p>;
+
+  const setFilter = (filter: string, value: string) => setFilters((now) => ({ ...now, [filter]: value }));
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    create.mutate(
+      {
+        dataset: name,
+        format,
+        filters: Object.fromEntries(Object.entries(filters).filter(([, value]) => value)),
+      },
+      { onSuccess: () => toast.success("The export is on its way", "Its progress shows beside this form.") },
+    );
+  }
+
+  return (
+    <form onSubmit={submit} className="space-y-4" aria-label="New export">
+      <FormError error={create.error} />
+      <Field label="Dataset" hint={dataset.description}>
+        <Select
+          options={datasets.map((item) => ({ value: item.name, label: item.title }))}
+          value={name}
+          onChange={(next) => {
+            setName(next);
+            setFilters({});
+          }}
+        />
+      </Field>
+      <Field label="Format">
+        <Select
+          options={dataset.formats.map((item) => ({ value: item, label: FORMATS[item] }))}
+          value={format}
+          onChange={setFormat}
+        />
+      </Field>
+      {dataset.filters.map((filter) => (
+        <Field key={filter.name} label={humanise(filter.name)} hint={filter.description}>
+          {filter.choices.length > 0 ? (
+            <Select
+              options={[
+                { value: ANY, label: "Any" },
+                ...filter.choices.map((choice) => ({ value: choice, label: humanise(choice) })),
+              ]}
+              value={filters[filter.name] || ANY}
+              onChange={(value) => setFilter(filter.name, value === ANY ? "" : value)}
+            />
+          ) : (
+            <Input
+              type={filter.kind === "timestamp" ? "date" : "text"}
+              value={filters[filter.name] ?? ""}
+              onChange={(event) => setFilter(filter.name, event.target.value)}
+            />
+          )}
+        </Field>
+      ))}
+      <Button type="submit" className="w-full" pending={create.isPending}>
+        <FileDown aria-hidden /> Start export
+      </Button>
+    </form>
+  );
+}

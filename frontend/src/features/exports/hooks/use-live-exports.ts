@@ -1,0 +1,26 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+
+import { useCurrentUser } from "@/lib/current-user";
+import { channels, type ExportProgressEvent } from "@/lib/realtime/events";
+import { useChannel } from "@/lib/realtime/hooks";
+
+import { type ExportPage, exportsKey, withProgress } from "../api/exports";
+
+/** Moves the progress bars. The end of an export is fetched, since that is when files and links appear. */
+export function useLiveExports(): void {
+  const user = useCurrentUser();
+  const queryClient = useQueryClient();
+  useChannel<ExportProgressEvent>(
+    channels.exports(user.id),
+    (event) => {
+      if (event.type !== "export.progress") return;
+      queryClient.setQueriesData<ExportPage>({ queryKey: exportsKey }, (page) => withProgress(page, event));
+      if (event.state !== "running" && event.state !== "queued") {
+        void queryClient.invalidateQueries({ queryKey: ["exports"] });
+      }
+    },
+    { onSync: () => void queryClient.invalidateQueries({ queryKey: ["exports"] }) },
+  );
+}

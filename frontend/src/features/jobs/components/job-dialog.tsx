@@ -1,0 +1,107 @@
+"use client";
+
+import { Button } from "@/components/ui/button";
+import { Dialog, DialogContent, DialogFooter } from "@/components/ui/dialog";
+import { toast } from "@/components/ui/toast";
+import type { Job } from "@/lib/api/types";
+import { can, useCurrentUser } from "@/lib/current-user";
+import { formatDateTime } from "@/lib/format";
+
+import { useCancelJob, useRetryJob } from "../api/jobs";
+import { JobStateBadge } from "./job-state";
+
+const CANCELLABLE = new Set<Job["state"]>(["ready", "deferred", "running"]);
+const RETRIABLE = new Set<Job["state"]>(["failed", "cancelled"]);
+
+export function JobDialog({ job, onClose }: { job: Job | null; onClose: () => void }) {
+  return (
+    <Dialog open={job !== null} onOpenChange={(open) => !open && onClose()}>
+      {job ? (
+        <DialogContent title={job.kind} description={`Queue ${job.queue} · ${job.id}`} className="max-w-2xl">
+          <Details job={job} />
+          <Actions job={job} onDone={onClose} />
+        </DialogContent>
+      ) : null}
+    </Dialog>
+  );
+}
+
+function Details({ job }: { job: Job }) {
+  const times = [
+    ["Created", job.created_at],
+    ["Due", job.run_at],
+    ["Started", job.started_at],
+    ["Finished", job.finished_at],
+  ] as const;
+  return (
+    <div className="max-h-[55dvh] space-y-4 overflow-y-auto">
+      <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-sm">
+        <JobStateBadge state={job.state} />
+        {times.map(([label, at]) =>
+          at ? (
+            <span key={label} className="text-muted-foreground">
+              {label} <time className="text-foreground tabular-nums">{formatDateTime(at)}</time>
+            </span>
+          ) : null,
+        )}
+        {job.cancel_requested ? <span className="text-warning">Asked to stop</span> : null}
+      </div>
+      <Json title="Arguments" value={job.args} />
+      {job.progress ? <Json title="Progress" value={job.progress} /> : null}
+      {job.result === null || job.result === undefined ? null : <Json title="Result" value={job.result} />}
+      {job.errors.length > 0 ? <Json title="Failed attempts" value={job.errors} /> : null}
+    </div>
+  );
+}
+
+function Json({ title, value }: { title: string; value: unknown }) {
+  return (
+    <section>
+      <h3 className="mb-1 text-xs font-medium tracking-normal text-muted-foreground">{title}</h3>
+      <pre className="overflow-x-auto rounded-md bg-muted p-3 font-mono text-xs leading-relaxed whitespace-pre-wrap">
+        {JSON.stringify(value, null, 2)}
+      </pre>
+    </section>
+  );
+}
+
+function Actions({ job, onDone }: { job: Job; onDone: () => void }) {
+  const user = useCurrentUser();
+  const cancel = useCancelJob();
+  const retry = useRetryJob();
+  if (!can(user, "jobs:manage")) return null;
+  return (
+    <DialogFooter>
+      {CANCELLABLE.has(job.state) ? (
+        <Button
+          variant="danger"
+          pending={cancel.isPending}
+          onClick={() =>
+            cancel.mutate(job.id, {
+              onSuccess: onDone,
+              onError: (error) => toast.error("The job was not cancelled", error),
+            })
+          }
+        >
+          Cancel job
+        </Button>
+      ) : null}
+      {RETRIABLE.has(job.state) ? (
+        <Button
+          pending={retry.isPending}
+          onClick={() =>
+            retry.mutate(job.id, {
+              onSuccess: () => {
+                toast.success("A new job was made of it");
+                onDone();
+              },
+              onError: (error) => toast.error("The job could not be run again", error),
+            })
+          }
+        >
+          Run again
+        </Button>
+      ) : null}
+    </DialogFooter>
+  );
+}

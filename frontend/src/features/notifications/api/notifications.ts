@@ -1,0 +1,53 @@
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+
+import { api } from "@/lib/api/client";
+import { unwrap } from "@/lib/api/problem";
+import type { Notification } from "@/lib/api/types";
+
+const SHOWN = 20;
+
+export const notificationsQuery = queryOptions({
+  queryKey: ["notifications"],
+  queryFn: () => unwrap(api.GET("/api/v1/notifications", { params: { query: { limit: SHOWN } } })),
+});
+
+export type NotificationPage = Awaited<ReturnType<NonNullable<typeof notificationsQuery.queryFn>>>;
+
+export function useNotifications() {
+  return useQuery(notificationsQuery);
+}
+
+/** The page with a new notification on top. One that is there already (a recovered duplicate) changes nothing. */
+export function withNotification(page: NotificationPage | undefined, added: Notification) {
+  if (!page || page.items.some((item) => item.id === added.id)) return page;
+  return {
+    ...page,
+    items: [added, ...page.items].slice(0, SHOWN),
+    total: page.total === null ? null : page.total + 1,
+  };
+}
+
+export function useMarkRead() {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: (notificationId: string) =>
+      unwrap(
+        api.POST("/api/v1/notifications/{notification_id}/read", {
+          params: { path: { notification_id: notificationId } },
+        }),
+      ),
+    onMutate: (notificationId) => {
+      queryClient.setQueryData(
+        notificationsQuery.queryKey,
+        (page) =>
+          page && {
+            ...page,
+            items: page.items.map((item) =>
+              item.id === notificationId ? { ...item, read_at: new Date().toISOString() } : item,
+            ),
+          },
+      );
+    },
+    onError: () => queryClient.invalidateQueries({ queryKey: notificationsQuery.queryKey }),
+  });
+}

@@ -1,0 +1,48 @@
+"use client";
+
+import { Bell } from "lucide-react";
+import { useState } from "react";
+
+import { Button } from "@/components/ui/button";
+import { Popover, PopoverContent, PopoverTitle, PopoverTrigger } from "@/components/ui/popover";
+
+import { useNotifications } from "../api/notifications";
+import { useLiveNotifications } from "../hooks/use-live-notifications";
+import { NotificationList } from "./notification-list";
+
+export function NotificationBell() {
+  useLiveNotifications();
+  const [open, setOpen] = useState(false);
+  const notifications = useNotifications();
+  const unread = notifications.data?.items.filter((item) => !item.read_at).length ?? 0;
+  return (
+    <Popover open={open} onOpenChange={setOpen}>
+      <PopoverTrigger
+        render={
+          <Button
+            variant="ghost"
+            size="icon"
+            className="relative"
+            aria-label={unread > 0 ? `Notifications, ${unread} unread` : "Notifications"}
+          >
+            <Bell aria-hidden />
+            {unread > 0 ? (
+              <span
+                aria-hidden
+                className="absolute top-1 right-1 flex h-4 min-w-4 items-center justify-center rounded-full bg-danger px-1 text-[0.625rem] font-semibold text-white dark:text-[oklch(0.2_0.03_20)]"
+              >
+                {unread > 9 ? "9+" : unread}
+              </span>
+            ) : null}
+          </Button>
+        }
+      />
+      <PopoverContent>
+        <PopoverTitle className="border-b px-4 py-3 text-sm font-semibold">Notifications</PopoverTitle>
+        <div className="max-h-[min(28rem,70dvh)] overflow-y-auto">
+          <NotificationList onFollow={() => setOpen(false)} />
+        </div>
+      </PopoverContent>
+    </Popover>
+  );
+}

@@ -1,0 +1,86 @@
+"use client";
+
+import { BellOff } from "lucide-react";
+import Link from "next/link";
+
+import { Empty } from "@/components/ui/empty";
+import { ErrorState } from "@/components/ui/error-state";
+import { SkeletonRows } from "@/components/ui/skeleton";
+import type { Notification } from "@/lib/api/types";
+import { cn } from "@/lib/cn";
+import { formatRelative } from "@/lib/format";
+
+import { useMarkRead, useNotifications } from "../api/notifications";
+
+/** Where a notification leads, if anywhere. */
+export function targetOf({ data }: Notification): string | null {
+  if (typeof data.order_id === "string") return `/orders/${data.order_id}`;
+  if (typeof data.conversation_id === "string") return `/conversations/${data.conversation_id}`;
+  if (typeof data.export_id === "string") return "/exports";
+  return null;
+}
+
+export function NotificationList({ onFollow }: { onFollow?: () => void }) {
+  const notifications = useNotifications();
+  const markRead = useMarkRead();
+
+  if (notifications.isPending) return <SkeletonRows rows={3} />;
+  if (notifications.isError) {
+    return <ErrorState error={notifications.error} onRetry={() => void notifications.refetch()} />;
+  }
+  const { items } = notifications.data;
+  if (items.length === 0) {
+    return (
+      <Empty icon={BellOff} title="Nothing new" className="py-10">
+        Order updates and messages show up here by themselves.
+      </Empty>
+    );
+  }
+  return (
+    <ul className="divide-y">
+      {items.map((item) => {
+        const target = targetOf(item);
+        const open = () => {
+          if (!item.read_at) markRead.mutate(item.id);
+          if (target) onFollow?.();
+        };
+        const content = (
+          <>
+            <span
+              aria-hidden
+              className={cn(
+                "mt-1.5 size-2 shrink-0 rounded-full",
+                item.read_at ? "bg-transparent" : "bg-primary",
+              )}
+            />
+            <span className="min-w-0 flex-1 text-left">
+              <span className="block text-sm font-medium">
+                {item.read_at ? null : <span className="sr-only">Unread: </span>}
+                {item.title}
+              </span>
+              <span className="block text-sm break-words text-muted-foreground">{item.body}</span>
+              <span className="mt-0.5 block text-xs text-muted-foreground">
+                {formatRelative(item.created_at)}
+              </span>
+            </span>
+          </>
+        );
+        const className =
+          "flex w-full gap-3 px-4 py-3 transition-colors hover:bg-muted focus-visible:-outline-offset-2";
+        return (
+          <li key={item.id}>
+            {target ? (
+              <Link href={target} onClick={open} className={className}>
+                {content}
+              </Link>
+            ) : (
+              <button type="button" onClick={open} className={className}>
+                {content}
+              </button>
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

@@ -1,0 +1,27 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+
+import { toast } from "@/components/ui/toast";
+import { useCurrentUser } from "@/lib/current-user";
+import { channels, type NotificationEvent } from "@/lib/realtime/events";
+import { useServerChannel } from "@/lib/realtime/hooks";
+
+import { notificationsQuery, withNotification } from "../api/notifications";
+
+/** Keeps the list current from the personal channel, and shows what arrives. */
+export function useLiveNotifications(): void {
+  const user = useCurrentUser();
+  const queryClient = useQueryClient();
+  useServerChannel<NotificationEvent>(
+    channels.personal(user.id),
+    (event) => {
+      if (event.type !== "notification") return;
+      queryClient.setQueryData(notificationsQuery.queryKey, (page) =>
+        withNotification(page, event.notification),
+      );
+      toast.info(event.notification.title, event.notification.body);
+    },
+    { onSync: () => void queryClient.invalidateQueries({ queryKey: notificationsQuery.queryKey }) },
+  );
+}

@@ -1,0 +1,91 @@
+"use client";
+
+import { PackageX } from "lucide-react";
+import { useState } from "react";
+
+import { Button } from "@/components/ui/button";
+import { Empty } from "@/components/ui/empty";
+import { ErrorState } from "@/components/ui/error-state";
+import { Pagination } from "@/components/ui/pagination";
+import { Loading, Skeleton } from "@/components/ui/skeleton";
+import type { Product } from "@/lib/api/types";
+import { cn } from "@/lib/cn";
+
+import { useProducts } from "../api/products";
+import { toQuery, useFilters } from "../hooks/use-filters";
+import { CatalogueFilters } from "./catalogue-filters";
+import { ProductCard } from "./product-card";
+import { ProductDialog } from "./product-dialog";
+
+const GRID = "grid grid-cols-2 gap-3 sm:gap-4 md:grid-cols-3 xl:grid-cols-4";
+
+export function Catalogue() {
+  const [opened, setOpened] = useState<Product | null>(null);
+  return (
+    <>
+      <CatalogueFilters />
+      <Results onOpen={setOpened} />
+      <ProductDialog product={opened} onClose={() => setOpened(null)} />
+    </>
+  );
+}
+
+function Results({ onOpen }: { onOpen: (product: Product) => void }) {
+  const { filters, change, reset, active } = useFilters();
+  const products = useProducts(toQuery(filters));
+
+  if (products.isPending) {
+    return (
+      <Loading label="Loading products">
+        <div className={GRID}>
+          {Array.from({ length: 8 }, (_, index) => (
+            <Skeleton key={index} className="aspect-[4/5] rounded-lg" />
+          ))}
+        </div>
+      </Loading>
+    );
+  }
+  if (products.isError) return <ErrorState error={products.error} onRetry={() => void products.refetch()} />;
+
+  const { items, total, pages } = products.data;
+  if (items.length === 0) {
+    return (
+      <Empty
+        icon={PackageX}
+        title={active ? "Nothing matches" : "The catalogue is empty"}
+        action={
+          active ? (
+            <Button variant="secondary" onClick={reset}>
+              Clear filters
+            </Button>
+          ) : null
+        }
+      >
+        {active
+          ? "Try another word, a wider price range or all categories."
+          : "Products appear here once they are added."}
+      </Empty>
+    );
+  }
+  return (
+    <div className={cn("space-y-6 transition-opacity", products.isPlaceholderData && "opacity-60")}>
+      <ul aria-label="Products" className={GRID}>
+        {items.map((product) => (
+          <li key={product.id} className="flex *:flex-1">
+            <ProductCard product={product} onOpen={onOpen} />
+          </li>
+        ))}
+      </ul>
+      <Pagination
+        page={filters.page}
+        pages={pages ?? 1}
+        total={total ?? items.length}
+        noun={total === 1 ? "product" : "products"}
+        onPage={(page) => {
+          change({ page });
+          window.scrollTo({ top: 0 });
+        }}
+      />
+    </div>
+  );
+}

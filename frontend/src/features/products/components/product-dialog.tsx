@@ -1,0 +1,52 @@
+"use client";
+
+import { Dialog, DialogContent } from "@/components/ui/dialog";
+import { ProductArt } from "@/components/ui/product-art";
+import type { Product } from "@/lib/api/types";
+import { formatMoney, humanise } from "@/lib/format";
+
+import { AddToCart, Stock } from "./product-card";
+
+export function ProductDialog({ product, onClose }: { product: Product | null; onClose: () => void }) {
+  return (
+    <Dialog open={product !== null} onOpenChange={(open) => !open && onClose()}>
+      {product ? (
+        <DialogContent title={product.name} description={`${product.category.name} · ${product.sku}`}>
+          <ProductArt
+            seed={product.sku}
+            category={product.category.slug}
+            className="aspect-[16/7] rounded-lg"
+          />
+          {product.description ? <p className="mt-4 text-sm leading-relaxed">{product.description}</p> : null}
+          <Attributes attributes={product.attributes} />
+          <div className="mt-6 flex items-center justify-between gap-4">
+            <div>
+              <p className="text-xl font-semibold tabular-nums">
+                {formatMoney(product.price, product.currency)}
+              </p>
+              <Stock product={product} />
+            </div>
+            <AddToCart product={product} label="Add to cart" />
+          </div>
+        </DialogContent>
+      ) : null}
+    </Dialog>
+  );
+}
+
+function Attributes({ attributes }: { attributes: Product["attributes"] }) {
+  const shown = Object.entries(attributes).filter(([, value]) =>
+    ["string", "number", "boolean"].includes(typeof value),
+  );
+  if (shown.length === 0) return null;
+  return (
+    <dl className="mt-4 grid grid-cols-[auto_1fr] gap-x-6 gap-y-1.5 text-sm">
+      {shown.map(([name, value]) => (
+        <div key={name} className="contents">
+          <dt className="text-muted-foreground">{humanise(name)}</dt>
+          <dd>{typeof value === "boolean" ? (value ? "Yes" : "No") : String(value)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

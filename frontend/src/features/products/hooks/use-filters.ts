@@ -1,0 +1,71 @@
+"use client";
+
+import { debounce, parseAsInteger, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
+
+import type { ProductQuery } from "../api/products";
+
+export const PAGE_SIZE = 24;
+
+export const SORTS = [
+  { value: "featured", label: "Newest first" },
+  { value: "price-asc", label: "Price, low to high" },
+  { value: "price-desc", label: "Price, high to low" },
+  { value: "name-asc", label: "Name, A to Z" },
+] as const;
+
+export type Sort = (typeof SORTS)[number]["value"];
+
+/** The catalogue's state is its address: it can be bookmarked, shared, and walked back through. */
+const parsers = {
+  q: parseAsString.withDefault(""),
+  category: parseAsString.withDefault(""),
+  min: parseAsString.withDefault(""),
+  max: parseAsString.withDefault(""),
+  sort: parseAsStringLiteral(SORTS.map((sort) => sort.value)).withDefault("featured"),
+  page: parseAsInteger.withDefault(1),
+};
+
+const TYPING_MS = 250;
+
+export interface Filters {
+  q: string;
+  category: string;
+  min: string;
+  max: string;
+  sort: Sort;
+  page: number;
+}
+
+export function useFilters() {
+  const [filters, setFilters] = useQueryStates(parsers, { history: "replace" });
+  return {
+    filters: filters as Filters,
+    /** Every change but turning the page starts again from the first page. */
+    change: (part: Partial<Filters>, { typing = false }: { typing?: boolean } = {}) =>
+      void setFilters({ page: 1, ...part }, typing ? { limitUrlUpdates: debounce(TYPING_MS) } : undefined),
+    reset: () => void setFilters(null),
+    active: Boolean(filters.q || filters.category || filters.min || filters.max),
+  };
+}
+
+const AMOUNT = /^\d{1,10}([.,]\d{1,2})?$/;
+
+/** A price bound as the API takes it; what is not an amount (yet) does not filter. */
+export function amount(text: string): string | undefined {
+  const trimmed = text.trim();
+  return AMOUNT.test(trimmed) ? trimmed.replace(",", ".") : undefined;
+}
+
+export function toQuery({ q, category, min, max, sort, page }: Filters): ProductQuery {
+  const [field, order] = sort === "featured" ? ["created_at", "desc"] : sort.split("-");
+  return {
+    page: Math.max(1, page),
+    limit: PAGE_SIZE,
+    q: q.trim() || undefined,
+    category: category || undefined,
+    price_min: amount(min),
+    price_max: amount(max),
+    sort: field as ProductQuery["sort"],
+    order: order as ProductQuery["order"],
+  };
+}

@@ -1,0 +1,48 @@
+import type { ExportState, Message, Notification, OrderStatus } from "@/lib/api/types";
+
+/** What is published on each channel. Unknown `type`s are ignored by readers, so the server may add some. */
+export interface OrderStatusEvent {
+  type: "order.status";
+  order_id: string;
+  order_number: string;
+  status: OrderStatus;
+  previous: OrderStatus | null;
+  at: string;
+}
+
+export interface MessageEvent {
+  type: "message";
+  message: Message;
+}
+
+export interface ExportProgressEvent {
+  type: "export.progress";
+  export_id: string;
+  state: ExportState;
+  rows: number;
+  total: number | null;
+  percent: number | null;
+}
+
+export interface NotificationEvent {
+  type: "notification";
+  notification: Notification;
+}
+
+export interface StatsEvent {
+  type: "stats";
+  orders_today?: number;
+  revenue_today?: string | number;
+  connections?: number | null;
+  jobs_running?: number;
+  jobs_waiting?: number;
+}
+
+export const channels = {
+  dashboard: "dashboard:live",
+  conversation: (conversationId: string) => `conversation:${conversationId}`,
+  orders: (userId: string) => `orders:updates#${userId}`,
+  exports: (userId: string) => `exports:progress#${userId}`,
+  /** Subscribed by the server when the socket opens. */
+  personal: (userId: string) => `user:#${userId}`,
+} as const;

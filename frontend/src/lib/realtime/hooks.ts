@@ -1,0 +1,82 @@
+"use client";
+
+import { useCallback, useEffect, useEffectEvent, useSyncExternalStore } from "react";
+
+import { type ChannelSnapshot, type Member, UNSUBSCRIBED } from "./channel-entry";
+import type { ConnectionState } from "./connection";
+import { useRealtime } from "./provider";
+
+const onServer = (): ConnectionState => "idle";
+
+/** idle, connecting, connected or offline. */
+export function useConnectionState(): ConnectionState {
+  const connection = useRealtime();
+  return useSyncExternalStore(connection.onState, connection.getState, onServer);
+}
+
+interface ChannelOptions {
+  /** Called when publications may have been missed: at the first subscription, and when recovery failed. */
+  onSync?: () => void;
+}
+
+/** Subscribes while mounted. The handlers may change at every render; the subscription stays. */
+export function useChannel<T>(
+  channel: string | null,
+  onPublication: (data: T) => void,
+  { onSync }: ChannelOptions = {},
+): void {
+  const connection = useRealtime();
+  const handlePublication = useEffectEvent((data: unknown) => onPublication(data as T));
+  const handleSync = useEffectEvent(() => onSync?.());
+  useEffect(() => {
+    if (channel === null) return;
+    return connection.watch(channel, {
+      onPublication: (data) => handlePublication(data),
+      onSync: () => handleSync(),
+    });
+  }, [connection, channel]);
+}
+
+/** The same for a channel that the server subscribes us to. */
+export function useServerChannel<T>(
+  channel: string | null,
+  onPublication: (data: T) => void,
+  { onSync }: ChannelOptions = {},
+): void {
+  const connection = useRealtime();
+  const handlePublication = useEffectEvent((data: unknown) => onPublication(data as T));
+  const handleSync = useEffectEvent(() => onSync?.());
+  useEffect(() => {
+    if (channel === null) return;
+    return connection.watchServerChannel(channel, {
+      onPublication: (data) => handlePublication(data),
+      onSync: () => handleSync(),
+    });
+  }, [connection, channel]);
+}
+
+/** Whether a channel is subscribed, and why not. */
+export function useChannelStatus(channel: string): ChannelSnapshot {
+  const connection = useRealtime();
+  const subscribe = useCallback(
+    (onChange: () => void) => connection.watch(channel, { onChange }),
+    [connection, channel],
+  );
+  const read = useCallback(() => connection.channelSnapshot(channel), [connection, channel]);
+  return useSyncExternalStore(subscribe, read, () => UNSUBSCRIBED);
+}
+
+/** Who is on the channel now. */
+export function usePresence(channel: string): readonly Member[] {
+  const connection = useRealtime();
+  const { members } = useChannelStatus(channel);
+  useEffect(() => {
+    const stopWatching = connection.watch(channel, {});
+    const stopTracking = connection.trackPresence(channel);
+    return () => {
+      stopTracking();
+      stopWatching();
+    };
+  }, [connection, channel]);
+  return members;
+}

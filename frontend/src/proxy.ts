@@ -1,0 +1,50 @@
+import { type NextRequest, NextResponse } from "next/server";
+
+import { contentSecurityPolicy } from "@/lib/csp";
+import { isPrivate, loginPath } from "@/lib/paths";
+import { SESSION_HINT } from "@/lib/session-hint";
+
+/** Any will do: the access token's cookie may have expired while the session can still be renewed. */
+const SESSION_COOKIES = ["mobula_access", "__Host-mobula_access", SESSION_HINT];
+
+/**
+ * Gives every page its Content-Security-Policy and saves signed-out visitors a detour. This is no security boundary:
+ * a forged cookie gets an empty shell, and the API refuses to fill it.
+ */
+export function proxy(request: NextRequest): NextResponse {
+  const { pathname, search } = request.nextUrl;
+  if (isPrivate(pathname) && !SESSION_COOKIES.some((name) => request.cookies.has(name))) {
+    return redirectTo(loginPath(`${pathname}${search}`));
+  }
+
+  const nonce = crypto.randomUUID().replaceAll("-", "");
+  const policy = contentSecurityPolicy({
+    nonce,
+    development: process.env.NODE_ENV === "development",
+    realtimeUrl: process.env.REALTIME_PUBLIC_URL,
+  });
+  const headers = new Headers(request.headers);
+  headers.set("x-nonce", nonce);
+  headers.set("Content-Security-Policy", policy); // Next reads the nonce from here and puts it on its own scripts.
+  const response = NextResponse.next({ request: { headers } });
+  response.headers.set("Content-Security-Policy", policy);
+  return response;
+}
+
+/** A relative Location keeps the visitor on the origin they used, whatever address we listen on. */
+function redirectTo(path: string): NextResponse {
+  return new NextResponse(null, { status: 307, headers: { Location: path } });
+}
+
+export const config = {
+  matcher: [
+    {
+      source:
+        "/((?!api/|docs|openapi.json|problems/|health|_next/static|_next/image|.*\\.(?:svg|png|ico|txt)$).*)",
+      missing: [
+        { type: "header", key: "next-router-prefetch" },
+        { type: "header", key: "purpose", value: "prefetch" },
+      ],
+    },
+  ],
+};
