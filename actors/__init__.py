@@ -6,6 +6,7 @@
 | `brokers.BrokerShard` (hosted) | `BROKER_SHARDS` | streams, presence, interest of hubs | durable channels from Postgres, the others anew |
 | `sessions.SessionShard` (hosted) | `SESSION_SHARDS` | user → connections, revocation floor | hubs register their connections again |
 | `caches.CacheShard` (hosted) | `CACHE_SHARDS` | fill leases, invalidation stream | empty; every L1 is flushed |
+| `metrics.MetricsShard` (hosted) | 1 | what each process counted last | counts anew; processes push within 2 s |
 | `jobs.QueueOwner` (hosted) | 1 per queue shard | claims, limits | re-asserts leases from Postgres and agents |
 | `agents.NodeAgent` | 1 per node | running jobs of its node | its jobs are rescued |
 | `supervisor.Supervisor` | 1 | nothing | looks again |

@@ -198,6 +198,8 @@ def test_address_in_a_lock_file_is_noticed(planted: Planted) -> None:
 def test_second_commit_is_noticed(planted: Planted) -> None:
     planted.write("db/session.py", "session.commit()\n").write("db/streams/writer.py", "tx.commit()\n")
     assert planted.ask(rules.one_commit) == []
+    planted.write("actors/brokers/durable.py", "async def x(store, batch):\n    await store.commit(batch)\n")
+    assert planted.ask(rules.one_commit) == []
     planted.write("serve_app/orders/router.py", "async def x(session):\n    await session.commit()\n")
     assert planted.ask(rules.one_commit) == [
         "serve_app/orders/router.py:2: commits by itself; use Database.transaction()"
