@@ -46,6 +46,12 @@ class MobulaApi(FastAPI):
             lines=resources.lines,
         )
 
+    async def drain(self, _window_s: float) -> None:
+        """The replica is being replaced (the edge says so): readiness fails, requests are still answered."""
+        resources: Resources | None = getattr(self.state, "resources", None)
+        if resources is not None:
+            resources.draining = True
+
 
 def build_app(settings: Settings, resources: Resources | None = None) -> MobulaApi:
     """The application. Its lifespan opens what it needs, or uses `resources`, which then stay the caller's to close."""

@@ -2,6 +2,7 @@
 
 from actors.brokers import contract
 from actors.protocol import codes, frames
+from actors.protocol.json_codec import single_line
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, History, Presence, PresenceStats, Publish, Rpc
 from serve_app.realtime.core import ConnectionCore
@@ -45,9 +46,15 @@ class Calling(ConnectionCore):
         elif body.data is frames.EMPTY:
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
         elif self._permitted("publish", command, body.channel, actions):
+            try:
+                # The JSON codec has validated its payloads; everyone must be able to read what others publish.
+                data = single_line(bytes(body.data)) if self._codec.is_binary else bytes(body.data)
+            except ValueError:
+                self._error(command, codes.ERROR_BAD_REQUEST, actions)
+                return
             self._commands += 1
             delta = self._env.namespaces.for_channel(body.channel).delta_publish
-            actions.append(Publish(command, body.channel, bytes(body.data), delta))
+            actions.append(Publish(command, body.channel, data, delta))
 
     def _on_history(self, command: int, body: frames.HistoryRequest, _now: float, actions: list[Action]) -> None:
         since = body.since

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from actors.protocol.codec import Codec
 from actors.protocol.json_codec import JSON
+from actors.protocol.protobuf_codec import PROTOBUF
 
 MESSAGES_PER_FRAME: Final = 64
 FRAME_BYTES: Final = 65_536
@@ -76,6 +77,10 @@ def _text_frame(payload: bytes) -> bytes:
     return websocket_frame(_TEXT, payload)
 
 
+def _binary_frame(payload: bytes) -> bytes:
+    return websocket_frame(_BINARY, payload)
+
+
 def _payload(payload: bytes) -> bytes:
     return payload
 
@@ -85,3 +90,9 @@ JSON_WEBSOCKET: Final = Wire("json/websocket", JSON, _text_frame)
 
 JSON_MESSAGES: Final = Wire("json/messages", JSON, _payload, b"\n")
 """Payloads for a transport that frames by itself: an ASGI server's `send`, one call per write."""
+
+PROTOBUF_WEBSOCKET: Final = Wire("protobuf/websocket", PROTOBUF, _binary_frame)
+"""Binary frames ready for the socket."""
+
+PROTOBUF_MESSAGES: Final = Wire("protobuf/messages", PROTOBUF, _payload)
+"""Payloads, length-prefixed and so joined without a separator."""

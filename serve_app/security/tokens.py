@@ -24,6 +24,7 @@ ACCESS_TYPE = "at+jwt"
 ACCESS_AUDIENCE = "api"
 CONNECTION_TYPE = "connect+jwt"
 CONNECTION_AUDIENCE = "realtime"
+SUBSCRIPTION_TYPE = "subscribe+jwt"
 CONNECTION_TTL_S = 60
 """A browser fetches this token right before it connects; a leaked one is worth a minute."""
 
@@ -74,6 +75,17 @@ class ConnectionClaims:
     subs: dict[str, Any] = field(default_factory=dict)
     expire_at: int | None = None
     issued_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionClaims:
+    """Who may subscribe to what. `client` empty: any connection of the user; `expire_at` ends the subscription."""
+
+    sub: str
+    channel: str
+    client: str = ""
+    info: bytes = b""
+    expire_at: int | None = None
 
 
 class TokenIssuer:
@@ -154,6 +166,24 @@ class TokenIssuer:
             claims["subs"] = dict(subs)
         return self._sign(CONNECTION_TYPE, claims)
 
+    def subscription(
+        self, *, subject: str, channel: str, client: str = "", info: Any = None, expire_at: int | None = None
+    ) -> str:
+        """A subscription token: it alone opens `channel`, private ones too."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "aud": CONNECTION_AUDIENCE,
+            "sub": subject,
+            "channel": channel,
+            "client": client,
+            "iat": now,
+            "nbf": now,
+            "exp": now + CONNECTION_TTL_S,
+            "info": info,
+            "expire_at": expire_at,
+        }
+        return self._sign(SUBSCRIPTION_TYPE, {name: value for name, value in claims.items() if value is not None})
+
     def _sign(self, kind: str, claims: dict[str, Any]) -> str:
         return jwt.encode(
             {"iss": self._issuer, **claims},
@@ -207,6 +237,20 @@ class TokenVerifier:
             subs=subs,
             expire_at=expire_at,
             issued_at=int(payload["iat"]),
+        )
+
+    def verify_subscription(self, token: str) -> SubscriptionClaims:
+        """The claims of a subscription token. Raises TokenInvalid or TokenExpired."""
+        payload = self._decode(token, SUBSCRIPTION_TYPE, CONNECTION_AUDIENCE)
+        channel, expire_at, info = payload.get("channel"), payload.get("expire_at"), payload.get("info")
+        if not isinstance(channel, str) or not isinstance(expire_at, int | None):
+            raise TokenInvalid("malformed claims")
+        return SubscriptionClaims(
+            sub=str(payload["sub"]),
+            channel=channel,
+            client=str(payload.get("client", "")),
+            info=b"" if info is None else orjson.dumps(info),
+            expire_at=expire_at,
         )
 
     def _decode(self, token: str, kind: str, audience: str) -> dict[str, Any]:

@@ -1,0 +1,35 @@
+"""Clear answers of the edge itself, before any application has seen the request."""
+
+import json
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+RETRY_AFTER_S: Final = 2
+TRY_AGAIN_LATER: Final = 1013
+"""WebSocket close code for a server that cannot serve now."""
+
+_TITLES: Final = {403: "Forbidden", 404: "Not Found", 503: "Service Unavailable"}
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, *, status: int, code: str, detail: str) -> None:
+    """Refuse an HTTP request or a WebSocket handshake."""
+    document = {"type": "about:blank", "title": _TITLES[status], "status": status, "code": code, "detail": detail}
+    body = json.dumps(document).encode()
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == 503:
+        headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        return
+    await receive()
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": body})
+    else:
+        await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": detail})

@@ -1,0 +1,204 @@
+"""The realtime application as ASGI: its lifespan opens the hub, `/connection/websocket` feeds it."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import orjson
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from actors.brokers.contract import BrokerClient, ChannelSink
+from actors.protocol.namespaces import Namespaces
+from actors.sessions.contract import SessionClient, SessionSink
+from cluster import names
+from cluster.settings import Settings
+from db.session import Database
+from serve_app.edge.origin import is_allowed
+from serve_app.edge.refusal import refuse
+from serve_app.edge.websocket import EXTENSION, AsgiSocket, TransportProtocol
+from serve_app.openapi import VERSION
+from serve_app.realtime import permissions
+from serve_app.realtime.environment import Environment
+from serve_app.realtime.handlers import Handlers
+from serve_app.realtime.hub import Hub, new_boot_id, unix_time
+from serve_app.realtime.tokens import SignedTokens
+from serve_app.realtime.wire import JSON_MESSAGES, JSON_WEBSOCKET, PROTOBUF_MESSAGES, PROTOBUF_WEBSOCKET, Wire
+from serve_app.security.tokens import TokenVerifier
+
+JSON_SUBPROTOCOL: Final = "centrifuge-json"
+PROTOBUF_SUBPROTOCOL: Final = "centrifuge-protobuf"
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Backends:
+    """What a hub talks to, and how to start and stop that."""
+
+    brokers: BrokerClient
+    sessions: SessionClient
+    start: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+
+
+Connect = Callable[[str, ChannelSink, SessionSink], Backends]
+"""(boot id, sinks) → clients of the shards."""
+
+
+class RealtimeApplication:
+    """One process's hub behind ASGI."""
+
+    def __init__(self, settings: Settings, connect: Connect, *, database: Database | None = None) -> None:
+        self._settings = settings
+        self._connect = connect
+        self._database = database
+        self._allowed_origins = frozenset({settings.public_url, *settings.backend_cors_origins})
+        self._backends: Backends | None = None
+        self._draining = False
+        self.hub: Hub | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._lifespan(receive, send)
+        elif kind == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    # Life
+
+    async def open(self) -> None:
+        """Build the hub and connect it. Raises ValueError for what is wrong with settings or namespaces."""
+        settings = self._settings
+        handlers = Handlers(self._database)
+        if self._database is not None:
+            permissions.register(handlers)
+        handlers.discover()
+        environment = Environment(
+            namespaces=Namespaces.load(settings.namespaces_file),
+            verifier=SignedTokens(TokenVerifier.from_settings(settings)),
+            version=VERSION,
+            wall=unix_time,
+            jitter=random.random,
+            insecure=settings.realtime_insecure and settings.environment != "production",
+            rpc_methods=handlers.rpc_methods,
+            handles_messages=handlers.message_handler is not None,
+        )
+        hub = Hub(new_boot_id(), environment, handlers, max_connections=settings.max_connections)
+        backends = self._connect(hub.boot_id, hub, hub)
+        await backends.start()
+        hub.start(backends.brokers, backends.sessions)
+        self._backends, self.hub = backends, hub
+        logger.info("hub_started", hub=hub.boot_id)
+
+    async def close(self) -> None:
+        """End the hub and its connections to the shards."""
+        hub, self.hub = self.hub, None
+        if hub is not None:
+            await hub.stop()
+        if self._backends is not None:
+            await self._backends.stop()
+        if self._database is not None:
+            await self._database.dispose()
+
+    async def drain(self, window_s: float) -> None:
+        """Accept nobody any more and close everybody within the window."""
+        self._draining = True
+        if self.hub is not None:
+            await self.hub.drain(window_s)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.open()
+        except Exception as reason:
+            logger.exception("hub_start_failed")
+            await send({"type": "lifespan.startup.failed", "message": str(reason)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    # Requests
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _path(scope) != "/health":
+            await refuse(scope, receive, send, status=404, code="not_found", detail="There is nothing at this path.")
+            return
+        hub = self.hub
+        status = 503 if hub is None or self._draining else 200
+        report: dict[str, Any] = {"status": "healthy" if status == 200 else "unavailable"}
+        if hub is not None:
+            report |= {"connections": hub.connections, "channels": hub.channels}
+        body = orjson.dumps(report)
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hub = self.hub
+        if _path(scope) != "/websocket":
+            await refuse(scope, receive, send, status=404, code="not_found", detail="There is nothing at this path.")
+        elif not is_allowed(scope["headers"], self._allowed_origins):
+            detail = "This origin may not connect."
+            await refuse(scope, receive, send, status=403, code="origin_not_allowed", detail=detail)
+        elif hub is None or self._draining:
+            await refuse(scope, receive, send, status=503, code="unavailable", detail="This process is not serving.")
+        elif hub.is_full:
+            detail = "This process has as many connections as it may."
+            await refuse(scope, receive, send, status=503, code="connection_limit", detail=detail)
+        else:
+            await self._serve(hub, scope, receive, send)
+
+    async def _serve(self, hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
+        binary = _wants_protobuf(scope)
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope, binary=binary)})
+        transport = scope.get("extensions", {}).get(EXTENSION)
+        if isinstance(transport, TransportProtocol):
+            transport.adopt(hub, PROTOBUF_WEBSOCKET if binary else JSON_WEBSOCKET)
+        else:
+            await _serve_messages(hub, PROTOBUF_MESSAGES if binary else JSON_MESSAGES, receive, send)
+
+
+async def _serve_messages(hub: Hub, wire: Wire, receive: Receive, send: Send) -> None:
+    """A socket of an ASGI server that offers no transport."""
+    socket = AsgiSocket(wire, send, on_slow=lambda: hub.too_slow(peer))
+    peer = hub.open(socket)
+    writer = asyncio.get_running_loop().create_task(socket.drain())
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            hub.receive(peer, text.encode() if text is not None else message.get("bytes") or b"")
+    finally:
+        hub.lost(peer)
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+
+
+def _path(scope: Scope) -> str:
+    """The path below the application's prefix, whether or not Serve has mounted it."""
+    path: str = scope["path"]
+    return path.removeprefix(names.REALTIME_ROUTE_PREFIX)
+
+
+def _wants_protobuf(scope: Scope) -> bool:
+    if PROTOBUF_SUBPROTOCOL in scope.get("subprotocols", ()):
+        return True
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return "protobuf" in (*query.get("cf_protocol", ()), *query.get("format", ()))
+
+
+def _subprotocol(scope: Scope, *, binary: bool) -> str | None:
+    wanted = PROTOBUF_SUBPROTOCOL if binary else JSON_SUBPROTOCOL
+    return wanted if wanted in scope.get("subprotocols", ()) else None

@@ -1,0 +1,52 @@
+"""Permission callbacks that our own namespaces name. Applications add theirs beside them (`handlers`)."""
+
+from typing import Final
+from uuid import UUID
+
+from db.auth import repository as auth
+from db.conversations import repository as conversations
+from db.session import Database
+from serve_app.realtime.handlers import Handlers
+
+CONVERSATION_PREFIX: Final = "conversation:"
+JOBS_PERMISSION: Final = "jobs:manage"
+
+
+def register(handlers: Handlers) -> None:
+    """Offer `conversation_member` and `jobs_operator`."""
+    database = handlers.database
+    if database is None:
+        raise ValueError("our permission callbacks read rows: the registry needs a database")
+    checks = Checks(database)
+    handlers.permission("conversation_member", checks.conversation_member)
+    handlers.permission("jobs_operator", checks.jobs_operator)
+
+
+class Checks:
+    """Questions to the database about one user and one channel."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def conversation_member(self, user: str, channel: str) -> bool:
+        """Whether the user takes part in the conversation that `conversation:<id>` names."""
+        conversation_id, user_id = _uuid(channel.removeprefix(CONVERSATION_PREFIX)), _uuid(user)
+        if conversation_id is None or user_id is None:
+            return False
+        async with self._database.transaction(read_only=True) as session:
+            return await conversations.is_participant(session, conversation_id, user_id)
+
+    async def jobs_operator(self, user: str, _channel: str) -> bool:
+        """Whether the user may manage jobs."""
+        user_id = _uuid(user)
+        if user_id is None:
+            return False
+        async with self._database.transaction(read_only=True) as session:
+            return JOBS_PERMISSION in await auth.permissions_of(session, user_id)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
