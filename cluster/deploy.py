@@ -24,6 +24,7 @@ from ray import serve
 from ray.serve._private.api import _create_controller_and_proxy_refs
 from ray.serve._private.client import ServeControllerClient
 from ray.serve.api import RunTarget, run_many
+from ray.serve.config import ControllerOptions
 from ray.serve.context import _get_global_client, _set_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ServeStatus
@@ -89,7 +90,7 @@ def start_serve(settings: Settings) -> list["ray.ObjectRef[Any]"]:
         _get_global_client()
     except RayServeException:
         controller, starting = _create_controller_and_proxy_refs(
-            options, None, None, None, None, proxy_location="EveryNode"
+            options, None, None, None, ControllerOptions(), proxy_location="EveryNode"
         )
         _set_global_client(ServeControllerClient(controller))  # type: ignore[no-untyped-call]
         return list(starting or [])

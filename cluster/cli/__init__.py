@@ -1,1 +1,5 @@
-"""The `mobula` command. One module per subject; `main` puts them together."""
+"""The `mobula` command."""
+
+from cluster.cli.app import main
+
+__all__ = ["main"]

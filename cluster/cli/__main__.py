@@ -1,6 +1,8 @@
-"""`python -m cluster.cli`: what the `mobula` script hands over to."""
+"""`python -m cluster.cli`, which the `mobula` script hands over to."""
 
-from cluster.cli.main import main
+import sys
+
+from cluster.cli.app import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,108 +1,172 @@
-"""`test`: the four tiers, each with what it needs, nothing left running."""
+"""`./mobula test`: the tiers in order, each with what it needs, nothing left behind, one summary."""
 
 import os
-import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cluster.cli.node import install_packages
-from cluster.cli.toolbox import FRONTEND, Outcome, Step, console, report, run, summarise, tool
+from cluster.cli.printing import console, fail
+from cluster.cli.setup import home
+from cluster.paths import Paths
+from cluster.ray_runtime import processes
 from cluster.services.errors import ServiceError
+from cluster.services.postgres import EmbeddedPostgres
+from cluster.services.valkey import EmbeddedValkey
 from cluster.settings import ROOT
+from cluster.stack.checks import MIN_NODE, node_version
+from cluster.stack.frontend import Frontend
+from cluster.stack.plan import Options, make
+from cluster.stack.progress import Event, Progress
 
 TIERS = ("unit", "integration", "cluster", "e2e")
+NOTHING_COLLECTED = 5
+"""pytest's exit status when a tier has no test."""
 
-CORE = ("actors/protocol/*", "actors/links/*", "actors/caches/*", "db/*")
-"""Where a branch that no test takes is a fault that nobody has seen yet."""
 
-CORE_FLOOR = 85
-"""Per cent of lines and branches of the core that the unit and integration tiers must run."""
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row of the summary."""
+
+    name: str
+    ok: bool
+    seconds: float
 
 
 def run_tests(
-    tiers: Annotated[
-        list[str] | None, typer.Argument(help="unit, integration, cluster, e2e; all when none is named.")
-    ] = None,
-    *,
-    select: Annotated[str, typer.Option("-k", help="Only tests that match, as for pytest.")] = "",
+    tiers: Annotated[list[str] | None, typer.Argument(help="unit, integration, cluster, e2e; default: all")] = None,
+    keyword: Annotated[str | None, typer.Option("-k", help="Passed to pytest.")] = None,
+    exit_first: Annotated[bool, typer.Option("-x", help="Stop a tier at its first failure.")] = False,
+    coverage: Annotated[bool, typer.Option("--coverage", help="Measure branch coverage of the Python rooms.")] = False,
 ) -> None:
-    """Run the tests, all tiers or those named."""
-    chosen = tiers or list(TIERS)
-    unknown = [tier for tier in chosen if tier not in TIERS]
+    """Run the tests; sets up what they need and leaves nothing running."""
+    unknown = set(tiers or ()) - set(TIERS)
     if unknown:
-        console.print(f"[red]no tier is called {', '.join(unknown)}[/]: there are {', '.join(TIERS)}")
+        fail(f"no such tier: {', '.join(sorted(unknown))} (there are {', '.join(TIERS)})")
         raise typer.Exit(2)
-    outcomes: list[Outcome] = []
-    if {"unit", "e2e", "cluster"} & set(chosen):
-        outcomes += _packages()
-    measured = [tier for tier in chosen if tier in ("unit", "integration")]
-    for old in ROOT.glob(".coverage*"):
-        old.unlink()
-    for tier in TIERS:
-        if tier not in chosen:
-            continue
-        outcomes.append(_python_tier(tier, select, cover=tier in measured))
-        if tier == "unit" and not select:
-            outcomes.append(_shown(Step("front end unit", ["npm", "run", "--silent", "test"], FRONTEND)))
-    if measured and not select:
-        outcomes += _coverage(floor=set(measured) == {"unit", "integration"})
-    raise typer.Exit(summarise("test", outcomes))
+    wanted = [tier for tier in TIERS if not tiers or tier in tiers]
+    extra = [*(["-k", keyword] if keyword else []), *(["-x"] if exit_first else [])]
+    if coverage or os.environ.get("CI"):
+        extra += ["--cov", "--cov-branch", "--cov-append", "--cov-report="]
+        (ROOT / ".coverage").unlink(missing_ok=True)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="mobula-test-") as folder:
+        for tier in wanted:
+            results += _run_tier(tier, Path(folder), extra)
+    if coverage or os.environ.get("CI"):
+        subprocess.run([sys.executable, "-m", "coverage", "report", "--skip-covered"], cwd=ROOT, check=False)
+        subprocess.run([sys.executable, "-m", "coverage", "xml", "-q"], cwd=ROOT, check=False)
+    console.print()
+    for result in results:
+        mark = "[green]✓[/green]" if result.ok else "[red]✗[/red]"
+        console.print(f"{mark} {result.name:<22} [dim]{result.seconds:.0f} s[/dim]")
+    failed = [result.name for result in results if not result.ok]
+    if failed:
+        console.print(f"[red]tests failed[/red]: {', '.join(failed)}")
+        raise typer.Exit(1)
+    console.print("[green]tests passed[/green]: " + ", ".join(result.name for result in results))
 
 
-def _packages() -> list[Outcome]:
+def _run_tier(tier: str, folder: Path, extra: Sequence[str]) -> list[Result]:
+    console.rule(f"{tier} tests")
+    if tier == "unit":
+        parallel = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+        return [_timed("unit", lambda: _pytest("unit", [*parallel, *extra], {})), _frontend_tests()]
+    if tier == "integration":
+        return [_timed("integration", lambda: _integration(folder, extra))]
+    if tier == "e2e":
+        built = _timed("front end build", _build_frontend)
+        if not built.ok:
+            return [built]
+    return [_timed(tier, lambda: _pytest(tier, extra, {"MOBULA_TEST_STACK_HOME": str(folder / f"stack-{tier}")}))]
+
+
+def _pytest(tier: str, extra: Sequence[str], env: dict[str, str]) -> bool:
+    folder = ROOT / "tests" / tier
+    if not any(folder.rglob("test_*.py")):
+        return True
+    command = [sys.executable, "-m", "pytest", "-q", str(folder), *extra]
+    clean = {name: value for name, value in os.environ.items() if name not in {"RAY_ADDRESS", "MOBULA_HOME"}}
+    home_dir = env.get("MOBULA_TEST_STACK_HOME")
     try:
-        installed = install_packages()
+        status = subprocess.run(command, cwd=ROOT, env={**clean, **env}, check=False).returncode
+    finally:
+        # Whatever a crashed or timed-out test session left behind.
+        if home_dir is not None and Path(home_dir).exists():
+            left = processes.end(processes.find(Paths(Path(home_dir))))
+            if left:
+                fail("still there: " + ", ".join(processes.describe(one) for one in left))
+    return status in (0, NOTHING_COLLECTED)
+
+
+def _integration(folder: Path, extra: Sequence[str]) -> bool:
+    """One Postgres and one Valkey for all integration tests."""
+    if os.environ.get("MOBULA_TEST_DATABASE_URL"):
+        return _pytest("integration", extra, {})
+    # Nothing here outlives the test, so nothing needs to reach the disk.
+    fast = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
+    postgres = EmbeddedPostgres(folder / "postgres", password="test", options=fast, max_connections=300)  # noqa: S106
+    valkey = EmbeddedValkey(folder / "valkey", password="test", options={"appendonly": "no"})  # noqa: S106
+    try:
+        postgres.start()
+        valkey.start()
+        servers = {
+            "MOBULA_TEST_DATABASE_URL": postgres.dsn_of("postgres"),
+            "MOBULA_TEST_REDIS_URL": valkey.dsn.rsplit("/", 1)[0],
+        }
+        return _pytest("integration", extra, servers)
     except ServiceError as problem:
-        installed = Outcome(Step("front end packages", []), 1, 0.0, str(problem))
-    if installed is None:
-        return []
-    report(installed)
-    return [installed]
+        fail(str(problem))
+        return False
+    finally:
+        valkey.stop()
+        postgres.stop()
 
 
-def _python_tier(tier: str, select: str, *, cover: bool) -> Outcome:
-    argv = [tool("pytest"), f"tests/{tier}", "-q", "--no-header", "-p", "no:cacheprovider", "--durations=5"]
-    if tier in ("unit", "integration"):
-        argv += ["-n", "2", "--dist", "loadfile"]  # two cores; a file's tests share their fixtures
-    if cover:
-        argv += ["--cov", "--cov-branch", "--cov-append", "--cov-report="]
-    if select:
-        argv += ["-k", select]
-    env = {"ENVIRONMENT": "test"} if tier in ("unit", "integration") else {}
-    outcome = _shown(Step(tier, argv, env=env))
-    if outcome.status == 5 and select:
-        return Outcome(outcome.step, 0, outcome.seconds, outcome.output)  # nothing in this tier matches -k
-    return outcome
+def _frontend() -> Frontend:
+    plan = make(Options(home=home()))
+    return Frontend(plan.paths, plan.ports, plan.env)
 
 
-def _shown(step: Step) -> Outcome:
-    console.rule(f"[bold]{step.name}", align="left")
-    outcome = run(step, show=True)
-    report(outcome)
-    return outcome
+def _say(event: Event) -> None:
+    console.print(f"[dim]{event.text}[/dim]")
 
 
-def _coverage(*, floor: bool) -> list[Outcome]:
-    """Write the reports; hold the core to its floor when both measured tiers ran."""
-    run(Step("coverage.xml", [tool("coverage"), "xml", "-q"]))
-    run(Step("htmlcov", [tool("coverage"), "html", "-q"]))
-    outcomes = [_shown(Step("coverage", [tool("coverage"), "report", "--skip-covered", "--format=total"]))]
-    if floor:
-        argv = [
-            tool("coverage"),
-            "report",
-            f"--include={','.join(CORE)}",
-            f"--fail-under={CORE_FLOOR}",
-            "--format=total",
-        ]
-        outcomes.append(_shown(Step(f"branch coverage of the core ≥ {CORE_FLOOR} %", argv)))
-    return outcomes
+def _frontend_tests() -> Result:
+    def run() -> bool:
+        if (node_version() or ()) < MIN_NODE:
+            fail("the front end's tests need Node 20.19 or later")
+            return False
+        page = _frontend()
+        page.install(Progress(_say))
+        return (
+            subprocess.run(
+                ["npm", "test", "--silent"], cwd=page.folder, env={**os.environ, "CI": "true"}, check=False
+            ).returncode
+            == 0
+        )
+
+    return _timed("front end unit", run)
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    # Coloured output survives into CI's log only where the log is a terminal.
-    if os.environ.get("CI") and not shutil.get_terminal_size().columns:
-        os.environ.setdefault("NO_COLOR", "1")
-    app.command("test")(run_tests)
+def _build_frontend() -> bool:
+    page = _frontend()
+    page.install(Progress(_say))
+    page.build(Progress(_say))
+    return True
+
+
+def _timed(name: str, work: Callable[[], bool]) -> Result:
+    began = time.monotonic()
+    try:
+        ok = work()
+    except (ServiceError, OSError) as problem:
+        fail(str(problem))
+        ok = False
+    return Result(name, ok, time.monotonic() - began)

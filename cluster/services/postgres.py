@@ -49,6 +49,7 @@ class EmbeddedPostgres:
         self.port = port if port is not None else free_port()
         self.user, self.password, self.database = user, password, database
         self.log_file = log_file or data_dir.with_name(data_dir.name + ".log")
+        self.max_connections = max_connections
         self.restarts = 0
         self._options = {"max_connections": str(max_connections), **(options or {})}
         self._given_binaries = binaries
@@ -100,6 +101,10 @@ class EmbeddedPostgres:
     def is_running(self) -> bool:
         """Whether the postmaster lives."""
         return self._process.is_running()
+
+    def is_left_behind(self) -> bool:
+        """Whether a server holds our data that somebody else started, such as a command that was killed."""
+        return not self._process.is_running() and self._left_behind() is not None
 
     def stop(self) -> None:
         """Fast shutdown: clients are disconnected, data is safe. Also ends what an earlier owner left."""

@@ -77,6 +77,10 @@ class EmbeddedValkey:
         """Whether the server lives."""
         return self._process.is_running()
 
+    def is_left_behind(self) -> bool:
+        """Whether a server of ours runs that an earlier command started."""
+        return not self._process.is_running() and self._process.recorded() is not None
+
     def stop(self) -> None:
         """Save and end. Also ends a server that an earlier owner left behind."""
         if not self._process.is_running():

@@ -1,0 +1,56 @@
+"""All commands, in the order in which `./mobula --help` shows them."""
+
+import sys
+
+import typer
+
+from cluster.cli import data, looking, measuring, quality, testing, up
+from cluster.cli.printing import fail
+from cluster.stack.runner import EXPECTED
+
+app = typer.Typer(
+    name="mobula",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Mobula: an actor-based realtime backend on Ray, with a Next.js front end.",
+)
+
+_PASSES_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+app.command()(up.up)
+app.command()(up.down)
+app.command()(looking.status)
+app.command()(looking.logs)
+app.command()(looking.doctor)
+app.command()(up.dev)
+app.command()(up.redeploy)
+app.command("test")(testing.run_tests)
+app.command()(quality.check)
+app.command()(quality.fix)
+app.add_typer(data.migrate, name="migrate")
+app.command()(data.seed)
+app.command(context_settings=_PASSES_ON)(data.psql)
+app.command(context_settings=_PASSES_ON)(data.valkey)
+app.command(context_settings=_PASSES_ON)(measuring.load)
+app.command(context_settings=_PASSES_ON)(measuring.bench)
+app.command()(quality.lock)
+app.command()(quality.hooks)
+
+
+def main() -> int:
+    """Run the command line. Expected problems are sentences, not tracebacks."""
+    try:
+        app()
+    except EXPECTED as problem:
+        fail(str(problem))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else int(bool(ending.code))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

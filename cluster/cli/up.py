@@ -1,0 +1,138 @@
+"""up, dev, down, redeploy."""
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from cluster.cli.printing import console, fail, show
+from cluster.cli.setup import home, require_stack, stack_environment
+from cluster.cli.stopping import stop_everything
+from cluster.paths import Paths
+from cluster.settings import ROOT
+from cluster.stack import daemon_state, runner
+from cluster.stack.daemon_state import AlreadyRunning
+from cluster.stack.plan import Options
+from cluster.stack.progress import Event, ProgressFile
+
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when everything answers; stop with down.")]
+NoFrontend = Annotated[bool, typer.Option("--no-frontend", help="Without the Next.js server.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Delete this checkout's data first.")]
+Port = Annotated[
+    int | None, typer.Option("--port", help="Port of REST and WebSocket; 8010 brings the front end to 3010.")
+]
+FrontendPort = Annotated[int | None, typer.Option("--frontend-port", help="Port of the front end.")]
+Production = Annotated[bool, typer.Option("--production", help="Refuse weak secrets, no demo accounts.")]
+NoSeed = Annotated[bool, typer.Option("--no-seed", help="No demo data.")]
+
+
+def up(
+    detach: Detach = False,
+    no_frontend: NoFrontend = False,
+    fresh: Fresh = False,
+    port: Port = None,
+    frontend_port: FrontendPort = None,
+    production: Production = False,
+    no_seed: NoSeed = False,
+) -> None:
+    """Start everything and say where it is."""
+    options = Options(
+        home=home(),
+        http_port=port,
+        frontend_port=frontend_port,
+        frontend=not no_frontend,
+        production=production,
+        fresh=fresh,
+        seed=not no_seed,
+    )
+    raise typer.Exit(start(options, detach=detach))
+
+
+def dev(
+    fresh: Fresh = False,
+    port: Port = None,
+    frontend_port: FrontendPort = None,
+    no_frontend: NoFrontend = False,
+) -> None:
+    """Start everything with Next's development server, and redeploy api whenever its code changes."""
+    options = Options(
+        home=home(),
+        http_port=port,
+        frontend_port=frontend_port,
+        frontend=not no_frontend,
+        development=True,
+        fresh=fresh,
+    )
+    raise typer.Exit(start(options, detach=False))
+
+
+def start(options: Options, *, detach: bool) -> int:
+    """Start in the foreground or detached. Returns the exit status."""
+    paths = Paths(options.home)
+    if daemon_state.holder(paths) is not None:
+        console.print("Mobula runs already in this checkout.")
+        print_where(paths)
+        return 0
+    console.print(f"[bold]Mobula[/bold] in {options.home}")
+
+    def listener(event: Event) -> None:
+        show(event)
+        if event.state == "ready":
+            print_where(paths)
+            if not detach:
+                console.print("[dim]Ctrl-C stops everything.[/dim]")
+
+    try:
+        if detach:
+            return runner.detach(options, listener)
+        paths.prepare()
+        status = runner.run(options, listener, ProgressFile(paths.run / "progress.jsonl"))
+    except AlreadyRunning as problem:
+        fail(str(problem))
+        return 1
+    if status in (0, 130):
+        console.print("Everything is stopped.")
+    return status
+
+
+def print_where(paths: Paths) -> None:
+    """Addresses, how to sign in, logs."""
+    status = daemon_state.read_status(paths)
+    if not status:
+        return
+    rows = [("Open", status.get("frontend") or f"{status['api']}/docs")]
+    rows += [("REST", f"{status['api']}/api/v1   docs {status['api']}/docs"), ("WebSocket", status["websocket"])]
+    secret = paths.secrets / "demo_password"
+    if status.get("environment") != "production" and (paths.build / "seeded").exists() and secret.exists():
+        rows.append(("Sign in", f"{demo_account(paths)}   password {secret.read_text().strip()}"))
+    rows.append(("Logs", f"{paths.logs}   (./mobula logs)"))
+    console.print()
+    for name, value in rows:
+        console.print(f"  {name:<10}", end="")
+        console.print(value, markup=False)
+    console.print()
+
+
+def demo_account(paths: Paths) -> str:
+    """The account that the seed said it made, or the usual one."""
+    said = (paths.build / "seeded").read_text().strip()
+    return next((word.strip(".,;()'\"") for word in said.split() if "@" in word), "ada@mobula.example")
+
+
+def down() -> None:
+    """Stop everything of this checkout, and check that nothing is left."""
+    raise typer.Exit(stop_everything(Paths(home())))
+
+
+def redeploy(application: Annotated[str, typer.Argument(help="api or realtime")]) -> None:
+    """Deploy one Serve application again; the other does not notice."""
+    if application not in ("api", "realtime"):
+        fail("redeploy what? api or realtime")
+        raise typer.Exit(2)
+    require_stack()
+    command = [sys.executable, "-m", "cluster.deploy", application]
+    done = subprocess.run(command, cwd=ROOT, env=stack_environment(), stdout=subprocess.DEVNULL, check=False)
+    if done.returncode == 0:
+        console.print(f"[green]✓[/green] {application} runs anew")
+    raise typer.Exit(done.returncode)

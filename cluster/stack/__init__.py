@@ -1,0 +1,1 @@
+"""The whole of Mobula on this machine: what `./mobula up` starts, watches and stops."""

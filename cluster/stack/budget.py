@@ -1,0 +1,65 @@
+"""How many database connections this configuration can open, and whether the server allows them (DESIGN §5, 25)."""
+
+from dataclasses import dataclass
+
+from cluster.settings import Settings
+
+CONNECTIONS_PER_HOST = 8
+"""A shard host: group commit, relay, recovery reads, sessions, and the queue owner's claim and listen connections."""
+STANDBYS = 1
+CONNECTIONS_PER_AGENT = 4
+"""A node's agent and its inline jobs."""
+CONNECTIONS_PER_WORKER = 2
+"""A job in a process of its own."""
+RESERVED = 10
+"""Migrations, `./mobula psql`, exports' snapshot holder, superuser."""
+
+
+class BudgetExceeded(Exception):
+    """More connections are possible than the server allows. The message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Connections by who opens them."""
+
+    api: int
+    realtime: int
+    hosts: int
+    agents: int
+    workers: int
+    reserved: int = RESERVED
+
+    @property
+    def total(self) -> int:
+        """All of them at once."""
+        return self.api + self.realtime + self.hosts + self.agents + self.workers + self.reserved
+
+    def __str__(self) -> str:
+        """For people."""
+        return (
+            f"{self.total} connections (api {self.api}, realtime {self.realtime}, shard hosts {self.hosts}, "
+            f"agents {self.agents}, job workers {self.workers}, reserved {self.reserved})"
+        )
+
+
+def budget(settings: Settings, *, nodes: int = 1, job_workers: int = 4) -> Budget:
+    """The most that this configuration opens."""
+    per_pool = settings.database_pool_size + settings.database_max_overflow
+    # During a redeploy the old and the new replicas run side by side.
+    return Budget(
+        api=2 * settings.api_replicas * per_pool,
+        realtime=2 * settings.realtime_replicas,
+        hosts=(settings.shard_hosts + STANDBYS) * (CONNECTIONS_PER_HOST + settings.broker_shards),
+        agents=nodes * CONNECTIONS_PER_AGENT,
+        workers=nodes * job_workers * CONNECTIONS_PER_WORKER,
+    )
+
+
+def require_within(needed: Budget, max_connections: int) -> None:
+    """Raise BudgetExceeded when the server does not allow what may be opened."""
+    if needed.total > max_connections:
+        raise BudgetExceeded(
+            f"the database allows {max_connections} connections, this configuration can open {needed}: raise "
+            "max_connections, or lower DATABASE_POOL_SIZE, DATABASE_MAX_OVERFLOW or API_REPLICAS"
+        )

@@ -1,0 +1,79 @@
+"""Who holds this checkout: a lock that dies with its holder, and a file that says what runs where."""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from cluster.paths import Paths
+from cluster.secrets import write_private
+from cluster.services.process import Identity
+
+
+class AlreadyRunning(Exception):
+    """Another command holds this checkout."""
+
+
+class DaemonLock:
+    """Held by the supervisor as long as it lives; the kernel lets go of it at a kill -9."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._file = paths.run / "daemon.lock"
+        self._held: IO[str] | None = None
+
+    def take(self) -> None:
+        """Take the lock. Raises AlreadyRunning."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        held = self._file.open("a+")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.close()
+            raise AlreadyRunning("Mobula runs already in this checkout (./mobula status)") from None
+        held.truncate(0)
+        identity = Identity.of(os.getpid())
+        held.write(json.dumps({"pid": os.getpid(), "created": identity.created if identity else 0.0}))
+        held.flush()
+        self._held = held
+
+    def release(self) -> None:
+        """Let go."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+
+def holder(paths: Paths) -> Identity | None:
+    """The live supervisor of this checkout."""
+    file = paths.run / "daemon.lock"
+    try:
+        with file.open("r") as probe:
+            try:
+                fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                data = json.loads(probe.read())
+                return Identity(int(data["pid"]), float(data["created"]))
+    except (OSError, ValueError, KeyError):
+        return None
+    return None
+
+
+def write_status(paths: Paths, status: Mapping[str, Any]) -> None:
+    """Replace run/status.json."""
+    write_private(paths.run / "status.json", json.dumps(status, indent=2) + "\n")
+
+
+def read_status(paths: Paths) -> dict[str, Any]:
+    """What the supervisor last wrote; empty when it never did."""
+    try:
+        found = json.loads((paths.run / "status.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def logs(paths: Paths) -> list[Path]:
+    """Every log file of this checkout, services first."""
+    return sorted(paths.logs.glob("*.log")) + sorted((paths.ray / "session_latest" / "logs").glob("**/*.log"))

@@ -1,0 +1,173 @@
+"""Everything that is decided before anything starts: paths, ports, secrets, settings and one environment for all."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import ports as port_blocks
+from cluster import secrets
+from cluster.paths import Paths
+from cluster.ports import Ports
+from cluster.ray_runtime.environment import process_environment
+from cluster.secrets import Secrets
+from cluster.services.binaries import find_valkey
+from cluster.services.postgres import EmbeddedPostgres
+from cluster.services.valkey import EmbeddedValkey
+from cluster.settings import DOTENV, ROOT, Settings, changed, require_production_ready
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller of `up` asked for."""
+
+    home: Path = ROOT / ".mobula"
+    http_port: int | None = None
+    frontend_port: int | None = None
+    frontend: bool = True
+    development: bool = False
+    """Next's development server instead of the built one, and `api` reloaded on change."""
+    production: bool = False
+    fresh: bool = False
+    seed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will run, where, and with which environment."""
+
+    options: Options
+    settings: Settings
+    paths: Paths
+    ports: Ports
+    secrets: Secrets
+    postgres: EmbeddedPostgres | None
+    """None: DATABASE_URL names a server."""
+    valkey: EmbeddedValkey | None
+    """None: REDIS_URL names one, or there is no binary."""
+    env: dict[str, str]
+
+    @property
+    def api_url(self) -> str:
+        """Where HAProxy answers."""
+        return f"http://{_reachable(self.settings.http_host)}:{self.ports.http}"
+
+    @property
+    def frontend_url(self) -> str:
+        """Where people look."""
+        return f"http://localhost:{self.ports.frontend}"
+
+    @property
+    def websocket_url(self) -> str:
+        """Where realtime clients connect."""
+        return f"ws://{_reachable(self.settings.http_host)}:{self.ports.http}/connection/websocket"
+
+
+def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
+    """Decide. Raises PortError, ProductionRefused, LimitTooLow or PermissionError, each naming its remedy."""
+    environ = dict(os.environ if environ is None else environ)
+    environ["MOBULA_HOME"] = str(options.home)
+    paths = Paths(options.home)
+    paths.prepare()
+    # What is asked for in the environment or in .env; never what an earlier `up` wrote, which this one replaces.
+    given = _given(environ, options)
+    ports = port_blocks.choose(
+        paths.ports_file,
+        http=options.http_port or _explicit_port(given, "http_port"),
+        frontend=options.frontend_port or _explicit_port(given, "frontend_port"),
+        ours=_held(paths),
+    )
+    generated = secrets.ensure(paths.secrets)
+    postgres = None if given.database_url.get_secret_value() else local_postgres(paths, ports, generated)
+    no_valkey = bool(given.redis_url.get_secret_value()) or find_valkey() is None
+    valkey = None if no_valkey else local_valkey(paths, ports, generated)
+    values = {
+        **_defaults(given, paths, ports, generated),
+        "DATABASE_URL": given.database_url.get_secret_value() or (postgres.dsn if postgres else ""),
+        "REDIS_URL": given.redis_url.get_secret_value() or (valkey.dsn if valkey else ""),
+    }
+    settings = require_production_ready(changed(given, **{name.lower(): value for name, value in values.items()}))
+    env = {**process_environment(environ, settings, paths, ports), **values, "ENVIRONMENT": settings.environment}
+    secrets.write_private(paths.state_env, "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
+    return Plan(options, settings, paths, ports, generated, postgres, valkey, env)
+
+
+def local_postgres(paths: Paths, ports: Ports, generated: Secrets) -> EmbeddedPostgres:
+    """The embedded Postgres of this checkout, not yet started."""
+    return EmbeddedPostgres(
+        paths.postgres,
+        ports.service("postgres"),
+        password=generated.postgres_password,
+        log_file=paths.logs / "postgres.log",
+    )
+
+
+def local_valkey(paths: Paths, ports: Ports, generated: Secrets) -> EmbeddedValkey:
+    """The embedded Valkey of this checkout, not yet started."""
+    return EmbeddedValkey(
+        paths.valkey,
+        ports.service("valkey"),
+        password=generated.valkey_password,
+        log_file=paths.logs / "valkey.log",
+    )
+
+
+def _given(environ: Mapping[str, str], options: Options) -> Settings:
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({name: value for name, value in environ.items() if name != "MOBULA_HOME"})
+    os.environ["MOBULA_HOME"] = str(options.home / "nowhere")  # so that no state.env is found
+    try:
+        settings = Settings(_env_file=DOTENV)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    overrides: dict[str, object] = {"mobula_home": options.home}
+    if options.production:
+        overrides["environment"] = "production"
+    return settings.model_copy(update=overrides)
+
+
+def _explicit_port(settings: Settings, name: str) -> int | None:
+    return int(getattr(settings, name)) if name in settings.model_fields_set else None
+
+
+def _held(paths: Paths) -> set[int]:
+    """Ports of our own servers that an earlier command left running, which we are about to adopt."""
+    before = port_blocks.recorded(paths.ports_file)
+    return set() if before is None else {before.service("postgres"), before.service("valkey")}
+
+
+def _defaults(given: Settings, paths: Paths, ports: Ports, generated: Secrets) -> dict[str, str]:
+    """Values for whatever the caller did not set."""
+    asked = given.model_fields_set
+    frontend = f"http://localhost:{ports.frontend}"
+    host = _reachable(given.http_host)
+    origins = [frontend, f"http://127.0.0.1:{ports.frontend}"]
+    candidates = {
+        "public_url": frontend,
+        "realtime_public_url": f"ws://{'localhost' if host == '127.0.0.1' else host}:{ports.http}/connection/websocket",
+        "backend_cors_origins": ",".join(origins),
+        "secret_key": generated.secret_key,
+        "encryption_key": generated.encryption_key,
+        "server_api_key": generated.server_api_key,
+        "signing_key_file": str(generated.signing_key_file),
+        "ray_auth_token_path": str(generated.ray_token_file),
+        "demo_password": generated.demo_password,
+    }
+    chosen = {name.upper(): value for name, value in candidates.items() if name not in asked}
+    return {
+        **chosen,
+        "MOBULA_HOME": str(paths.home),
+        "HTTP_PORT": str(ports.http),
+        "FRONTEND_PORT": str(ports.frontend),
+        "MOBULA_RAY_ADDRESS": f"127.0.0.1:{ports.service('gcs')}",
+    }
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

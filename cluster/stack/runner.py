@@ -1,0 +1,138 @@
+"""Runs a Stack in this process until somebody stops it, in the foreground or detached.
+
+Detached: `python -m cluster.stack.runner OPTIONS.json`, started by `./mobula up -d` in a session of its own; it writes
+its events to run/progress.jsonl, which the command follows.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from cluster.paths import Paths
+from cluster.ports import PortError
+from cluster.ray_runtime.environment import LimitTooLow
+from cluster.services.errors import ServiceError, tail
+from cluster.settings import ROOT, ProductionRefused
+from cluster.stack import daemon_state, plan, progress, reload
+from cluster.stack.budget import BudgetExceeded
+from cluster.stack.daemon_state import AlreadyRunning, DaemonLock
+from cluster.stack.plan import Options
+from cluster.stack.progress import Event, Listener, Progress, ProgressFile
+from cluster.stack.supervisor import Stack
+
+EXPECTED = (
+    *(ServiceError, PortError, LimitTooLow, ProductionRefused, BudgetExceeded, AlreadyRunning),
+    *(PermissionError, TimeoutError, ValueError),
+)
+"""What goes wrong for reasons that the message explains; everything else deserves its traceback."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+FOLLOW_S = 0.1
+
+
+def run(options: Options, *listeners: Listener) -> int:
+    """Start, watch, stop. Returns the exit status: 0 after a wanted stop, 1 when the start failed."""
+    paths = Paths(options.home)
+    lock = DaemonLock(paths)
+    record = Progress(*listeners)
+    lock.take()
+    try:
+        return _run_locked(options, paths, record)
+    finally:
+        lock.release()
+
+
+def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
+    try:
+        stack = Stack(plan.make(options), record)
+    except EXPECTED as problem:
+        record.failed("stack", str(problem))
+        return 1
+    starting = True
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stack.request_stop()
+        if starting:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    status = 0
+    try:
+        stack.start()
+        starting = False
+        watcher = reload.ApiReloader(stack.plan, record) if options.development else None
+        if watcher is not None:
+            watcher.start()
+        stack.watch()
+        if watcher is not None:
+            watcher.stop()
+    except KeyboardInterrupt:
+        status = 130
+    except EXPECTED as problem:
+        record.failed("stack", str(problem))
+        status = 1
+    finally:
+        starting = False
+        left = stack.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if left:
+        record.failed("stack", "these processes do not end: " + ", ".join(left))
+        status = 1
+    return status
+
+
+def detach(options: Options, listener: Callable[[Event], None], environ: Mapping[str, str] | None = None) -> int:
+    """Start the daemon and follow it until it is ready or has failed. Returns 0 when it is ready."""
+    paths = Paths(options.home)
+    paths.prepare()
+    if daemon_state.holder(paths) is not None:
+        raise AlreadyRunning("Mobula runs already in this checkout (./mobula status)")
+    events = paths.run / "progress.jsonl"
+    events.unlink(missing_ok=True)
+    file = paths.run / "options.json"
+    file.write_text(json.dumps(asdict(options), default=str))
+    log_file = paths.logs / "daemon.log"
+    with log_file.open("wb") as log:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "cluster.stack.runner", str(file)],
+            cwd=ROOT,
+            env=dict(os.environ if environ is None else environ),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    position = 0
+    failed = False
+    while True:
+        ended = daemon.poll() is not None
+        found, position = progress.read_from(events, position)
+        for event in found:
+            listener(event)
+            if event.state == "ready":
+                return 0
+            failed = failed or event.state == "failed"
+        if ended:
+            if not failed:
+                listener(Event("failed", "stack", f"the supervisor ended; its log {log_file}:\n{tail(log_file, 15)}"))
+            return 1
+        time.sleep(FOLLOW_S)
+
+
+def main() -> int:
+    """The daemon."""
+    data = json.loads(Path(sys.argv[1]).read_text())
+    options = Options(**{**data, "home": Path(data["home"])})
+    return run(options, ProgressFile(Paths(options.home).run / "progress.jsonl"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
