@@ -1,6 +1,6 @@
 """Locust scenarios: people who browse and buy over REST, and people who talk over the real protocol.
 
-`./mobula load` runs it with the web interface, `./mobula load smoke` headless and bounded. The address of the stack is
+`./mobula load web` runs it with the web page, `./mobula load smoke` headless and bounded. The address of the stack is
 Locust's `--host`; everything else a user needs it gets over REST, as a browser would.
 """
 
