@@ -126,8 +126,9 @@ class NodeAgent:
         for attempt in list(self._attempts):
             attempt.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)
-        with contextlib.suppress(Exception):
-            await self._finish()
+        if self._ended:
+            with contextlib.suppress(Exception):
+                await self._finish()
 
     @ray.method
     async def report(self, payload: bytes) -> bool:

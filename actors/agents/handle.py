@@ -15,6 +15,7 @@ from actors.agents.launcher import RayLauncher
 from actors.agents.watchdog import Watchdog
 from actors.brokers import handle as brokers
 from actors.brokers.contract import PublishRequest
+from actors.caches import handle as caches
 from actors.jobs import handle as jobs
 from actors.jobs.contract import Schedule
 from actors.jobs.registry import load_registry, load_runner
@@ -44,9 +45,12 @@ class NodeAgentProcess(NodeAgent):
             max_overflow=POOL_OVERFLOW,
             application_name=f"mobula-agent:{node[:8]}",
         )
-        effects.register(database)
-        client = brokers.connect(uuid4().hex, None)
+        boot_id = uuid4().hex
+        client = brokers.connect(boot_id)
+        cache = caches.connect(boot_id)
         await client.start()
+        await cache.start()
+        effects.register(database, cache=cache)
 
         async def fire(schedule: Schedule, fire_at: datetime) -> None:
             # Unique while alive: a run that takes longer than its interval is not joined by a second one.
@@ -68,7 +72,7 @@ class NodeAgentProcess(NodeAgent):
         )
         watchdog = Watchdog(self.busy_with)
         watchdog.start()
-        self._keep = (database, client, watchdog)
+        self._keep = (database, client, cache, watchdog)
         sink: Any = ray.get_runtime_context().current_actor
         await self.start(RayLauncher(node, sink))
 

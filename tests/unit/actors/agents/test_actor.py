@@ -1,0 +1,356 @@
+"""The agent with an owner, workers and handlers played by the test."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from actors.agents import actor
+from actors.agents.actor import NodeAgent, default_capacity
+from actors.agents.launcher import WorkerDied, WorkerReport
+from actors.jobs.contract import (
+    BeatReply,
+    BeatRequest,
+    FinishReply,
+    FinishRequest,
+    Kind,
+    LeasedJob,
+    Outcome,
+    PollReply,
+    Registry,
+    Reporter,
+    Schedule,
+    Token,
+)
+from tests.fixtures.waiting import eventually
+
+KINDS = {
+    "inline": Kind("inline", "m:f", timeout_s=30.0),
+    "short": Kind("short", "m:f", timeout_s=0.2),
+    "task": Kind("task", "m:f", mode="task", timeout_s=30.0, memory_mb=100),
+    "short-task": Kind("short-task", "m:f", mode="task", timeout_s=0.2),
+}
+
+
+def make_job(kind: str = "inline", number: int = 1) -> LeasedJob:
+    return LeasedJob(
+        id=uuid4(),
+        owner=uuid4(),
+        number=number,
+        queue="q",
+        kind=kind,
+        args={},
+        attempt=1,
+        max_attempts=3,
+        user_id=None,
+        org_id=None,
+        created_at=datetime.now(UTC),
+    )
+
+
+def token(job: LeasedJob) -> Token:
+    return Token(job.id, job.owner, job.number)
+
+
+class Owner:
+    """Answers the agent's calls as the test says."""
+
+    def __init__(self) -> None:
+        self.jobs: asyncio.Queue[LeasedJob] = asyncio.Queue()
+        self.cancel: list[UUID] = []
+        self.lost: list[Token] = []
+        self.beats: list[BeatRequest] = []
+        self.outcomes: list[Outcome] = []
+        self.refuse_finishes = 0
+
+    async def call(self, method: str, payload: bytes, timeout_s: float) -> bytes:
+        return msgspec.msgpack.encode(await getattr(self, method)(payload))
+
+    async def poll(self, payload: bytes) -> PollReply:
+        return PollReply(jobs=[await self.jobs.get()])
+
+    async def beat(self, payload: bytes) -> BeatReply:
+        self.beats.append(msgspec.msgpack.decode(payload, type=BeatRequest))
+        lost, self.lost = self.lost, []
+        return BeatReply(cancel=self.cancel, lost=lost)
+
+    async def finish(self, payload: bytes) -> FinishReply:
+        request = msgspec.msgpack.decode(payload, type=FinishRequest)
+        if self.refuse_finishes:
+            self.refuse_finishes -= 1
+            raise ConnectionError("owner is away")
+        self.outcomes += request.outcomes
+        return FinishReply(settled=[outcome.token for outcome in request.outcomes])
+
+
+class Handlers:
+    """A runner whose handlers are the test's."""
+
+    def __init__(self) -> None:
+        self.started: list[UUID] = []
+        self.body: Callable[[LeasedJob, Reporter], Any] = self.succeed
+
+    async def run(self, job: LeasedJob, kind: Kind, reporter: Reporter) -> Outcome:
+        self.started.append(job.id)
+        return await self.body(job, reporter)
+
+    async def succeed(self, job: LeasedJob, reporter: Reporter) -> Outcome:
+        return Outcome(token=token(job), state="succeeded", result={"by": "handler"})
+
+    async def hang(self, job: LeasedJob, reporter: Reporter) -> Outcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class Worker:
+    """A process of its own, as far as the agent can tell."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    async def result(self) -> Outcome:
+        return await asyncio.shield(self.outcome)
+
+    def end(self) -> None:
+        self.ended = True
+
+
+class Workers:
+    """A launcher."""
+
+    def __init__(self) -> None:
+        self.workers: dict[UUID, Worker] = {}
+        self.memory: dict[int, float] = {}
+
+    def submit(self, job: LeasedJob, kind: Kind) -> Worker:
+        self.workers[job.id] = Worker()
+        return self.workers[job.id]
+
+    def memory_mb(self, pid: int) -> float:
+        return self.memory.get(pid, 0.0)
+
+
+class World:
+    def __init__(self, schedules: tuple[Schedule, ...] = ()) -> None:
+        self.owner, self.handlers, self.workers = Owner(), Handlers(), Workers()
+        self.published: list[tuple[str, bytes]] = []
+        self.fired: list[str] = []
+        self.fail_fires = 0
+        self.agent = NodeAgent(
+            "node",
+            registry=Registry(kinds=KINDS, schedules=schedules),
+            runner=self.handlers,  # type: ignore[arg-type]
+            call=self.owner.call,
+            fire=self.fire,
+            publish=self.publish,
+            capacity={"*": 5},
+        )
+
+    async def fire(self, schedule: Schedule, fire_at: datetime) -> None:
+        if self.fail_fires:
+            self.fail_fires -= 1
+            raise ConnectionError("no database")
+        self.fired.append(schedule.name)
+
+    async def publish(self, channel: str, data: bytes) -> None:
+        self.published.append((channel, data))
+
+    async def outcome(self) -> Outcome:
+        await eventually(lambda: self.owner.outcomes)
+        return self.owner.outcomes[0]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actor, "BEAT_S", 0.05)
+    monkeypatch.setattr(actor, "WATCH_EVERY_S", 0.02)
+    monkeypatch.setattr(actor, "CRON_EVERY_S", 0.02)
+    monkeypatch.setattr("actors.agents.running.CANCEL_GRACE_S", 0.2)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    await made.agent.start(made.workers)
+    yield made
+    await made.agent.stop()
+
+
+async def test_runs_an_inline_job_and_reports_its_end(world: World) -> None:
+    job = make_job()
+    world.owner.jobs.put_nowait(job)
+    outcome = await world.outcome()
+    assert (outcome.token, outcome.state, outcome.result) == (token(job), "succeeded", {"by": "handler"})
+
+
+async def test_an_unknown_kind_fails_and_may_be_tried_elsewhere(world: World) -> None:
+    world.owner.jobs.put_nowait(make_job("from-the-future"))
+    outcome = await world.outcome()
+    assert outcome.state == "failed"
+    assert "from-the-future" in outcome.error
+
+
+async def test_beats_name_what_runs_and_what_is_not_acknowledged_yet(world: World) -> None:
+    world.handlers.body = world.handlers.hang
+    running, ended = make_job(), make_job("from-the-future")
+    world.owner.refuse_finishes = 3
+    world.owner.jobs.put_nowait(running)
+    world.owner.jobs.put_nowait(ended)
+    await eventually(lambda: any(set(b.live) == {token(running), token(ended)} for b in world.owner.beats))
+    assert (await world.outcome()).token == token(ended)
+    await eventually(lambda: world.owner.beats[-1].live == [token(running)])
+
+
+async def test_progress_travels_with_the_beat_once(world: World) -> None:
+    async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
+        assert await reporter.report({"rows": 1}, None)
+        assert await reporter.report({"rows": 2}, {"part": 1})
+        await reporter.publish("ch", b"{}")
+        return await world.handlers.hang(job, reporter)
+
+    world.handlers.body = body
+    job = make_job()
+    world.owner.jobs.put_nowait(job)
+    await eventually(lambda: any(beat.progress for beat in world.owner.beats))
+    reports = [report for beat in world.owner.beats for report in beat.progress]
+    assert [(r.token, r.progress, r.checkpoint) for r in reports] == [(token(job), {"rows": 2}, {"part": 1})]
+    assert world.published == [("ch", b"{}")]
+
+
+async def test_a_handler_that_asks_hears_that_it_is_cancelled(world: World) -> None:
+    async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
+        await eventually(lambda: asked(reporter))
+        return Outcome(token=token(job), state="cancelled")
+
+    async def asked(reporter: Reporter) -> bool:
+        return not await reporter.report(None, None)
+
+    world.handlers.body = body
+    job = make_job()
+    world.owner.cancel = [job.id]
+    world.owner.jobs.put_nowait(job)
+    assert (await world.outcome()).state == "cancelled"
+
+
+async def test_a_handler_that_does_not_ask_is_ended(world: World) -> None:
+    world.handlers.body = world.handlers.hang
+    job = make_job()
+    world.owner.cancel = [job.id]
+    world.owner.jobs.put_nowait(job)
+    assert (await world.outcome()).state == "cancelled"
+
+
+async def test_a_handler_that_takes_too_long_is_ended(world: World) -> None:
+    world.handlers.body = world.handlers.hang
+    world.owner.jobs.put_nowait(make_job("short"))
+    outcome = await world.outcome()
+    assert outcome.state == "failed"
+    assert "longer than 0.2 s" in outcome.error
+
+
+async def test_a_lost_lease_stops_the_job_and_nobody_hears_of_its_end(world: World) -> None:
+    world.handlers.body = world.handlers.hang
+    lost, next_job = make_job(), make_job("from-the-future")
+    world.owner.jobs.put_nowait(lost)
+    await eventually(lambda: world.handlers.started)
+    world.owner.lost = [token(lost)]
+    await eventually(lambda: world.owner.beats[-1].live == [])
+    world.owner.jobs.put_nowait(next_job)
+    assert (await world.outcome()).token == token(next_job)
+    assert len(world.owner.outcomes) == 1
+
+
+async def test_outcomes_are_sent_until_they_are_settled(world: World) -> None:
+    world.owner.refuse_finishes = 4
+    world.owner.jobs.put_nowait(make_job())
+    assert (await world.outcome()).state == "succeeded"
+    assert world.owner.refuse_finishes == 0
+
+
+async def test_a_task_runs_in_a_worker_that_reports_through_the_agent(world: World) -> None:
+    job = make_job("task")
+    world.owner.jobs.put_nowait(job)
+    await eventually(lambda: job.id in world.workers.workers)
+    report = WorkerReport(token=token(job), pid=0, progress={"rows": 7}, channel="ch", data=b"x")
+    assert await world.agent.report(msgspec.msgpack.encode(report)) is True
+    assert world.published == [("ch", b"x")]
+    stranger = WorkerReport(token=Token(job.id, job.owner, 99), pid=0)
+    assert await world.agent.report(msgspec.msgpack.encode(stranger)) is False
+    world.workers.workers[job.id].outcome.set_result(Outcome(token=token(job), state="succeeded"))
+    assert (await world.outcome()).state == "succeeded"
+
+
+async def test_a_worker_s_death_ends_its_attempt_at_once(world: World) -> None:
+    job = make_job("task")
+    world.owner.jobs.put_nowait(job)
+    await eventually(lambda: job.id in world.workers.workers)
+    world.workers.workers[job.id].outcome.set_exception(WorkerDied("SIGKILL"))
+    outcome = await world.outcome()
+    assert (outcome.state, "SIGKILL" in outcome.error) == ("died", True)
+
+
+async def test_a_worker_over_its_memory_limit_is_killed(world: World) -> None:
+    victim = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    try:
+        job = make_job("task")
+        world.owner.jobs.put_nowait(job)
+        await eventually(lambda: job.id in world.workers.workers)
+        world.workers.memory[victim.pid] = 101.0
+        await world.agent.report(msgspec.msgpack.encode(WorkerReport(token=token(job), pid=victim.pid)))
+        outcome = await world.outcome()
+        assert outcome.state == "died"
+        assert "100 MiB" in outcome.error
+        assert await asyncio.to_thread(victim.wait, 10) == -signal.SIGKILL
+    finally:
+        victim.kill()
+        victim.wait()
+        assert os.getpid() != victim.pid
+
+
+@pytest.mark.parametrize(("kind", "cancel", "state"), [("short-task", False, "failed"), ("task", True, "cancelled")])
+async def test_a_worker_that_does_not_stop_is_ended(world: World, kind: str, cancel: bool, state: str) -> None:
+    job = make_job(kind)
+    world.owner.cancel = [job.id] if cancel else []
+    world.owner.jobs.put_nowait(job)
+    assert (await world.outcome()).state == state
+    assert world.workers.workers[job.id].ended
+
+
+async def test_describe_shows_what_runs(world: World) -> None:
+    job = make_job("task")
+    world.owner.jobs.put_nowait(job)
+    await eventually(lambda: job.id in world.workers.workers)
+    (view,) = msgspec.msgpack.decode(await world.agent.describe())
+    assert (view["job_id"], view["kind"], view["attempt"], view["pid"]) == (str(job.id), "task", 1, None)
+
+
+async def test_the_clock_fires_schedules_and_tries_again_when_it_could_not() -> None:
+    world = World(schedules=(Schedule("hourly", "inline", cron="0 * * * *"),))
+    world.fail_fires = 1
+    await world.agent.start(world.workers)
+    await eventually(lambda: world.fired == ["hourly"])
+    await world.agent.stop()
+    assert world.fired == ["hourly"]
+
+
+async def test_stopping_gives_back_what_runs() -> None:
+    world = World()
+    world.handlers.body = world.handlers.hang
+    await world.agent.start(world.workers)
+    world.owner.jobs.put_nowait(make_job())
+    await eventually(lambda: world.handlers.started)
+    await world.agent.stop()
+    assert [outcome.state for outcome in world.owner.outcomes] == ["died"]
+
+
+def test_exports_never_take_all_processors() -> None:
+    assert [default_capacity(cpus)["exports"] for cpus in (1, 2, 8)] == [1, 1, 4]

@@ -1,0 +1,70 @@
+"""One attempt: time, orders, reports."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from actors.agents.running import CANCEL_GRACE_S, Running
+from actors.jobs.contract import Kind, LeasedJob, ProgressReport
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make() -> tuple[Running, Clock, list[str]]:
+    published: list[str] = []
+
+    async def publish(channel: str, data: bytes) -> None:
+        published.append(channel)
+
+    clock = Clock()
+    job = LeasedJob(
+        id=uuid4(),
+        owner=uuid4(),
+        number=3,
+        queue="q",
+        kind="k",
+        args={},
+        attempt=1,
+        max_attempts=1,
+        user_id=None,
+        org_id=None,
+        created_at=datetime.now(UTC),
+    )
+    return Running(job, Kind("k", "m:f", timeout_s=10.0), publish, clock), clock, published
+
+
+def test_times_out_by_its_kind() -> None:
+    running, clock, _ = make()
+    clock.now += 9.9
+    assert not running.timed_out
+    clock.now += 0.2
+    assert running.timed_out
+
+
+async def test_after_an_order_to_stop_it_has_its_grace_and_publishes_no_more() -> None:
+    running, clock, published = make()
+    assert await running.report(None, None)
+    await running.publish("before", b"")
+    running.ask_to_stop()
+    assert not await running.report({"rows": 1}, None)
+    await running.publish("after", b"")
+    assert published == ["before"]
+    clock.now += CANCEL_GRACE_S - 0.1
+    running.ask_to_stop(lost=True)  # asked again: the grace does not begin anew
+    assert not running.overstayed
+    clock.now += 0.2
+    assert running.overstayed
+    assert running.lost
+
+
+async def test_reports_are_taken_once_and_the_latest_wins() -> None:
+    running, _, _ = make()
+    assert running.take_report() is None
+    await running.report({"rows": 1}, {"part": 1})
+    await running.report({"rows": 2}, None)
+    assert running.take_report() == ProgressReport(token=running.token, progress={"rows": 2}, checkpoint={"part": 1})
+    assert running.take_report() is None
