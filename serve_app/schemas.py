@@ -11,7 +11,7 @@ ItemT = TypeVar("ItemT")
 Money = Annotated[
     Decimal,
     Field(ge=0, max_digits=12, decimal_places=2),
-    PlainSerializer(lambda value: f"{value:.2f}", return_type=str),
+    PlainSerializer(lambda value: f"{value:.2f}", return_type=str, when_used="json"),
     WithJsonSchema(
         {
             "type": "string",

@@ -1,0 +1,71 @@
+"""PATCH /auth/me."""
+
+import httpx
+import pytest
+
+from tests.fixtures.client import Api, SignIn, assert_problem
+
+EMAIL, PASSWORD = "grace@example.com", "a compiler for everyone"
+
+
+@pytest.fixture
+async def token(client: httpx.AsyncClient) -> str:
+    """Grace's access token; she signed up herself, so her password is known."""
+    account = {"email": EMAIL, "username": "grace", "password": PASSWORD}
+    assert (await client.post("/api/v1/auth/register", json=account)).status_code == 201
+    return await log_in(client)
+
+
+async def log_in(client: httpx.AsyncClient, password: str = PASSWORD) -> str:
+    response = await client.post("/api/v1/auth/login", json={"email": EMAIL, "password": password})
+    assert response.status_code == 200, response.text
+    token: str = response.json()["access_token"]
+    return token
+
+
+async def change(client: httpx.AsyncClient, token: str, **body: object) -> httpx.Response:
+    return await client.patch("/api/v1/auth/me", json=body, headers={"Authorization": f"Bearer {token}"})
+
+
+async def test_name_and_metadata_need_no_password(client: httpx.AsyncClient, token: str):
+    response = await change(client, token, full_name="Grace Hopper", metadata={"theme": "dark"})
+    assert response.status_code == 200, response.text
+    assert response.json()["full_name"] == "Grace Hopper"
+    assert response.json()["metadata"] == {"theme": "dark"}
+
+
+async def test_a_new_address_needs_the_password_and_is_unverified(client: httpx.AsyncClient, token: str):
+    assert_problem(await change(client, token, email="new@example.com"), 403, "wrong_password")
+    wrong = await change(client, token, email="new@example.com", current_password="not this one")
+    assert_problem(wrong, 403, "wrong_password")
+    right = await change(client, token, email="new@example.com", current_password=PASSWORD)
+    assert right.json()["email"] == "new@example.com"
+    assert right.json()["is_verified"] is False
+
+
+async def test_a_new_password_ends_the_other_sessions(client: httpx.AsyncClient, token: str):
+    other = await log_in(client)
+    new = "an even better compiler"
+    assert_problem(await change(client, token, new_password=new), 403, "wrong_password")
+    response = await change(client, token, new_password=new, current_password=PASSWORD)
+    assert response.status_code == 200, response.text
+    assert (await change(client, token, full_name="Still here")).status_code == 200
+    assert_problem(await change(client, other, full_name="Thrown out"), 401, "credential_invalid")
+    assert await log_in(client, new)
+
+
+@pytest.mark.parametrize("new", [PASSWORD, "grace grace1"])
+async def test_poor_new_passwords_are_refused(client: httpx.AsyncClient, token: str, new: str):
+    response = await change(client, token, new_password=new, current_password=PASSWORD)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "#/new_password"
+
+
+async def test_a_taken_name_is_409(api: Api, client: httpx.AsyncClient, token: str, sign_in: SignIn):
+    other = await sign_in()
+    assert_problem(await change(client, token, username=other.user.username.upper()), 409, "username_taken")
+
+
+@pytest.mark.parametrize("field", ["is_verified", "roles", "is_active", "id"])
+async def test_nobody_promotes_themselves(client: httpx.AsyncClient, token: str, field: str):
+    assert_problem(await change(client, token, **{field: True}), 422, "validation_failed")

@@ -1,0 +1,102 @@
+"""Conversations and messages."""
+
+import httpx
+import pytest
+
+from tests.fixtures.client import Api, Person, SignIn, assert_problem
+
+
+@pytest.fixture
+async def pair(sign_in: SignIn) -> tuple[Person, Person]:
+    return await sign_in(), await sign_in()
+
+
+async def start(person: Person, *others: Person, **body: object) -> dict[str, object]:
+    names = [other.user.username for other in others]
+    response = await person.http.post("/api/v1/conversations", json={"participant_usernames": names} | body)
+    assert response.status_code == 201, response.text
+    assert response.headers["location"] == f"/api/v1/conversations/{response.json()['id']}"
+    conversation: dict[str, object] = response.json()
+    return conversation
+
+
+async def say(person: Person, conversation: dict[str, object], body: str) -> httpx.Response:
+    return await person.http.post(f"/api/v1/conversations/{conversation['id']}/messages", json={"body": body})
+
+
+async def test_two_people_talk(api: Api, pair: tuple[Person, Person]):
+    ada, bob = pair
+    conversation = await start(ada, bob, title="Lamps")
+    assert conversation["channel"] == f"conversation:{conversation['id']}"
+    for number in range(1, 4):
+        message = (await say(ada, conversation, f"hello {number}")).json()
+        assert (message["number"], message["author"]["username"]) == (number, ada.user.username)
+    assert [conversation["channel"]] in api.poked.made or any(
+        conversation["channel"] in channels for channels in api.poked.made
+    )
+
+    seen = (await bob.http.get("/api/v1/conversations")).json()["items"][0]
+    assert (seen["id"], seen["unread_count"], seen["last_message"]["body"]) == (conversation["id"], 3, "hello 3")
+    path = f"/api/v1/conversations/{conversation['id']}"
+    page = (await bob.http.get(f"{path}/messages", params={"limit": 2})).json()
+    assert [item["body"] for item in page["items"]] == ["hello 3", "hello 2"]
+    older = (await bob.http.get(f"{path}/messages", params={"limit": 2, "cursor": page["next"]})).json()
+    assert [item["body"] for item in older["items"]] == ["hello 1"]
+    assert older["next"] is None
+    read = await bob.http.post(f"{path}/read", json={"message_id": page["items"][0]["id"]})
+    assert read.status_code == 204
+    assert (await bob.http.get(path)).json()["unread_count"] == 0
+
+
+async def test_strangers_see_nothing(pair: tuple[Person, Person], sign_in: SignIn):
+    ada, bob = pair
+    conversation = await start(ada, bob)
+    message = (await say(ada, conversation, "secret")).json()
+    eve = await sign_in()
+    path = f"/api/v1/conversations/{conversation['id']}"
+    for response in (
+        await eve.http.get(path),
+        await eve.http.get(f"{path}/messages"),
+        await say(eve, conversation, "hi"),
+        await eve.http.post(f"{path}/join"),
+        await eve.http.post(f"{path}/read", json={"message_id": message["id"]}),
+    ):
+        assert_problem(response, 404, "conversation_not_found")
+    assert (await eve.http.get("/api/v1/conversations")).json()["items"] == []
+
+
+async def test_public_ones_are_joined_before_speaking(pair: tuple[Person, Person]):
+    ada, bob = pair
+    conversation = await start(ada, title="Lobby", is_public=True)
+    assert (await bob.http.get("/api/v1/conversations")).json()["items"][0]["is_member"] is False
+    assert_problem(await say(bob, conversation, "hi"), 403, "not_a_participant")
+    joined = await bob.http.post(f"/api/v1/conversations/{conversation['id']}/join")
+    assert joined.json()["is_member"] is True
+    assert "post" in joined.json()["_links"]
+    assert (await say(bob, conversation, "hi")).status_code == 201
+
+
+async def test_mistakes(pair: tuple[Person, Person]):
+    ada, bob = pair
+    unknown = await ada.http.post("/api/v1/conversations", json={"participant_usernames": ["nobody-here"]})
+    assert_problem(unknown, 404, "user_not_found")
+    alone = await ada.http.post("/api/v1/conversations", json={})
+    assert_problem(alone, 422, "invalid_input")
+    conversation = await start(ada, bob)
+    for body in ("", "   ", "x" * 4001, "nul\x00"):
+        assert_problem(await say(ada, conversation, body), 422, "validation_failed")
+    path = f"/api/v1/conversations/{conversation['id']}/read"
+    missing = await ada.http.post(path, json={"message_id": "00000000-0000-7000-8000-000000000000"})
+    assert_problem(missing, 404, "message_not_found")
+
+
+async def test_strangers_need_to_sign_in(client: httpx.AsyncClient):
+    assert_problem(await client.get("/api/v1/conversations"), 401, "authentication_required")
+
+
+async def test_cursors(pair: tuple[Person, Person]):
+    ada, bob = pair
+    made = [(await start(ada, bob, title=str(number)))["id"] for number in range(3)]
+    first = (await ada.http.get("/api/v1/conversations", params={"cursor": "", "limit": 2})).json()
+    second = (await ada.http.get("/api/v1/conversations", params={"cursor": first["next"], "limit": 2})).json()
+    assert [item["id"] for item in first["items"] + second["items"]] == list(reversed(made))

@@ -1,0 +1,67 @@
+"""Health over HTTP."""
+
+import httpx
+import pytest
+
+from tests.fixtures.client import Api, StartApi
+
+
+async def test_healthy_names_its_parts(client: httpx.AsyncClient):
+    response = await client.get("/health")
+    assert response.status_code == 200
+    assert response.json()["status"] == "healthy"
+    assert response.json()["checks"]["database"]["latency_ms"] > 0
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_valkey_gone_is_degraded(start_api: StartApi):
+    api = await start_api(redis_url="redis://127.0.0.1:1/0")
+    async with api.client() as client:
+        response = await client.get("/health")
+    assert response.status_code == 200
+    assert response.json()["status"] == "degraded"
+    assert response.json()["checks"]["valkey"] == {"status": "degraded", "latency_ms": None}
+
+
+async def test_valkey_there_is_healthy(start_api: StartApi, redis_url: str):
+    api = await start_api(redis_url=redis_url)
+    async with api.client() as client:
+        assert (await client.get("/health")).json()["checks"]["valkey"]["status"] == "healthy"
+
+
+async def test_actors_gone_is_503(api: Api, client: httpx.AsyncClient):
+    async def fine() -> None:
+        pass
+
+    async def gone() -> None:
+        raise TimeoutError("a secret address")
+
+    api.resources.actors.check = fine
+    assert (await client.get("/health")).json()["checks"]["actors"]["status"] == "healthy"
+    api.resources.actors.check = gone
+    response = await client.get("/health")
+    assert response.status_code == 503
+    assert response.json()["status"] == "unhealthy"
+    assert "secret" not in response.text
+
+
+async def test_postgres_gone_is_503(start_api: StartApi, monkeypatch: pytest.MonkeyPatch):
+    api = await start_api()
+    monkeypatch.setattr(api.database.engine.sync_engine.pool, "connect", refuse)
+    async with api.client() as client:
+        response = await client.get("/health")
+        assert response.status_code == 503
+        assert response.json()["checks"]["database"]["status"] == "unhealthy"
+        assert (await client.get("/health/live")).json() == {"status": "alive"}
+
+
+def refuse(*_: object) -> None:
+    raise ConnectionRefusedError
+
+
+async def test_ready_until_drained(api: Api, client: httpx.AsyncClient):
+    assert (await client.get("/health/ready")).json() == {"status": "ready"}
+    await api.app.drain(30)
+    response = await client.get("/health/ready")
+    assert (response.status_code, response.json()) == (503, {"status": "draining"})
+    assert (await client.get("/api/v1/categories")).status_code == 200

@@ -1,0 +1,31 @@
+"""Notifications."""
+
+from db.notifications.service import notify
+from tests.fixtures.client import Api, SignIn, assert_problem
+
+
+async def test_lists_and_marks_as_read(api: Api, sign_in: SignIn):
+    mine, theirs = await sign_in(), await sign_in()
+    async with api.database.transaction() as session:
+        for number in range(3):
+            await notify(session, mine.user.id, kind="note", title=f"Note {number}")
+    body = (await mine.http.get("/api/v1/notifications", params={"limit": 2})).json()
+    assert [item["title"] for item in body["items"]] == ["Note 2", "Note 1"]
+    assert body["total"] == 3
+    path = body["items"][0]["_links"]["read"]["href"]
+    assert_problem(await theirs.http.post(path), 404, "notification_not_found")
+    assert (await mine.http.post(path)).status_code == 204
+    assert (await mine.http.post(path)).status_code == 204
+    unread = (await mine.http.get("/api/v1/notifications", params={"unread": True})).json()
+    assert [item["title"] for item in unread["items"]] == ["Note 1", "Note 0"]
+    assert (await theirs.http.get("/api/v1/notifications")).json()["items"] == []
+
+
+async def test_cursors(api: Api, sign_in: SignIn):
+    person = await sign_in()
+    async with api.database.transaction() as session:
+        for number in range(3):
+            await notify(session, person.user.id, kind="note", title=str(number))
+    first = (await person.http.get("/api/v1/notifications", params={"cursor": "", "limit": 2})).json()
+    second = (await person.http.get("/api/v1/notifications", params={"cursor": first["next"], "limit": 2})).json()
+    assert [item["title"] for item in first["items"] + second["items"]] == ["2", "1", "0"]
