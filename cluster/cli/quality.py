@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +13,16 @@ from pathlib import Path
 
 import typer
 
-from cluster import settings_docs
+from cluster.cli import generated
 from cluster.cli.printing import console
 from cluster.settings import ROOT
 from cluster.stack.checks import MIN_NODE, node_version
 
 BIN = Path(sys.executable).parent
-PYTHON_ROOMS = ("serve_app", "actors", "tasks", "db", "cluster", "tests", "loadtests")
 FRONTEND = ROOT / "frontend"
+
+LOCKS = {"requirements-dev.lock": ["--extra", "dev"], "requirements.lock": ["-c", "requirements-dev.lock"]}
+"""The development lock is what `./mobula` installs; the other is the part of it that a production image needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +56,40 @@ class Command:
         return Outcome(self.name, done.returncode == 0, time.monotonic() - began, done.stdout + done.stderr)
 
 
-class SettingsFresh:
-    """.env.example and docs/settings.md are what cluster/settings.py says."""
+class GeneratedFresh:
+    """What generators write is what is committed: settings pages, openapi.json, frame schemas."""
 
-    name = "settings pages are fresh"
+    name = "generated files are fresh"
 
     def run(self) -> Outcome:
-        """Compare."""
-        stale = [
-            str(file.relative_to(ROOT))
-            for file, content in settings_docs.generated().items()
-            if not file.exists() or file.read_text() != content
-        ]
-        return Outcome(self.name, not stale, 0.0, "stale: " + ", ".join(stale) + " (./mobula fix)" if stale else "")
+        """Render and compare."""
+        began = time.monotonic()
+        try:
+            late = [str(path.relative_to(ROOT)) for path in generated.stale()]
+        except subprocess.CalledProcessError as problem:
+            return Outcome(self.name, False, time.monotonic() - began, str(problem))
+        output = "stale: " + ", ".join(late) + " (./mobula fix)" if late else ""
+        return Outcome(self.name, not late, time.monotonic() - began, output)
+
+
+class LocksFresh:
+    """The lock files are what pyproject.toml asks for."""
+
+    name = "lock files are fresh"
+
+    def run(self) -> Outcome:
+        """Resolve again, keeping every pin that still fits, and compare."""
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            for file in LOCKS:
+                shutil.copy(ROOT / file, folder)
+            for file in LOCKS:
+                done = _compile(file, Path(folder) / file, capture=True)
+                if done.returncode != 0:
+                    return Outcome(self.name, False, time.monotonic() - began, done.stderr)
+            late = [file for file in LOCKS if (Path(folder) / file).read_bytes() != (ROOT / file).read_bytes()]
+        output = "stale: " + ", ".join(late) + " (./mobula lock)" if late else ""
+        return Outcome(self.name, not late, time.monotonic() - began, output)
 
 
 class MigrationsMatch:
@@ -93,25 +117,23 @@ class MigrationsMatch:
         return Outcome(self.name, outcome.ok, time.monotonic() - began, outcome.output)
 
 
-def checks() -> list[Command | SettingsFresh | MigrationsMatch]:
+Check = Command | GeneratedFresh | LocksFresh | MigrationsMatch
+
+
+def checks() -> list[Check]:
     """Every check, slow ones first, so that two at a time end together."""
-    found: list[Command | SettingsFresh | MigrationsMatch] = [
+    return [
         Command("mypy --strict", [str(BIN / "mypy")]),
         *_frontend_checks(),
         MigrationsMatch(),
         Command("import contracts", [str(BIN / "lint-imports")]),
         Command("ruff check", [str(BIN / "ruff"), "check", "."]),
         Command("ruff format", [str(BIN / "ruff"), "format", "--check", "."]),
-        SettingsFresh(),
+        GeneratedFresh(),
+        Command("reference pages are fresh", [sys.executable, "-m", "serve_app.reference", "--check"]),
+        LocksFresh(),
         Command("house rules", [str(BIN / "pytest"), "-q", "-p", "no:cacheprovider", "tests/unit/test_house_rules.py"]),
     ]
-    return [*found, *_openapi_check()]
-
-
-def _openapi_check() -> list[Command]:
-    if not (ROOT / "serve_app" / "openapi.py").exists():
-        return []
-    return [Command("openapi.json is fresh", [sys.executable, "-m", "serve_app.openapi", "--check"])]
 
 
 def _frontend_checks() -> list[Command]:
@@ -157,11 +179,9 @@ def fix() -> None:
     """Format, and repair what tools can; write generated files."""
     for argv in (["ruff", "check", "--fix", "."], ["ruff", "format", "."]):
         subprocess.run([str(BIN / argv[0]), *argv[1:]], cwd=ROOT, check=False)
-    for file, content in settings_docs.generated().items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content)
-    if (ROOT / "serve_app" / "openapi.py").exists():
-        subprocess.run([sys.executable, "-m", "serve_app.openapi"], cwd=ROOT, check=False)
+    for path in generated.write_all():
+        console.print(f"wrote {path.relative_to(ROOT)}")
+    subprocess.run([sys.executable, "-m", "serve_app.reference"], cwd=ROOT, check=False)
     if shutil.which("npm") and (FRONTEND / "node_modules").is_dir():
         for script in ("generate", "format"):
             subprocess.run(["npm", "run", "--silent", script], cwd=FRONTEND, check=False)
@@ -175,13 +195,19 @@ def hooks() -> None:
 
 def lock() -> None:
     """Write the lock files from pyproject.toml: versions and hashes, no registry's address."""
-    common = ["--generate-hashes", "--universal", "--no-emit-index-url", "--no-annotate", "--python-version", "3.11"]
-    command = [str(BIN / "uv"), "pip", "compile", *common, "--custom-compile-command", "./mobula lock", "--quiet"]
-    for file, extras in (("requirements.lock", []), ("requirements-dev.lock", ["--extra", "dev"])):
-        done = subprocess.run([*command, *extras, "pyproject.toml", "-o", file], cwd=ROOT, check=False)
+    for file in LOCKS:
+        done = _compile(file, ROOT / file, capture=False)
         if done.returncode != 0:
             raise typer.Exit(done.returncode)
         console.print(f"[green]✓[/green] {file}")
     npm = ["npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"]
     if shutil.which("npm") and (FRONTEND / "package.json").exists():
         raise typer.Exit(subprocess.run(npm, cwd=FRONTEND, check=False).returncode)
+
+
+def _compile(file: str, target: Path, *, capture: bool) -> subprocess.CompletedProcess[str]:
+    """Resolve one lock file into `target`, whose pins are kept where they fit."""
+    common = ["--generate-hashes", "--universal", "--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
+    command = [str(BIN / "uv"), "pip", "compile", *common, "--python-version", "3.11", "--quiet"]
+    command += ["--custom-compile-command", "./mobula lock", *LOCKS[file], "pyproject.toml", "-o", str(target)]
+    return subprocess.run(command, cwd=ROOT, check=False, text=True, capture_output=capture)
