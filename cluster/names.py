@@ -34,7 +34,7 @@ EDGE_GENERATION_HEADER = "x-mobula-edge"
 JOB_REGISTRY_IMPORT_PATH = "tasks.registry:REGISTRY"
 JOB_RUNNER_IMPORT_PATH = "tasks.runner:JobRunner"
 """The queue owner and the agents run what the room above them declares."""
-SEED_IMPORT_PATH = "db.seed.command:seed"
+SEED_MODULE = "db.seed"
 
 BUCKETS = 1024
 """Keys (channels, users, cache keys) hash to this many fixed buckets; a table maps bucket to shard (DESIGN §5, 5)."""

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 import redis
 import typer
 
+from cluster import names, secrets
 from cluster import ports as port_blocks
-from cluster import secrets
 from cluster.cli.printing import console, fail
 from cluster.cli.setup import home
 from cluster.paths import Paths
@@ -91,7 +91,7 @@ def seed(scale: Annotated[str, typer.Option("--scale", help="small, medium or la
     with database_environment() as env:
         status = subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=env, check=False)
         if status.returncode == 0:
-            command = [sys.executable, "-m", "cluster.seed", "--scale", scale]
+            command = [sys.executable, "-m", names.SEED_MODULE, "--scale", scale]
             status = subprocess.run(command, cwd=ROOT, env=env, check=False)
     raise typer.Exit(status.returncode)
 

@@ -1,4 +1,4 @@
-"""Runs cluster/deploy.py, cluster/seed.py and alembic as processes of their own and relays what they say."""
+"""Runs cluster/deploy.py, the seed and alembic as processes of their own and relays what they say."""
 
 import json
 import subprocess

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from cluster import names
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.head import RayHead
 from cluster.services.errors import ServiceError
@@ -164,7 +165,7 @@ class Stack:
             return
         self._progress.begin("Demo data")
         said = applications.run_module(
-            "cluster.seed", ["--scale", "small"], self.plan.env, self.plan.paths.logs / "seed.log"
+            names.SEED_MODULE, ["--scale", "small"], self.plan.env, self.plan.paths.logs / "seed.log"
         )
         self._seeded_mark.write_text(said + "\n")
         self._progress.done("Demo data", said)
