@@ -138,7 +138,7 @@ def checks() -> list[Check]:
 
 def _frontend_checks() -> list[Command]:
     if not (FRONTEND / "node_modules").is_dir():
-        return [Command("front end packages", ["npm", "ci", "--no-audit", "--no-fund"], FRONTEND)] + _npm_scripts()
+        return [Command("front end packages", ["npm", "ci", "--no-audit", "--no-fund"], FRONTEND), *_npm_scripts()]
     return _npm_scripts()
 
 
