@@ -126,6 +126,8 @@ async def _write(
     except BaseException:
         counter.stop = True
         await asyncio.wait({work}, timeout=STOP_WAIT_S)
+        if work.done() and not work.cancelled():
+            work.exception()  # known: it was told to stop
         raise
 
 

@@ -1,0 +1,328 @@
+"""Exports from request to files that others can read, while rows change."""
+
+import asyncio
+import csv
+import hashlib
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import select, text
+
+from actors.jobs.contract import LeasedJob
+from cluster.settings import Settings
+from db.exports import service, storage
+from db.exports.datasets import Scope
+from db.exports.models import Export
+from db.jobs.store import Finish, Release
+from db.notifications.models import Notification
+from db.session import Database
+from tasks.exports import run as run_module
+from tasks.exports import snapshot
+from tests.factories.auth import make_user
+from tests.fixtures.jobs import Bench, Recorder
+
+INSERT_ORDERS = """
+INSERT INTO app.orders (user_id, status, total_amount, item_count, note)
+SELECT $1, CASE WHEN g % 4 = 0 THEN 'paid' ELSE 'pending' END, (g % 1000) + 0.10, 1, 'n' || g
+FROM generate_series(1, $2::int) g
+"""
+
+
+class Shop:
+    """A user with many orders, written quickly."""
+
+    def __init__(self, database: Database, url: str) -> None:
+        self.database, self.url = database, url
+        self.user_id = UUID(int=0)
+
+    async def open(self, orders: int) -> "Shop":
+        async with self.database.transaction() as session:
+            self.user_id = (await make_user(session)).id
+            # Registration's own jobs are no concern of these tests.
+            await session.execute(text("TRUNCATE jobs.jobs, jobs.queue"))
+        await self.execute(INSERT_ORDERS, self.user_id, orders)
+        return self
+
+    async def execute(self, sql: str, *args: Any) -> None:
+        connection = await asyncpg.connect(self.url)
+        await connection.execute(sql, *args)
+        await connection.close()
+
+    async def request(self, **fields: Any) -> UUID:
+        given = {"dataset": "orders", "format": "parquet", "scope": "all", "user_id": self.user_id} | fields
+        async with self.database.transaction() as session:
+            return (await service.request_export(session, **given)).id
+
+    async def export(self, export_id: UUID) -> Export:
+        async with self.database.transaction() as session:
+            return await service.get_export(session, export_id)
+
+
+@pytest.fixture
+def shop(database: Database, database_url: str) -> Shop:
+    return Shop(database, database_url)
+
+
+def data_dir(settings: Settings, export_id: UUID) -> Path:
+    return storage.directory(settings, export_id) / "data"
+
+
+async def test_a_parquet_export_shows_one_moment_while_rows_change(
+    bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "PART_BLOCKS", 40)
+    await shop.open(20_000)
+    export_id = await shop.request()
+    stop = asyncio.Event()
+
+    async def keep_changing() -> int:
+        connection = await asyncpg.connect(shop.url)
+        changes = 0
+        while not stop.is_set():
+            await connection.execute("UPDATE app.orders SET note = note || '.' WHERE number % 7 = $1", changes % 7)
+            await connection.execute(INSERT_ORDERS, shop.user_id, 50)
+            changes += 1
+        await connection.close()
+        return changes
+
+    changing = asyncio.create_task(keep_changing())
+    (job,) = await bench.claim()
+    outcome = await bench.run(job)
+    stop.set()
+    assert await changing > 0
+    assert outcome.state == "succeeded", outcome.error
+    assert await bench.settle(job, outcome)
+
+    export = await shop.export(export_id)
+    manifest = json.loads((storage.directory(settings, export_id) / storage.MANIFEST).read_text())
+    assert export.manifest == manifest
+    assert len(manifest["files"]) > 1
+    tables = []
+    for file in manifest["files"]:
+        path = data_dir(settings, export_id) / file["name"]
+        content = path.read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (file["bytes"], file["sha256"])
+        tables.append(pq.read_table(path))
+        assert tables[-1].num_rows == file["rows"]
+    table = pa.concat_tables(tables)
+    rows = manifest["total_rows"]
+    assert rows == table.num_rows == export.rows_done
+    assert rows % 50 == 0
+    assert rows >= 20_000
+    numbers = table.column("order_number").to_pylist()
+    assert len(set(numbers)) == rows, "a row is in it twice"
+    assert table.schema.field("total_amount").type == pa.decimal128(12, 2)
+    assert table.schema.field("created_at").type == pa.timestamp("us", tz="UTC")
+    assert table.column("total_amount")[0].as_py() % 1 == Decimal("0.10")
+    assert table.column("user_id")[0].as_py() == shop.user_id
+    assert (
+        pq.ParquetFile(data_dir(settings, export_id) / manifest["files"][0]["name"])
+        .metadata.row_group(0)
+        .column(0)
+        .compression
+        == "ZSTD"
+    )
+    assert export.state == "succeeded"
+
+
+async def test_csv_is_what_a_spreadsheet_and_a_program_can_read(
+    bench: Bench, shop: Shop, settings: Settings, database: Database
+) -> None:
+    await shop.open(3)
+    await shop.execute(
+        """
+        WITH c AS (INSERT INTO app.categories (slug, name) VALUES ('c', 'C') RETURNING id),
+        p AS (INSERT INTO app.products (category_id, sku, name, price) SELECT id, 's', 'p', 1 FROM c RETURNING id)
+        INSERT INTO app.order_items (order_id, position, product_id, product_name, sku, unit_price, quantity, line_total)
+        SELECT o.id, 1, p.id, n.name, '-1+1', 9.99, 2, 19.98
+        FROM p, (SELECT id, row_number() OVER (ORDER BY number) AS r FROM app.orders) o
+        JOIN (VALUES (1, '=HYPERLINK("http://evil")'), (2, 'plain, "quoted"' || chr(10) || 'and broken'), (3, '@SUM(1)'))
+            AS n(r, name) ON n.r = o.r
+        """
+    )
+    export_id = await shop.request(dataset="order_lines", format="csv")
+    assert ("exports.run", "succeeded") in await bench.drain()
+    async with database.transaction() as session:
+        (file,) = await service.list_files(session, export_id)
+    content = (data_dir(settings, export_id) / file.name).read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(content)))
+    assert file.rows == len(rows) == 3
+    names = {row["product_name"] for row in rows}
+    assert names == {'\'=HYPERLINK("http://evil")', 'plain, "quoted"\nand broken', "'@SUM(1)"}
+    assert {row["sku"] for row in rows} == {"'-1+1"}
+    assert rows[0]["unit_price"] == "9.99"
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+@pytest.mark.parametrize(
+    ("scope", "filters", "expected"),
+    [
+        ("own", {}, 8),
+        ("all", {}, 12),
+        ("all", {"status": "paid"}, 3),
+        ("own", {"created_from": "2999-01-01"}, 0),
+    ],
+)
+async def test_rows_are_those_the_requester_may_see_and_asked_for(
+    bench: Bench, shop: Shop, settings: Settings, scope: Scope, filters: dict[str, str], expected: int, format: str
+) -> None:
+    await shop.open(4)
+    await shop.open(8)
+    export_id = await shop.request(scope=scope, filters=filters, format=format)
+    await bench.drain()
+    export = await shop.export(export_id)
+    assert (export.state, export.rows_done, export.rows_total) == ("succeeded", expected, expected)
+    (path,) = list(data_dir(settings, export_id).iterdir())
+    if format == "parquet":
+        assert pq.read_table(path).num_rows == expected
+        assert pq.read_schema(path).names[0] == "order_id"
+    else:
+        assert len(path.read_text().splitlines()) == expected + 1
+
+
+async def test_progress_is_told_and_published(bench: Bench, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "PART_BLOCKS", 10)
+    monkeypatch.setattr("tasks.exports.progress.TELL_EVERY_S", 0.002)
+    await shop.open(5_000)
+    export_id = await shop.request()
+    await bench.drain()
+    shown = bench.recorder.progress
+    assert shown
+    assert [note["rows"] for note in shown] == sorted(note["rows"] for note in shown)
+    assert all(note["total"] == 5_000 and note["percent"] <= 99.0 for note in shown)
+    channel, data = bench.recorder.published[0]
+    assert channel == f"exports:progress#{shop.user_id}"
+    message = json.loads(data)
+    assert (message["type"], message["export_id"], message["state"]) == ("export.progress", str(export_id), "running")
+    async with bench.database.transaction() as session:
+        outbox = (
+            await session.execute(text("SELECT data FROM app.outbox WHERE channel = :c ORDER BY id"), {"c": channel})
+        ).scalars()
+        assert [row["state"] for row in map(as_json, outbox)] == ["queued", "running", "succeeded"]
+
+
+def as_json(value: Any) -> dict[str, Any]:
+    loaded: dict[str, Any] = value if isinstance(value, dict) else json.loads(value)
+    return loaded
+
+
+async def test_a_cancelled_export_stops_and_leaves_nothing(
+    bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.exports.progress.TELL_EVERY_S", 0.01)
+    await shop.open(200)
+    export_id = await shop.request()
+    (job,) = await bench.claim()
+    async with bench.database.transaction() as session:
+        await service.cancel_export(session, export_id)
+    bench.recorder.stop = True
+    outcome = await bench.run(job)
+    assert outcome.state == "cancelled"
+    assert (await shop.export(export_id)).state == "cancelled"
+    assert list(data_dir(settings, export_id).iterdir()) == []
+    assert await bench.settle(job, outcome)
+
+
+async def test_a_waiting_export_is_cancelled_at_once(bench: Bench, shop: Shop) -> None:
+    await shop.open(1)
+    export_id = await shop.request()
+    async with bench.database.transaction() as session:
+        assert (await service.cancel_export(session, export_id)).state == "cancelled"
+    assert await bench.drain() == []
+
+
+async def test_an_attempt_that_was_given_up_changes_nothing_and_the_next_one_finishes(
+    bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker stalls in the middle, its job is rescued and finished by another, then it wakes up."""
+    await shop.open(500)
+    export_id = await shop.request()
+    stalled, wake_up = asyncio.Event(), asyncio.Event()
+    write = run_module._write
+
+    async def stall_once(job: Any, *args: Any) -> Any:
+        file = await write(job, *args)
+        if job.attempt == 1:
+            stalled.set()
+            await wake_up.wait()
+        return file
+
+    monkeypatch.setattr(run_module, "_write", stall_once)
+    (first,) = await bench.claim()
+    zombie = asyncio.create_task(bench.run(first, Recorder()))
+    await asyncio.wait_for(stalled.wait(), 30)
+    left_behind = [path.name for path in data_dir(settings, export_id).iterdir()]
+    await bench.store.release([release(first)])
+    (second,) = await bench.claim()
+    outcome = await bench.run(second)
+    assert outcome.state == "succeeded", outcome.error
+    assert await bench.settle(second, outcome)
+    manifest = (storage.directory(settings, export_id) / storage.MANIFEST).read_bytes()
+
+    wake_up.set()
+    late = await zombie
+    assert late.state == "cancelled"
+    assert not await bench.store.finish([finish(first)])
+    assert (storage.directory(settings, export_id) / storage.MANIFEST).read_bytes() == manifest
+    names = [path.name for path in data_dir(settings, export_id).iterdir()]
+    assert names == [file["name"] for file in json.loads(manifest)["files"]]
+    assert not set(names) & set(left_behind)
+    assert (await shop.export(export_id)).state == "succeeded"
+
+
+def release(job: LeasedJob) -> Release:
+    return Release(job.id, job.owner, job.number, 0.0)
+
+
+def finish(job: LeasedJob) -> Finish:
+    return Finish(job.id, job.owner, job.number, "succeeded")
+
+
+async def test_a_failure_is_tried_again_and_the_last_one_is_told(
+    bench: Bench, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.open(1)
+    export_id = await shop.request()
+
+    def broken(*_: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("tasks.exports.parquet.write_part", broken)
+    (job,) = await bench.claim()
+    await bench.settle(job, await bench.run(job))
+    assert (await shop.export(export_id)).state == "running"
+    for _ in range(4):
+        await bench.drain(time_passes=True)
+    export = await shop.export(export_id)
+    assert export.state == "failed"
+    assert "disk full" in (export.error or "")
+
+
+async def test_an_export_that_needs_its_snapshot_for_too_long_is_refused(
+    bench: Bench, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "BUDGET_S", -1.0)
+    monkeypatch.setattr("tasks.exports.progress.TELL_EVERY_S", 0.001)
+    await shop.open(5_000)
+    export_id = await shop.request()
+    assert await bench.drain() == [("exports.run", "refused")]
+    export = await shop.export(export_id)
+    assert export.state == "failed"
+    assert "snapshot" in (export.error or "")
+
+
+async def test_the_owner_of_the_export_is_notified(bench: Bench, shop: Shop) -> None:
+    await shop.open(2)
+    export_id = await shop.request()
+    await bench.drain()
+    async with bench.database.transaction() as session:
+        (notice,) = (await session.scalars(select(Notification).where(Notification.user_id == shop.user_id))).all()
+    assert (notice.kind, notice.data["export_id"], notice.data["rows"]) == ("export.ready", str(export_id), 2)
