@@ -16,6 +16,9 @@ from cluster.stack.daemon_state import AlreadyRunning
 from cluster.stack.plan import Options
 from cluster.stack.progress import Event, ProgressFile
 
+DEMO_ACCOUNTS = "ada@mobula.localhost (or admin@, operator@, analyst@, lin@)"
+"""db/seed makes them, all with the one generated password."""
+
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when everything answers; stop with down.")]
 NoFrontend = Annotated[bool, typer.Option("--no-frontend", help="Without the Next.js server.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete this checkout's data first.")]
@@ -105,19 +108,13 @@ def print_where(paths: Paths) -> None:
     rows += [("REST", f"{status['api']}/api/v1   docs {status['api']}/docs"), ("WebSocket", status["websocket"])]
     secret = paths.secrets / "demo_password"
     if status.get("environment") != "production" and (paths.build / "seeded").exists() and secret.exists():
-        rows.append(("Sign in", f"{demo_account(paths)}   password {secret.read_text().strip()}"))
+        rows.append(("Sign in", f"{DEMO_ACCOUNTS}   password {secret.read_text().strip()}"))
     rows.append(("Logs", f"{paths.logs}   (./mobula logs)"))
     console.print()
     for name, value in rows:
         console.print(f"  {name:<10}", end="")
         console.print(value, markup=False)
     console.print()
-
-
-def demo_account(paths: Paths) -> str:
-    """The account that the seed said it made, or the usual one."""
-    said = (paths.build / "seeded").read_text().strip()
-    return next((word.strip(".,;()'\"") for word in said.split() if "@" in word), "ada@mobula.example")
 
 
 def down() -> None:
