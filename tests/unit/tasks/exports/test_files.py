@@ -1,0 +1,37 @@
+"""A file exists completely or not at all."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tasks.exports.files import SUFFIX, HashedFile, write_atomically
+
+
+def test_counts_and_sums_what_is_written(tmp_path: Path) -> None:
+    with HashedFile(tmp_path / "f") as file:
+        file.write(b"abc")
+        file.write(memoryview(b"def"))
+        assert not (tmp_path / "f").exists()
+        file.keep()
+    assert (file.bytes, file.sha256) == (6, hashlib.sha256(b"abcdef").hexdigest())
+    assert (tmp_path / "f").read_bytes() == b"abcdef"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_nothing_stays_of_a_file_that_was_not_finished(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="full"), HashedFile(tmp_path / "f") as file:
+        file.write(b"abc")
+        raise OSError("full")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "m", b"old")
+    with HashedFile(tmp_path / "m") as file:
+        file.write(b"half of the n")
+        assert (tmp_path / "m").read_bytes() == b"old"
+        assert (tmp_path / f"m{SUFFIX}").exists()
+    assert (tmp_path / "m").read_bytes() == b"old"
+    write_atomically(tmp_path / "m", b"new")
+    assert (tmp_path / "m").read_bytes() == b"new"

@@ -1,0 +1,34 @@
+"""Every kind can run, and what the clock starts exists."""
+
+import inspect
+from datetime import UTC, datetime
+
+import pytest
+
+from actors.agents.clockwork import last_fire
+from actors.jobs.contract import Kind, Schedule
+from db.events.service import DISPATCH_KIND
+from db.exports import service as exports
+from db.mail import service as mail
+from tasks.registry import KINDS, REGISTRY, SCHEDULES
+from tasks.runner import load_handler
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_its_handler_exists(kind: Kind) -> None:
+    assert inspect.iscoroutinefunction(load_handler(kind))
+    assert kind.timeout_s > 0
+    assert kind.max_attempts >= 1
+
+
+def test_names_are_unique_and_services_enqueue_known_kinds() -> None:
+    assert len(REGISTRY.kinds) == len(KINDS)
+    assert {DISPATCH_KIND, mail.KIND, exports.KIND} <= set(REGISTRY.kinds)
+    assert REGISTRY.kinds[exports.KIND].mode == "task"
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
+def test_its_kind_exists_and_its_time_can_be_read(schedule: Schedule) -> None:
+    assert schedule.kind in REGISTRY.kinds
+    assert bool(schedule.cron) != bool(schedule.every_s)
+    assert last_fire(schedule, datetime.now(UTC)) <= datetime.now(UTC)

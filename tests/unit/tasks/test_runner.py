@@ -1,0 +1,97 @@
+"""How a handler ends decides what becomes of its job."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from actors.jobs.contract import Kind, LeasedJob, Token
+from cluster.settings import Settings
+from db.errors import DatabaseUnavailable
+from db.jobs.errors import LeaseLost
+from db.session import Database
+from tasks import runner
+from tasks.context import JobCancelled, JobContext, Refused, Snooze
+from tasks.runner import JobRunner
+from tests.fixtures.jobs import Recorder
+
+JOB = LeasedJob(
+    id=uuid4(),
+    owner=uuid4(),
+    number=4,
+    queue="q",
+    kind="k",
+    args={"a": 1},
+    attempt=2,
+    max_attempts=2,
+    user_id=uuid4(),
+    org_id=None,
+    created_at=datetime.now(UTC),
+    checkpoint={"part": 3},
+)
+
+
+async def run(monkeypatch: pytest.MonkeyPatch, handler: Any, reporter: Recorder | None = None) -> Any:
+    monkeypatch.setattr(runner, "load_handler", lambda kind: handler)
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    database = Database("postgresql://nowhere", pool_size=1, max_overflow=0, application_name="unit")
+    outcome = await JobRunner(settings, database).run(JOB, Kind("k", "m:f"), reporter or Recorder())
+    assert outcome.token == Token(JOB.id, JOB.owner, JOB.number)
+    return outcome
+
+
+async def test_what_it_returns_is_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def handler(job: JobContext) -> dict[str, Any]:
+        assert (job.id, job.lease_number, job.attempt, job.last_attempt) == (JOB.id, 4, 2, True)
+        assert (job.user_id, job.checkpoint, job.cancelled) == (JOB.user_id, {"part": 3}, False)
+        return {"sum": job.args["a"] + 1}
+
+    outcome = await run(monkeypatch, handler)
+    assert (outcome.state, outcome.result) == ("succeeded", {"sum": 2})
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "retry_in_s"),
+    [
+        (JobCancelled(), "cancelled", None),
+        (LeaseLost(), "cancelled", None),
+        (Snooze(30.0), "snoozed", 30.0),
+        (Refused("never"), "refused", None),
+        (DatabaseUnavailable(retry_after_s=7.0), "failed", 7.0),
+        (ValueError("boom"), "failed", None),
+    ],
+)
+async def test_what_it_raises_is_the_outcome(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, state: str, retry_in_s: float | None
+) -> None:
+    async def handler(job: JobContext) -> None:
+        raise error
+
+    outcome = await run(monkeypatch, handler)
+    assert (outcome.state, outcome.retry_in_s) == (state, retry_in_s)
+    if isinstance(error, ValueError):
+        assert "ValueError: boom" in outcome.error
+        assert "test_runner.py" in outcome.error
+
+
+async def test_a_handler_that_cannot_be_imported_fails_its_attempt() -> None:
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    database = Database("postgresql://nowhere", pool_size=1, max_overflow=0, application_name="unit")
+    outcome = await JobRunner(settings, database).run(JOB, Kind("k", "tasks.nothing:run"), Recorder())
+    assert outcome.state == "failed"
+    assert "tasks.nothing" in outcome.error
+
+
+async def test_progress_raises_once_the_job_should_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+
+    async def handler(job: JobContext) -> None:
+        await job.progress({"n": 1})
+        await job.publish("ch", {"x": 1})
+        recorder.stop = True
+        await job.progress({"n": 2})
+
+    assert (await run(monkeypatch, handler, recorder)).state == "cancelled"
+    assert recorder.progress == [{"n": 1}, {"n": 2}]
+    assert recorder.published == [("ch", b'{"x":1}')]
