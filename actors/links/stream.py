@@ -187,6 +187,7 @@ class StreamServer(Generic[T]):
         self._submits: msgspec.msgpack.Decoder[Submit[T]] = msgspec.msgpack.Decoder(submit_type)
         self._polls = msgspec.msgpack.Decoder(Poll)
         self._encoder = msgspec.msgpack.Encoder()
+        self._closed = False
 
     async def poll(self, payload: bytes) -> bytes:
         """Answer one long poll (`frames.Poll` → `frames.Batch`)."""
@@ -238,7 +239,8 @@ class StreamServer(Generic[T]):
         return gone
 
     def close(self) -> None:
-        """Answer every waiting poll, so that clients notice at once."""
+        """Answer every waiting poll, so that clients notice at once, and take nobody on any more."""
+        self._closed = True
         streams = list(self.clients.values())
         self.clients.clear()
         for stream in streams:
@@ -255,7 +257,7 @@ class StreamServer(Generic[T]):
 
     def _attach(self, ask: Poll, now: float) -> bytes:
         previous = self.clients.get(ask.boot)
-        if previous is not None and previous.session > ask.session:
+        if self._closed or (previous is not None and previous.session > ask.session):
             return self._batch(0, reset=True)
         if previous is None or previous.session < ask.session:
             stream = ClientStream(ask.boot, ask.session, self._encode_gap, now, self._queue_bytes)

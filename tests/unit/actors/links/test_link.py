@@ -197,7 +197,8 @@ def test_an_answer_of_an_abandoned_incarnation_is_not_believed():
         await until(lambda: process.link.incarnation == "inc-2")
         current = network.shard
         network.shard = zombie
-        current.server.close()
+        for stream in current.server.clients.values():
+            stream.wake()
         await passes(5)
         assert process.link.incarnation != "inc-1"
         network.shard = current

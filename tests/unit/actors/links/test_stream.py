@@ -251,5 +251,6 @@ def test_close_answers_waiting_polls():
         await passes(1)
         shard.server.close()
         assert (await waiting).reset
+        assert (await shard.poll(session=2, incarnation="")).reset, "it takes nobody on any more"
 
     simulate(main())

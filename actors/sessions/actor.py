@@ -1,0 +1,230 @@
+"""The session shard: who is connected, and how to reach or end them."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import structlog
+
+from actors.links.frames import Submit
+from actors.links.stream import ClientStream, StreamServer
+from actors.sessions.registry import Connection, Registry, by_stream
+from actors.sessions.wire import (
+    Connections,
+    ConnectionsRead,
+    Disconnect,
+    DisconnectUser,
+    Message,
+    Operation,
+    Register,
+    Registered,
+    SendToUser,
+    Synced,
+    Told,
+    Unregister,
+    encode,
+)
+from cluster.settings import Settings
+from db.sessions.revocations import Credential, Revocations, RevocationsUnknown
+
+FORCE_DISCONNECT: Final = 3503
+FORCE_DISCONNECT_REASON: Final = "force disconnect"
+
+HOUSEKEEPING_S: Final = 0.5
+CHECKED_AT_ONCE: Final = 1_000
+ASK_AGAIN_S: Final = 1.0
+
+logger = structlog.get_logger(__name__)
+
+
+class Asks(Protocol):
+    """Reads revocations."""
+
+    async def refused(self, credentials: list[Credential]) -> set[int]:
+        """Indexes of void credentials. Raises RevocationsUnknown."""
+
+    async def close(self) -> None:
+        """Give the connection up."""
+
+
+class SessionShard:
+    """Know every connection of some users: list them, send to them, end them, refuse revoked credentials.
+
+    Hosted by `actors.hosts`; reached through `actors.sessions.handle`. Methods take and return msgpack (`wire`).
+
+    State:
+        Hard: none. Revocations are rows of auth.sessions and auth.users. Soft: connections, by user and by process;
+        revocations of the last hour.
+    Concurrency:
+        Async, one event loop. A connection is registered before the database is asked about it, so a revocation that
+        arrives meanwhile finds it; the answer is decided in one turn from both. One question is in flight.
+    Failure:
+        A submit may be sent again: (session, sequence) makes it happen once. While the database does not answer,
+        connections are let in by what the shard knows, and closed if it turns out that they were revoked.
+    Restart:
+        A new incarnation knows nobody: clients see a reset and register everybody again, and each is checked again.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        shards: int,
+        settings: Settings,
+        *,
+        revocations: Asks | None = None,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.incarnation = uuid.uuid4().hex
+        self.registry = Registry()
+        self.streams: StreamServer[Operation] = StreamServer(
+            self.incarnation,
+            Submit[Operation],
+            apply=self._apply,
+            # Nothing here may be dropped, so there is never a gap to mark.
+            encode_gap=lambda channel: encode(Disconnect([], 0, "")),
+            on_expire=lambda stream: self.registry.forget_boot(stream.boot),
+        )
+        self._wall_ms = wall_ms
+        self._revocations: Asks = revocations or Revocations(
+            settings.asyncpg_dsn, application_name=f"mobula-sessions-{shard}"
+        )
+        self._unchecked: dict[int, Connection] = {}
+        self._unanswered: dict[int, Connection] = {}
+        self._to_check = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._handlers: dict[type, Callable[[ClientStream, Any], None]] = {
+            Register: self._register,
+            Unregister: self._unregister,
+            Synced: self._synced,
+            Connections: self._connections,
+            DisconnectUser: self._disconnect_user,
+            SendToUser: self._send_to_user,
+        }
+
+    async def start(self) -> None:
+        """Begin to check registrations and leases."""
+        self._tasks = [asyncio.create_task(self._check()), asyncio.create_task(self._housekeep())]
+
+    async def stop(self) -> None:
+        """Answer waiting polls and let go of the database."""
+        self.streams.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._revocations.close()
+
+    async def poll(self, payload: bytes) -> bytes:
+        """One long poll of a client's stream."""
+        return await self.streams.poll(payload)
+
+    async def submit(self, payload: bytes) -> bytes:
+        """Operations of a client; answers only that they are accepted."""
+        return await self.streams.submit(payload)
+
+    # Turns ------------------------------------------------------------------------------------------------------------
+
+    def _apply(self, stream: ClientStream, operations: list[Operation]) -> None:
+        for op in operations:
+            try:
+                self._handlers[type(op)](stream, op)
+            except Exception:
+                logger.exception("operation failed", operation=type(op).__name__)
+
+    def _register(self, stream: ClientStream, op: Register) -> None:
+        connection = self.registry.add(stream, op.record)
+        if self.registry.is_void(op.record):
+            self._refuse(connection)
+            return
+        self._unchecked[id(connection)] = self._unanswered[id(connection)] = connection
+        self._to_check.set()
+
+    def _unregister(self, stream: ClientStream, op: Unregister) -> None:
+        self.registry.remove(stream.boot, op.client)
+
+    def _synced(self, stream: ClientStream, op: Synced) -> None:
+        self.registry.forget_boot(stream.boot, before_session=stream.session)
+
+    def _connections(self, stream: ClientStream, op: Connections) -> None:
+        records = [connection.record for connection in self.registry.of_user(op.user)]
+        stream.push(encode(ConnectionsRead(op.request, records)))
+
+    def _disconnect_user(self, stream: ClientStream, op: DisconnectUser) -> None:
+        if op.revoke:
+            self.registry.revoke(op.user, op.session, self._wall_ms())
+        ended = [
+            connection
+            for connection in self.registry.of_user(op.user, session=op.session, client=op.client)
+            if connection.record.client not in op.exclude
+        ]
+        for connection in ended:
+            # Who has not had its answer yet must not be told that it may live.
+            connection.revoked = True
+            self.registry.remove(connection.stream.boot, connection.record.client)
+        for target, clients in by_stream(ended):
+            target.push(encode(Disconnect(clients, op.code, op.reason)))
+        stream.push(encode(Told(op.request, len(ended))))
+
+    def _send_to_user(self, stream: ClientStream, op: SendToUser) -> None:
+        reached = list(self.registry.of_user(op.user))
+        for target, clients in by_stream(reached):
+            target.push(encode(Message(clients, op.data)))
+        stream.push(encode(Told(op.request, len(reached))))
+
+    # Revocations ------------------------------------------------------------------------------------------------------
+
+    async def _check(self) -> None:
+        while True:
+            await self._to_check.wait()
+            self._to_check.clear()
+            while self._unchecked:
+                batch = [c for _, c in zip(range(CHECKED_AT_ONCE), self._unchecked.values(), strict=False)]
+                try:
+                    refused = await self._revocations.refused([_credential(connection) for connection in batch])
+                except RevocationsUnknown as reason:
+                    logger.warning("revocations cannot be read", reason=str(reason), connections=len(batch))
+                    self._admit(self._unanswered.values())
+                    await asyncio.sleep(ASK_AGAIN_S)
+                    continue
+                except Exception:
+                    logger.exception("revocations cannot be read")
+                    await asyncio.sleep(ASK_AGAIN_S)
+                    continue
+                for position, connection in enumerate(batch):
+                    self._unchecked.pop(id(connection), None)
+                    connection.checked = True
+                    if position in refused:
+                        self._refuse(connection)
+                self._admit(batch)
+
+    def _admit(self, connections: Any) -> None:
+        for connection in list(connections):
+            if self._unanswered.pop(id(connection), None) is None:
+                continue
+            if connection.revoked or self.registry.is_void(connection.record):
+                connection.stream.push(encode(Registered(connection.record.client, accepted=False)))
+            else:
+                connection.stream.push(encode(Registered(connection.record.client, accepted=True)))
+
+    def _refuse(self, connection: Connection) -> None:
+        connection.revoked = True
+        held = self.registry.boots.get(connection.stream.boot, {}).get(connection.record.client) is connection
+        self.registry.remove(connection.stream.boot, connection.record.client)
+        unanswered = self._unanswered.pop(id(connection), None) is not None
+        if unanswered or not connection.checked:
+            connection.stream.push(encode(Registered(connection.record.client, accepted=False)))
+        elif held:
+            # It was let in while the database did not answer.
+            item = Disconnect([connection.record.client], FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
+            connection.stream.push(encode(item))
+
+    async def _housekeep(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            self.streams.expire(asyncio.get_running_loop().time())
+
+
+def _credential(connection: Connection) -> Credential:
+    record = connection.record
+    return Credential(record.user, record.session, record.issued_at_ms)

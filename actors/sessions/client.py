@@ -1,0 +1,263 @@
+"""One process's access to all session shards: `SessionClient` over links."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from actors.links.frames import Batch
+from actors.links.link import Link, LinkFull
+from actors.links.placement import shard_of
+from actors.sessions.contract import SessionRecord, SessionSink
+from actors.sessions.wire import (
+    Connections,
+    ConnectionsRead,
+    Disconnect,
+    DisconnectUser,
+    Item,
+    Message,
+    Operation,
+    Register,
+    Registered,
+    SendToUser,
+    Synced,
+    Told,
+    Unregister,
+    from_wire,
+    to_wire,
+)
+
+ANSWER_WITHIN_S: Final = 4.0
+ADMIT_AFTER_S: Final = 3.0
+"""A connection whose shard does not answer is let in after this. Its token was verified and lives a minute; when the
+shard is back everybody registers again, and who was revoked is closed then."""
+
+CHECK_EVERY_S: Final = 0.25
+OVERHEAD_BYTES: Final = 300
+
+FORCE_DISCONNECT: Final = 3503
+FORCE_DISCONNECT_REASON: Final = "force disconnect"
+
+ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
+
+logger = structlog.get_logger(__name__)
+
+
+class SessionsUnreachable(Exception):
+    """The shard did not answer in time: the order may have been carried out or not."""
+
+
+@dataclass(slots=True)
+class _Held:
+    record: SessionRecord
+    since: float
+    on_result: Callable[[bool], None] | None
+    """None once it was called."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    op: Any
+    future: asyncio.Future[Any]
+    since: float
+
+
+class _ShardView:
+    """The part of the client that concerns one shard."""
+
+    def __init__(self, boot: str, shard: int, call: ShardCall, sink: SessionSink | None, ids: Iterator[int]) -> None:
+        self.held: dict[str, _Held] = {}
+        self.waiting: dict[str, _Held] = {}
+        self.asked: dict[int, _Asked] = {}
+        self._sink = sink
+        self._ids = ids
+
+        async def call_shard(method: str, payload: bytes, timeout_s: float) -> bytes:
+            return await call(shard, method, payload, timeout_s)
+
+        self.link: Link[Operation, Item] = Link(
+            boot,
+            call_shard,
+            Batch[Item],
+            on_items=self._on_items,
+            on_attached=self._on_attached,
+            on_expired=self._on_expired,
+        )
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Registered: self._on_registered,
+            Disconnect: self._on_disconnect,
+            Message: self._on_message,
+            ConnectionsRead: self._on_answer,
+            Told: self._on_answer,
+        }
+
+    def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
+        held = _Held(record, asyncio.get_running_loop().time(), on_result)
+        self.held[record.client] = self.waiting[record.client] = held
+        self.link.send(Register(to_wire(record)), OVERHEAD_BYTES, may_expire=False)
+
+    def unregister(self, client: str, user: str) -> None:
+        self.waiting.pop(client, None)
+        if self.held.pop(client, None) is not None:
+            self.link.send(Unregister(client, user), OVERHEAD_BYTES, may_expire=False)
+
+    async def ask(self, make: Callable[[int], Operation], size: int = 0) -> Any:
+        loop = asyncio.get_running_loop()
+        request = next(self._ids)
+        op = make(request)
+        try:
+            self.link.send(op, size + OVERHEAD_BYTES)
+        except LinkFull:
+            raise SessionsUnreachable("too many requests wait for the shard") from None
+        future: asyncio.Future[Any] = loop.create_future()
+        self.asked[request] = _Asked(op, future, loop.time())
+        return await future
+
+    def check(self, now: float) -> None:
+        """Answer what has waited too long."""
+        while self.asked:
+            request, asked = next(iter(self.asked.items()))
+            if asked.since > now - ANSWER_WITHIN_S and not asked.future.done():
+                break
+            del self.asked[request]
+            if not asked.future.done():
+                asked.future.set_exception(SessionsUnreachable("the shard did not answer"))
+        while self.waiting:
+            held = next(iter(self.waiting.values()))
+            if held.since > now - ADMIT_AFTER_S:
+                break
+            logger.warning("connection admitted without its session shard", client=held.record.client)
+            self._answer(held, accepted=True)
+
+    def _answer(self, held: _Held, *, accepted: bool) -> None:
+        client = held.record.client
+        self.waiting.pop(client, None)
+        if not accepted:
+            self.held.pop(client, None)
+        callback, held.on_result = held.on_result, None
+        if callback is not None:
+            callback(accepted)
+        elif not accepted and self._sink is not None:
+            # It lived already: revoked while its shard was away.
+            self._sink.on_disconnect([client], FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
+
+    def _on_items(self, items: list[Item]) -> None:
+        for item in items:
+            try:
+                self._handlers[type(item)](item)
+            except Exception:
+                logger.exception("item failed", item=type(item).__name__)
+
+    def _on_registered(self, item: Registered) -> None:
+        held = self.held.get(item.client)
+        if held is not None:
+            self._answer(held, accepted=item.accepted)
+
+    def _on_disconnect(self, item: Disconnect) -> None:
+        if self._sink is not None and item.clients:
+            self._sink.on_disconnect(item.clients, item.code, item.reason)
+
+    def _on_message(self, item: Message) -> None:
+        if self._sink is not None:
+            self._sink.on_send(item.clients, item.data)
+
+    def _on_answer(self, item: ConnectionsRead | Told) -> None:
+        asked = self.asked.pop(item.request, None)
+        if asked is not None and not asked.future.done():
+            asked.future.set_result(item)
+
+    def _on_attached(self, unsent: Sequence[Operation]) -> None:
+        """The shard knows nobody: register everybody, then ask again. Every order may be carried out twice."""
+        for held in self.held.values():
+            self.link.send(Register(to_wire(held.record)), OVERHEAD_BYTES, may_expire=False)
+        self.link.send(Synced(), OVERHEAD_BYTES, may_expire=False)
+        for asked in self.asked.values():
+            # A message must not arrive twice; the other orders do no harm when repeated.
+            if not isinstance(asked.op, SendToUser) or any(op is asked.op for op in unsent):
+                self.link.send(asked.op, OVERHEAD_BYTES, may_expire=False)
+
+    def _on_expired(self, operations: Sequence[Operation]) -> None:
+        for op in operations:
+            if isinstance(op, Connections | DisconnectUser | SendToUser):
+                asked = self.asked.pop(op.request, None)
+                if asked is not None and not asked.future.done():
+                    asked.future.set_exception(SessionsUnreachable("the shard cannot be reached"))
+
+
+class Sessions:
+    """`SessionClient` of one process. Without a sink it can ask and order, but registers nobody."""
+
+    def __init__(self, boot_id: str, sink: SessionSink | None, *, shards: int, call: ShardCall) -> None:
+        ids = itertools.count(1)
+        self._views = [_ShardView(boot_id, shard, call, sink, ids) for shard in range(shards)]
+        self._checking: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Begin to reach the shards; returns at once."""
+        for view in self._views:
+            await view.link.start()
+        self._check()
+
+    async def stop(self) -> None:
+        """End all links; what is unanswered fails."""
+        if self._checking is not None:
+            self._checking.cancel()
+        await asyncio.gather(*(view.link.stop() for view in self._views))
+        for view in self._views:
+            view.waiting.clear()
+            view.check(float("inf"))
+
+    async def wait_attached(self) -> None:
+        """Return when every shard's stream exists."""
+        await asyncio.gather(*(view.link.wait_attached() for view in self._views))
+
+    @property
+    def attached(self) -> bool:
+        """Whether every shard's stream exists and answers: readiness."""
+        return all(view.link.attached and not view.link.suspect for view in self._views)
+
+    def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
+        """Register; `on_result(True)` when it may live, False when its session or token is revoked."""
+        self._view(record.user).register(record, on_result)
+
+    def unregister(self, client: str, user: str) -> None:
+        """The connection ended."""
+        self._view(user).unregister(client, user)
+
+    async def connections(self, user: str) -> Sequence[SessionRecord]:
+        """Who is connected as this user, in the whole cluster. Raises SessionsUnreachable."""
+        answer: ConnectionsRead = await self._view(user).ask(lambda number: Connections(number, user))
+        return [from_wire(record) for record in answer.records]
+
+    async def disconnect_user(
+        self, user: str, *, code: int, reason: str, session: str = "", client: str = "", exclude: Sequence[str] = ()
+    ) -> int:
+        """Close a user's connections (all, of one login session, or one). Returns how many were told."""
+        answer: Told = await self._view(user).ask(
+            lambda number: DisconnectUser(number, user, code, reason, session, client, tuple(exclude))
+        )
+        return answer.count
+
+    async def revoke(self, user: str, *, session: str = "") -> int:
+        """Close with 3503 and refuse tokens issued until now: of one login session, or all of the user's."""
+        answer: Told = await self._view(user).ask(
+            lambda number: DisconnectUser(number, user, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON, session, revoke=True)
+        )
+        return answer.count
+
+    async def send_to_user(self, user: str, data: bytes) -> int:
+        """Send raw JSON to every connection of the user. Returns how many were told."""
+        answer: Told = await self._view(user).ask(lambda number: SendToUser(number, user, data), len(data))
+        return answer.count
+
+    def _view(self, user: str) -> _ShardView:
+        return self._views[shard_of(user, len(self._views))]
+
+    def _check(self) -> None:
+        loop = asyncio.get_running_loop()
+        for view in self._views:
+            view.check(loop.time())
+        self._checking = loop.call_later(CHECK_EVERY_S, self._check)

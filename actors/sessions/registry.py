@@ -1,0 +1,105 @@
+"""Connections by user and by process, and the floors below which credentials are void."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from actors.links.stream import ClientStream
+from actors.sessions.wire import Record
+
+FLOOR_LIFE_MS: Final = 3_600_000
+"""Revocations are remembered for an hour. Our own are rows in the database, and our connection tokens live a minute;
+this covers tokens of other issuers and the moments when the database does not answer."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """One registered connection. `checked`: the database has been asked about it."""
+
+    record: Record
+    stream: ClientStream
+    checked: bool = False
+    revoked: bool = False
+    session_number: int = 0
+    """The stream session that registered it last."""
+
+
+@dataclass(slots=True)
+class Registry:
+    """All connections of a shard's users."""
+
+    users: dict[str, dict[str, Connection]] = field(default_factory=dict)
+    boots: dict[str, dict[str, Connection]] = field(default_factory=dict)
+    user_floors: dict[str, int] = field(default_factory=dict)
+    """User → credentials issued before this (Unix ms) are void."""
+    ended_sessions: dict[str, int] = field(default_factory=dict)
+    """Login session → when it was ended (Unix ms)."""
+
+    def add(self, stream: ClientStream, record: Record) -> Connection:
+        """Register or register again."""
+        self.remove(stream.boot, record.client)
+        connection = Connection(record, stream, session_number=stream.session)
+        self.users.setdefault(record.user, {})[record.client] = connection
+        self.boots.setdefault(stream.boot, {})[record.client] = connection
+        return connection
+
+    def remove(self, boot: str, client: str) -> None:
+        """Forget a connection of this process, if it is one."""
+        held = self.boots.get(boot, {})
+        connection = held.pop(client, None)
+        if connection is None:
+            return
+        if not held:
+            del self.boots[boot]
+        of_user = self.users.get(connection.record.user, {})
+        if of_user.get(client) is connection:
+            del of_user[client]
+            if not of_user:
+                del self.users[connection.record.user]
+
+    def forget_boot(self, boot: str, *, before_session: int | None = None) -> None:
+        """Forget a process, or what it has not registered again in its current session."""
+        for client, connection in list(self.boots.get(boot, {}).items()):
+            if before_session is None or connection.session_number < before_session:
+                self.remove(boot, client)
+
+    def of_user(self, user: str, *, session: str = "", client: str = "") -> Iterator[Connection]:
+        """A user's connections: all, of one login session, or one."""
+        for connection in list(self.users.get(user, {}).values()):
+            record = connection.record
+            if (not session or record.session == session) and (not client or record.client == client):
+                yield connection
+
+    def is_void(self, record: Record) -> bool:
+        """Whether a revocation that this shard knows of covers the connection's credentials."""
+        if record.session and record.session in self.ended_sessions:
+            return True
+        floor = self.user_floors.get(record.user)
+        # Issue times have a resolution of seconds; sessions of that very second are ended one by one.
+        return floor is not None and record.issued_at_ms + 1000 <= floor
+
+    def revoke(self, user: str, session: str, now_ms: int) -> None:
+        """Remember a revocation."""
+        table = self.ended_sessions if session else self.user_floors
+        for key in _over(table, now_ms - FLOOR_LIFE_MS):
+            del table[key]
+        # Deleted first, so that the table stays in the order of time.
+        table.pop(session or user, None)
+        table[session or user] = now_ms
+
+
+def by_stream(connections: Iterable[Connection]) -> list[tuple[ClientStream, list[str]]]:
+    """Client ids per process, for one item each."""
+    grouped: dict[int, tuple[ClientStream, list[str]]] = {}
+    for connection in connections:
+        grouped.setdefault(id(connection.stream), (connection.stream, []))[1].append(connection.record.client)
+    return list(grouped.values())
+
+
+def _over(table: dict[str, int], limit_ms: int) -> list[str]:
+    over = []
+    for key, since in table.items():
+        if since > limit_ms:
+            break
+        over.append(key)
+    return over

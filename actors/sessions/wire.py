@@ -1,0 +1,138 @@
+"""What clients and session shards say to each other: operations up, items down. Typed arrays in msgpack."""
+
+import msgspec
+
+from actors.sessions.contract import SessionRecord
+
+encode = msgspec.msgpack.Encoder().encode
+
+
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """`SessionRecord` on the wire."""
+
+    client: str
+    user: str
+    session: str
+    hub: str
+    transport: str
+    connected_ms: int
+    name: str = ""
+    version: str = ""
+    issued_at_ms: int = 0
+
+
+class Register(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """A connection wants to live. Answered by `Registered`."""
+
+    record: Record
+
+
+class Unregister(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """A connection ended."""
+
+    client: str
+    user: str
+
+
+class Synced(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """Everybody has been registered again: who is missing ended meanwhile."""
+
+
+class Connections(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Who is connected as this user?"""
+
+    request: int
+    user: str
+
+
+class DisconnectUser(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """End a user's connections. `revoke`: and refuse credentials issued until now."""
+
+    request: int
+    user: str
+    code: int
+    reason: str
+    session: str = ""
+    client: str = ""
+    exclude: tuple[str, ...] = ()
+    revoke: bool = False
+
+
+class SendToUser(msgspec.Struct, array_like=True, frozen=True, tag=6):
+    """A message for every connection of a user."""
+
+    request: int
+    user: str
+    data: bytes
+
+
+Operation = Register | Unregister | Synced | Connections | DisconnectUser | SendToUser
+
+
+class Registered(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """Whether the connection may live."""
+
+    client: str
+    accepted: bool
+
+
+class Disconnect(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Close these connections."""
+
+    clients: list[str]
+    code: int
+    reason: str
+
+
+class Message(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """Send this to these connections."""
+
+    clients: list[str]
+    data: bytes
+
+
+class ConnectionsRead(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Answer to `Connections`."""
+
+    request: int
+    records: list[Record]
+
+
+class Told(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """How many connections an order or a message went to."""
+
+    request: int
+    count: int
+
+
+Item = Registered | Disconnect | Message | ConnectionsRead | Told
+
+
+def to_wire(record: SessionRecord) -> Record:
+    """`SessionRecord` for the wire."""
+    return Record(
+        record.client,
+        record.user,
+        record.session,
+        record.hub,
+        record.transport,
+        record.connected_ms,
+        record.name,
+        record.version,
+        record.issued_at_ms,
+    )
+
+
+def from_wire(record: Record) -> SessionRecord:
+    """`SessionRecord` from the wire."""
+    return SessionRecord(
+        client=record.client,
+        user=record.user,
+        session=record.session,
+        hub=record.hub,
+        transport=record.transport,
+        connected_ms=record.connected_ms,
+        name=record.name,
+        version=record.version,
+        issued_at_ms=record.issued_at_ms,
+    )

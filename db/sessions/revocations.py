@@ -1,0 +1,82 @@
+"""Revocations, read for many connections at once.
+
+The rows are the truth: a session shard that has just restarted knows nothing, and must not let in what was revoked
+before (DESIGN §5, 12).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+ANSWER_LIMIT_S: Final = 1.0
+"""Connecting waits for this answer; beyond it the shard goes by what it knows and asks again later."""
+
+_REFUSED: Final = """
+SELECT i.n FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS i(user_id, session_id, issued_at_ms, n)
+LEFT JOIN auth.users u ON u.id = i.user_id
+LEFT JOIN auth.sessions s ON s.id = i.session_id
+WHERE NOT u.is_active OR u.deleted_at IS NOT NULL
+   OR (i.issued_at_ms > 0 AND i.issued_at_ms + 1000 <= extract(epoch FROM u.tokens_valid_after) * 1000)
+   OR s.revoked_at IS NOT NULL OR s.absolute_expires_at <= now()
+"""
+
+
+class RevocationsUnknown(Exception):
+    """The database does not answer now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a connection was let in with. Users and sessions of other issuers are no rows of ours, and pass."""
+
+    user: str
+    session: str
+    issued_at_ms: int
+
+
+class Revocations:
+    """One connection that answers which credentials are void now."""
+
+    def __init__(self, dsn: str, *, application_name: str) -> None:
+        self._dsn = dsn
+        self._application_name = application_name
+        self._connection: Any = None
+
+    async def refused(self, credentials: Sequence[Credential]) -> set[int]:
+        """Indexes of the credentials that are void. Raises RevocationsUnknown. Calls must not overlap."""
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                return await self._ask(credentials)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as reason:
+            await self.close()
+            raise RevocationsUnknown(repr(reason)) from reason
+
+    async def close(self) -> None:
+        """Give the connection up."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _ask(self, credentials: Sequence[Credential]) -> set[int]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._dsn, server_settings={"application_name": self._application_name, "statement_timeout": "1000"}
+            )
+        rows = await self._connection.fetch(
+            _REFUSED,
+            [_uuid(credential.user) for credential in credentials],
+            [_uuid(credential.session) for credential in credentials],
+            [credential.issued_at_ms for credential in credentials],
+        )
+        return {row[0] - 1 for row in rows}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

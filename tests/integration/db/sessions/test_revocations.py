@@ -1,0 +1,78 @@
+"""Which credentials are void, asked of real rows."""
+
+import time
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from cluster.services.ports import free_port
+from db.sessions.revocations import Credential, Revocations, RevocationsUnknown
+from tests.fixtures.waiting import eventually
+
+
+@pytest.fixture
+async def plain(database_url):
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def revocations(database_url):
+    opened = Revocations(database_url, application_name="revocations-under-test")
+    yield opened
+    await opened.close()
+
+
+async def account(connection):
+    user = await connection.fetchval(
+        "INSERT INTO auth.users (email, username, password_hash) VALUES ($1 || '@example.com', $1, 'x') RETURNING id",
+        uuid4().hex,
+    )
+    session = await connection.fetchval(
+        "INSERT INTO auth.sessions (user_id, absolute_expires_at) VALUES ($1, now() + interval '1 day') RETURNING id",
+        user,
+    )
+    return user, session
+
+
+NOW_MS = time.time_ns() // 1_000_000
+
+
+async def test_each_reason_to_refuse(revocations, plain):
+    people = [await account(plain) for _ in range(7)]
+    fine, ended, over, inactive, removed, floored, later = people
+    await plain.execute("UPDATE auth.sessions SET revoked_at = now() WHERE id = $1", ended[1])
+    await plain.execute("UPDATE auth.sessions SET absolute_expires_at = now() WHERE id = $1", over[1])
+    await plain.execute("UPDATE auth.users SET is_active = false WHERE id = $1", inactive[0])
+    await plain.execute("UPDATE auth.users SET deleted_at = now() WHERE id = $1", removed[0])
+    await plain.execute(
+        "UPDATE auth.users SET tokens_valid_after = to_timestamp($2::float8) WHERE id = ANY ($1)",
+        [floored[0], later[0]],
+        NOW_MS / 1000,
+    )
+    issued = [NOW_MS, NOW_MS, NOW_MS, NOW_MS, NOW_MS, NOW_MS - 1500, NOW_MS - 500]
+    credentials = [Credential(str(u), str(s), at) for (u, s), at in zip(people, issued, strict=True)]
+    credentials.append(Credential("somebody of another issuer", "their session", NOW_MS))
+    credentials.append(Credential(str(uuid4()), "", 0))
+    assert await revocations.refused(credentials) == {1, 2, 3, 4, 5}
+    assert fine in people
+
+
+async def _answers(revocations):
+    return await revocations.refused([]) == set()
+
+
+async def test_a_dead_connection_is_replaced_at_the_next_question(revocations, plain):
+    assert await revocations.refused([]) == set()
+    await plain.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'revocations-under-test'"
+    )
+    await eventually(lambda: _answers(revocations), retry_on=(RevocationsUnknown,))
+
+
+async def test_no_answer_is_said_and_not_taken_for_yes_or_no():
+    away = Revocations(f"postgresql://nobody@127.0.0.1:{free_port()}/none", application_name="x")
+    with pytest.raises(RevocationsUnknown):
+        await away.refused([Credential("u", "s", 0)])

@@ -1,0 +1,259 @@
+"""Session shards and their clients: who is connected, reaching and ending them, resets."""
+
+import asyncio
+
+import pytest
+
+from actors.links.stream import LEASE_S
+from actors.sessions.actor import SessionShard
+from actors.sessions.client import ADMIT_AFTER_S, Sessions, SessionsUnreachable
+from actors.sessions.contract import SessionRecord
+from cluster.settings import Settings
+from db.sessions.revocations import RevocationsUnknown
+from tests.fixtures.simulation import passes, simulate
+
+
+class Rows:
+    """The database's opinion. `down`: it does not answer."""
+
+    def __init__(self) -> None:
+        self.ended_sessions: set[str] = set()
+        self.down = False
+        self.delay_s = 0.0
+        self.questions = 0
+
+    async def refused(self, credentials):
+        self.questions += 1
+        await passes(self.delay_s)
+        if self.down:
+            raise RevocationsUnknown("down")
+        return {n for n, credential in enumerate(credentials) if credential.session in self.ended_sessions}
+
+    async def close(self):
+        pass
+
+
+class Hub:
+    def __init__(self, world, boot):
+        self.boot = boot
+        self.disconnected: list[tuple[str, int]] = []
+        self.messages: list[tuple[str, bytes]] = []
+        self.results: dict[str, list[bool]] = {}
+        self.client = Sessions(boot, self, shards=1, call=world.call)
+
+    def on_disconnect(self, clients, code, reason):
+        self.disconnected += [(client, code) for client in clients]
+
+    def on_send(self, clients, data):
+        self.messages += [(client, data) for client in clients]
+
+    async def connect(self, client, user="u", session="s", issued_at_ms=0):
+        done = asyncio.get_running_loop().create_future()
+
+        def on_result(accepted):
+            self.results.setdefault(client, []).append(accepted)
+            if not done.done():
+                done.set_result(accepted)
+
+        record = SessionRecord(client, user, session, self.boot, "websocket", 1, "js", "1", issued_at_ms)
+        self.client.register(record, on_result)
+        return await done
+
+
+class World:
+    def __init__(self):
+        self.rows = Rows()
+        self.now_ms = 10_000_000
+        self.shard = None
+        self.broken = False
+
+    async def __aenter__(self):
+        await self.begin()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.shard.stop()
+
+    async def begin(self):
+        if self.shard is not None:
+            await self.shard.stop()
+        self.shard = SessionShard(0, 1, Settings(), revocations=self.rows, wall_ms=lambda: self.now_ms)
+        await self.shard.start()
+
+    async def call(self, shard, method, payload, timeout_s):
+        async with asyncio.timeout(timeout_s):
+            if self.broken:
+                await asyncio.get_running_loop().create_future()
+            return await getattr(self.shard, method)(payload)
+
+    async def hub(self, boot="hub"):
+        hub = Hub(self, boot)
+        await hub.client.start()
+        await hub.client.wait_attached()
+        return hub
+
+
+def test_connections_are_listed_reached_and_ended_wherever_they_are():
+    async def main():
+        async with World() as world:
+            one, two, api = [await world.hub(boot) for boot in ("one", "two", "api")]
+            assert await one.connect("c1", session="s1")
+            assert await two.connect("c2", session="s2")
+            assert await two.connect("other", user="v")
+            records = await api.client.connections("u")
+            assert {(record.client, record.hub, record.name) for record in records} == {
+                ("c1", "one", "js"),
+                ("c2", "two", "js"),
+            }
+            assert await api.client.send_to_user("u", b"{}") == 2
+            await passes(1)
+            assert (one.messages, two.messages) == ([("c1", b"{}")], [("c2", b"{}")])
+            assert await api.client.disconnect_user("u", code=3503, reason="r", exclude=["c1"]) == 1
+            assert await api.client.disconnect_user("u", code=3503, reason="r", session="s2") == 0
+            assert await api.client.disconnect_user("u", code=4000, reason="r", client="c1") == 1
+            await passes(1)
+            assert (one.disconnected, two.disconnected) == ([("c1", 4000)], [("c2", 3503)])
+            assert await api.client.connections("u") == []
+            assert await api.client.connections("v") != []
+
+    simulate(main())
+
+
+def test_a_revoked_session_is_closed_and_refused_and_others_live():
+    async def main():
+        async with World() as world:
+            hub, api = await world.hub("hub"), await world.hub("api")
+            await hub.connect("c1", session="s1")
+            await hub.connect("c2", session="s2")
+            assert await api.client.revoke("u", session="s1") == 1
+            await passes(1)
+            assert hub.disconnected == [("c1", 3503)]
+            assert not await hub.connect("c3", session="s1")
+            assert await hub.connect("c4", session="s2")
+
+    simulate(main())
+
+
+def test_revoking_a_user_refuses_what_was_issued_until_now():
+    async def main():
+        async with World() as world:
+            hub = await world.hub()
+            await hub.connect("c1", issued_at_ms=world.now_ms - 5_000)
+            assert await hub.client.revoke("u") == 1
+            assert not await hub.connect("c2", issued_at_ms=world.now_ms - 1_000)
+            assert await hub.connect("c3", issued_at_ms=world.now_ms)
+            assert await hub.connect("c4", user="v", issued_at_ms=world.now_ms - 5_000)
+
+    simulate(main())
+
+
+def test_a_revocation_that_arrives_while_a_registration_is_checked_wins():
+    async def main():
+        async with World() as world:
+            hub = await world.hub()
+            world.rows.delay_s = 0.5
+            connecting = asyncio.create_task(hub.connect("c1"))
+            await passes(0.1)
+            assert await hub.client.revoke("u", session="s") == 1
+            assert not await connecting
+            assert await hub.client.connections("u") == []
+
+    simulate(main())
+
+
+def test_a_restarted_shard_asks_the_database_and_does_not_forget():
+    async def main():
+        async with World() as world:
+            hub = await world.hub()
+            await hub.connect("c1", session="s1")
+            await hub.connect("c2", session="s2")
+            # Revoked while the shard was away: nobody told it.
+            world.rows.ended_sessions.add("s1")
+            await world.begin()
+            await passes(5)
+            assert hub.disconnected == [("c1", 3503)]
+            assert [record.client for record in await hub.client.connections("u")] == ["c2"]
+            assert not await hub.connect("c3", session="s1")
+            assert hub.results["c2"] == [True], "the caller is told once"
+
+    simulate(main())
+
+
+def test_a_storm_is_few_questions():
+    async def main():
+        async with World() as world:
+            hub = await world.hub()
+            world.rows.delay_s = 0.01
+            results = await asyncio.gather(*(hub.connect(f"c{n}") for n in range(2000)))
+            assert all(results)
+            assert world.rows.questions < 10
+
+    simulate(main())
+
+
+def test_without_the_database_connections_are_admitted_and_closed_later_if_revoked():
+    async def main():
+        async with World() as world:
+            hub = await world.hub()
+            world.rows.down = True
+            assert await hub.connect("c1", session="s1")
+            assert await hub.connect("c2", session="s2")
+            await hub.client.revoke("u", session="s3")
+            assert not await hub.connect("c3", session="s3"), "what the shard knows still counts"
+            world.rows.ended_sessions.add("s1")
+            world.rows.down = False
+            await passes(5)
+            assert hub.disconnected == [("c1", 3503)]
+
+    simulate(main())
+
+
+def test_without_the_shard_connections_are_admitted_in_time_and_orders_fail():
+    async def main():
+        async with World() as world:
+            hub = await world.hub()
+            world.broken = True
+            before = asyncio.get_running_loop().time()
+            assert await hub.connect("c1", session="s1")
+            assert asyncio.get_running_loop().time() - before <= ADMIT_AFTER_S + 1
+            with pytest.raises(SessionsUnreachable):
+                await hub.client.revoke("u")
+            world.rows.ended_sessions.add("s1")
+            world.broken = False
+            await passes(30)
+            assert hub.disconnected == [("c1", 3503)]
+
+    simulate(main())
+
+
+def test_an_ended_connection_is_forgotten_also_when_its_hub_was_cut_off():
+    async def main():
+        async with World() as world:
+            hub = await world.hub()
+            await hub.connect("c1")
+            await hub.connect("c2")
+            hub.client.unregister("c1", "u")
+            await passes(1)
+            assert [record.client for record in await hub.client.connections("u")] == ["c2"]
+            link = hub.client._views[0].link
+            link._detach(link.incarnation)
+            hub.client.unregister("c2", "u")
+            link._reader.cancel()
+            link._reader = asyncio.create_task(link._read())
+            await passes(5)
+            assert await hub.client.connections("u") == []
+
+    simulate(main())
+
+
+def test_a_dead_hubs_connections_are_forgotten_with_its_lease():
+    async def main():
+        async with World() as world:
+            dying, api = await world.hub("dying"), await world.hub("api")
+            await dying.connect("c1")
+            await dying.client.stop()
+            await passes(LEASE_S + 12)
+            assert await api.client.connections("u") == []
+            assert world.shard.registry.users == {}
+
+    simulate(main())

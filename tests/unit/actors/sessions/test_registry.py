@@ -1,0 +1,65 @@
+from actors.links.stream import ClientStream
+from actors.sessions.registry import FLOOR_LIFE_MS, Registry, by_stream
+from actors.sessions.wire import Record
+
+
+def stream(boot="hub", session=1):
+    return ClientStream(boot, session, str.encode, 0.0)
+
+
+def record(client, user="u", session="s", issued_at_ms=0):
+    return Record(client, user, session, "hub", "websocket", 1, issued_at_ms=issued_at_ms)
+
+
+def test_nothing_is_left_of_who_is_gone():
+    registry = Registry()
+    one, two = stream("one"), stream("two")
+    registry.add(one, record("c1"))
+    registry.add(two, record("c2"))
+    registry.add(one, record("c3", user="v"))
+    assert [c.record.client for c in registry.of_user("u")] == ["c1", "c2"]
+    registry.remove("two", "c1")
+    assert len(registry.users["u"]) == 2, "another process's connection is not this one's to remove"
+    registry.forget_boot("one")
+    registry.remove("two", "c2")
+    assert (registry.users, registry.boots) == ({}, {})
+
+
+def test_registering_again_replaces():
+    registry = Registry()
+    registry.add(stream(), record("c", user="before"))
+    registry.add(stream(), record("c", user="after"))
+    assert list(registry.users) == ["after"]
+
+
+def test_what_was_not_registered_again_is_forgotten():
+    registry = Registry()
+    registry.add(stream(session=1), record("stale"))
+    registry.add(stream(session=1), record("kept"))
+    registry.add(stream(session=2), record("kept"))
+    registry.forget_boot("hub", before_session=2)
+    assert [c.record.client for c in registry.of_user("u")] == ["kept"]
+
+
+def test_floors_cover_what_was_issued_before_and_are_dropped_after_an_hour():
+    registry = Registry()
+    registry.revoke("u", "", 10_000)
+    registry.revoke("u", "s9", 10_000)
+    assert registry.is_void(record("c", issued_at_ms=9_000))
+    assert not registry.is_void(record("c", issued_at_ms=9_500)), "the same second"
+    assert not registry.is_void(record("c", user="v", issued_at_ms=1))
+    assert registry.is_void(record("c", user="v", session="s9", issued_at_ms=99_999))
+    for n in range(100):
+        registry.revoke(f"user{n}", "", 10_001 + FLOOR_LIFE_MS)
+    assert "u" not in registry.user_floors
+
+
+def test_items_are_one_per_process():
+    registry = Registry()
+    one, two = stream("one"), stream("two")
+    for target, client in ((one, "a"), (two, "b"), (one, "c")):
+        registry.add(target, record(client))
+    assert [(s.boot, clients) for s, clients in by_stream(registry.of_user("u"))] == [
+        ("one", ["a", "c"]),
+        ("two", ["b"]),
+    ]

@@ -1,0 +1,14 @@
+import msgspec
+
+from actors.sessions.contract import SessionRecord
+from actors.sessions.wire import Item, Operation, Registered, SendToUser, encode, from_wire, to_wire
+
+
+def test_records_survive_the_wire():
+    record = SessionRecord("c", "u", "s", "hub", "websocket", 1, "js", "1.0", 99)
+    assert from_wire(to_wire(record)) == record
+
+
+def test_operations_and_items_are_told_apart():
+    assert msgspec.msgpack.decode(encode(SendToUser(1, "u", b"x")), type=Operation) == SendToUser(1, "u", b"x")
+    assert msgspec.msgpack.decode(encode(Registered("c", accepted=True)), type=Item) == Registered("c", accepted=True)
