@@ -17,6 +17,7 @@ from serve_app.orders.router import router as orders_router
 from serve_app.problems.router import router as problems_router
 from serve_app.products.router import router as products_router
 from serve_app.realtime_tokens.router import router as realtime_router
+from serve_app.server_api.router import router as server_api_router
 from serve_app.users.router import router as users_router
 from serve_app.wellknown.router import router as wellknown_router
 
@@ -39,5 +40,11 @@ VERSIONED: tuple[APIRouter, ...] = (
 )
 """Routers under API_PREFIX."""
 
-UNVERSIONED: tuple[APIRouter, ...] = (health_router, metrics_router, wellknown_router, problems_router)
+UNVERSIONED: tuple[APIRouter, ...] = (
+    health_router,
+    metrics_router,
+    wellknown_router,
+    problems_router,
+    server_api_router,
+)
 """Routers at fixed addresses: health, metrics, documentation, the realtime server API."""

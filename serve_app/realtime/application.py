@@ -11,9 +11,9 @@ import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from actors.brokers.contract import BrokerClient, ChannelSink
+from actors.brokers.contract import BrokerClient
 from actors.protocol.namespaces import Namespaces
-from actors.sessions.contract import SessionClient, SessionSink
+from actors.sessions.contract import SessionClient
 from cluster import names
 from cluster.settings import Settings
 from db.session import Database
@@ -45,8 +45,8 @@ class Backends:
     stop: Callable[[], Awaitable[None]]
 
 
-Connect = Callable[[str, ChannelSink, SessionSink], Backends]
-"""(boot id, sinks) → clients of the shards."""
+Connect = Callable[[Hub], Backends]
+"""Clients of the shards for this hub, which is their sink."""
 
 
 class RealtimeApplication:
@@ -91,7 +91,7 @@ class RealtimeApplication:
             handles_messages=handlers.message_handler is not None,
         )
         hub = Hub(new_boot_id(), environment, handlers, max_connections=settings.max_connections)
-        backends = self._connect(hub.boot_id, hub, hub)
+        backends = self._connect(hub)
         await backends.start()
         hub.start(backends.brokers, backends.sessions)
         self._backends, self.hub = backends, hub

@@ -1,0 +1,97 @@
+"""Bodies of the server API. Unknown fields are ignored; payloads stay as they were sent."""
+
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from actors.protocol.codec import MAX_FRAME_BYTES
+from actors.protocol.frames import EMPTY, UInt63
+
+MAX_DATA_BYTES = MAX_FRAME_BYTES * 8
+"""Longest payload of one publication: half of what a client may have waiting."""
+
+MAX_CHANNELS = 1000
+"""Channels of one broadcast."""
+
+Channel = Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class Publish(Struct):
+    """`data` is any JSON value; `b64data` is base64 of its text, for clients that cannot embed it."""
+
+    channel: Channel
+    data: Raw = EMPTY
+    b64data: str = ""
+    tags: dict[str, str] = {}
+    skip_history: bool = False
+    idempotency_key: Annotated[str, Meta(max_length=255)] = ""
+    delta: bool = False
+    version: UInt63 = 0
+    version_epoch: str = ""
+    exclude_clients: tuple[str, ...] = ()
+    exclude_users: tuple[str, ...] = ()
+
+
+class Broadcast(Struct):
+    """The same publication into many channels."""
+
+    channels: Annotated[list[Channel], Meta(min_length=1, max_length=MAX_CHANNELS)]
+    data: Raw = EMPTY
+    b64data: str = ""
+    tags: dict[str, str] = {}
+    skip_history: bool = False
+    idempotency_key: Annotated[str, Meta(max_length=255)] = ""
+    delta: bool = False
+    version: UInt63 = 0
+    version_epoch: str = ""
+    exclude_clients: tuple[str, ...] = ()
+    exclude_users: tuple[str, ...] = ()
+
+
+class OneChannel(Struct):
+    """A question about a channel."""
+
+    channel: Channel
+
+
+class Since(Struct):
+    """A stream position."""
+
+    offset: UInt63 = 0
+    epoch: str = ""
+
+
+class History(Struct):
+    """`limit` 0: only the position; -1: all, up to the server's bound."""
+
+    channel: Channel
+    limit: int = 0
+    since: Since | None = None
+    reverse: bool = False
+
+
+class DisconnectCode(Struct):
+    """How to close. Reconnecting is decided by the range of the code."""
+
+    code: Annotated[int, Meta(ge=3000, le=4999)]
+    reason: Annotated[str, Meta(max_length=120)] = ""
+
+
+class Disconnect(Struct):
+    """Close a user's connections: all, one login session's, or one; not those in `whitelist`."""
+
+    user: str
+    client: str = ""
+    session: str = ""
+    whitelist: tuple[str, ...] = ()
+    disconnect: DisconnectCode | None = None
+
+
+class Channels(Struct):
+    """`pattern` is a glob."""
+
+    pattern: str = ""
+
+
+class Nothing(Struct):
+    """No parameters."""

@@ -1,0 +1,43 @@
+from uuid import uuid4
+
+import pytest
+
+from db.session import Database
+from serve_app.realtime.handlers import Handlers
+from serve_app.realtime.permissions import Checks, register
+from tests.factories.auth import make_user
+from tests.factories.conversations import make_conversation
+
+
+async def test_only_participants_are_members(database: Database) -> None:
+    async with database.transaction() as session:
+        ann, bob, eve = [await make_user(session) for _ in range(3)]
+        conversation = await make_conversation(session, [ann, bob])
+    checks = Checks(database)
+    channel = f"conversation:{conversation.id}"
+    assert await checks.conversation_member(str(ann.id), channel)
+    assert not await checks.conversation_member(str(eve.id), channel)
+    assert not await checks.conversation_member(str(ann.id), f"conversation:{uuid4()}")
+
+
+@pytest.mark.parametrize(("user", "channel"), [("", "conversation:x"), ("u", f"conversation:{uuid4()}")])
+async def test_what_is_no_id_is_nobody(database: Database, user: str, channel: str) -> None:
+    assert not await Checks(database).conversation_member(user, channel)
+    assert not await Checks(database).jobs_operator(user, "jobs:x")
+
+
+async def test_only_operators_hear_of_jobs(database: Database) -> None:
+    async with database.transaction() as session:
+        operator = await make_user(session, roles=("operator",))
+        customer = await make_user(session, roles=("customer",))
+    checks = Checks(database)
+    assert await checks.jobs_operator(str(operator.id), "jobs:all")
+    assert not await checks.jobs_operator(str(customer.id), "jobs:all")
+
+
+async def test_they_are_offered_under_the_names_that_namespaces_use(database: Database) -> None:
+    handlers = Handlers(database)
+    register(handlers)
+    assert set(handlers.permissions) == {"conversation_member", "jobs_operator"}
+    with pytest.raises(ValueError, match="database"):
+        register(Handlers())

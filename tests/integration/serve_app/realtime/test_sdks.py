@@ -1,0 +1,169 @@
+"""The official SDKs, unmodified, against the hub and a real broker shard in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from actors.brokers.actor import BrokerShard
+from actors.brokers.client import Brokers
+from actors.brokers.contract import PublishRequest
+from actors.sessions.actor import SessionShard
+from actors.sessions.client import Sessions
+from cluster.settings import Settings
+from serve_app.realtime.application import Backends, RealtimeApplication
+from serve_app.realtime.hub import Hub
+from tests.fixtures.cable import Cable
+from tests.fixtures.realtime_server import RealtimeServer, realtime_settings, serve_realtime
+from tests.fixtures.sdk import ROOT, SDKS, Sdk, SdkError
+
+
+class LocalShards:
+    """Shards that are called without a cluster between."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.broker = BrokerShard(0, 1, settings)
+        self.session = SessionShard(0, 1, settings)
+        self.brokers: Brokers
+        self.sessions: Sessions
+
+    async def start(self) -> None:
+        await self.broker.start()
+        await self.session.start()
+
+    async def stop(self) -> None:
+        await self.session.stop()
+        await self.broker.stop()
+
+    def connect(self, hub: Hub) -> Backends:
+        self.brokers = Brokers(hub.boot_id, hub, shards=1, call=partial(call, self.broker))
+        self.sessions = Sessions(hub.boot_id, hub, shards=1, call=partial(call, self.session))
+
+        async def start() -> None:
+            await self.brokers.start()
+            await self.sessions.start()
+
+        async def stop() -> None:
+            await self.sessions.stop()
+            await self.brokers.stop()
+
+        return Backends(self.brokers, self.sessions, start, stop)
+
+
+async def call(target: object, _shard: int, method: str, payload: bytes, timeout_s: float) -> bytes:
+    answer: bytes = await asyncio.wait_for(getattr(target, method)(payload), timeout_s)
+    return answer
+
+
+class World:
+    def __init__(self, server: RealtimeServer, shards: LocalShards) -> None:
+        self.server = server
+        self.shards = shards
+
+    async def publish(self, channel: str, data: bytes) -> None:
+        await self.shards.brokers.publish(PublishRequest(channel, data, publication_id=f"id-{channel}-{data!r}"))
+
+
+@pytest.fixture
+async def world(tmp_path: Path, database_url: str) -> AsyncIterator[World]:
+    settings = realtime_settings(tmp_path, database_url=database_url)
+    shards = LocalShards(settings)
+    await shards.start()
+    async with serve_realtime(RealtimeApplication(settings, shards.connect), settings) as server:
+        yield World(server, shards)
+    await shards.stop()
+
+
+@pytest.fixture(params=sorted(SDKS))
+async def new_sdk(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], Sdk]]:
+    if request.param == "javascript" and not (ROOT / "frontend" / "node_modules" / "centrifuge").is_dir():
+        pytest.skip("frontend/node_modules is not installed")
+    made: list[Sdk] = []
+
+    def make() -> Sdk:
+        made.append(SDKS[request.param]())
+        return made[-1]
+
+    yield make
+    for sdk in made:
+        await sdk.close()
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not fact():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("namespace", ["room", "ledger"])
+async def test_talk_presence_and_history(world: World, new_sdk: Callable[[], Sdk], namespace: str) -> None:
+    channel = f"{namespace}:talk"
+    ann, bob = new_sdk(), new_sdk()
+    await ann.connect(world.server.url, lambda: token(world, "ann"))
+    await ann.subscribe(channel)
+    await bob.connect(world.server.url, lambda: token(world, "bob"))
+    await bob.subscribe(channel)
+    await until(lambda: "bob" in ann.seen.joins.get(channel, []))
+    await ann.publish(channel, {"text": "hällo"})
+    await bob.publish(channel, {"text": "hi\nthere"})
+    await until(lambda: len(ann.seen.data(channel)) == len(bob.seen.data(channel)) == 2)
+    assert ann.seen.data(channel) == [{"text": "hällo"}, {"text": "hi\nthere"}]
+    assert ann.seen.offsets(channel) == [1, 2]
+    assert sorted(await ann.presence(channel)) == ["ann", "bob"]
+    assert await ann.presence_stats(channel) == (2, 2)
+    assert await bob.history(channel, 10) == [(1, {"text": "hällo"}), (2, {"text": "hi\nthere"})]
+    await bob.close()
+    await until(lambda: "bob" in ann.seen.leaves.get(channel, []))
+
+
+async def token(world: World, user: str) -> str:
+    return world.server.token(user)
+
+
+@pytest.mark.parametrize("namespace", ["room", "ledger"])
+async def test_what_is_missed_while_the_cable_is_out_is_recovered(
+    world: World, new_sdk: Callable[[], Sdk], namespace: str
+) -> None:
+    channel = f"{namespace}:cable"
+    cable = Cable("127.0.0.1", world.server.port)
+    await cable.lay()
+    sdk = new_sdk()
+    await sdk.connect(f"ws://127.0.0.1:{cable.port}/connection/websocket", lambda: token(world, "ann"))
+    await sdk.subscribe(channel)
+    await world.publish(channel, b"1")
+    await until(lambda: sdk.seen.data(channel) == [1])
+    cable.pull()
+    for number in (2, 3, 4):
+        await world.publish(channel, str(number).encode())
+    cable.plug()
+    await until(lambda: len(sdk.seen.data(channel)) >= 4)
+    await world.publish(channel, b"5")
+    await until(lambda: len(sdk.seen.data(channel)) >= 5)
+    assert sdk.seen.data(channel) == [1, 2, 3, 4, 5]
+    assert sdk.seen.subscribed[channel][-1] == (True, True)
+    await sdk.close()
+    await cable.remove()
+
+
+async def test_refusals_reach_the_sdk_with_their_code(world: World, new_sdk: Callable[[], Sdk]) -> None:
+    sdk = new_sdk()
+    await sdk.connect(world.server.url, lambda: token(world, "ann"))
+    with pytest.raises(SdkError) as refused:
+        await sdk.publish("room:1", {"without": "subscription"})
+    assert refused.value.code == 103
+    with pytest.raises(SdkError):
+        await sdk.subscribe("nowhere:1")
+
+
+async def test_revoking_a_session_ends_the_sdk_for_good_within_a_second(
+    world: World, new_sdk: Callable[[], Sdk]
+) -> None:
+    sdk = new_sdk()
+    await sdk.connect(world.server.url, lambda: token(world, "ann"))
+    assert len(await world.shards.sessions.connections("ann")) == 1
+    assert await world.shards.sessions.revoke("ann") == 1
+    async with asyncio.timeout(1):
+        await until(lambda: sdk.seen.disconnected == [3503])
+    await until(lambda: world.server.application.hub is not None and world.server.application.hub.connections == 0)

@@ -1,0 +1,87 @@
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from actors.brokers.contract import BrokerError
+from actors.protocol.namespaces import Namespaces
+from tests.factories.auth import make_api_key, make_user
+from tests.fakes.brokers import FakeBrokers
+from tests.fixtures.client import Api, assert_problem
+from tests.fixtures.realtime import NAMESPACES
+
+CONFIGURED = {"X-API-Key": "a server key of tests"}
+
+
+@pytest.fixture
+def brokers(api: Api) -> FakeBrokers:
+    brokers = FakeBrokers(Namespaces.parse(NAMESPACES))
+    api.resources.actors.brokers = brokers
+    return brokers
+
+
+@pytest.fixture
+async def http(api: Api, brokers: FakeBrokers) -> AsyncIterator[httpx.AsyncClient]:
+    async with api.client() as client:
+        yield client
+
+
+async def key_with(api: Api, *scopes: str) -> dict[str, str]:
+    async with api.database.transaction() as session:
+        owner = await make_user(session, roles=("admin",))
+        created = await make_api_key(session, owner, scopes=scopes)
+    return {"X-API-Key": created.text}
+
+
+async def test_the_configured_key_may_do_everything(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/api/publish", json={"channel": "room:1", "data": {"a": 1}}, headers=CONFIGURED)
+    assert (answer.status_code, answer.json()) == (200, {"result": {"offset": 1, "epoch": "epoch"}})
+    older = {"Authorization": "apikey a server key of tests"}
+    assert (await http.post("/api/info", content=b"", headers=older)).json()["result"]["nodes"]
+    assert (await http.post("/api/history_remove", json={"channel": "room:1"}, headers=CONFIGURED)).json() == {
+        "result": {}
+    }
+
+
+async def test_without_a_valid_key_nothing_happens(http: httpx.AsyncClient, brokers: FakeBrokers) -> None:
+    body = {"channel": "room:1", "data": 1}
+    assert_problem(await http.post("/api/publish", json=body), 401, "authentication_required")
+    assert (await http.post("/api/publish", json=body, headers={"X-API-Key": "wrong"})).status_code == 401
+    assert brokers.streams["room:1"].top == 0
+
+
+async def test_a_database_key_may_do_what_its_scopes_say(api: Api, http: httpx.AsyncClient) -> None:
+    publisher = await key_with(api, "realtime:publish")
+    body = {"channel": "room:1", "data": 1}
+    assert (await http.post("/api/publish", json=body, headers=publisher)).status_code == 200
+    assert_problem(await http.post("/api/presence", json=body, headers=publisher), 403, "permission_denied")
+    admin = await key_with(api, "realtime:admin")
+    for method in ("publish", "presence", "history", "disconnect"):
+        answer = await http.post(f"/api/{method}", json={**body, "user": "u"}, headers=admin)
+        assert answer.status_code == 200, method
+
+
+async def test_errors_of_the_protocol_are_answers(http: httpx.AsyncClient, brokers: FakeBrokers) -> None:
+    brokers.fail_with = BrokerError(111, "too many requests")
+    answer = await http.post("/api/publish", json={"channel": "room:1", "data": 1}, headers=CONFIGURED)
+    assert (answer.status_code, answer.json()) == (200, {"error": {"code": 111, "message": "too many requests"}})
+    answer = await http.post("/api/subscribe", json={}, headers=CONFIGURED)
+    assert answer.json()["error"]["code"] == 108
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"channel":""}', b'{"channel":5}', b"\xff", b"[" * 100_000])
+async def test_bodies_that_cannot_be_read(http: httpx.AsyncClient, body: bytes) -> None:
+    answer = await http.post("/api/publish", content=body, headers=CONFIGURED)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == 107
+
+
+async def test_without_shards_it_is_unavailable(api: Api) -> None:
+    async with api.client() as http:
+        answer = await http.post("/api/publish", json={"channel": "room:1", "data": 1}, headers=CONFIGURED)
+    assert_problem(answer, 503, "unavailable")
+
+
+async def test_other_methods_are_not_found(http: httpx.AsyncClient) -> None:
+    assert (await http.post("/api/nothing", json={}, headers=CONFIGURED)).status_code == 404
+    assert (await http.get("/api/publish", headers=CONFIGURED)).status_code == 405
