@@ -27,7 +27,10 @@ MIN_OWN_CHARACTERS = 8
 
 MIN_CONTEXT_CHARACTERS = 4
 SCORED_CHARACTERS = 72
-"""zxcvbn refuses more; its score is advice only."""
+"""zxcvbn refuses more."""
+
+MIN_SCORE = 2
+"""zxcvbn's 0 and 1: fewer than a million guesses, which is keyboard walks and counting."""
 
 MAX_WAITING = 64
 """Hashes that may queue per process: beyond it, answering 503 at once is kinder than a minute's wait."""
@@ -52,15 +55,22 @@ def normalised_forms(password: str) -> set[str]:
     """What a password amounts to without decoration: case, accents, digits for letters, affixes, repetition."""
     plain = unicodedata.normalize("NFKD", password).casefold()
     plain = "".join(character for character in plain if not unicodedata.combining(character))
-    forms = {plain, plain.translate(UNDO_LEET)}
-    for form in tuple(forms):
-        forms.add(re.sub(r"[\W_]+", "", form))
-        forms.add(re.sub(r"^[\W\d_]+|[\W\d_]+$", "", form))
-        forms.add(re.sub(r"[\W\d_]+", "", form))
+    forms = {plain}
+    for form in (plain, *_undecorated(plain)):  # digits at the ends are decoration first, letters only then
+        spoken = form.translate(UNDO_LEET)
+        forms |= {form, spoken, *_undecorated(spoken)}
     for form in tuple(forms):
         if repeated := re.fullmatch(r"(.+?)\1+", form):
             forms.add(repeated.group(1))
     return {form for form in forms if len(form) >= MIN_CONTEXT_CHARACTERS}
+
+
+def _undecorated(form: str) -> tuple[str, str, str]:
+    return (
+        re.sub(r"[\W_]+", "", form),
+        re.sub(r"^[\W\d_]+|[\W\d_]+$", "", form),
+        re.sub(r"[\W\d_]+", "", form),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class PasswordReport:
 def validate_password_strength(password: str, context: Iterable[str] = ()) -> PasswordReport:
     """Judge a new password. `context` are words about its owner: e-mail address, username.
 
-    Length and lists decide; there are no rules about kinds of characters (ASVS 6.2.5).
+    Length, lists and guessability decide; there are no rules about kinds of characters (ASVS 6.2.5).
     """
     problems: list[str] = []
     if len(password) < MIN_CHARACTERS:
@@ -99,6 +109,8 @@ def validate_password_strength(password: str, context: Iterable[str] = ()) -> Pa
     if own != password.casefold() and len(own) < MIN_OWN_CHARACTERS:
         problems.append("It is mostly made of your name or ours.")
     advice = zxcvbn(password[:SCORED_CHARACTERS], user_inputs=words)  # type: ignore[no-untyped-call]
+    if int(advice["score"]) < MIN_SCORE and not problems:
+        problems.append("It can be guessed in less than a million tries.")
     warnings = [advice["feedback"]["warning"], *advice["feedback"]["suggestions"]]
     return PasswordReport(tuple(problems), int(advice["score"]), tuple(warning for warning in warnings if warning))
 

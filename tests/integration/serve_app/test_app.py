@@ -113,9 +113,7 @@ class TestTransaction:
     async def test_a_failing_commit_is_an_error(self, api: Api, client: httpx.AsyncClient, table: str):
         async with api.database.transaction() as session:
             await session.execute(text("DROP TABLE public.notes"))
-            await session.execute(
-                text("CREATE TABLE public.notes (body text UNIQUE DEFERRABLE INITIALLY DEFERRED)")
-            )
+            await session.execute(text("CREATE TABLE public.notes (body text UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
 
         @api.app.post("/notes")
         async def add(session: DbSession) -> dict[str, str]:

@@ -56,7 +56,9 @@ class TestRegister:
         problem = assert_problem(await register(client, password=password), 422, "password_too_weak")
         assert problem["errors"][0]["pointer"] == "#/password"
 
-    @pytest.mark.parametrize("password", ["correct horse battery staple", "żółw śpiewa nocą 🐢", "x" * 20 + "y" * 30 + "qrst" * 10])
+    @pytest.mark.parametrize(
+        "password", ["correct horse battery staple", "żółw śpiewa nocą 🐢", "x" * 20 + "y" * 30 + "qrst" * 10]
+    )
     async def test_long_ones_of_any_characters_are_accepted(self, client: httpx.AsyncClient, password: str):
         assert (await register(client, password=password)).status_code == 201
         assert (await log_in(client, password=password)).status_code == 200
@@ -203,9 +205,7 @@ class TestRefresh:
         two = (await self.refresh(client, first["refresh_token"])).json()
         assert one["refresh_token"] == two["refresh_token"]
 
-    async def test_a_copied_token_ends_the_family_with_its_newest_descendant(
-        self, api: Api, client: httpx.AsyncClient
-    ):
+    async def test_a_copied_token_ends_the_family_with_its_newest_descendant(self, api: Api, client: httpx.AsyncClient):
         first = await self.tokens(client)
         second = (await self.refresh(client, first["refresh_token"])).json()
         await expire_grace(api)

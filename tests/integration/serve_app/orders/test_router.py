@@ -86,9 +86,7 @@ class TestPlace:
 
 
 class TestIdempotency:
-    async def place(
-        self, client: httpx.AsyncClient, product: Product, key: str, quantity: int = 1
-    ) -> httpx.Response:
+    async def place(self, client: httpx.AsyncClient, product: Product, key: str, quantity: int = 1) -> httpx.Response:
         return await client.post("/api/v1/orders", json=order_of(product, quantity), headers={"Idempotency-Key": key})
 
     async def test_the_first_answer_is_given_again(self, authenticated_client: httpx.AsyncClient, product: Product):
@@ -126,9 +124,7 @@ class TestIdempotency:
         assert (await self.place(authenticated_client, product, "k1", 11)).status_code == 201
 
     @pytest.mark.parametrize("key", ["", "x" * 256, "with space"])
-    async def test_unusable_keys_are_refused(
-        self, authenticated_client: httpx.AsyncClient, product: Product, key: str
-    ):
+    async def test_unusable_keys_are_refused(self, authenticated_client: httpx.AsyncClient, product: Product, key: str):
         assert_problem(await self.place(authenticated_client, product, key), 422, "validation_failed")
 
 

@@ -37,7 +37,6 @@ class TestList:
             ({"sort": "-price", "limit": 2}, [5, 4]),
             ({"in_stock": False}, [1]),
             ({"q": "%"}, []),
-            ({"q": "%"}, []),
             ({"limit": 2, "page": 3}, [5]),
             ({"page": 99}, []),
         ],

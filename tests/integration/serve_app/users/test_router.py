@@ -13,7 +13,9 @@ class TestList:
         async with api.database.transaction() as session:
             for number in range(5):
                 await make_user(session, username=f"findme{number}")
-        response = await admin_client.get("/api/v1/users", params={"q": "findme", "sort": "username", "limit": 2, "page": 2})
+        response = await admin_client.get(
+            "/api/v1/users", params={"q": "findme", "sort": "username", "limit": 2, "page": 2}
+        )
         body = response.json()
         assert [user["username"] for user in body["items"]] == ["findme2", "findme3"]
         assert (body["total"], body["page"], body["pages"]) == (5, 2, 3)
@@ -29,7 +31,9 @@ class TestList:
         seen, cursor = [], ""
         while cursor is not None:
             page = (
-                await admin_client.get("/api/v1/users", params={"q": "findme", "sort": "username", "limit": 2, "cursor": cursor})
+                await admin_client.get(
+                    "/api/v1/users", params={"q": "findme", "sort": "username", "limit": 2, "cursor": cursor}
+                )
             ).json()
             seen += [user["username"] for user in page["items"]]
             cursor = page["next"]

@@ -1,0 +1,102 @@
+"""Access lines, and the last place where an exception can arrive."""
+
+import io
+from typing import Any
+
+import orjson
+
+from serve_app.middleware.access_log import FLUSH_LINES, AccessLines, AccessLogMiddleware
+from serve_app.middleware.context import AddressFinder
+
+
+class Exchange:
+    """One request, and what was sent."""
+
+    def __init__(self, path: str = "/api/v1/x") -> None:
+        self.scope: dict[str, Any] = {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "headers": [],
+            "client": ("192.0.2.1", 1),
+            "request_id": "r-1",
+        }
+        self.sent: list[dict[str, Any]] = []
+
+    async def receive(self) -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.sent.append(message)
+
+
+async def answer(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def fail(scope: Any, receive: Any, send: Any) -> None:
+    raise RuntimeError("broken")
+
+
+async def fail_late(scope: Any, receive: Any, send: Any) -> None:
+    await answer(scope, receive, send)
+    raise RuntimeError("broken")
+
+
+async def lines_of(app: Any, exchange: Exchange) -> list[dict[str, Any]]:
+    stream = io.StringIO()
+    lines = AccessLines(stream)
+    middleware = AccessLogMiddleware(app, addresses=AddressFinder([]), lines=lines)
+    await middleware(exchange.scope, exchange.receive, exchange.send)
+    lines.flush()
+    return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+async def test_says_what_happened():
+    (line,) = await lines_of(answer, Exchange())
+    assert line["event"] == "request"
+    assert (line["method"], line["status"], line["route"]) == ("GET", 204, "__unmatched__")
+    assert (line["request_id"], line["address"], line["user_id"]) == ("r-1", "192.0.2.1", None)
+    assert line["duration_ms"] >= 0
+
+
+async def test_no_path_can_forge_a_line():
+    lines = await lines_of(answer, Exchange('/a\n{"event":"forged"}'))
+    assert len(lines) == 1
+
+
+async def test_probes_are_quiet():
+    assert await lines_of(answer, Exchange("/health/live")) == []
+    assert await lines_of(answer, Exchange("/metrics")) == []
+
+
+async def test_an_exception_of_a_layer_is_answered():
+    exchange = Exchange()
+    (line,) = await lines_of(fail, exchange)
+    assert line["status"] == 500
+    assert exchange.sent[0]["status"] == 500
+    assert b"broken" not in exchange.sent[1]["body"]
+
+
+async def test_an_exception_after_the_answer_changes_nothing():
+    exchange = Exchange()
+    (line,) = await lines_of(fail_late, exchange)
+    assert line["status"] == 204
+    assert len(exchange.sent) == 2
+
+
+async def test_lines_are_written_in_batches_of_bounded_size():
+    stream = io.StringIO()
+    lines = AccessLines(stream)
+    for _ in range(FLUSH_LINES - 1):
+        lines.add({})
+    assert stream.getvalue() == ""
+    lines.add({})
+    assert len(stream.getvalue().splitlines()) == FLUSH_LINES
+
+
+async def test_other_protocols_pass():
+    exchange = Exchange()
+    exchange.scope["type"] = "websocket"
+    assert await lines_of(answer, exchange) == []
