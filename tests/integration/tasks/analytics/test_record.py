@@ -1,0 +1,27 @@
+"""Analytics events land in app.events."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from tests.fixtures.jobs import Bench
+
+
+async def test_events_are_appended(bench: Bench) -> None:
+    user_id = str(uuid4())
+    events = [{"event_type": "page.viewed", "payload": {"path": "/"}, "user_id": user_id}, {"event_type": "x" * 80}]
+    await bench.enqueue("analytics.record", {"events": events})
+    assert await bench.drain() == [("analytics.record", "succeeded")]
+    async with bench.database.transaction() as session:
+        rows = (
+            await session.execute(text("SELECT event_type, user_id::text, payload FROM app.events ORDER BY id"))
+        ).all()
+    assert [tuple(row) for row in rows] == [("page.viewed", user_id, {"path": "/"}), ("x" * 50, None, {})]
+
+
+@pytest.mark.parametrize("events", [None, [{"payload": {}}], [{"event_type": "x", "user_id": "?"}], ["x"], [{}] * 1001])
+async def test_what_is_no_event_is_refused_for_good(bench: Bench, events: Any) -> None:
+    await bench.enqueue("analytics.record", {"events": events})
+    assert await bench.drain() == [("analytics.record", "refused")]

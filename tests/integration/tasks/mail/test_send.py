@@ -1,0 +1,117 @@
+"""Mail reaches a server that speaks SMTP, or the development mailbox."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from cluster.settings import Settings
+from db.mail import service
+from db.mail.models import MailMessage
+from db.session import Database
+from tasks.runner import JobRunner
+from tests.fixtures.jobs import Bench
+from tests.fixtures.smtp import MailServer, mail_server
+
+
+@pytest.fixture
+async def smtp(bench: Bench, settings: Settings) -> AsyncIterator[MailServer]:
+    async with mail_server() as server:
+        update = {"smtp_host": "127.0.0.1", "smtp_port": server.port, "smtp_tls": "none"}
+        bench.settings = settings.model_copy(update=update)
+        bench.runner = JobRunner(bench.settings, bench.database)
+        yield server
+
+
+async def compose(database: Database, **values: Any) -> UUID:
+    given = {
+        "idempotency_key": "one",
+        "template": "welcome",
+        "to_address": "ada@example.org",
+        "subject": "Grüße",
+        "body_text": "Hello\n.\nend",
+        "body_html": "<p>Hello</p>",
+    }
+    async with database.transaction() as session:
+        return await service.compose(session, **(given | values))
+
+
+async def message(database: Database, mail_id: UUID) -> MailMessage:
+    async with database.transaction() as session:
+        return await service.get_message(session, mail_id)
+
+
+async def test_without_a_server_it_is_captured(bench: Bench) -> None:
+    mail_id = await compose(bench.database)
+    assert await bench.drain() == [("mail.send", "succeeded")]
+    captured = await message(bench.database, mail_id)
+    assert captured.state == "captured"
+    assert captured.sent_at is not None
+
+
+async def test_a_server_gets_both_bodies_unharmed(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database)
+    assert await bench.drain() == [("mail.send", "succeeded")]
+    assert (await message(bench.database, mail_id)).state == "sent"
+    ((sender, recipients),) = smtp.envelopes
+    assert (sender, recipients) == ("no-reply@mobula.localhost", ["ada@example.org"])
+    (received,) = smtp.messages
+    assert received["Subject"] == "Grüße"
+    text, html = received.iter_parts()  # type: ignore[attr-defined]
+    assert text.get_content().splitlines() == ["Hello", ".", "end"]
+    assert html.get_content_type() == "text/html"
+
+
+async def test_composing_twice_sends_once(bench: Bench, smtp: MailServer) -> None:
+    assert await compose(bench.database) == await compose(bench.database)
+    await bench.drain()
+    assert len(smtp.messages) == 1
+
+
+async def test_a_job_that_runs_again_does_not_send_again(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database)
+    await bench.drain()
+    await bench.enqueue("mail.send", {"mail_id": str(mail_id)})
+    assert await bench.drain() == [("mail.send", "succeeded")]
+    assert len(smtp.messages) == 1
+
+
+async def test_a_crash_before_the_answer_sends_the_same_mail_again_under_the_same_id(
+    bench: Bench, smtp: MailServer
+) -> None:
+    mail_id = await compose(bench.database)
+    smtp.drop_before_answer = True
+    assert await bench.drain() == [("mail.send", "failed")]
+    assert (await message(bench.database, mail_id)).state == "queued"
+    smtp.drop_before_answer = False
+    assert await bench.drain(time_passes=True) == [("mail.send", "succeeded")]
+    assert {received["Message-ID"] for received in smtp.messages} == {f"<{mail_id}@mobula.localhost>"}
+    assert (await message(bench.database, mail_id)).state == "sent"
+
+
+async def test_a_refusal_for_now_is_tried_again(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database)
+    smtp.recipient_answer = b"451 greylisted"
+    assert await bench.drain() == [("mail.send", "failed")]
+    assert (await message(bench.database, mail_id)).state == "queued"
+    smtp.recipient_answer = b"250 ok"
+    assert await bench.drain(time_passes=True) == [("mail.send", "succeeded")]
+
+
+@pytest.mark.parametrize("where", ["recipient_answer", "data_answer"])
+async def test_a_refusal_for_ever_is_final(bench: Bench, smtp: MailServer, where: str) -> None:
+    mail_id = await compose(bench.database)
+    setattr(smtp, where, b"550 nobody here")
+    assert await bench.drain(time_passes=True) == [("mail.send", "refused")]
+    failed = await message(bench.database, mail_id)
+    assert failed.state == "failed"
+    assert "nobody here" in (failed.error or "")
+
+
+async def test_the_last_attempt_says_that_it_failed(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database)
+    smtp.data_answer = b"452 full"
+    ends = await bench.drain(time_passes=True)
+    assert [state for _, state in ends] == ["failed"] * 9 + ["refused"]
+    assert (await message(bench.database, mail_id)).state == "failed"
