@@ -16,7 +16,7 @@ class Thing(ResourceSchema):
 
 class Wish(RequestSchema):
     name: str
-    tags: dict[str, list[str]] = {}
+    tags: dict[str, list[str]] | None = None
 
 
 @dataclass

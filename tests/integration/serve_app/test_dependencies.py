@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
+from db.audit.service import list_user_changes
 from db.auth.permissions import PERMISSIONS, ROLES
 from serve_app.app import build_app
 from serve_app.openapi import METHODS
-from tests.fixtures.client import SignIn, assert_problem, build_settings
+from tests.fixtures.client import Api, SignIn, assert_problem, build_settings
 
 DOCUMENT: dict[str, Any] = build_app(build_settings()).openapi()
 GUARDED = [
@@ -69,3 +70,21 @@ async def test_every_declared_permission_is_enforced(sign_in: SignIn):
             if response.status_code == 403:
                 assert_problem(response, 403, "permission_denied")
             assert response.status_code == 403 or "requestBody" in operation or "cursor" in response.text, path
+
+
+async def test_a_key_cannot_do_what_needs_a_person(api: Api, sign_in: SignIn):
+    person = await sign_in(roles=("admin",))
+    made = await person.http.post("/api/v1/auth/api-keys", json={"name": "k", "scopes": ["users:read"]})
+    async with api.client(headers={"X-API-Key": made.json()["key"]}) as machine:
+        assert (await machine.get("/api/v1/users")).status_code == 200
+        assert_problem(await machine.get("/api/v1/auth/sessions"), 403, "login_required")
+        assert_problem(await machine.delete(f"/api/v1/users/{person.user.id}"), 403, "login_required")
+
+
+async def test_audit_rows_name_who_acted(api: Api, sign_in: SignIn):
+    admin, person = await sign_in(roles=("admin",)), await sign_in()
+    changed = await admin.http.patch(f"/api/v1/users/{person.user.id}", json={"full_name": "Renamed"})
+    assert changed.status_code == 200
+    async with api.database.transaction(read_only=True) as session:
+        page = await list_user_changes(session, person.user.id, limit=1)
+    assert page.items[0].changed_by == admin.user.id

@@ -1,0 +1,85 @@
+"""What a committed transaction sets off."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from db.effects import CacheInvalidated, Effect, JobsEnqueued, PublicationsQueued, SessionsRevoked
+from serve_app.resources import ActorClients
+from serve_app.wiring import connect_effects
+from tests.fakes.actors import Calls, FakeCache, FakeSessions
+
+USER, SESSION = UUID(int=1), UUID(int=2)
+
+
+class Handlers:
+    """A database that only remembers its handlers."""
+
+    def __init__(self) -> None:
+        self.of: dict[type[Effect], Callable[[Sequence[Any]], Awaitable[None]]] = {}
+
+    def on_commit(self, effect: type[Effect], handler: Callable[[Sequence[Any]], Awaitable[None]]) -> None:
+        self.of[effect] = handler
+
+
+class Forgetting:
+    """An authenticator that remembers what it was told to forget."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[dict[str, Any]] = []
+
+    def forget(self, **what: Any) -> None:
+        self.forgotten.append(what)
+
+
+class World:
+    """Resources, as far as wiring needs them."""
+
+    def __init__(self, actors: ActorClients) -> None:
+        self.database, self.authenticator, self.actors = Handlers(), Forgetting(), actors
+        connect_effects(self)  # type: ignore[arg-type]
+
+    async def run(self, *effects: Effect) -> None:
+        await self.database.of[type(effects[0])](effects)
+
+
+@pytest.fixture
+def clients() -> dict[str, Any]:
+    return {"sessions": FakeSessions(), "cache": FakeCache(), "wake_jobs": Calls(), "poke_channels": Calls()}
+
+
+async def test_shortcuts_are_merged(clients: dict[str, Any]):
+    world = World(ActorClients(**clients))
+    await world.run(JobsEnqueued(("default", "mail")), JobsEnqueued(("default",)))
+    assert clients["wake_jobs"].made == [["default", "mail"]]
+    await world.run(PublicationsQueued(("b",)), PublicationsQueued(("a", "b")))
+    assert clients["poke_channels"].made == [["a", "b"]]
+
+
+async def test_caches_are_voided(clients: dict[str, Any]):
+    async def load() -> int:
+        return 1
+
+    cache = clients["cache"]
+    for key, tags in (("a", ["x"]), ("b", ["y"]), ("c", [])):
+        await cache.get_or_load(key, load, ttl_s=1, tags=tags)
+    await World(ActorClients(**clients)).run(CacheInvalidated(keys=("c",)), CacheInvalidated(tags=("x",)))
+    assert set(cache.values) == {"b"}
+
+
+async def test_ended_sessions_are_forgotten_here_and_closed_everywhere(clients: dict[str, Any]):
+    world = World(ActorClients(**clients))
+    await world.run(SessionsRevoked(USER, SESSION), SessionsRevoked(USER))
+    assert world.authenticator.forgotten == [{"session_id": SESSION}, {"user_id": USER}]
+    assert clients["sessions"].revoked == [(str(USER), str(SESSION)), (str(USER), "")]
+
+
+async def test_without_actors_nothing_fails():
+    world = World(ActorClients())
+    await world.run(JobsEnqueued(("default",)))
+    await world.run(PublicationsQueued(("a",)))
+    await world.run(CacheInvalidated(keys=("a",)))
+    await world.run(SessionsRevoked(USER))
+    assert world.authenticator.forgotten == [{"user_id": USER}]
