@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from actors.protocol.codec import MAX_FRAME_BYTES
 from serve_app.realtime.application import RealtimeApplication
 from serve_app.realtime.hub import QUEUE_BYTES, Hub
 from tests.fixtures.realtime_server import FakeBackends, RealtimeServer, realtime_settings, serve_realtime
+from tests.fixtures.waiting import eventually
 
 
 class World:
@@ -49,12 +50,6 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         yield World(server, backends)
 
 
-async def wait_until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not fact():
-            await asyncio.sleep(0.01)
-
-
 async def closed(client: ClientConnection) -> tuple[int, str]:
     """The code and reason with which the server closes."""
     with contextlib.suppress(ConnectionClosed):
@@ -83,8 +78,8 @@ async def test_a_socket_lives_from_connect_to_close(world: World) -> None:
     (push,) = await messages(client, 1)
     assert push["push"]["pub"]["data"] == {"n": "ü" * 100}
     await client.close()
-    await wait_until(lambda: world.hub.connections == 0)
-    await wait_until(lambda: not world.backends.brokers.streams["dashboard:live"].subscribers)
+    await eventually(lambda: world.hub.connections == 0)
+    await eventually(lambda: not world.backends.brokers.streams["dashboard:live"].subscribers)
     assert world.backends.sessions.records == {}
 
 
@@ -115,7 +110,7 @@ async def test_a_frame_over_the_limit_never_reaches_memory(world: World) -> None
     client = await world.connected()
     await client.send("x" * (MAX_FRAME_BYTES + 1))
     assert (await closed(client))[0] == 1009
-    await wait_until(lambda: world.hub.connections == 0)
+    await eventually(lambda: world.hub.connections == 0)
 
 
 async def test_fragments_are_one_message_and_native_pings_are_answered(world: World) -> None:
@@ -128,7 +123,7 @@ async def test_fragments_are_one_message_and_native_pings_are_answered(world: Wo
 async def test_a_vanished_client_is_noticed(world: World) -> None:
     client = await world.connected()
     client.transport.abort()
-    await wait_until(lambda: world.hub.connections == 0)
+    await eventually(lambda: world.hub.connections == 0)
 
 
 async def test_a_client_that_does_not_read_is_closed_and_the_others_are_not(world: World) -> None:
@@ -167,14 +162,14 @@ async def test_pages_of_other_origins_are_refused(world: World) -> None:
 
 async def test_a_full_process_says_so_before_the_handshake(world: World) -> None:
     clients = [await connect(world.server.url) for _ in range(20)]
-    await wait_until(lambda: world.hub.is_full)
+    await eventually(lambda: world.hub.is_full)
     with pytest.raises(InvalidStatus) as refused:
         await connect(world.server.url)
     assert refused.value.response.status_code == 503
     assert refused.value.response.headers["Retry-After"]
     assert json.loads(refused.value.response.body)["code"] == "connection_limit"
     await clients[0].close()
-    await wait_until(lambda: not world.hub.is_full)
+    await eventually(lambda: not world.hub.is_full)
     await (await connect(world.server.url)).close()
     for client in clients:
         await client.close()

@@ -14,6 +14,7 @@ from serve_app.realtime.peer import Peer
 from serve_app.realtime.wire import JSON_MESSAGES, Wire
 from tests.fakes.brokers import FakeBrokers, FakeSessions
 from tests.fixtures.realtime import NAMESPACES, FakeVerifier
+from tests.fixtures.waiting import eventually
 
 
 class FakeSocket:
@@ -206,7 +207,7 @@ async def test_duplicates_are_dropped_and_a_gap_brings_positioned_subscribers_ba
     assert client.received == [1]
     world.hub.on_publications("room:1", [Publication(b"3", offset=3, epoch="epoch")])
     world.hub.on_publications("room:1", [Publication(b"4", offset=4, epoch="epoch")])
-    await wait_until(lambda: "unsubscribe" in client.pushes[-1])
+    await eventually(lambda: "unsubscribe" in client.pushes[-1])
     assert client.pushes[-1]["unsubscribe"]["code"] == 2500
     assert client.received == [1]
     again = await client.command("subscribe", channel="room:1")
@@ -216,20 +217,14 @@ async def test_duplicates_are_dropped_and_a_gap_brings_positioned_subscribers_ba
 async def test_another_epoch_is_a_gap_and_so_is_the_brokers_word(world: World) -> None:
     client = await world.subscribed("room:1")
     world.hub.on_publications("room:1", [Publication(b"1", offset=1, epoch="other")])
-    await wait_until(lambda: any("unsubscribe" in push for push in client.pushes))
+    await eventually(lambda: any("unsubscribe" in push for push in client.pushes))
     second = await world.subscribed("room:2")
     plain = await world.subscribed("plain:1")
     world.hub.on_insufficient("room:2")
     world.hub.on_insufficient("plain:1")
-    await wait_until(lambda: any("unsubscribe" in push for push in second.pushes))
+    await eventually(lambda: any("unsubscribe" in push for push in second.pushes))
     await world.publish("plain:1", 1)
     assert plain.received == [1], "without positions there is no gap to tell"
-
-
-async def wait_until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not fact():
-            await asyncio.sleep(0.01)
 
 
 async def test_the_server_takes_a_subscription_away(world: World) -> None:
@@ -365,7 +360,7 @@ async def test_draining_closes_everyone_within_the_window(world: World) -> None:
 async def test_deadlines_are_kept_by_the_wheel() -> None:
     world = World(limits=Limits(stale_after_s=0.01))
     client = Client(world.hub)
-    await wait_until(lambda: client.socket.closed is not None)
+    await eventually(lambda: client.socket.closed is not None)
     assert client.socket.closed == (3502, "stale")
     await world.hub.stop()
 

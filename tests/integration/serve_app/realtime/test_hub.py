@@ -18,6 +18,7 @@ from serve_app.realtime.hub import Hub
 from tests.fixtures.cable import Cable
 from tests.fixtures.realtime_server import RealtimeServer, realtime_settings, serve_realtime
 from tests.fixtures.sdk import ROOT, SDKS, Sdk, SdkError
+from tests.fixtures.waiting import eventually
 
 
 class LocalShards:
@@ -91,12 +92,6 @@ async def new_sdk(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[], 
         await sdk.close()
 
 
-async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not fact():
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.parametrize("namespace", ["room", "ledger"])
 async def test_talk_presence_and_history(world: World, new_sdk: Callable[[], Sdk], namespace: str) -> None:
     channel = f"{namespace}:talk"
@@ -105,17 +100,17 @@ async def test_talk_presence_and_history(world: World, new_sdk: Callable[[], Sdk
     await ann.subscribe(channel)
     await bob.connect(world.server.url, lambda: token(world, "bob"))
     await bob.subscribe(channel)
-    await until(lambda: "bob" in ann.seen.joins.get(channel, []))
+    await eventually(lambda: "bob" in ann.seen.joins.get(channel, []))
     await ann.publish(channel, {"text": "hällo"})
     await bob.publish(channel, {"text": "hi\nthere"})
-    await until(lambda: len(ann.seen.data(channel)) == len(bob.seen.data(channel)) == 2)
+    await eventually(lambda: len(ann.seen.data(channel)) == len(bob.seen.data(channel)) == 2)
     assert ann.seen.data(channel) == [{"text": "hällo"}, {"text": "hi\nthere"}]
     assert ann.seen.offsets(channel) == [1, 2]
     assert sorted(await ann.presence(channel)) == ["ann", "bob"]
     assert await ann.presence_stats(channel) == (2, 2)
     assert await bob.history(channel, 10) == [(1, {"text": "hällo"}), (2, {"text": "hi\nthere"})]
     await bob.close()
-    await until(lambda: "bob" in ann.seen.leaves.get(channel, []))
+    await eventually(lambda: "bob" in ann.seen.leaves.get(channel, []))
 
 
 async def token(world: World, user: str) -> str:
@@ -133,14 +128,14 @@ async def test_what_is_missed_while_the_cable_is_out_is_recovered(
     await sdk.connect(f"ws://127.0.0.1:{cable.port}/connection/websocket", lambda: token(world, "ann"))
     await sdk.subscribe(channel)
     await world.publish(channel, b"1")
-    await until(lambda: sdk.seen.data(channel) == [1])
+    await eventually(lambda: sdk.seen.data(channel) == [1])
     cable.pull()
     for number in (2, 3, 4):
         await world.publish(channel, str(number).encode())
     cable.plug()
-    await until(lambda: len(sdk.seen.data(channel)) >= 4)
+    await eventually(lambda: len(sdk.seen.data(channel)) >= 4, timeout_s=30.0)
     await world.publish(channel, b"5")
-    await until(lambda: len(sdk.seen.data(channel)) >= 5)
+    await eventually(lambda: len(sdk.seen.data(channel)) >= 5)
     assert sdk.seen.data(channel) == [1, 2, 3, 4, 5]
     assert sdk.seen.subscribed[channel][-1] == (True, True)
     await sdk.close()
@@ -164,6 +159,5 @@ async def test_revoking_a_session_ends_the_sdk_for_good_within_a_second(
     await sdk.connect(world.server.url, lambda: token(world, "ann"))
     assert len(await world.shards.sessions.connections("ann")) == 1
     assert await world.shards.sessions.revoke("ann") == 1
-    async with asyncio.timeout(1):
-        await until(lambda: sdk.seen.disconnected == [3503])
-    await until(lambda: world.server.application.hub is not None and world.server.application.hub.connections == 0)
+    await eventually(lambda: sdk.seen.disconnected == [3503], timeout_s=1.0)
+    await eventually(lambda: world.server.application.hub is not None and world.server.application.hub.connections == 0)

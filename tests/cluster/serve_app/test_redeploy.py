@@ -1,0 +1,98 @@
+"""Redeploying `api` must not disturb one open WebSocket (DESIGN D8). The real cluster, through HAProxy."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from serve_app.security.tokens import TokenIssuer
+from tests.fixtures.stack import RunningStack
+from tests.fixtures.waiting import eventually
+
+SOCKETS = 100
+
+
+class Listener:
+    """One socket, which answers pings and keeps what it hears."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.heard: list[Any] = []
+        self.replies: dict[int, dict[str, Any]] = {}
+        self.task = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def open(cls, stack: RunningStack, user: str, channel: str) -> "Listener":
+        token = TokenIssuer.from_settings(stack.settings).connection(
+            subject=user, session_id=f"session-of-{user}", info={"name": user}, expire_at=None
+        )
+        listener = cls(await connect(stack.ws_url, compression=None, ping_interval=None))
+        commands = ({"id": 1, "connect": {"token": token}}, {"id": 2, "subscribe": {"channel": channel}})
+        await listener.socket.send("\n".join(map(json.dumps, commands)))
+        await eventually(lambda: 2 in listener.replies, 30.0)
+        assert "subscribe" in listener.replies[2], listener.replies
+        return listener
+
+    async def _listen(self) -> None:
+        async for frame in self.socket:
+            for line in str(frame).split("\n"):
+                message = json.loads(line)
+                if message == {}:
+                    await self.socket.send("{}")
+                elif "push" not in message:
+                    self.replies[message["id"]] = message
+                elif "pub" in message["push"]:
+                    self.heard.append(message["push"]["pub"]["data"])
+
+
+async def publish(stack: RunningStack, http: httpx.AsyncClient, channel: str, data: Any) -> None:
+    answer = await http.post(
+        f"{stack.http_url}/api/publish",
+        json={"channel": channel, "data": data},
+        headers={"X-API-Key": stack.server_api_key},
+    )
+    assert "result" in answer.json(), answer.text
+
+
+async def test_redeploying_api_disturbs_no_open_socket(stack: RunningStack) -> None:
+    channel = "room:redeploy"
+    listeners = [await Listener.open(stack, f"user-{number}", channel) for number in range(SOCKETS)]
+    async with httpx.AsyncClient(timeout=30) as http:
+        await publish(stack, http, channel, "before")
+        await eventually(lambda: all(listener.heard == ["before"] for listener in listeners))
+        await asyncio.to_thread(stack.redeploy, "api")
+        assert [listener for listener in listeners if listener.task.done()] == []
+        await publish(stack, http, channel, "after")
+        await eventually(lambda: all(listener.heard == ["before", "after"] for listener in listeners))
+    assert [listener for listener in listeners if listener.task.done()] == []
+    for listener in listeners:
+        listener.task.cancel()
+        await listener.socket.close()
+
+
+async def test_requests_during_a_redeploy_are_answered(stack: RunningStack) -> None:
+    statuses: list[int] = []
+    done = asyncio.Event()
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(timeout=30) as http:
+            while not done.is_set():
+                statuses.append((await http.get(f"{stack.http_url}/health/live")).status_code)
+
+    asking = asyncio.create_task(ask())
+    await asyncio.to_thread(stack.redeploy, "api")
+    done.set()
+    await asking
+    assert set(statuses) == {200}, {status: statuses.count(status) for status in set(statuses)}
+
+
+async def test_redeploying_realtime_sends_sockets_elsewhere_with_a_code(stack: RunningStack) -> None:
+    listeners = [await Listener.open(stack, f"mover-{number}", "room:move") for number in range(20)]
+    await asyncio.to_thread(stack.redeploy, "realtime")
+    await eventually(lambda: all(listener.task.done() for listener in listeners), 120.0)
+    assert {listener.socket.close_code for listener in listeners} == {3001}
+    again = await Listener.open(stack, "mover-again", "room:move")
+    again.task.cancel()
+    await again.socket.close()
