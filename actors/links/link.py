@@ -165,8 +165,9 @@ class Link(Generic[Up, Down]):
         self._current = next(self._session)
         ask = self._encoder.encode(Poll(self.boot, self._current, "", 0))
         batch = self._batches.decode(await self._call("poll", ask, ATTACH_DEADLINE_S))
-        if batch.reset or batch.incarnation in self._abandoned:
-            # Some older process of this shard answered, or one that knows a later session of ours.
+        self._refuse_abandoned(batch.incarnation)
+        if batch.reset:
+            # It is stopping, or knows a later session of ours.
             raise ConnectionError(f"shard incarnation {batch.incarnation!r} does not take us")
         self.incarnation = batch.incarnation
         self._cursor = batch.cursor
@@ -191,6 +192,7 @@ class Link(Generic[Up, Down]):
         if self.incarnation != incarnation or self._current != session:
             return
         batch = self._batches.decode(answer)
+        self._refuse_abandoned(batch.incarnation)
         if batch.reset or batch.incarnation != incarnation:
             self._detach(batch.incarnation)
             return
@@ -198,6 +200,11 @@ class Link(Generic[Up, Down]):
         self.polled_at = asyncio.get_running_loop().time()
         if batch.items:
             self._deliver(self._on_items, batch.items)
+
+    def _refuse_abandoned(self, incarnation: str) -> None:
+        """An older process of this shard says nothing about the one that we are attached to (rule 7)."""
+        if incarnation in self._abandoned:
+            raise ConnectionError(f"shard incarnation {incarnation!r} was abandoned")
 
     def _deliver(self, callback: Callable[[Any], None], argument: Any) -> None:
         try:
@@ -257,6 +264,7 @@ class Link(Generic[Up, Down]):
         answer = self._answers.decode(await self._call("submit", payload, SUBMIT_DEADLINE_S))
         if self._current != session or not self.attached:
             return
+        self._refuse_abandoned(answer.incarnation)
         if answer.reset or answer.incarnation != self.incarnation:
             self._detach(answer.incarnation)
             if self._reader is not None:
