@@ -160,6 +160,8 @@ def install_haproxy_wrapper(settings: Settings, paths: Paths) -> Path:
 def process_environment(base: Mapping[str, str], settings: Settings, paths: Paths, ports: Ports) -> dict[str, str]:
     """The whole environment of our processes: the caller's, without anything that could point Ray elsewhere."""
     kept = {name: value for name, value in base.items() if not name.startswith("RAY_") or name in ALLOWED_FROM_OUTSIDE}
+    # Ten processes import Ray and Serve: 0.7 s each with bytecode on disk, 3.5 s without.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     open_files = raise_open_file_limit()
     maxconn = maxconn_for(open_files, settings.edge_max_connections)
     python_path = os.pathsep.join(filter(None, [str(ROOT), base.get("PYTHONPATH", "")]))

@@ -1,7 +1,8 @@
 """Starts Ray's head node and ends, leaving its processes behind for the supervisor to watch.
 
 The same steps as `ray start --head`, which we cannot use: it turns a loopback address into the machine's own, always
-starts the Ray Client server (97 MB), and always starts a dashboard process (120 MB) even when it is switched off.
+starts the Ray Client server (97 MB) and a dashboard process (120 MB) even when they are switched off, and lets the
+raylet wait for the node's agents to import, during which nothing else starts, and give up after 15 s.
 Runs as its own process because it imports Ray, which the supervisor does not.
 
 Usage: python -m cluster.ray_runtime.launch_head PARAMETERS.json
@@ -12,9 +13,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import ray._private.utils
 from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
 from ray._private.node import Node
 from ray._private.parameter import RayParams
+from ray._raylet import (
+    DASHBOARD_AGENT_LISTEN_PORT_NAME,
+    METRICS_AGENT_PORT_NAME,
+    METRICS_EXPORT_PORT_NAME,
+    RUNTIME_ENV_AGENT_PORT_NAME,
+    persist_port,
+)
 
 LOOPBACK = "127.0.0.1"
 
@@ -27,9 +36,24 @@ class HeadNode(Node):
         if include_dashboard:
             super().start_api_server(include_dashboard=True, raise_on_failure=raise_on_failure)
 
+    def start_raylet(self, *args: Any, **kwargs: Any) -> None:
+        """Called by Node. The agents' ports are fixed, so the raylet is told them now instead of waiting for them."""
+        parameters = self._ray_params
+        for name, port in (
+            (METRICS_AGENT_PORT_NAME, parameters.metrics_agent_port),
+            (METRICS_EXPORT_PORT_NAME, parameters.metrics_export_port),
+            (DASHBOARD_AGENT_LISTEN_PORT_NAME, parameters.dashboard_agent_listen_port),
+            (RUNTIME_ENV_AGENT_PORT_NAME, parameters.runtime_env_agent_port),
+        ):
+            persist_port(self.get_session_dir_path(), self.node_id, name, port)
+        super().start_raylet(*args, **kwargs)
+
 
 def launch(parameters: dict[str, Any]) -> dict[str, str]:
     """Start GCS and raylet with exactly these parameters. Returns what a driver needs to connect."""
+    if not parameters["include_dashboard"]:
+        # What Ray does by itself where the dashboard's packages are not installed: a minimal agent.
+        ray._private.utils.get_dashboard_dependency_error = lambda: ImportError("RAY_DASHBOARD is off")
     ensure_token_if_auth_enabled(None, create_token_if_missing=False)
     node = HeadNode(
         RayParams(node_ip_address=LOOPBACK, dashboard_host=LOOPBACK, no_monitor=True, log_to_stderr=None, **parameters),

@@ -46,8 +46,8 @@ class Frontend:
     def install(self, progress: Progress) -> None:
         """`npm ci`, unless node_modules comes from this very lock file and Node."""
         digest = _digest([self.folder / "package-lock.json"], extra=str(node_version()))
-        mark = self._paths.build / "node_modules"
-        if _read(mark) == digest and (self.folder / "node_modules" / ".package-lock.json").exists():
+        mark = self.folder / "node_modules" / ".mobula"
+        if _read(mark) == digest:
             return
         progress.note(STEP, "installing packages (npm ci)")
         self._run(["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"])
@@ -56,7 +56,7 @@ class Frontend:
     def build(self, progress: Progress) -> None:
         """`npm run build`, unless the last build was made from these very sources."""
         digest = _digest(self.folder / name for name in SOURCES)
-        mark = self._paths.build / "frontend"
+        mark = self.folder / ".next" / ".mobula"
         if _read(mark) == digest and self._server.exists():
             return
         progress.note(STEP, "building (npm run build)")
