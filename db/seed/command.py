@@ -13,14 +13,11 @@ from sqlalchemy import text
 from cluster.settings import get_settings
 from db.seed.people import DEMO_PEOPLE
 from db.seed.scales import SCALES
-from db.seed.writer import Writer
+from db.seed.writer import UNUSABLE, Writer
 from db.session import Database
 
 SEED_LOCK = 7_306_202
 """Advisory lock: two seeds at once would both find the database empty."""
-
-UNUSABLE = "!"
-"""No password matches this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ CHUNK = 10_000
 
 LOBBY = "Lobby"
 
+UNUSABLE = "!"
+"""In place of a hash: no password matches it."""
+
 UNREAD = 6
 """So many of the newest notices have not been read."""
 
@@ -80,9 +83,29 @@ class Writer:
                 made.append((self._id(joined), person, joined))
             await self._copy(
                 "auth.users",
-                ("id", "email", "username", "full_name", "password_hash", "is_verified", "created_at", "updated_at"),
+                (
+                    "id",
+                    "email",
+                    "username",
+                    "full_name",
+                    "password_hash",
+                    "is_verified",
+                    "created_at",
+                    "updated_at",
+                    "password_changed_at",
+                ),
                 [
-                    (i, p.email, p.username, p.full_name, self._password_hash if p.is_demo else "!", True, at, at)
+                    (
+                        i,
+                        p.email,
+                        p.username,
+                        p.full_name,
+                        self._password_hash if p.is_demo else UNUSABLE,
+                        True,
+                        at,
+                        at,
+                        at,
+                    )
                     for i, p, at in made
                 ],
             )

@@ -65,12 +65,16 @@ async def test_a_block_that_ends_well_commits_and_then_runs_its_effects_once_eac
 async def test_a_block_that_raises_changes_nothing_and_runs_no_effects(database: Database) -> None:
     jobs = Recorder()
     database.on_commit(JobsEnqueued, jobs)
-    with pytest.raises(Refused):
+
+    async def attempt() -> None:
         async with database.transaction() as session:
             session.add(Organisation(name="Reef", slug="reef"))
             await session.flush()
             record_effect(session, JobsEnqueued(("default",)))
             raise Refused
+
+    with pytest.raises(Refused):
+        await attempt()
     assert await organisations(database) == 0
     assert jobs.batches == []
 
@@ -78,10 +82,14 @@ async def test_a_block_that_raises_changes_nothing_and_runs_no_effects(database:
 async def test_a_commit_that_the_database_refuses_runs_no_effects(database: Database) -> None:
     jobs = Recorder()
     database.on_commit(JobsEnqueued, jobs)
-    with pytest.raises(exc.IntegrityError):
+
+    async def attempt() -> None:
         async with database.transaction() as session:
             session.add_all([Organisation(name="Reef", slug="reef"), Organisation(name="Reef too", slug="reef")])
             record_effect(session, JobsEnqueued(("default",)))
+
+    with pytest.raises(exc.IntegrityError):
+        await attempt()
     assert await organisations(database) == 0
     assert jobs.batches == []
 
@@ -89,11 +97,15 @@ async def test_a_commit_that_the_database_refuses_runs_no_effects(database: Data
 async def test_a_refusal_that_keeps_changes_commits_runs_effects_and_is_still_raised(database: Database) -> None:
     jobs = Recorder()
     database.on_commit(JobsEnqueued, jobs)
-    with pytest.raises(CountedRefusal):
+
+    async def attempt() -> None:
         async with database.transaction() as session:
             session.add(Organisation(name="Reef", slug="reef"))
             record_effect(session, JobsEnqueued(("default",)))
             raise CountedRefusal
+
+    with pytest.raises(CountedRefusal):
+        await attempt()
     assert await organisations(database) == 1
     assert len(jobs.batches) == 1
 
@@ -144,12 +156,16 @@ async def test_the_loser_of_a_version_race_is_told_so(database: Database) -> Non
     async with database.transaction() as session:
         reef = Organisation(name="Reef", slug="reef")
         session.add(reef)
-    with pytest.raises(PreconditionFailed):
+
+    async def attempt() -> None:
         async with database.transaction() as slow:
             mine = await slow.get_one(Organisation, reef.id)
             async with database.transaction() as quick:
                 (await quick.get_one(Organisation, reef.id)).name = "Quick"
             mine.name = "Slow"
+
+    with pytest.raises(PreconditionFailed):
+        await attempt()
     async with database.transaction() as session:
         kept = await session.get_one(Organisation, reef.id)
         assert (kept.name, kept.version) == ("Quick", 2)
@@ -189,11 +205,15 @@ async def test_a_connection_cut_inside_a_transaction_is_reported_and_replaced(
     database: Database, postgres_server: str
 ) -> None:
     admin = await asyncpg.connect(postgres_server)
-    with pytest.raises(DatabaseUnavailable):
+
+    async def attempt() -> None:
         async with database.transaction() as session:
             backend = await session.scalar(text("SELECT pg_backend_pid()"))
             await admin.execute("SELECT pg_terminate_backend($1, 5000)", backend)
             await session.scalar(text("SELECT 1"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await attempt()
     assert await organisations(database) == 0
     await admin.close()
 

@@ -91,7 +91,8 @@ async def test_an_unknown_role_is_refused_and_a_change_is_written_down(database:
     await in_transaction(database, lambda s: service.set_roles(s, user.id, ["analyst"], actor_id=admin.id))
     found = await rows(
         database,
-        "SELECT actor_id, details FROM audit.entries WHERE action = 'roles.changed' AND subject_id = :id ORDER BY id DESC",
+        "SELECT actor_id, details FROM audit.entries "
+        "WHERE action = 'roles.changed' AND subject_id = :id ORDER BY id DESC",
         id=str(user.id),
     )
     assert found[0] == (admin.id, {"before": ["customer"], "after": ["analyst"]})

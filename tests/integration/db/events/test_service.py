@@ -99,7 +99,7 @@ async def record_at(database: Database, *moments: datetime) -> None:
 
 async def partitions(database: Database) -> dict[datetime, str]:
     found = await rows(database, "SELECT created_at, tableoid::regclass::text FROM app.events")
-    return {moment: name for moment, name in found}
+    return {row[0]: row[1] for row in found}
 
 
 async def test_each_event_lands_in_the_partition_of_its_month_to_the_microsecond(database: Database) -> None:

@@ -1,0 +1,37 @@
+"""How the seed is written."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from db.seed import writer
+from db.seed.command import seed_async
+from db.session import Database
+from tests.fixtures.transactions import rows, value
+
+UNTIL = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+async def test_chunks_are_invisible(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CHUNK", 37)
+    sizes: list[int] = []
+    copy = writer.Writer._copy
+
+    async def measured(self: writer.Writer, table: str, columns: object, made: list[object]) -> None:
+        if table == "app.orders":
+            sizes.append(len(made))
+        await copy(self, table, columns, made)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(writer.Writer, "_copy", measured)
+    await seed_async(database_url, "small", lambda: "h", until=UNTIL)
+    assert (max(sizes), sum(sizes)) == (37, 600)
+    assert await value(database, "SELECT count(DISTINCT number) FROM app.orders") == 600
+
+
+async def test_ids_grow_with_time(database: Database, database_url: str) -> None:
+    await seed_async(database_url, "small", lambda: "h", until=UNTIL)
+    found = await rows(database, "SELECT id, created_at FROM app.orders ORDER BY number")
+    stamps = [row[0].int >> 80 for row in found]
+    assert stamps == sorted(stamps)
+    assert all(abs(stamp / 1000 - row[1].timestamp()) < 0.01 for stamp, row in zip(stamps, found, strict=True))
+    assert {row[0].version for row in found} == {7}
