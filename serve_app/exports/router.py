@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from db.audit.models import AuditEntry
+from db.audit import service as audit
 from db.errors import PermissionDenied
 from db.exports import service, storage
 from db.exports.datasets import DATASETS, FORMATS
@@ -19,6 +19,7 @@ from db.exports.errors import ExportFileNotFound, ExportNotReady
 from db.exports.models import Export as ExportRow
 from db.jobs.service import get_progress
 from serve_app.dependencies import CurrentPrincipal, DbSession, ResourcesDep, require
+from serve_app.errors import HttpError
 from serve_app.exports.schemas import (
     Export,
     ExportCreate,
@@ -30,19 +31,20 @@ from serve_app.exports.schemas import (
     ExportProgress,
     ExportSummary,
 )
+from serve_app.links import ROOT, action, self_link
 from serve_app.openapi_parts import LOCATION_HEADER, PUBLIC, permitted, problems
-from serve_app.pagination import MAX_LIMIT
-from serve_app.schemas import Link, Links, Page
-from serve_app.security.links import LinkInvalid, LinkSigner
+from serve_app.pagination import MAX_LIMIT, numbered
+from serve_app.schemas import Page
+from serve_app.security.links import LinkInvalid
 from serve_app.security.principal import Principal
 
 router = APIRouter(tags=["exports"])
 
-PATH = "/api/v1/exports"
+PATH = f"{ROOT}/exports"
 SEES_ALL = "orders:read_all"
 MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
 
-_RANGE = re.compile(rb"^bytes=(\d+-\d*|-\d+)$")
+_RANGE = re.compile(rb"^bytes=(?=.*\d)(\d{0,18})-(\d{0,18})$")
 """One range. Others are answered with the whole file, as RFC 9110 allows, rather than with an error."""
 
 
@@ -51,6 +53,14 @@ class LinkRefused(PermissionDenied):
 
     code = "link_refused"
     default_message = "This download link is not valid any more; ask for a new one."
+
+
+class RangeNotSatisfiable(HttpError):
+    """The file ends before the range begins."""
+
+    code = "range_not_satisfiable"
+    default_message = "The file has no such range."
+    status = 416
 
 
 class ExportQuery(BaseModel):
@@ -110,23 +120,20 @@ async def create_export(
 
 @router.get("/exports", response_model=Page[ExportSummary])
 async def list_exports(
-    query: Annotated[ExportQuery, Query()], principal: CurrentPrincipal, request: Request, session: DbSession
+    query: Annotated[ExportQuery, Query()],
+    principal: CurrentPrincipal,
+    request: Request,
+    response: Response,
+    session: DbSession,
 ) -> Any:
     """One's own exports, newest first."""
     page = await service.list_exports(session, user_id=principal.user_id, page=query.page, limit=query.limit)
-    items = []
-    for row in page.items:
-        links = {"self": Link(href=f"{PATH}/{row.id}")}
-        items.append(ExportSummary.of(row, progress=await _progress(session, row), links=links))
-    return Page[ExportSummary](
-        items=items,
-        total=page.total,
-        page=page.page,
-        limit=page.limit,
-        pages=page.pages,
-        next=None,
-        prev=None,
-        links={"self": Link(href=request.url.path + (f"?{request.url.query}" if request.url.query else ""))},
+    progress = {row.id: await _progress(session, row) for row in page.items}
+    return numbered(
+        page,
+        lambda row: ExportSummary.of(row, progress=progress[row.id], links=self_link(f"/exports/{row.id}")),
+        request=request,
+        response=response,
     )
 
 
@@ -167,7 +174,7 @@ async def create_export_link(
     expires_at = int(time.time()) + resources.settings.export_link_minutes * 60
     path = f"{PATH}/{export_id}/files/{file.name}"
     by = str(principal.user_id)
-    signature = LinkSigner.from_settings(resources.settings).sign_link(path, expires_at=expires_at, subject=by)
+    signature = resources.links.sign_link(path, expires_at=expires_at, subject=by)
     query = urlencode({"expires": expires_at, "by": by, "signature": signature})
     return ExportLink(url=f"{path}?{query}", name=file.name, expires_at=datetime.fromtimestamp(expires_at, UTC))
 
@@ -194,9 +201,9 @@ async def download_export_file(
     signature: Annotated[str, Query(max_length=200)],
 ) -> Any:
     """Download a file by signed link. One Range is honoured; If-Range compares the file's sum."""
-    signer = LinkSigner.from_settings(resources.settings)
     try:
-        signer.verify_link(f"{PATH}/{export_id}/files/{name}", expires_at=expires, signature=signature, subject=str(by))
+        path_signed = f"{PATH}/{export_id}/files/{name}"
+        resources.links.verify_link(path_signed, expires_at=expires, signature=signature, subject=str(by))
     except LinkInvalid as error:
         raise LinkRefused from error
     export = await service.get_export(session, export_id, user_id=by)
@@ -204,17 +211,16 @@ async def download_export_file(
     path = storage.file_path(resources.settings, export_id, file.name)
     if not path.is_file():
         raise ExportFileNotFound
-    byte_range = _normalise_range(request)
-    session.add(
-        AuditEntry(
-            actor_id=by,
-            action="export.download",
-            subject_type="export",
-            subject_id=str(export_id),
-            ip=request.client.host if request.client else None,
-            request_id=request.scope.get("request_id"),
-            details={"name": file.name, "bytes": file.bytes, "rows": file.rows, "range": byte_range},
-        )
+    byte_range = _normalise_range(request, file.bytes)
+    await audit.record(
+        session,
+        "export.download",
+        subject_type="export",
+        subject_id=export_id,
+        actor_id=by,
+        ip=request.client.host if request.client else None,
+        request_id=request.scope.get("request_id"),
+        details={"name": file.name, "bytes": file.bytes, "rows": file.rows, "range": byte_range},
     )
     return FileResponse(
         path,
@@ -228,13 +234,20 @@ async def download_export_file(
     )
 
 
-def _normalise_range(request: Request) -> str | None:
-    """The range that will be honoured. Anything else in the header is taken out, so that the whole file is sent."""
+def _normalise_range(request: Request, size: int) -> str | None:
+    """The range that will be honoured. Raises RangeNotSatisfiable.
+
+    What is no single range is taken out of the request, so that the whole file is sent.
+    """
     given = next((value for name, value in request.scope["headers"] if name == b"range"), None)
-    if given is None or _RANGE.match(given):
-        return given.decode() if given else None
-    request.scope["headers"] = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
-    return None
+    found = _RANGE.match(given) if given is not None else None
+    if found is None or (all(found.groups()) and int(found[2]) < int(found[1])):
+        request.scope["headers"] = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
+        return None
+    first, last = found.groups()
+    if int(first) >= size if first else int(last) == 0:
+        raise RangeNotSatisfiable(details={"size": size})
+    return found.string.decode()
 
 
 async def _progress(session: DbSession, row: ExportRow) -> ExportProgress:
@@ -246,10 +259,10 @@ async def _progress(session: DbSession, row: ExportRow) -> ExportProgress:
 
 
 async def _present(session: DbSession, row: ExportRow) -> Export:
-    links: Links = {"self": Link(href=f"{PATH}/{row.id}")}
+    links = self_link(f"/exports/{row.id}")
     if row.state in service.LIVE_STATES:
-        links["cancel"] = Link(href=f"{PATH}/{row.id}/cancel", method="POST")
+        links["cancel"] = action(f"/exports/{row.id}/cancel", "POST")
     if row.state == "succeeded":
-        links["link"] = Link(href=f"{PATH}/{row.id}/link", method="POST")
+        links["link"] = action(f"/exports/{row.id}/link", "POST")
     files = [ExportFile.model_validate(file) for file in await service.list_files(session, row.id)]
     return Export.of(row, files=files, progress=await _progress(session, row), links=links)

@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from db.jobs import service
 from serve_app.dependencies import DbSession, require
 from serve_app.jobs.schemas import Job, JobState
+from serve_app.links import ROOT, action, self_link
 from serve_app.openapi_parts import LOCATION_HEADER, permitted, problems
-from serve_app.pagination import MAX_LIMIT
-from serve_app.schemas import Link, Links, Page
+from serve_app.pagination import MAX_LIMIT, numbered
+from serve_app.schemas import Page
 from serve_app.security.principal import Principal
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-PATH = "/api/v1/jobs"
 MAX_PAGE = 100
 
 JobReader = Annotated[Principal, Depends(require("jobs:read"))]
@@ -37,21 +37,14 @@ class JobQuery(BaseModel):
 
 @router.get("", response_model=Page[Job], openapi_extra=permitted("jobs:read"), responses=problems(403))
 async def list_jobs(
-    query: Annotated[JobQuery, Query()], principal: JobReader, request: Request, session: DbSession
+    query: Annotated[JobQuery, Query()], principal: JobReader, request: Request, response: Response, session: DbSession
 ) -> Any:
     """Live and ended jobs, newest first."""
     page = await service.list_jobs(
         session, state=query.state, kind=query.kind, queue=query.queue, page=query.page, limit=query.limit
     )
-    return Page[Job](
-        items=[Job.of(job, links={"self": Link(href=f"{PATH}/{job.id}")}) for job in page.items],
-        total=page.total,
-        page=page.page,
-        limit=page.limit,
-        pages=page.pages,
-        next=None,
-        prev=None,
-        links={"self": Link(href=request.url.path + (f"?{request.url.query}" if request.url.query else ""))},
+    return numbered(
+        page, lambda job: Job.of(job, links=self_link(f"/jobs/{job.id}")), request=request, response=response
     )
 
 
@@ -79,15 +72,15 @@ async def cancel_job(job_id: UUID, principal: JobManager, session: DbSession) ->
 async def retry_job(job_id: UUID, principal: JobManager, session: DbSession, response: Response) -> Any:
     """Run a failed or cancelled job's request again, as a new job."""
     job = await service.retry_job(session, job_id)
-    response.headers["Location"] = f"{PATH}/{job.id}"
+    response.headers["Location"] = f"{ROOT}/jobs/{job.id}"
     return _present(job, principal)
 
 
 def _present(job: service.JobView, principal: Principal) -> Job:
-    links: Links = {"self": Link(href=f"{PATH}/{job.id}")}
+    links = self_link(f"/jobs/{job.id}")
     if principal.may("jobs:manage"):
         if job.state in service.LIVE_STATES:
-            links["cancel"] = Link(href=f"{PATH}/{job.id}/cancel", method="POST")
+            links["cancel"] = action(f"/jobs/{job.id}/cancel", "POST")
         elif job.state != "succeeded":
-            links["retry"] = Link(href=f"{PATH}/{job.id}/retry", method="POST")
+            links["retry"] = action(f"/jobs/{job.id}/retry", "POST")
     return Job.of(job, links=links)

@@ -3,20 +3,21 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from db.mail import service
 from serve_app.dependencies import DbSession, ResourcesDep, require
+from serve_app.links import self_link
 from serve_app.mailbox.schemas import MailMessage, MailSummary
 from serve_app.openapi_parts import permitted, problems
-from serve_app.pagination import MAX_LIMIT
-from serve_app.schemas import Link, Page
+from serve_app.pagination import MAX_LIMIT, numbered
+from serve_app.schemas import Page
 from serve_app.security.principal import Principal
 
-router = APIRouter(prefix="/dev/mailbox", tags=["mailbox"])
+PATH = "/dev/mailbox"
 
-PATH = "/api/v1/dev/mailbox"
+router = APIRouter(prefix=PATH, tags=["mailbox"])
 
 MailReader = Annotated[Principal, Depends(require("mailbox:read"))]
 
@@ -45,19 +46,19 @@ def refuse_in_production(resources: ResourcesDep) -> None:
     dependencies=[Depends(refuse_in_production)],
 )
 async def list_mail(
-    query: Annotated[MailQuery, Query()], principal: MailReader, request: Request, session: DbSession
+    query: Annotated[MailQuery, Query()],
+    principal: MailReader,
+    request: Request,
+    response: Response,
+    session: DbSession,
 ) -> Any:
     """Captured mail, newest first."""
     page = await service.list_captured(session, to_address=query.to, page=query.page, limit=query.limit)
-    return Page[MailSummary](
-        items=[MailSummary.of(mail, links={"self": Link(href=f"{PATH}/{mail.id}")}) for mail in page.items],
-        total=page.total,
-        page=page.page,
-        limit=page.limit,
-        pages=page.pages,
-        next=None,
-        prev=None,
-        links={"self": Link(href=request.url.path + (f"?{request.url.query}" if request.url.query else ""))},
+    return numbered(
+        page,
+        lambda mail: MailSummary.of(mail, links=self_link(f"{PATH}/{mail.id}")),
+        request=request,
+        response=response,
     )
 
 
@@ -71,4 +72,4 @@ async def list_mail(
 async def get_mail(mail_id: UUID, principal: MailReader, session: DbSession) -> Any:
     """One captured message."""
     message = await service.get_message(session, mail_id, captured_only=True)
-    return MailMessage.of(message, links={"self": Link(href=f"{PATH}/{mail_id}")})
+    return MailMessage.of(message, links=self_link(f"{PATH}/{mail_id}"))

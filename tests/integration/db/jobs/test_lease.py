@@ -21,11 +21,15 @@ async def test_only_the_holder_may_write(database: Database, database_url: str) 
     (job,) = await store.claim({"a": 1}, base=7, node="n1")
     async with database.transaction() as session:
         await hold(session, job_id, LeaseToken(boot, job.number))
+
+    async def write_under(token: LeaseToken) -> None:
+        async with database.transaction() as session:
+            await session.execute(text("INSERT INTO jobs.cron_fires VALUES ('never', now(), NULL)"))
+            await hold(session, job_id, token)
+
     for token in (LeaseToken(boot, job.number + 1), LeaseToken(uuid4(), job.number)):
         with pytest.raises(LeaseLost):
-            async with database.transaction() as session:
-                await session.execute(text("INSERT INTO jobs.cron_fires VALUES ('never', now(), NULL)"))
-                await hold(session, job_id, token)
+            await write_under(token)
     async with database.transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM jobs.cron_fires")) == 0
     await store.close()

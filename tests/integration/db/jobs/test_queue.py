@@ -15,10 +15,14 @@ async def test_a_job_exists_exactly_when_its_transaction_commits(database: Datab
     async with database.transaction() as session:
         kept = await enqueue(session, "kind.a", {"n": 1}, queue="q1", priority=5)
         assert recorded_effects(session) == [JobsEnqueued(("q1",))]
-    with pytest.raises(RuntimeError, match="rolled back"):
+
+    async def rolled_back() -> None:
         async with database.transaction() as session:
             await enqueue(session, "kind.b", {})
             raise RuntimeError("rolled back")
+
+    with pytest.raises(RuntimeError, match="rolled back"):
+        await rolled_back()
     async with database.transaction() as session:
         rows = (await session.execute(text("SELECT id, kind, args, priority FROM jobs.jobs"))).all()
         states = (await session.execute(text("SELECT id, state, priority FROM jobs.queue"))).all()

@@ -1,9 +1,7 @@
 """Exports from request to files that others can read, while rows change."""
 
 import asyncio
-import csv
 import hashlib
-import io
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -20,50 +18,13 @@ from actors.jobs.contract import LeasedJob
 from cluster.settings import Settings
 from db.exports import service, storage
 from db.exports.datasets import Scope
-from db.exports.models import Export
 from db.jobs.store import Finish, Release
 from db.notifications.models import Notification
 from db.session import Database
 from tasks.exports import run as run_module
 from tasks.exports import snapshot
-from tests.factories.auth import make_user
+from tests.fixtures.exports import INSERT_ORDERS, Shop
 from tests.fixtures.jobs import Bench, Recorder
-
-INSERT_ORDERS = """
-INSERT INTO app.orders (user_id, status, total_amount, item_count, note)
-SELECT $1, CASE WHEN g % 4 = 0 THEN 'paid' ELSE 'pending' END, (g % 1000) + 0.10, 1, 'n' || g
-FROM generate_series(1, $2::int) g
-"""
-
-
-class Shop:
-    """A user with many orders, written quickly."""
-
-    def __init__(self, database: Database, url: str) -> None:
-        self.database, self.url = database, url
-        self.user_id = UUID(int=0)
-
-    async def open(self, orders: int) -> "Shop":
-        async with self.database.transaction() as session:
-            self.user_id = (await make_user(session)).id
-            # Registration's own jobs are no concern of these tests.
-            await session.execute(text("TRUNCATE jobs.jobs, jobs.queue"))
-        await self.execute(INSERT_ORDERS, self.user_id, orders)
-        return self
-
-    async def execute(self, sql: str, *args: Any) -> None:
-        connection = await asyncpg.connect(self.url)
-        await connection.execute(sql, *args)
-        await connection.close()
-
-    async def request(self, **fields: Any) -> UUID:
-        given = {"dataset": "orders", "format": "parquet", "scope": "all", "user_id": self.user_id} | fields
-        async with self.database.transaction() as session:
-            return (await service.request_export(session, **given)).id
-
-    async def export(self, export_id: UUID) -> Export:
-        async with self.database.transaction() as session:
-            return await service.get_export(session, export_id)
 
 
 @pytest.fixture
@@ -131,34 +92,6 @@ async def test_a_parquet_export_shows_one_moment_while_rows_change(
         == "ZSTD"
     )
     assert export.state == "succeeded"
-
-
-async def test_csv_is_what_a_spreadsheet_and_a_program_can_read(
-    bench: Bench, shop: Shop, settings: Settings, database: Database
-) -> None:
-    await shop.open(3)
-    await shop.execute(
-        """
-        WITH c AS (INSERT INTO app.categories (slug, name) VALUES ('c', 'C') RETURNING id),
-        p AS (INSERT INTO app.products (category_id, sku, name, price) SELECT id, 's', 'p', 1 FROM c RETURNING id)
-        INSERT INTO app.order_items (order_id, position, product_id, product_name, sku, unit_price, quantity, line_total)
-        SELECT o.id, 1, p.id, n.name, '-1+1', 9.99, 2, 19.98
-        FROM p, (SELECT id, row_number() OVER (ORDER BY number) AS r FROM app.orders) o
-        JOIN (VALUES (1, '=HYPERLINK("http://evil")'), (2, 'plain, "quoted"' || chr(10) || 'and broken'), (3, '@SUM(1)'))
-            AS n(r, name) ON n.r = o.r
-        """
-    )
-    export_id = await shop.request(dataset="order_lines", format="csv")
-    assert ("exports.run", "succeeded") in await bench.drain()
-    async with database.transaction() as session:
-        (file,) = await service.list_files(session, export_id)
-    content = (data_dir(settings, export_id) / file.name).read_text(encoding="utf-8")
-    rows = list(csv.DictReader(io.StringIO(content)))
-    assert file.rows == len(rows) == 3
-    names = {row["product_name"] for row in rows}
-    assert names == {'\'=HYPERLINK("http://evil")', 'plain, "quoted"\nand broken', "'@SUM(1)"}
-    assert {row["sku"] for row in rows} == {"'-1+1"}
-    assert rows[0]["unit_price"] == "9.99"
 
 
 @pytest.mark.parametrize("format", ["parquet", "csv"])

@@ -20,9 +20,14 @@ def test_counts_and_sums_what_is_written(tmp_path: Path) -> None:
 
 
 def test_nothing_stays_of_a_file_that_was_not_finished(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="full"), HashedFile(tmp_path / "f") as file:
-        file.write(b"abc")
-        raise OSError("full")
+
+    def interrupted() -> None:
+        with HashedFile(tmp_path / "f") as file:
+            file.write(b"abc")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 

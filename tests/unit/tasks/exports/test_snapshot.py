@@ -1,5 +1,6 @@
 """Parts cover the table once, and the budget ends."""
 
+import itertools
 import time
 from datetime import UTC, datetime
 
@@ -17,7 +18,7 @@ def taken(blocks: int, budget_s: float = 10.0) -> Snapshot:
 def test_parts_touch_without_overlap_and_cover_every_block(blocks: int) -> None:
     parts = taken(blocks).parts()
     assert parts[0][0] == 0
-    assert all(before[1] == after[0] for before, after in zip(parts, parts[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(parts))
     assert parts[-1][1] == max(1, blocks)
     assert all(0 < end - start <= PART_BLOCKS for start, end in parts)
 

@@ -1,0 +1,67 @@
+"""Jobs over HTTP."""
+
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from db.jobs.queue import enqueue
+from tests.fixtures.client import Api, SignIn, assert_problem
+
+JOBS = "/api/v1/jobs"
+
+
+async def add(api: Api, kind: str = "k") -> UUID:
+    async with api.database.transaction() as session:
+        await session.execute(text("TRUNCATE jobs.jobs, jobs.queue"))
+        return await enqueue(session, kind, {"n": 1}, queue="q")
+
+
+async def test_an_operator_looks_cancels_and_runs_again(api: Api, operator_client: httpx.AsyncClient) -> None:
+    job_id = await add(api)
+    listed = await operator_client.get(JOBS, params={"state": "ready"})
+    assert listed.status_code == 200, listed.text
+    assert [item["id"] for item in listed.json()["items"]] == [str(job_id)]
+    assert listed.headers["x-total-count"] == "1"
+
+    job = (await operator_client.get(f"{JOBS}/{job_id}")).json()
+    assert (job["state"], job["kind"], job["args"]) == ("ready", "k", {"n": 1})
+    assert set(job["_links"]) == {"self", "cancel"}
+
+    cancelled = await operator_client.post(job["_links"]["cancel"]["href"])
+    assert cancelled.json()["state"] == "cancelled"
+    assert set(cancelled.json()["_links"]) == {"self", "retry"}
+    assert_problem(await operator_client.post(job["_links"]["cancel"]["href"]), 409, "job_finished")
+
+    again = await operator_client.post(cancelled.json()["_links"]["retry"]["href"])
+    assert again.status_code == 201
+    assert again.headers["location"] == f"{JOBS}/{again.json()['id']}"
+    assert again.json()["id"] != str(job_id)
+    assert api.woken.made == [["q"]]
+
+
+async def test_an_analyst_only_looks_and_a_customer_does_not(api: Api, sign_in: SignIn) -> None:
+    job_id = await add(api)
+    analyst, customer = await sign_in(roles=("analyst",)), await sign_in()
+    seen = await analyst.http.get(f"{JOBS}/{job_id}")
+    assert set(seen.json()["_links"]) == {"self"}
+    assert_problem(await analyst.http.post(f"{JOBS}/{job_id}/cancel"), 403, "permission_denied")
+    for path in (JOBS, f"{JOBS}/{job_id}"):
+        assert_problem(await customer.http.get(path), 403, "permission_denied")
+    assert_problem(await api.client().get(JOBS), 401, "authentication_required")
+
+
+@pytest.mark.parametrize("verb", ["", "/cancel", "/retry"])
+async def test_unknown_jobs(operator_client: httpx.AsyncClient, verb: str) -> None:
+    path = f"{JOBS}/{uuid4()}{verb}"
+    assert_problem(await (operator_client.post(path) if verb else operator_client.get(path)), 404, "job_not_found")
+
+
+@pytest.mark.parametrize("params", [{"state": "asleep"}, {"page": 0}, {"limit": 1000}, {"colour": "red"}])
+async def test_bad_filters(operator_client: httpx.AsyncClient, params: dict[str, str]) -> None:
+    assert (await operator_client.get(JOBS, params=params)).status_code == 422
+
+
+async def test_a_live_job_cannot_be_run_again(api: Api, operator_client: httpx.AsyncClient) -> None:
+    assert_problem(await operator_client.post(f"{JOBS}/{await add(api)}/retry"), 409, "job_not_retryable")
