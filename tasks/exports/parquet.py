@@ -1,5 +1,7 @@
 """One part as Parquet: COPY BINARY decoded by ADBC into Arrow batches, cast, compressed, written. Runs in a thread."""
-# mypy: disable-error-code="name-defined,attr-defined,no-untyped-call" - pyarrow ships a marker, but no types
+
+# pyarrow ships a marker that it is typed, but no types:
+# mypy: disable-error-code="name-defined,attr-defined,no-untyped-call"
 
 from pathlib import Path
 from typing import Any
