@@ -10,10 +10,17 @@ import structlog
 
 LOOK_EVERY_S: Final = 1.0
 SILENT_LIMIT: Final = 5
-"""Looks (of up to 3 s each) a host may stay silent before it is ended: longer than a restart takes, with a margin for
-a machine that is busy starting everything else."""
+"""Looks (of up to 3 s each) that a host which has answered may stay silent before it is ended."""
+
+STARTING_LIMIT: Final = 30
+"""Looks that a host may take to answer for the first time after it was made, or made again. Two busy cores need half a
+minute for what an idle machine does in three seconds, and ending a start only begins another one."""
 
 logger = structlog.get_logger(__name__)
+
+
+class HostRestarting(Exception):
+    """Ray is making the host's process anew: it is no process yet that could answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,8 @@ class World:
     hosts: int
     ensure_host: Callable[[int], Awaitable[None]]
     ask_host: Callable[[int], Awaitable[bool]]
-    """True: it answered and all its shards are ready. False: it answered. Raises when it did not answer."""
+    """True: it answered and all its shards are ready. False: it answered. Raises when it did not answer:
+    HostRestarting when Ray makes it anew."""
     kill_host: Callable[[int], Awaitable[None]]
     nodes: Callable[[], Awaitable[Sequence[str]]]
     ensure_agent: Callable[[str], Awaitable[None]]
@@ -34,6 +42,7 @@ class _Watch:
     silent: int = 0
     ready: bool = False
     answered: bool = field(default=False)
+    """Since its process was last made."""
 
 
 class Supervisor:
@@ -89,10 +98,12 @@ class Supervisor:
             watch.silent = 0
         except Exception as reason:
             watch.ready = False
+            if isinstance(reason, HostRestarting) and watch.answered:
+                watch.answered, watch.silent = False, 0
             watch.silent += 1
             logger.warning("shard host does not answer", host=index, times=watch.silent, reason=repr(reason))
-            if watch.silent >= SILENT_LIMIT:
-                watch.silent = 1
+            if watch.silent >= (SILENT_LIMIT if watch.answered else STARTING_LIMIT):
+                watch.answered, watch.silent = False, 1
                 await self._kill(index)
 
     async def _kill(self, index: int) -> None:

@@ -1,18 +1,17 @@
 """How the supervisor is created, and what it uses to look after the cluster."""
 
 import asyncio
-import importlib
-import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import ray
 import structlog
 from ray.actor import ActorProxy
 
+from actors.agents import handle as agents
 from actors.hosts import handle as hosts
-from actors.supervisor.actor import Supervisor, World
+from actors.supervisor.actor import HostRestarting, Supervisor, World
 from cluster.names import RAY_NAMESPACE, SUPERVISOR
 from cluster.settings import get_settings
 
@@ -21,8 +20,6 @@ READY_LIMIT_S: Final = 90.0
 
 ASK_EVERY_S: Final = 0.2
 ANSWER_LIMIT_S: Final = 10.0
-
-AGENTS_MODULE: Final = "actors.agents.handle"
 
 logger = structlog.get_logger(__name__)
 
@@ -74,7 +71,7 @@ def _world() -> World:
         ask_host=_ask_host,
         kill_host=_kill_host,
         nodes=_nodes,
-        ensure_agent=_agent_ensurer(),
+        ensure_agent=_ensure_agent,
     )
 
 
@@ -88,6 +85,8 @@ async def _ask_host(index: int) -> bool:
     except ray.exceptions.ActorDiedError:
         hosts.forget(index)
         raise
+    except ray.exceptions.ActorUnavailableError as reason:
+        raise HostRestarting from reason
     return all(report.ready.values())
 
 
@@ -100,14 +99,5 @@ async def _nodes() -> Sequence[str]:
     return [node["NodeID"] for node in nodes if node["Alive"]]
 
 
-def _agent_ensurer() -> Callable[[str], Any]:
-    """`actors.agents.handle.ensure`, which may block or be a coroutine; named by string, as agents look after jobs."""
-    ensure_agent = importlib.import_module(AGENTS_MODULE).ensure
-
-    async def run(node: str) -> None:
-        if inspect.iscoroutinefunction(ensure_agent):
-            await ensure_agent(node)
-        else:
-            await asyncio.to_thread(ensure_agent, node)
-
-    return run
+async def _ensure_agent(node: str) -> None:
+    await asyncio.to_thread(agents.ensure, node)

@@ -1,6 +1,6 @@
 import pytest
 
-from actors.supervisor.actor import SILENT_LIMIT, Supervisor, World
+from actors.supervisor.actor import SILENT_LIMIT, STARTING_LIMIT, HostRestarting, Supervisor, World
 from tests.fixtures.simulation import passes, simulate
 
 
@@ -11,6 +11,7 @@ class Cluster:
         self.alive: set[int] = set()
         self.silent: set[int] = set()
         self.starting: set[int] = set()
+        self.restarting: set[int] = set()
         self.killed: list[int] = []
         self.ensured: list[int] = []
         self.node_ids = ["n1"]
@@ -30,6 +31,8 @@ class Cluster:
         self.alive.add(index)
 
     async def ask_host(self, index):
+        if index in self.restarting:
+            raise HostRestarting
         if index not in self.alive or index in self.silent:
             raise TimeoutError
         return index not in self.starting
@@ -91,6 +94,46 @@ def test_a_host_that_stays_silent_is_ended_and_not_at_once():
         assert cluster.killed == [0]
         await supervisor.look()
         assert await supervisor.ready() == []
+
+    simulate(main())
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["made again", "made first"])
+def test_a_slow_start_is_not_ended_like_silence(answered):
+    """On a busy machine a process takes half a minute to be there; ending it would begin the wait again, for ever."""
+
+    async def main():
+        cluster = Cluster(hosts=1)
+        supervisor = Supervisor(cluster.world)
+        if answered:
+            await supervisor.look()
+            cluster.restarting.add(0)
+        else:
+            cluster.silent.add(0)
+        for _ in range(STARTING_LIMIT - 1):
+            await supervisor.look()
+        assert cluster.killed == []
+        await supervisor.look()
+        assert cluster.killed == [0], "a start that never ends is begun anew"
+
+    simulate(main())
+
+
+def test_a_host_that_answers_again_after_a_restart_is_watched_closely_again():
+    async def main():
+        cluster = Cluster(hosts=1)
+        supervisor = Supervisor(cluster.world)
+        await supervisor.look()
+        cluster.restarting.add(0)
+        for _ in range(SILENT_LIMIT + 1):
+            await supervisor.look()
+        cluster.restarting.clear()
+        await supervisor.look()
+        assert await supervisor.ready() == []
+        cluster.silent.add(0)
+        for _ in range(SILENT_LIMIT):
+            await supervisor.look()
+        assert cluster.killed == [0]
 
     simulate(main())
 
