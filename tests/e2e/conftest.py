@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser
-from tests.fixtures.running import Running
 
 from tests.fixtures.people import Person
+from tests.fixtures.stack import RunningStack
 from tests.fixtures.visitors import Visitor, Welcome, arrive, launched
 
+FIRST_TEST_S = 600
 RESULTS = Path(__file__).resolve().parents[2] / "test-results"
 
 
@@ -23,19 +24,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         item.stash[FAILED] = report.failed
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test waits for the whole stack to start; that counts towards its time."""
+    for item in items:
+        if "e2e" in item.path.parts and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(FIRST_TEST_S))
+
+
 FAILED = pytest.StashKey[bool]()
 
 
+def public_url(stack: RunningStack) -> str:
+    """What a person types: `localhost`, not an address."""
+    return f"http://localhost:{stack.ports.frontend}"
+
+
 @pytest.fixture
-async def ada(running: Running) -> AsyncIterator[Person]:
-    person = await Person.register(running.url)
+async def ada(stack_page: RunningStack) -> AsyncIterator[Person]:
+    person = await Person.register(stack_page.http_url)
     yield person
     await person.close()
 
 
 @pytest.fixture
-async def bob(running: Running) -> AsyncIterator[Person]:
-    person = await Person.register(running.url)
+async def bob(stack_page: RunningStack) -> AsyncIterator[Person]:
+    person = await Person.register(stack_page.http_url)
     yield person
     await person.close()
 
@@ -47,12 +60,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def welcome(request: pytest.FixtureRequest, browser: Browser, running: Running) -> AsyncIterator[Welcome]:
+async def welcome(request: pytest.FixtureRequest, browser: Browser, stack_page: RunningStack) -> AsyncIterator[Welcome]:
     """Opens a browser context for each new visitor; what they saw last is kept when the test fails."""
     visitors: list[Visitor] = []
 
     async def one() -> Visitor:
-        visitor = await arrive(browser, running.frontend_url)
+        visitor = await arrive(browser, public_url(stack_page))
         visitors.append(visitor)
         return visitor
 

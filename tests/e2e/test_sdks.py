@@ -8,19 +8,20 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.fixtures.running import Running
 
 from tests.fixtures.cable import Cable, cable
+from tests.fixtures.faults import kill_shard_hosts
 from tests.fixtures.people import Person
 from tests.fixtures.sdk import SDKS, Sdk, SdkError
+from tests.fixtures.stack import RunningStack
 from tests.fixtures.waiting import eventually
 
 NAMESPACES = ("room", "ledger")
 
 
 @pytest.fixture
-async def cord(running: Running) -> AsyncIterator[Cable]:
-    async with cable(running.host, running.port) as laid:
+async def cord(stack_page: RunningStack) -> AsyncIterator[Cable]:
+    async with cable("127.0.0.1", stack_page.ports.http) as laid:
         yield laid
 
 
@@ -48,11 +49,11 @@ def through(cord: Cable) -> str:
 
 
 async def test_talk_presence_history(
-    running: Running, ada: Person, bob: Person, sdk: Sdk, other: Sdk, channel: str
+    stack_page: RunningStack, ada: Person, bob: Person, sdk: Sdk, other: Sdk, channel: str
 ) -> None:
-    await sdk.connect(running.websocket_url, ada.connection_token)
+    await sdk.connect(stack_page.ws_url, ada.connection_token)
     await sdk.subscribe(channel)
-    await other.connect(running.websocket_url, bob.connection_token)
+    await other.connect(stack_page.ws_url, bob.connection_token)
     await other.subscribe(channel)
     await eventually(lambda: bob.user_id in sdk.seen.joins.get(channel, []))
 
@@ -72,11 +73,11 @@ async def test_talk_presence_history(
 
 
 async def test_lost_socket_recovers_what_it_missed(
-    running: Running, ada: Person, bob: Person, sdk: Sdk, other: Sdk, channel: str, cord: Cable
+    stack_page: RunningStack, ada: Person, bob: Person, sdk: Sdk, other: Sdk, channel: str, cord: Cable
 ) -> None:
     await sdk.connect(through(cord), ada.connection_token)
     await sdk.subscribe(channel)
-    await other.connect(running.websocket_url, bob.connection_token)
+    await other.connect(stack_page.ws_url, bob.connection_token)
     await other.subscribe(channel)
     await other.publish(channel, 1)
     await eventually(lambda: sdk.seen.data(channel) == [1])
@@ -96,19 +97,19 @@ async def test_lost_socket_recovers_what_it_missed(
 
 
 async def test_killed_shard_loses_nothing_durable(
-    running: Running, ada: Person, bob: Person, sdk: Sdk, other: Sdk, cord: Cable
+    stack_page: RunningStack, ada: Person, bob: Person, sdk: Sdk, other: Sdk, cord: Cable
 ) -> None:
     channel = f"ledger:sdk-{secrets.token_hex(6)}"
     await sdk.connect(through(cord), ada.connection_token)
     await sdk.subscribe(channel)
-    await other.connect(running.websocket_url, bob.connection_token)
+    await other.connect(stack_page.ws_url, bob.connection_token)
     await other.subscribe(channel)
     await other.publish(channel, 1)
     await eventually(lambda: sdk.seen.data(channel) == [1])
 
     cord.pull()
     await other.publish(channel, 2)
-    killed = running.kill_shard_hosts()
+    killed = kill_shard_hosts(stack_page)
     assert killed
     acknowledged = await eventually(lambda: _published(other, channel, 3), 30)
     assert acknowledged
@@ -134,18 +135,18 @@ async def _published(client: Sdk, channel: str, data: object) -> bool:
 
 
 async def test_killed_shard_is_honest_about_memory(
-    running: Running, ada: Person, bob: Person, sdk: Sdk, other: Sdk, cord: Cable
+    stack_page: RunningStack, ada: Person, bob: Person, sdk: Sdk, other: Sdk, cord: Cable
 ) -> None:
     channel = f"room:sdk-{secrets.token_hex(6)}"
     await sdk.connect(through(cord), ada.connection_token)
     await sdk.subscribe(channel)
-    await other.connect(running.websocket_url, bob.connection_token)
+    await other.connect(stack_page.ws_url, bob.connection_token)
     await other.subscribe(channel)
     await other.publish(channel, 1)
     await eventually(lambda: sdk.seen.data(channel) == [1])
     cord.pull()
     await other.publish(channel, 2)
-    assert running.kill_shard_hosts()
+    assert kill_shard_hosts(stack_page)
     await eventually(lambda: _published(other, channel, 3), 30)
     cord.plug()
     await eventually(lambda: len(sdk.seen.subscribed[channel]) >= 2, 30)
@@ -155,18 +156,18 @@ async def test_killed_shard_is_honest_about_memory(
     assert 2 not in sdk.seen.data(channel)
 
 
-async def test_revoked_session_closes_the_socket(running: Running, sdk: Sdk) -> None:
-    person = await Person.register(running.url)
+async def test_revoked_session_closes_the_socket(stack_page: RunningStack, sdk: Sdk) -> None:
+    person = await Person.register(stack_page.http_url)
     try:
-        await sdk.connect(running.websocket_url, person.connection_token)
+        await sdk.connect(stack_page.ws_url, person.connection_token)
         await person.sign_out()
         await eventually(lambda: sdk.seen.disconnected == [3503], 5)
     finally:
         await person.close()
 
 
-async def test_forbidden_channel_is_refused(running: Running, ada: Person, bob: Person, sdk: Sdk) -> None:
-    await sdk.connect(running.websocket_url, ada.connection_token)
+async def test_forbidden_channel_is_refused(stack_page: RunningStack, ada: Person, bob: Person, sdk: Sdk) -> None:
+    await sdk.connect(stack_page.ws_url, ada.connection_token)
     with pytest.raises(SdkError) as refused:
         await sdk.subscribe(f"orders:updates#{bob.user_id}")
     assert refused.value.code == 103
