@@ -1,11 +1,13 @@
 """Redeploying `api` must not disturb one open WebSocket (DESIGN D8). The real cluster, through HAProxy."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.stack import RunningStack
@@ -36,15 +38,18 @@ class Listener:
         return listener
 
     async def _listen(self) -> None:
-        async for frame in self.socket:
-            for line in str(frame).split("\n"):
-                message = json.loads(line)
-                if message == {}:
-                    await self.socket.send("{}")
-                elif "push" not in message:
-                    self.replies[message["id"]] = message
-                elif "pub" in message["push"]:
-                    self.heard.append(message["push"]["pub"]["data"])
+        with contextlib.suppress(ConnectionClosed):
+            async for frame in self.socket:
+                for line in str(frame).split("\n"):
+                    await self._hear(json.loads(line))
+
+    async def _hear(self, message: dict[str, Any]) -> None:
+        if message == {}:
+            await self.socket.send("{}")
+        elif "push" not in message:
+            self.replies[message["id"]] = message
+        elif "pub" in message["push"]:
+            self.heard.append(message["push"]["pub"]["data"])
 
 
 async def publish(stack: RunningStack, http: httpx.AsyncClient, channel: str, data: Any) -> None:
