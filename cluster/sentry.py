@@ -16,7 +16,6 @@ def configure(settings: Settings, *, process: str, transport: Any = None) -> boo
     sentry_sdk.init(
         dsn=dsn,
         environment=settings.environment,
-        send_default_pii=False,
         include_local_variables=False,  # they hold passwords and tokens
         max_request_body_size="never",
         before_send=scrub,  # type: ignore[arg-type]  # its Event type is a TypedDict; we treat it as the mapping it is

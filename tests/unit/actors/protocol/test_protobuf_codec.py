@@ -31,7 +31,7 @@ NEWER_THAN_THE_PYTHON_SDK = {
     "state",
     "publish_debounce",
 }
-"""Fields of map subscriptions and later, which only the JavaScript SDK knows; their numbers come from the field tables."""
+"""Fields of map subscriptions and later, which only the JavaScript SDK knows."""
 
 
 def framed(message: Any) -> bytes:

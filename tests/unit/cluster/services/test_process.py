@@ -1,0 +1,70 @@
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.services.process import Identity, ManagedProcess
+from tests.fixtures.waiting import eventually_sync
+
+SLEEP = [sys.executable, "-c", "import signal; signal.pause()"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()",
+]
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> ManagedProcess:
+    return ManagedProcess("sleeper", tmp_path / "run" / "sleeper.json")
+
+
+def test_a_process_is_started_recorded_and_ended(process: ManagedProcess, tmp_path: Path) -> None:
+    process.launch(SLEEP, log_file=tmp_path / "log")
+    identity = process.recorded()
+    assert identity is not None
+    assert identity.pid == process.pid
+    process.stop()
+    assert not identity.is_alive()
+    assert process.recorded() is None
+    process.stop()
+
+
+def test_the_next_command_adopts_and_ends_what_the_last_one_left(process: ManagedProcess, tmp_path: Path) -> None:
+    process.launch(SLEEP, log_file=tmp_path / "log")
+    later = ManagedProcess("sleeper", tmp_path / "run" / "sleeper.json")
+    left = later.recorded()
+    assert left is not None
+    later.adopt(left)
+    assert later.is_running()
+    later.stop(((signal.SIGKILL, 5.0),))
+    eventually_sync(lambda: not process.is_running())
+
+
+def test_a_recycled_pid_is_not_mistaken_for_the_process() -> None:
+    own = Identity.of(os.getpid())
+    assert own is not None
+    assert own.is_alive()
+    assert not Identity(own.pid, own.created - 60).is_alive()
+
+
+def test_one_that_ignores_asking_is_made_to_go(process: ManagedProcess, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process.launch(STUBBORN, log_file=log)
+    eventually_sync(lambda: "ready" in log.read_text())
+    process.stop(((signal.SIGTERM, 0.2), (signal.SIGKILL, 5.0)))
+    assert not process.is_running()
+
+
+def test_how_a_child_ended_is_known(process: ManagedProcess, tmp_path: Path) -> None:
+    process.launch([sys.executable, "-c", "raise SystemExit(3)"], log_file=tmp_path / "log")
+    assert eventually_sync(lambda: not process.is_running())
+    assert process.exit_status() == 3
+
+
+def test_a_spoiled_record_is_nobody(process: ManagedProcess, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "sleeper.json").write_text("{")
+    assert process.recorded() is None

@@ -1,0 +1,40 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from cluster import paths
+from cluster.paths import Paths
+
+
+@pytest.fixture
+def short_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    base = tmp_path / "s"
+    base.mkdir()
+    monkeypatch.setattr(paths, "SHORT_BASE", base)
+    return base
+
+
+def test_preparing_makes_everything_and_links_the_short_directory(tmp_path: Path, short_base: Path) -> None:
+    made = Paths(tmp_path / "home")
+    made.prepare()
+    made.prepare()
+    assert all(folder.is_dir() for folder in (made.secrets, made.logs, made.run, made.exports, made.ray, made.haproxy))
+    assert (made.home / "short").resolve() == made.short.resolve()
+    assert made.short.stat().st_mode & 0o077 == 0
+
+
+def test_two_checkouts_have_two_short_directories(tmp_path: Path) -> None:
+    assert Paths(tmp_path / "a").short != Paths(tmp_path / "b").short
+
+
+def test_sockets_have_room_below_the_short_directory(tmp_path: Path) -> None:
+    assert len(str(Paths(tmp_path / ("long" * 40)).short)) < 40
+
+
+def test_a_short_directory_that_somebody_prepared_is_refused(tmp_path: Path, short_base: Path) -> None:
+    somewhere = tmp_path / "trap"
+    somewhere.mkdir()
+    (short_base / f"mobula-{os.getuid()}").symlink_to(somewhere)
+    with pytest.raises(PermissionError, match="remove it"):
+        Paths(tmp_path / "home").prepare()

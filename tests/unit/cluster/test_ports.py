@@ -1,0 +1,66 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from cluster import ports
+from cluster.ports import PortError, Ports
+
+
+def choose(file: Path, taken: set[int] | None = None, **arguments: object) -> Ports:
+    return ports.choose(file, free=lambda port: port not in (taken or set()), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_choice_is_recorded_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    first = choose(file)
+    assert (first.http, first.frontend) == (8000, 3000)
+    assert choose(file) == first
+    assert ports.recorded(file) == first
+
+
+def test_two_checkouts_share_no_port_of_their_blocks(tmp_path: Path) -> None:
+    first = choose(tmp_path / "one" / "ports.json")
+    second = choose(tmp_path / "two" / "ports.json", taken=first.everything, http=8010)
+    assert not first.everything & second.everything
+    assert second.frontend == 3010
+
+
+def test_a_block_in_use_is_left_for_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    first = choose(file)
+    moved = choose(file, taken={first.service("valkey")})
+    assert moved.base != first.base
+    assert choose(file, taken={moved.service("valkey")}, ours=[moved.service("valkey")]).base == moved.base
+
+
+def test_no_free_block_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PortError, match="no free block"):
+        ports.choose(tmp_path / "ports.json", free=lambda _: False)
+
+
+def test_ranges_of_a_block_do_not_overlap(tmp_path: Path) -> None:
+    chosen = choose(tmp_path / "ports.json")
+    ranges = [
+        set(chosen.services.values()),
+        *(set(range(first, last + 1)) for first, last in (chosen.replica_http, chosen.replica_grpc, chosen.workers)),
+    ]
+    assert sum(len(one) for one in ranges) == len(set().union(*ranges))
+    assert set().union(*ranges) <= chosen.everything
+
+
+def test_a_spoiled_record_is_not_believed(tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    file.write_text('{"http": "eight"}')
+    assert ports.recorded(file) is None
+    assert choose(file).http == 8000
+
+
+def test_a_busy_port_is_named_with_its_holder_and_the_remedy() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(PortError, match=rf"port {port} \(HTTP\) is taken by .*--port"):
+            ports.require_free(port, "HTTP", "--port")
+    ports.require_free(port, "HTTP", "--port")
