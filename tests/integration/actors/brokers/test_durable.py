@@ -6,56 +6,14 @@ import random
 import asyncpg
 import pytest
 
-from actors.brokers.actor import BrokerShard
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
 from actors.hosts.contract import ShardDeposed
-from actors.protocol.namespaces import Namespaces
-from cluster.settings import Settings
 from db.streams.errors import Ambiguous
 from db.streams.store import StreamStore
-from tests.fixtures.brokers import NAMESPACES, Network, Process
+from tests.fixtures.brokers import Network, Process, World
 from tests.fixtures.waiting import eventually
 
 CHANNEL = "ledger:a"
-
-
-class World:
-    """Incarnations of one shard over one database."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.network = Network(None)
-        self.shards: list[BrokerShard] = []
-        self.processes: list[Process] = []
-
-    async def begin(self, **options) -> BrokerShard:
-        """A new incarnation; the last one keeps running, as a process that Ray believes dead may."""
-        settings = Settings(database_url=self.url)
-        shard = BrokerShard(0, 1, settings, namespaces=Namespaces.parse(NAMESPACES), **options)
-        self.shards.append(shard)
-        await shard.start()
-        self.network.shard = shard
-        return shard
-
-    async def kill(self) -> None:
-        """End the current incarnation without a word, as kill -9 does."""
-        shard, self.network.shard = self.network.shard, None
-        shard.streams.close()
-        shard.committer._running.cancel()
-        for task in shard._tasks:
-            task.cancel()
-        shard.committer._store.abandon()
-
-    async def process(self, boot="hub") -> Process:
-        process = Process(self.network, boot)
-        self.processes.append(process)
-        return await process.start()
-
-    async def close(self) -> None:
-        for process in self.processes:
-            await process.brokers.stop()
-        for shard in self.shards:
-            await shard.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,167 @@
+"""From a transaction to a subscriber: in commit order, once, on durable and on memory channels."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from actors.brokers.contract import BrokerError, StreamPosition
+from db.outbox.service import publish
+from tests.fixtures.brokers import World
+from tests.fixtures.waiting import eventually
+
+CHANNEL = "ledger:a"
+
+
+@pytest.fixture
+async def world(database_url):
+    made = World(database_url)
+    await made.begin()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def plain(database_url):
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def sql_publish(connection, channel, text, key=""):
+    await connection.execute("SELECT app.publish($1, to_jsonb($2::text), NULL, $3)", channel, text, key)
+
+
+def heard(process):
+    return [entry[2].strip('"') for entry in process.sink.of("pub")]
+
+
+@pytest.mark.parametrize("channel", ["ledger:a", "room:a", "plain"])
+async def test_what_a_transaction_publishes_arrives_when_it_commits(world, database, channel):
+    hub = await world.process()
+    await hub.subscribe(channel, presence=False)
+    async with database.transaction() as session:
+        await publish(session, channel, {"n": 1}, tags={"kind": "test"})
+        await publish(session, channel, {"n": 2})
+        assert hub.sink.publications == []
+    world.network.shard.committer.poke()
+    await eventually(lambda: len(hub.sink.publications) == 2)
+    assert [p.data for p in hub.sink.publications] == [b'{"n": 1}', b'{"n": 2}']
+    assert hub.sink.publications[0].tags == {"kind": "test"}
+    assert hub.sink.publications[0].info is None
+
+
+async def test_a_rolled_back_transaction_publishes_nothing(world, database):
+    hub = await world.process()
+    await hub.subscribe(CHANNEL, presence=False)
+
+    async def fail():
+        async with database.transaction() as session:
+            await publish(session, CHANNEL, "never")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    async with database.transaction() as session:
+        await publish(session, CHANNEL, "after")
+    await eventually(lambda: heard(hub) == ["after"])
+
+
+@pytest.mark.parametrize("channel", ["ledger:a", "room:a"])
+async def test_commit_order_is_delivery_order(world, channel):
+    hub = await world.process()
+    await hub.subscribe(channel, presence=False)
+    writers = [await asyncpg.connect(world.url) for _ in range(3)]
+    for number, writer in enumerate(writers):
+        await writer.execute("BEGIN")
+        await sql_publish(writer, channel, f"inserted {number}")
+    for writer in (writers[2], writers[0], writers[1]):
+        await writer.execute("COMMIT")
+    await eventually(lambda: heard(hub) == ["inserted 2", "inserted 0", "inserted 1"])
+    for writer in writers:
+        await writer.close()
+
+
+async def test_a_committed_row_goes_before_a_direct_publication_made_after_it(world, plain):
+    """Each turn takes committed rows before the direct publications that queued meanwhile."""
+    hub = await world.process()
+    await hub.subscribe(CHANNEL, presence=False)
+    expected = []
+    for n in range(20):
+        await sql_publish(plain, CHANNEL, f"row {n}")
+        await hub.publish(CHANNEL, f"direct {n}")
+        expected += [f"row {n}", f"direct {n}"]
+    await eventually(lambda: len(heard(hub)) == 40)
+    assert heard(hub) == expected
+    assert [entry[3] for entry in hub.sink.of("pub")] == list(range(1, 41))
+
+
+async def test_rows_wait_for_a_shard_that_is_away_and_come_in_order(world, plain):
+    hub = await world.process()
+    first = await hub.publish(CHANNEL, "before")
+    await world.kill()
+    for n in range(50):
+        await sql_publish(plain, CHANNEL, str(n))
+    await world.begin()
+    await eventually(lambda: plain.fetchval("SELECT count(*) = 0 FROM app.outbox"), retry_on=(asyncpg.PostgresError,))
+    reply = await eventually(
+        lambda: hub.subscribe(CHANNEL, since=StreamPosition(first.epoch, 1)), retry_on=(BrokerError,)
+    )
+    assert reply.recovered
+    assert [p.data.decode().strip('"') for p in reply.publications] == [str(n) for n in range(50)]
+
+
+async def test_killing_the_connection_under_the_relay_loses_and_doubles_nothing(world, plain):
+    hub = await world.process()
+    await hub.subscribe(CHANNEL, presence=False)
+    await hub.subscribe("big:a", presence=False)
+    done = asyncio.Event()
+
+    async def kill():
+        seen = 0
+        while not done.is_set():
+            await eventually(lambda: done.is_set() or len(heard(hub)) > seen + 20, every_s=0.002, timeout_s=30)  # noqa: B023
+            seen = len(heard(hub))
+            await plain.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'mobula-broker-0' AND datname = current_database()"
+            )
+
+    killing = asyncio.create_task(kill())
+    writer = await asyncpg.connect(world.url)
+    for n in range(200):
+        await sql_publish(writer, CHANNEL, f"d{n}")
+        await sql_publish(writer, "big:a", f"m{n}")
+    await eventually(lambda: len(heard(hub)) >= 400, timeout_s=60)
+    done.set()
+    await killing
+    await writer.close()
+    assert [text for text in heard(hub) if text[0] == "d"] == [f"d{n}" for n in range(200)]
+    assert [text for text in heard(hub) if text[0] == "m"] == [f"m{n}" for n in range(200)]
+
+
+async def test_a_channel_that_cannot_exist_does_not_stop_the_others(world, plain):
+    hub = await world.process()
+    await hub.subscribe("room:a", presence=False)
+    await sql_publish(plain, "nowhere:a", "x")
+    await sql_publish(plain, "default:a", "x")
+    await sql_publish(plain, "bad\nname", "x")
+    await sql_publish(plain, "room:a", "good")
+    await eventually(lambda: heard(hub) == ["good"])
+    await eventually(lambda: plain.fetchval("SELECT count(*) = 0 FROM app.outbox"))
+
+
+async def test_an_idempotency_key_counts_across_rows_and_direct_publications(world, plain):
+    hub = await world.process()
+    for channel in ("ledger:a", "room:a"):
+        await hub.subscribe(channel, presence=False)
+        await sql_publish(plain, channel, "row", key="k")
+        await eventually(lambda: hub.sink.publications)
+        direct = await hub.publish(channel, "direct", idempotency_key="k")
+        assert direct.offset == 1
+        await sql_publish(plain, channel, "row again", key="k")
+        await sql_publish(plain, channel, "last")
+        await eventually(lambda: "last" in heard(hub))
+        assert heard(hub) == ["row", "last"]
+        hub.sink.heard.clear()
+        hub.sink.publications.clear()

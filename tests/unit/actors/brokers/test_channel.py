@@ -1,0 +1,65 @@
+import msgspec
+import pytest
+
+from actors.brokers.channel import IDEMPOTENCY_S, Channel, HubInterest, encode_pub, new_epoch
+from actors.brokers.wire import Info, Item, Pub, Publish, Published
+from actors.links.stream import ClientStream
+from actors.protocol.namespaces import Namespaces
+from tests.fixtures.brokers import NAMESPACES
+
+RULES = Namespaces.parse(NAMESPACES)
+
+
+def channel(name="room:a"):
+    return Channel(name, RULES.for_channel(name), 0.0)
+
+
+def stream(boot="hub"):
+    return ClientStream(boot, 1, str.encode, 0.0)
+
+
+def test_epochs_are_eight_letters_and_never_the_same():
+    epochs = {new_epoch() for _ in range(1000)}
+    assert len(epochs) == 1000
+    assert all(len(epoch) == 8 and epoch.isalpha() for epoch in epochs)
+
+
+def test_a_durable_channel_has_no_epoch_before_its_head_is_read():
+    assert (channel("ledger:a").epoch, channel("ledger:a").loaded) == ("", False)
+    assert channel("room:a").epoch
+    assert channel("room:a").loaded
+
+
+def test_a_publication_is_one_object_for_every_hub():
+    ch = channel()
+    hubs = [stream(name) for name in ("one", "two", "three")]
+    for hub in hubs:
+        ch.hubs[hub.boot] = HubInterest(hub)
+    op = Publish(1, "room:a", b'{"x":1}', "id", Info("u", "c"), {"t": "v"})
+    ch.accept(1, ch.epoch, encode_pub(op, 1, ch.epoch, 99, delta=True), 0.0)
+    items = [hub.take()[1][0] for hub in hubs]
+    assert items[0] is items[1] is items[2], "encoded once, shared"
+    decoded = msgspec.msgpack.decode(items[0], type=Item)
+    assert decoded == Published("room:a", Pub(b'{"x":1}', 1, ch.epoch, 99, Info("u", "c"), {"t": "v"}, delta=True))
+    assert (ch.top, ch.ring.top) == (1, 1)
+
+
+def test_idempotency_keys_expire_and_do_not_pile_up():
+    ch = channel()
+    for n in range(100):
+        ch.remember(f"k{n}", n, "e", float(n))
+    assert ch.idempotent("k99", 100.0) == (99, "e")
+    assert ch.idempotent("k0", IDEMPOTENCY_S) is None
+    for n in range(50):
+        ch.remember(f"late{n}", n, "e", 10_000.0)
+    assert len(ch.keys) == 50
+
+
+@pytest.mark.parametrize(
+    ("version", "epoch", "stale"),
+    [(0, "a", False), (4, "a", True), (5, "a", True), (6, "a", False), (1, "b", False)],
+)
+def test_a_version_is_compared_within_its_epoch(version, epoch, stale):
+    ch = channel()
+    ch.version, ch.version_epoch = 5, "a"
+    assert ch.is_stale(version, epoch) is stale

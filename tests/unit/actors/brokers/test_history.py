@@ -1,0 +1,54 @@
+"""The ring against a plain list: whatever is appended, expired, cleared or asked."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.brokers.history import Ring
+
+SIZE, TTL = 4, 10.0
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.floats(0, 3)),
+        st.tuples(st.just("expire"), st.floats(0, 15)),
+        st.tuples(st.just("drop"), st.integers(0, 30)),
+        st.tuples(st.just("clear"), st.just(0)),
+    ),
+    max_size=40,
+)
+
+
+@given(steps, st.integers(-1, 45), st.one_of(st.none(), st.integers(0, 6)))
+def test_the_ring_holds_what_a_list_would(script, offset, limit):
+    ring, now, top = Ring(SIZE, TTL), 100.0, 0
+    model: list[tuple[int, float]] = []
+    for action, argument in script:
+        if action == "append":
+            now += argument
+            top += 1
+            ring.append(str(top).encode(), now)
+            model = [*model, (top, now)][-SIZE:]
+        elif action == "expire":
+            now += argument
+            ring.expire(now)
+            model = [(n, at) for n, at in model if at > now - TTL]
+        elif action == "drop":
+            ring.drop(argument)
+            model = [(n, at) for n, at in model if n > argument]
+        else:
+            ring.clear(top)
+            model = []
+    held = [n for n, _ in model]
+    assert ring.top == top
+    assert ring.base == top - len(held)
+    after = [str(n).encode() for n in held if n > offset]
+    before = [str(n).encode() for n in reversed(held) if n < offset]
+    assert ring.after(offset, limit) == after[:limit]
+    assert ring.before(offset, limit) == before[:limit]
+
+
+def test_after_clearing_offsets_go_on():
+    ring = Ring(SIZE, TTL)
+    ring.clear(41)
+    ring.append(b"42", 0.0)
+    assert (ring.base, ring.top, ring.after(41)) == (41, 42, [b"42"])

@@ -1,0 +1,154 @@
+"""The client's own part: what it repeats after a reset, and what it must not."""
+
+import asyncio
+
+import pytest
+
+from actors.links.frames import Submit
+from actors.links.stream import StreamServer
+from actors.sessions.client import ANSWER_WITHIN_S, Sessions, SessionsUnreachable
+from actors.sessions.contract import SessionRecord
+from actors.sessions.wire import (
+    Connections,
+    Disconnect,
+    DisconnectUser,
+    Message,
+    Operation,
+    Register,
+    Registered,
+    SendToUser,
+    Synced,
+    Told,
+    Unregister,
+    encode,
+)
+from tests.fixtures.simulation import passes, simulate
+
+
+class Script:
+    def __init__(self):
+        self.up: list[Operation] = []
+        self.closed: list[tuple[list[str], int]] = []
+        self.sent: list[tuple[list[str], bytes]] = []
+        self.begin("inc-1")
+        self.sessions = Sessions("hub", self, shards=1, call=self.call)
+
+    def on_disconnect(self, clients, code, reason):
+        self.closed.append((list(clients), code))
+
+    def on_send(self, clients, data):
+        self.sent.append((list(clients), data))
+
+    def begin(self, incarnation):
+        self.server = StreamServer(
+            incarnation, Submit[Operation], apply=lambda stream, ops: self.up.extend(ops), encode_gap=str.encode
+        )
+
+    async def restart(self):
+        old = self.server
+        self.begin("inc-2")
+        old.close()
+        await passes(1)
+
+    async def call(self, shard, method, payload, timeout_s):
+        async with asyncio.timeout(timeout_s):
+            return await getattr(self.server, method)(payload)
+
+    async def down(self, *items):
+        for item in items:
+            self.server.clients["hub"].push(encode(item))
+        await passes(0.1)
+
+
+def run(test):
+    async def main():
+        script = Script()
+        await script.sessions.start()
+        await script.sessions.wait_attached()
+        await passes(0.1)
+        script.up.clear()
+        await test(script)
+        await script.sessions.stop()
+
+    simulate(main())
+
+
+def record(client):
+    return SessionRecord(client, "u", "s", "hub", "websocket", 1)
+
+
+def test_items_reach_the_sink():
+    async def test(script):
+        await script.down(Disconnect(["a", "b"], 3503, "r"), Message(["a"], b"{}"), Disconnect([], 0, ""))
+        assert script.closed == [(["a", "b"], 3503)]
+        assert script.sent == [(["a"], b"{}")]
+
+    run(test)
+
+
+def test_after_a_reset_the_living_are_registered_and_orders_repeated_except_messages():
+    async def test(script):
+        results = []
+        for client in ("lives", "waits", "gone"):
+            script.sessions.register(record(client), lambda accepted, c=client: results.append((c, accepted)))
+        script.sessions.unregister("gone", "u")
+        await script.down(Registered("lives", accepted=True))
+        orders = [
+            asyncio.create_task(script.sessions.revoke("u")),
+            asyncio.create_task(script.sessions.send_to_user("u", b"{}")),
+            asyncio.create_task(script.sessions.connections("u")),
+        ]
+        await passes(0.1)
+        script.up.clear()
+        await script.restart()
+        assert [type(op) for op in script.up] == [Register, Register, Synced, DisconnectUser, Connections]
+        assert {op.record.client for op in script.up[:2]} == {"lives", "waits"}
+        await script.down(
+            Registered("lives", accepted=True), Registered("waits", accepted=False), Told(script.up[3].request, 2)
+        )
+        assert results == [("lives", True), ("waits", False)]
+        assert await orders[0] == 2
+        with pytest.raises(SessionsUnreachable):
+            await orders[1]
+        orders[2].cancel()
+
+    run(test)
+
+
+def test_who_was_revoked_while_the_shard_was_away_is_closed():
+    async def test(script):
+        results = []
+        script.sessions.register(record("c"), results.append)
+        await script.down(Registered("c", accepted=True))
+        await script.restart()
+        await script.down(Registered("c", accepted=False))
+        assert results == [True]
+        assert script.closed == [(["c"], 3503)]
+
+    run(test)
+
+
+def test_a_connection_that_ended_before_its_answer_hears_nothing():
+    async def test(script):
+        results = []
+        script.sessions.register(record("c"), results.append)
+        script.sessions.unregister("c", "u")
+        script.sessions.unregister("c", "u")
+        await script.down(Registered("c", accepted=True))
+        await passes(10)
+        assert results == []
+        assert [type(op) for op in script.up] == [Register, Unregister]
+
+    run(test)
+
+
+def test_an_unanswered_order_fails_in_time():
+    async def test(script):
+        before = asyncio.get_running_loop().time()
+        with pytest.raises(SessionsUnreachable):
+            await script.sessions.disconnect_user("u", code=4000, reason="r")
+        assert asyncio.get_running_loop().time() - before <= ANSWER_WITHIN_S + 0.5
+        assert isinstance(script.up[0], DisconnectUser)
+        assert not isinstance(script.up[0], SendToUser)
+
+    run(test)
