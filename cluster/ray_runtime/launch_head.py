@@ -14,18 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import ray._private.utils
+import ray._raylet
 from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
 from ray._private.node import Node
 from ray._private.parameter import RayParams
-from ray._raylet import (
-    DASHBOARD_AGENT_LISTEN_PORT_NAME,
-    METRICS_AGENT_PORT_NAME,
-    METRICS_EXPORT_PORT_NAME,
-    RUNTIME_ENV_AGENT_PORT_NAME,
-    persist_port,
-)
 
 LOOPBACK = "127.0.0.1"
+RAYLET: Any = ray._raylet
+"""A compiled module, without types."""
 
 
 class HeadNode(Node):
@@ -38,14 +34,14 @@ class HeadNode(Node):
 
     def start_raylet(self, *args: Any, **kwargs: Any) -> None:
         """Called by Node. The agents' ports are fixed, so the raylet is told them now instead of waiting for them."""
-        parameters = self._ray_params
+        parameters, raylet = self._ray_params, RAYLET
         for name, port in (
-            (METRICS_AGENT_PORT_NAME, parameters.metrics_agent_port),
-            (METRICS_EXPORT_PORT_NAME, parameters.metrics_export_port),
-            (DASHBOARD_AGENT_LISTEN_PORT_NAME, parameters.dashboard_agent_listen_port),
-            (RUNTIME_ENV_AGENT_PORT_NAME, parameters.runtime_env_agent_port),
+            (raylet.METRICS_AGENT_PORT_NAME, parameters.metrics_agent_port),
+            (raylet.METRICS_EXPORT_PORT_NAME, parameters.metrics_export_port),
+            (raylet.DASHBOARD_AGENT_LISTEN_PORT_NAME, parameters.dashboard_agent_listen_port),
+            (raylet.RUNTIME_ENV_AGENT_PORT_NAME, parameters.runtime_env_agent_port),
         ):
-            persist_port(self.get_session_dir_path(), self.node_id, name, port)
+            raylet.persist_port(self._session_dir, self.node_id, name, port)
         super().start_raylet(*args, **kwargs)
 
 

@@ -44,13 +44,24 @@ class Frontend:
         }
 
     def install(self, progress: Progress) -> None:
-        """`npm ci`, unless node_modules comes from this very lock file and Node."""
+        """`npm ci`, unless node_modules comes from this very lock file and Node.
+
+        A registry that lacks some platform's optional package makes a lock file that `npm ci` refuses (EUSAGE);
+        `npm install` takes the same versions and hashes from it, and `--no-save` leaves it as it is.
+        """
         digest = _digest([self.folder / "package-lock.json"], extra=str(node_version()))
         mark = self.folder / "node_modules" / ".mobula"
         if _read(mark) == digest:
             return
         progress.note(STEP, "installing packages (npm ci)")
-        self._run(["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"])
+        common = ["--no-audit", "--no-fund", "--prefer-offline"]
+        try:
+            self._run(["npm", "ci", *common])
+        except ServiceError:
+            if "EUSAGE" not in _read(self._build_log):
+                raise
+            progress.note(STEP, "installing packages (npm install: the lock file lacks other platforms)")
+            self._run(["npm", "install", "--no-save", *common])
         mark.write_text(digest)
 
     def build(self, progress: Progress) -> None:
@@ -120,7 +131,7 @@ class Frontend:
 
     def _run(self, argv: list[str]) -> None:
         self._build_log.parent.mkdir(parents=True, exist_ok=True)
-        with self._build_log.open("ab") as log:
+        with self._build_log.open("wb") as log:
             done = subprocess.run(
                 argv,
                 cwd=self.folder,
