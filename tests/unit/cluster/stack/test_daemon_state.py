@@ -1,0 +1,67 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.paths import Paths
+from cluster.settings import ROOT
+from cluster.stack import daemon_state
+from cluster.stack.daemon_state import AlreadyRunning, DaemonLock, holder
+from tests.fixtures.waiting import eventually_sync
+
+HOLD = """
+import signal, sys
+from pathlib import Path
+from cluster.paths import Paths
+from cluster.stack.daemon_state import DaemonLock
+lock = DaemonLock(Paths(Path(sys.argv[1])))
+lock.take()
+print("held", flush=True)
+signal.pause()
+"""
+
+
+def test_one_supervisor_per_checkout(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    lock = DaemonLock(paths)
+    lock.take()
+    with pytest.raises(AlreadyRunning, match="mobula status"):
+        DaemonLock(paths).take()
+    found = holder(paths)
+    assert found is not None
+    assert found.pid == os.getpid()
+    lock.release()
+    assert holder(paths) is None
+    DaemonLock(paths).take()
+
+
+def test_a_killed_supervisor_holds_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    found = holder(Paths(tmp_path))
+    assert found is not None
+    assert found.pid == process.pid
+    process.kill()
+    process.wait()
+    eventually_sync(lambda: holder(Paths(tmp_path)) is None)
+    process.stdout.close()
+
+
+def test_status_is_what_was_last_written(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    assert daemon_state.read_status(paths) == {}
+    paths.run.mkdir()
+    daemon_state.write_status(paths, {"state": "ready"})
+    assert daemon_state.read_status(paths) == {"state": "ready"}
+    (paths.run / "status.json").write_text("[]")
+    assert daemon_state.read_status(paths) == {}
+
+
+def test_logs_are_listed(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    paths.logs.mkdir()
+    (paths.logs / "postgres.log").write_text("")
+    assert paths.logs / "postgres.log" in daemon_state.logs(paths)
