@@ -29,7 +29,7 @@ from ray.serve.context import _get_global_client, _set_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ServeStatus
 
-from cluster import names
+from cluster import names, selftest
 from cluster.settings import Settings, get_settings
 
 DEPLOY_LIMIT_S = 180.0
@@ -162,6 +162,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--wait", action="store_true", help="import, then wait for a line on stdin")
     options = parser.parse_args(arguments)
     specs = [APPLICATIONS[name] for name in options.applications or APPLICATIONS]
+    changed = selftest.findings()
+    if changed:
+        _report("failed", message="a detail that Mobula relies on has changed:\n" + "\n".join(changed))
+        return 1
     if options.wait:
         for spec in specs:
             load(spec.import_path)

@@ -11,8 +11,11 @@ from ray import serve
 from ray.serve import Application
 
 from cluster.logging import configure
+from cluster.ray_runtime.loopback import keep_replica_grpc_local
 from cluster.settings import Settings, get_settings
 from serve_app.edge.ongoing import ONGOING
+
+keep_replica_grpc_local(get_settings().http_host)
 
 MAX_ONGOING_REQUESTS: Final = 100_000
 """Serve's own bound of 5 would make the sixth handshake hang; our caps answer clearly (DESIGN D10)."""

@@ -143,7 +143,6 @@ def install_haproxy_wrapper(settings: Settings, paths: Paths) -> Path:
             {
                 "binary": str(get_haproxy_binary()),
                 "request_timeout_s": 10,
-                "keep_alive_timeout_s": 75,
                 "tunnel_timeout_s": 3600,
                 "forwarded_from": settings.forwarded_for_from,
                 "generation_header": names.EDGE_GENERATION_HEADER,

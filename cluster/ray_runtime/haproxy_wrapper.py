@@ -45,7 +45,6 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
     replace(r"^ *errorfile 50[234] .*\n", "", at_least=0)
     timeouts = (
         f"    timeout http-request {options['request_timeout_s']}s\n"
-        f"    timeout http-keep-alive {options['keep_alive_timeout_s']}s\n"
         f"    timeout tunnel {options['tunnel_timeout_s']}s\n"
     )
     replace(r"^( *timeout connect \d+s.*\n)(?= *timeout client)", lambda_free(timeouts))

@@ -14,7 +14,6 @@ from cluster.ray_runtime.haproxy_wrapper import MARK, TemplateChanged, rewrite
 OPTIONS: dict[str, Any] = {
     "binary": str(get_haproxy_binary()),
     "request_timeout_s": 10,
-    "keep_alive_timeout_s": 75,
     "tunnel_timeout_s": 3600,
     "forwarded_from": [],
     "generation_header": "x-mobula-edge",

@@ -1,0 +1,29 @@
+"""Keeps the gRPC server that every Serve replica opens off the network.
+
+Serve binds it to every interface, on a random port, for calls between replicas, which we do not make. Called while a
+replica imports its deployment, which is before Serve opens the port.
+"""
+
+from typing import Any
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def keep_replica_grpc_local(http_host: str) -> bool:
+    """Bind that server to loopback when HTTP is on loopback too. Returns whether it does."""
+    if http_host not in LOOPBACK_HOSTS:
+        return False
+    from ray.serve._private import replica  # noqa: PLC0415 - only where Serve is loaded anyway
+
+    serve_replica: Any = replica
+    original = serve_replica.add_port_to_grpc_server
+    if getattr(original, "is_local", False):
+        return True
+
+    def local(server: Any, address: str) -> Any:
+        host, _, port = address.rpartition(":")
+        return original(server, f"127.0.0.1:{port}" if host in ("[::]", "0.0.0.0") else address)  # noqa: S104
+
+    local.is_local = True  # type: ignore[attr-defined]
+    serve_replica.add_port_to_grpc_server = local
+    return True
