@@ -1,0 +1,51 @@
+import sys
+
+import pytest
+
+from cluster.cli import app as command_line
+from cluster.services.errors import ServiceError
+from tests.fixtures.command import MobulaCommand
+
+PROMISED = {
+    *("up", "down", "status", "doctor", "logs", "dev", "redeploy", "test", "check", "fix", "hooks", "lock"),
+    *("migrate", "seed", "psql", "valkey", "load", "bench"),
+}
+
+
+def test_every_promised_command_is_there_and_explained(mobula: MobulaCommand) -> None:
+    for name in sorted(PROMISED):
+        shown = mobula.run(name, "--help")
+        assert shown.exit_code == 0, name
+        assert len(shown.output.strip().splitlines()) > 3, name
+    listed = mobula.run("--help").output
+    assert all(name in listed for name in PROMISED)
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["up", "--no-such-option"], ["up", "--port", "many"]])
+def test_mistakes_are_refused_with_a_usage(mobula: MobulaCommand, arguments: list[str]) -> None:
+    refused = mobula.run(*arguments)
+    assert refused.exit_code == 2
+    assert "Usage" in refused.output
+
+
+def test_what_a_person_can_mend_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ServiceError("port 8000 is taken: choose another")
+
+    monkeypatch.setattr(command_line, "app", broken)
+    assert command_line.main() == 1
+    shown = capsys.readouterr()
+    assert "port 8000 is taken" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_ctrl_c_and_exit_codes_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "app", interrupted)
+    assert command_line.main() == 130
+    monkeypatch.setattr(command_line, "app", lambda: sys.exit(3))
+    assert command_line.main() == 3

@@ -1,0 +1,40 @@
+from cluster.paths import Paths
+from cluster.stack import daemon_state
+from tests.fixtures.command import MobulaCommand
+
+
+def test_status_of_nothing_says_how_to_start(mobula: MobulaCommand) -> None:
+    shown = mobula.run("status")
+    assert shown.exit_code == 3
+    assert "./mobula up -d" in shown.output
+
+
+def test_status_of_a_stack_that_does_not_answer_is_an_error(mobula: MobulaCommand) -> None:
+    paths = Paths(mobula.home)
+    paths.run.mkdir(parents=True)
+    lock = daemon_state.DaemonLock(paths)
+    lock.take()
+    daemon_state.write_status(
+        paths,
+        {
+            **{"state": "running", "api": "http://127.0.0.1:9", "websocket": "ws://x", "ray_address": "127.0.0.1:1"},
+            "services": {"postgres": {"pid": 1}},
+        },
+    )
+    shown = mobula.run("status")
+    assert shown.exit_code == 1
+    assert "no answer" in shown.output
+    assert "postgres" in shown.output
+    lock.release()
+
+
+def test_logs_that_are_not_there_are_an_error_that_says_where_it_looked(mobula: MobulaCommand) -> None:
+    shown = mobula.run("logs", "nonsense")
+    assert shown.exit_code == 1
+    assert "nonsense" in shown.output
+
+
+def test_doctor_looks_at_everything(mobula: MobulaCommand) -> None:
+    shown = mobula.run("doctor")
+    for subject in ("memory", "disk", "open-file limit", "Postgres", "Valkey", "Node", "budget"):
+        assert subject in shown.output
