@@ -122,8 +122,7 @@ async def run(stack: Stack, load: Load) -> Report:
     channel = f"room:bench-{secrets.token_hex(4)}"
     pool = Pool(stack.websocket_url)
     try:
-        token = await stack.connection_token(account)
-        await pool.open(load.sockets, token=token, channels=[channel])
+        await stack.connect(pool, account, load.sockets, [channel])
         steady = await phase(pool, channel, load, servers, WINDOW)
         burst = await phase(pool, channel, load, servers, BURST_WINDOW)
     finally:

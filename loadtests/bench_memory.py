@@ -26,14 +26,13 @@ async def run(stack: Stack, sockets: int = 2000) -> Report:
     servers = stack.replicas("realtime")
     account = await stack.account()
     warm = Pool(stack.websocket_url)
-    await warm.open(WARM_UP, token=await stack.connection_token(account))
+    await stack.connect(warm, account, WARM_UP)
     warm.close()
     await asyncio.sleep(SETTLE_S)
     pool = Pool(stack.websocket_url)
     before = private_bytes(servers)
     try:
-        token = await stack.connection_token(account)
-        await pool.open(sockets, token=token, channels=[f"room:idle-{secrets.token_hex(4)}"])
+        await stack.connect(pool, account, sockets, [f"room:idle-{secrets.token_hex(4)}"])
         await asyncio.sleep(SETTLE_S)
         grown = private_bytes(servers) - before
     finally:

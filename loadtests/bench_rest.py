@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from loadtests import http
-from loadtests.http import HttpTally
+from loadtests import http_load
+from loadtests.http_load import HttpTally
 from loadtests.processes import CpuMeter, checkout_home, peer
 from loadtests.report import Report, percentile
 from loadtests.stack import Stack, StackNotReady
@@ -48,9 +48,9 @@ async def measure(
     base: str, path: str, servers: list[psutil.Process], seconds: float, headers: dict[str, str] | None = None
 ) -> Outcome:
     """Warm the route up, then load it. Raises RequestsRefused when not every answer is a success."""
-    await http.run(base + path, connections=2, duration_s=WARM_UP_S, headers=headers)
+    await http_load.run(base + path, connections=2, duration_s=WARM_UP_S, headers=headers)
     meter = CpuMeter(servers).start()
-    tally, elapsed = await http.run(base + path, connections=CONNECTIONS, duration_s=seconds, headers=headers)
+    tally, elapsed = await http_load.run(base + path, connections=CONNECTIONS, duration_s=seconds, headers=headers)
     cpu = meter.stop()
     if tally.failures:
         hint = " (set RATE_LIMIT_PER_MINUTE=0 for benchmarks)" if 429 in tally.statuses else ""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from loadtests.websocket import CLOSE, PING, PONG, FrameReader, client_frame, upgrade_request
+from loadtests.ws_frames import CLOSE, PING, PONG, FrameReader, client_frame, upgrade_request
 
 OPENING_AT_ONCE = 64
 """Handshakes in flight: more only lengthens every one of them on two cores."""

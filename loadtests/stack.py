@@ -7,14 +7,17 @@ for over REST, like any client does.
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psutil
 
+from loadtests.client import Pool
 from loadtests.processes import checkout_home, find_replicas, find_titled
 
+SOCKETS_PER_TOKEN = 250
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
@@ -85,6 +88,12 @@ class Stack:
             answer = await http.post("/api/v1/realtime/token", headers=account.headers)
             answer.raise_for_status()
             return str(answer.json()["token"])
+
+    async def connect(self, pool: Pool, account: Account, count: int, channels: Sequence[str] = ()) -> None:
+        """Open `count` sockets, with a new token every few hundred: a token lives a minute."""
+        for opened in range(0, count, SOCKETS_PER_TOKEN):
+            token = await self.connection_token(account)
+            await pool.open(min(SOCKETS_PER_TOKEN, count - opened), token=token, channels=channels)
 
     def replicas(self, application: str) -> list[psutil.Process]:
         """The replica processes of one application on this machine. Raises StackNotReady when there are none."""

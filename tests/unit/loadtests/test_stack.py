@@ -1,9 +1,11 @@
 """The stack as a client sees it: addresses, and errors that name the remedy."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from loadtests.client import Connection, Pool
 from loadtests.processes import free_port
 from loadtests.stack import Account, Stack, StackNotReady
 
@@ -45,3 +47,20 @@ def test_no_replicas_is_said() -> None:
 
 def test_account_authorises_requests() -> None:
     assert Account("u", "id", "secret").headers == {"Authorization": "Bearer secret"}
+
+
+async def test_many_sockets_get_new_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[int, str]] = []
+    tokens = iter("abc")
+
+    class Recorder(Pool):
+        async def open(self, count: int, *, token: str = "", channels: Sequence[str] = ()) -> list[Connection]:
+            opened.append((count, token))
+            return []
+
+    async def next_token(self: Stack, account: Account) -> str:
+        return next(tokens)
+
+    monkeypatch.setattr(Stack, "connection_token", next_token)
+    await Stack("http://x").connect(Recorder("ws://x"), Account("u", "id", "t"), 600, ["room:x"])
+    assert opened == [(250, "a"), (250, "b"), (100, "c")]

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from loadtests import http
+from loadtests import http_load
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -41,7 +41,7 @@ async def answering(answer: bytes, *, cut: int = 0, drop_after: int = 0) -> Asyn
 @pytest.mark.parametrize("cut", [0, 7])
 async def test_counts_answers(answer: bytes, cut: int) -> None:
     async with answering(answer, cut=cut) as url:
-        tally, elapsed = await http.run(url, connections=3, duration_s=0.1)
+        tally, elapsed = await http_load.run(url, connections=3, duration_s=0.1)
     assert tally.statuses.keys() == {200}
     assert tally.requests > 3
     assert tally.requests == len(tally.latencies_us)
@@ -52,16 +52,16 @@ async def test_counts_answers(answer: bytes, cut: int) -> None:
 
 async def test_refusals_are_failures() -> None:
     async with answering(REFUSED) as url:
-        tally, _ = await http.run(url, connections=1, duration_s=0.05)
+        tally, _ = await http_load.run(url, connections=1, duration_s=0.05)
     assert tally.failures == tally.requests > 0
 
 
 async def test_dropped_connection_is_an_error() -> None:
     async with answering(LENGTH, drop_after=3) as url:
-        with pytest.raises(http.ConnectionDropped):
-            await http.run(url, connections=1, duration_s=5)
+        with pytest.raises(http_load.ConnectionDropped):
+            await http_load.run(url, connections=1, duration_s=5)
 
 
 async def test_only_http_addresses() -> None:
     with pytest.raises(ValueError, match="not an HTTP address"):
-        await http.run("nowhere", connections=1, duration_s=1)
+        await http_load.run("nowhere", connections=1, duration_s=1)

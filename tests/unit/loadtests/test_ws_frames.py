@@ -4,7 +4,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from loadtests.websocket import CLOSE, PING, TEXT, FrameReader, client_frame, upgrade_request
+from loadtests.ws_frames import CLOSE, PING, TEXT, FrameReader, client_frame, upgrade_request
 
 SIZES = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
 
