@@ -13,6 +13,7 @@ from serve_app.docs.router import mount_docs
 from serve_app.middleware import chain
 from serve_app.openapi import DESCRIPTION, TITLE, VERSION, build_openapi, operation_id
 from serve_app.resources import Resources
+from serve_app.routing import RouteIndex, register
 from serve_app.wiring import connect_effects
 
 
@@ -91,11 +92,12 @@ def build_app(settings: Settings, resources: Resources | None = None) -> MobulaA
     app.state.settings = settings
     errors.install(app)
     for router in routers.VERSIONED:
-        app.include_router(router, prefix=routers.API_PREFIX)
+        register(app, router, prefix=routers.API_PREFIX)
     for router in routers.UNVERSIONED:
-        app.include_router(router)
+        register(app, router)
     if settings.environment != "production":
         mount_docs(app)
+    app.router.middleware_stack = RouteIndex(app.router.routes, app.router.app)
     app.openapi = build_openapi(app)  # type: ignore[method-assign]
     return app
 

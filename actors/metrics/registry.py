@@ -20,6 +20,7 @@ HTTP_REQUEST_DURATION = Histogram(
     buckets=DURATION_BUCKETS,
 )
 REQUESTS_IN_FLIGHT = Gauge("http_requests_in_flight", "HTTP requests being answered.", registry=REGISTRY)
+"""Read when it is asked for: whoever answers requests sets the function."""
 ACTIVE_CONNECTIONS = Gauge("active_connections", "Open realtime connections.", registry=REGISTRY)
 DATABASE_POOL_SIZE = Gauge(
     "database_connection_pool_size", "Database connections that are open in process pools.", registry=REGISTRY

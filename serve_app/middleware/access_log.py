@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import orjson
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cluster.logging import get_logger
 from serve_app.errors import internal_problem
 from serve_app.middleware.context import AddressFinder, route_template
-
-QUIET_PATHS = ("/health", "/metrics")
-"""Asked every second or so by probes: their lines would bury the others."""
+from serve_app.middleware.probes import PROBES
+from serve_app.middleware.response import response_notes
 
 FLUSH_EVERY_S = 0.25
 FLUSH_LINES = 512
@@ -67,24 +66,17 @@ class AccessLogMiddleware:
             return
         started = time.perf_counter()
         method, path = scope["method"], scope["path"]
-        status = 0
-
-        async def send_watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        notes = response_notes(scope)
         try:
-            await self._app(scope, receive, send_watched)
+            await self._app(scope, receive, send)
         except Exception as error:
             # FastAPI's outermost layer answers 500 and raises again, for servers that log; the handler has logged it.
             # Before an answer, the exception came from a layer of ours.
-            if status == 0:
+            if notes.status == 0:
                 logger.exception("request failed outside the application", exc_info=error)
-                await internal_problem(scope)(scope, receive, send_watched)
+                await internal_problem(scope)(scope, receive, send)
         finally:
-            if not path.startswith(QUIET_PATHS):
+            if not path.startswith(PROBES):  # their lines would bury the others
                 principal = scope.get("principal")
                 self._lines.add(
                     {
@@ -97,7 +89,7 @@ class AccessLogMiddleware:
                         "method": method,
                         "route": route_template(scope),
                         "path": path,
-                        "status": status,
+                        "status": notes.status,
                         "duration_ms": round((time.perf_counter() - started) * 1000, 2),
                         "address": self._addresses.find(scope),
                         "user_id": None if principal is None else str(principal.user_id),

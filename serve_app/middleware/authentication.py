@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.errors import domain_problem
+from serve_app.middleware.response import response_notes
 from serve_app.security.authenticator import REFUSAL, Authenticator
 
 AUTHENTICATED = "/api/v"
@@ -10,6 +11,9 @@ AUTHENTICATED = "/api/v"
 
 TOLERANT = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/register", "/api/v1/auth/logout"})
 """Where people come to get a new credential, often with the old one still attached."""
+
+NO_STORE = (b"cache-control", b"no-store")
+"""What an answer to somebody in particular carries, unless its handler knows better."""
 
 
 class AuthenticationMiddleware:
@@ -27,4 +31,6 @@ class AuthenticationMiddleware:
             if refusal is not None and scope["path"] not in TOLERANT:
                 await domain_problem(scope, refusal)(scope, receive, send)
                 return
+            if "principal" in scope:
+                response_notes(scope).defaults.append(NO_STORE)
         await self._app(scope, receive, send)

@@ -1,6 +1,5 @@
 """The one chain that every request passes, in order."""
 
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
@@ -11,8 +10,11 @@ from serve_app.middleware.body_limit import BodyLimitMiddleware
 from serve_app.middleware.context import AddressFinder
 from serve_app.middleware.head_on_get import HeadOnGetMiddleware
 from serve_app.middleware.http_metrics import HttpMetricsMiddleware
+from serve_app.middleware.origins import OriginMiddleware
+from serve_app.middleware.probes import ProbeBypass
 from serve_app.middleware.rate_limit import RateLimitMiddleware
 from serve_app.middleware.request_id import RequestIdMiddleware
+from serve_app.middleware.response import ResponseNotesMiddleware
 from serve_app.middleware.security_headers import SecurityHeadersMiddleware
 from serve_app.middleware.tracing import TracingMiddleware
 from serve_app.middleware.versioning import VersioningMiddleware
@@ -58,6 +60,7 @@ def wrap(
     lines: AccessLines,
 ) -> ASGIApp:
     """The application inside the chain. Read from the bottom: the last one added sees a request first."""
+    short = HeadOnGetMiddleware(app)
     app = BodyLimitMiddleware(app)
     app = CompressMiddleware(app, minimum_size=COMPRESS_FROM_BYTES)
     app = HeadOnGetMiddleware(app)
@@ -66,8 +69,7 @@ def wrap(
         policy = Policy("default", settings.rate_limit_per_minute)
         app = RateLimitMiddleware(app, keeper=keeper, policy=policy, authenticator=authenticator, addresses=addresses)
     app = VersioningMiddleware(app)
-    app = SecurityHeadersMiddleware(app, strict_transport=settings.environment == "production")
-    app = CORSMiddleware(
+    app = OriginMiddleware(
         app,
         allow_origins=settings.backend_cors_origins,
         allow_methods=ALLOWED_METHODS,
@@ -76,8 +78,10 @@ def wrap(
         allow_credentials=True,
         max_age=600,
     )
+    app = ProbeBypass(app, short)
+    app = SecurityHeadersMiddleware(app, strict_transport=settings.environment == "production")
     app = HttpMetricsMiddleware(app)
     if settings.otel_enabled:
         app = TracingMiddleware(app)
     app = AccessLogMiddleware(app, addresses=addresses, lines=lines)
-    return RequestIdMiddleware(app)
+    return ResponseNotesMiddleware(RequestIdMiddleware(app))

@@ -1,11 +1,12 @@
 """How many requests a caller may make."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors.metrics.registry import RATE_LIMITED
 from db.errors import TooManyRequests
 from serve_app.errors import domain_problem
 from serve_app.middleware.context import AddressFinder
+from serve_app.middleware.response import response_notes
 from serve_app.security.authenticator import Authenticator
 from serve_app.security.quota import Policy, QuotaKeeper
 
@@ -43,6 +44,7 @@ class RateLimitMiddleware:
         self._policy = policy
         self._authenticator = authenticator
         self._addresses = addresses
+        self._policy_name = policy.name.encode()
         self._policy_header = (
             b"ratelimit-policy",
             f'"{policy.name}";q={policy.quota};w={policy.window_s}'.encode(),
@@ -55,28 +57,19 @@ class RateLimitMiddleware:
             return
         await self._authenticator.identify(scope)
         decision = await self._keeper.take(self._policy, self._caller(scope))
-        added = [
+        response_notes(scope).headers += (
             self._policy_header,
-            (
-                b"ratelimit",
-                b'"%b";r=%d;t=%d' % (self._policy.name.encode(), decision.remaining, decision.reset_s),
-            ),
-        ]
-
-        async def send_limited(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
-            await send(message)
-
+            (b"ratelimit", b'"%b";r=%d;t=%d' % (self._policy_name, decision.remaining, decision.reset_s)),
+        )
         if decision.allowed:
-            await self._app(scope, receive, send_limited)
+            await self._app(scope, receive, send)
             return
         RATE_LIMITED.labels(self._policy.name).inc()
         error = RateLimited(
             retry_after_s=decision.retry_after_s,
             details={"violated-policies": [self._policy.name], "problem-type": PROBLEM_TYPE},
         )
-        await domain_problem(scope, error)(scope, receive, send_limited)
+        await domain_problem(scope, error)(scope, receive, send)
 
     def _caller(self, scope: Scope) -> str:
         principal = scope.get("principal")

@@ -3,10 +3,11 @@
 import re
 import secrets
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from serve_app.middleware.context import request_headers
+from serve_app.middleware.response import response_notes
 
 ACCEPTABLE = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 """What a caller may choose as an id: nothing that could forge a log line."""
@@ -27,13 +28,6 @@ class RequestIdMiddleware:
         encoded = given if given is not None and ACCEPTABLE.fullmatch(given) else secrets.token_hex(16).encode()
         request_id = encoded.decode()
         scope["request_id"] = request_id
-        clear_contextvars()
-        bind_contextvars(request_id=request_id)
-        header = (b"x-request-id", encoded)
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), header]
-            await send(message)
-
-        await self._app(scope, receive, send_with_id)
+        bind_contextvars(request_id=request_id)  # the server runs each request in a context of its own
+        response_notes(scope).headers.append((b"x-request-id", encoded))
+        await self._app(scope, receive, send)

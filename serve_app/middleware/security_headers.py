@@ -1,6 +1,8 @@
 """Headers that tell browsers what a response may be used for."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serve_app.middleware.response import response_notes
 
 API_POLICY = b"default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 DOCS_POLICY = (
@@ -21,7 +23,7 @@ COMMON = [
 
 
 class SecurityHeadersMiddleware:
-    """Adds them to every response, errors included; and `no-store` to whatever depends on who asked."""
+    """Adds them to every response, errors included."""
 
     def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
         self._app = app
@@ -34,15 +36,5 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        added = self._docs if scope["path"].startswith(DOCS_PATH) else self._api
-
-        async def send_secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                if scope.get("principal") is not None and not any(name == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
-                headers.extend(added)
-                message["headers"] = headers
-            await send(message)
-
-        await self._app(scope, receive, send_secured)
+        response_notes(scope).headers += self._docs if scope["path"].startswith(DOCS_PATH) else self._api
+        await self._app(scope, receive, send)

@@ -2,10 +2,11 @@
 
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cluster.tracing import span
 from serve_app.middleware.context import request_headers, route_template
+from serve_app.middleware.response import response_notes
 
 PROPAGATED = ("traceparent", "tracestate")
 
@@ -35,18 +36,14 @@ class TracingMiddleware:
                 }
             )
 
-            async def send_traced(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    status = message["status"]
-                    current.set_attribute("http.response.status_code", status)
-                    if status >= 500:
-                        current.set_status(StatusCode.ERROR)
-                        current.set_attribute("error.type", str(status))
-                await send(message)
-
             try:
-                await self._app(scope, receive, send_traced)
+                await self._app(scope, receive, send)
             finally:
+                status = response_notes(scope).status or 500
+                current.set_attribute("http.response.status_code", status)
+                if status >= 500:
+                    current.set_status(StatusCode.ERROR)
+                    current.set_attribute("error.type", str(status))
                 route = route_template(scope)
                 current.set_attribute("http.route", route)
                 current.update_name(f"{method} {route}")

@@ -3,16 +3,18 @@
 import re
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.errors import NotAcceptable, domain_problem
 from serve_app.middleware.context import request_headers
+from serve_app.middleware.response import response_notes
 
 VERSIONS = ("1",)
 ROOT = "/api/"
 VENDOR_TYPE = re.compile(rb"application/vnd\.mobula\.v(\d+)\+json")
 IN_PATH = re.compile(r"/api/v(\d+)(?:/|$)")
 VERSION_HEADER = b"api-version"
+VARY = (b"vary", b"Accept, Origin")
 
 
 class VersioningMiddleware:
@@ -38,16 +40,11 @@ class VersioningMiddleware:
         if named is not None and in_path is None:
             scope["path"] = f"{ROOT}v{named}/{path.removeprefix(ROOT)}"
             scope["raw_path"] = scope["path"].encode()
-        added = [(b"vary", b"Accept")]
+        headers = response_notes(scope).headers
+        headers.append(VARY)
         if named is not None:
-            added.append((VERSION_HEADER, named.encode()))
-
-        async def send_versioned(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
-            await send(message)
-
-        await self._app(scope, receive, send_versioned)
+            headers.append((VERSION_HEADER, named.encode()))
+        await self._app(scope, receive, send)
 
 
 def _named_version(scope: Scope) -> str | None:

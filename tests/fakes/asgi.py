@@ -5,6 +5,8 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from serve_app.middleware.response import ResponseNotesMiddleware
+
 
 class Exchange:
     """A request to send through a middleware, and what came back."""
@@ -44,8 +46,8 @@ class Exchange:
         self.sent.append(dict(message))
 
     async def through(self, app: ASGIApp) -> "Exchange":
-        """Send it."""
-        await app(self.scope, self.receive, self.send)
+        """Send it through a layer, inside the one that writes what layers note."""
+        await ResponseNotesMiddleware(app)(self.scope, self.receive, self.send)
         return self
 
     @property

@@ -7,27 +7,7 @@ import orjson
 
 from serve_app.middleware.access_log import FLUSH_LINES, AccessLines, AccessLogMiddleware
 from serve_app.middleware.context import AddressFinder
-
-
-class Exchange:
-    """One request, and what was sent."""
-
-    def __init__(self, path: str = "/api/v1/x") -> None:
-        self.scope: dict[str, Any] = {
-            "type": "http",
-            "method": "GET",
-            "path": path,
-            "headers": [],
-            "client": ("192.0.2.1", 1),
-            "request_id": "r-1",
-        }
-        self.sent: list[dict[str, Any]] = []
-
-    async def receive(self) -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(self, message: dict[str, Any]) -> None:
-        self.sent.append(message)
+from tests.fakes.asgi import Exchange
 
 
 async def answer(scope: Any, receive: Any, send: Any) -> None:
@@ -48,7 +28,8 @@ async def lines_of(app: Any, exchange: Exchange) -> list[dict[str, Any]]:
     stream = io.StringIO()
     lines = AccessLines(stream)
     middleware = AccessLogMiddleware(app, addresses=AddressFinder([]), lines=lines)
-    await middleware(exchange.scope, exchange.receive, exchange.send)
+    exchange.scope["request_id"] = "r-1"
+    await exchange.through(middleware)
     lines.flush()
     return [orjson.loads(line) for line in stream.getvalue().splitlines()]
 
@@ -62,13 +43,13 @@ async def test_says_what_happened():
 
 
 async def test_no_path_can_forge_a_line():
-    lines = await lines_of(answer, Exchange('/a\n{"event":"forged"}'))
+    lines = await lines_of(answer, Exchange(path='/a\n{"event":"forged"}'))
     assert len(lines) == 1
 
 
 async def test_probes_are_quiet():
-    assert await lines_of(answer, Exchange("/health/live")) == []
-    assert await lines_of(answer, Exchange("/metrics")) == []
+    assert await lines_of(answer, Exchange(path="/health/live")) == []
+    assert await lines_of(answer, Exchange(path="/metrics")) == []
 
 
 async def test_an_exception_of_a_layer_is_answered():

@@ -33,3 +33,17 @@ async def test_where_a_wrong_credential_matters(path: str, status: int):
     middleware = AuthenticationMiddleware(app, authenticator=Refusing())  # type: ignore[arg-type]
     assert (await Exchange(path=path).through(middleware)).status == status
     assert (app.scope is None) is (status == 401)
+
+
+class Believing:
+    """An authenticator that believes everybody."""
+
+    async def identify(self, scope: Any) -> None:
+        scope["principal"] = "somebody"
+
+
+@pytest.mark.parametrize(("own", "expected"), [([], "no-store"), ([(b"cache-control", b"no-cache")], "no-cache")])
+async def test_what_depends_on_the_caller_is_not_kept(own: list[tuple[bytes, bytes]], expected: str):
+    middleware = AuthenticationMiddleware(Answer(headers=own), authenticator=Believing())  # type: ignore[arg-type]
+    assert (await Exchange().through(middleware)).headers["cache-control"] == expected
+    assert (await Exchange(path="/health").through(middleware)).headers.get("cache-control") != "no-store"

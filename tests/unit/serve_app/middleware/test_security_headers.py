@@ -20,17 +20,3 @@ async def test_the_documentation_may_run_its_own_scripts_and_nothing_else_may():
     assert "script-src 'self'" in docs
     assert "script-src" not in api
     assert "unsafe" not in docs + api
-
-
-@pytest.mark.parametrize(
-    ("principal", "own", "expected"),
-    [(None, [], None), ("somebody", [], "no-store"), ("somebody", [(b"cache-control", b"no-cache")], "no-cache")],
-)
-async def test_what_depends_on_the_caller_is_not_kept(
-    principal: str | None, own: list[tuple[bytes, bytes]], expected: str | None
-):
-    exchange = Exchange()
-    if principal:
-        exchange.scope["principal"] = principal
-    await exchange.through(SecurityHeadersMiddleware(Answer(headers=own), strict_transport=False))
-    assert exchange.headers.get("cache-control") == expected
