@@ -10,10 +10,14 @@ from opentelemetry import trace
 
 from actors.jobs.contract import Kind, LeasedJob, Outcome, OutcomeState, Reporter, Token
 from cluster.settings import Settings
+from db import models
 from db.errors import Unavailable
 from db.jobs.errors import LeaseLost
 from db.session import Database
 from tasks.context import JobCancelled, JobContext, Refused, Snooze
+
+ALL_TABLES = models.metadata
+"""A foreign key can only be followed when its target is imported, and a worker imports little more than one handler."""
 
 Handler = Callable[[JobContext], Awaitable[Any]]
 

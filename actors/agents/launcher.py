@@ -98,12 +98,12 @@ class RayLauncher:
 
     def __init__(self, node: str, sink: ActorProxy[ReportSink]) -> None:
         self._sink = sink
-        remote: Any = ray.remote(max_calls=MAX_CALLS, max_retries=0, retry_exceptions=False, num_cpus=0)(execute)
-        self._task = remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))
+        self._here = NodeAffinitySchedulingStrategy(node, soft=False)
+        self._task: Any = ray.remote(max_calls=MAX_CALLS, max_retries=0, retry_exceptions=False, num_cpus=0)(execute)
 
     def submit(self, job: LeasedJob, kind: Kind) -> LaunchedTask:
         """Start one."""
-        task = self._task.options(name=f"job:{kind.name}")
+        task = self._task.options(name=f"job:{kind.name}", scheduling_strategy=self._here)
         return RayTask(task.remote(msgspec.msgpack.encode(job), self._sink))
 
     def memory_mb(self, pid: int) -> float:

@@ -1,5 +1,7 @@
 """How a handler ends decides what becomes of its job."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -7,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from actors.jobs.contract import Kind, LeasedJob, Token
-from cluster.settings import Settings
+from cluster.settings import ROOT, Settings
 from db.errors import DatabaseUnavailable
 from db.jobs.errors import LeaseLost
 from db.session import Database
@@ -95,3 +97,12 @@ async def test_progress_raises_once_the_job_should_stop(monkeypatch: pytest.Monk
     assert (await run(monkeypatch, handler, recorder)).state == "cancelled"
     assert recorder.progress == [{"n": 1}, {"n": 2}]
     assert recorder.published == [("ch", b'{"x":1}')]
+
+
+LOADS_ALL = "import tasks.runner; from db.base import Base; from sqlalchemy.orm import configure_mappers; \
+configure_mappers(); assert len(Base.metadata.sorted_tables) > 20"
+
+
+def test_a_fresh_worker_knows_every_table_that_a_foreign_key_names() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADS_ALL], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

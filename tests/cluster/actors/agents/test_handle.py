@@ -1,12 +1,12 @@
 """The agent lives, runs inline jobs quickly, and fires schedules."""
 
 import asyncio
+import sys
 import time
 
 import pytest
-import ray
 
-from actors.agents import handle
+from cluster.settings import ROOT
 from db.jobs.queue import enqueue
 from db.jobs.service import get_job
 from db.session import Database
@@ -45,9 +45,24 @@ async def test_schedules_have_fired(stack: RunningStack, database: Database) -> 
     await database.dispose()
 
 
+ENSURE_TWICE = """
+import ray
+from actors.agents import handle
+from cluster.deploy import connect
+from cluster.settings import get_settings
+
+connect(get_settings())
+(node,) = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+ids = {handle.ensure(node)._actor_id, handle.ensure(node)._actor_id, handle.get(node)._actor_id}
+assert len(ids) == 1, ids
+print(ray.get(handle.get(node).describe.remote(), timeout=30) is not None)
+"""
+"""A driver of its own: Ray reads its environment when it is imported, and this process has imported it."""
+
+
 async def test_ensuring_twice_is_the_same_agent(stack: RunningStack) -> None:
-    stack.connect_ray()
-    (node,) = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
-    first = await asyncio.to_thread(handle.ensure, node)
-    second = await asyncio.to_thread(handle.get, node)
-    assert first._actor_id == second._actor_id  # type: ignore[attr-defined]
+    driver = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ENSURE_TWICE, cwd=ROOT, env=stack.env, stdout=asyncio.subprocess.PIPE
+    )
+    answer, _ = await asyncio.wait_for(driver.communicate(), 120.0)
+    assert (driver.returncode, answer.strip()) == (0, b"True")
