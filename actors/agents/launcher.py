@@ -156,7 +156,7 @@ def execute(payload: bytes, sink: ActorProxy[ReportSink]) -> bytes:
 async def _execute(job: LeasedJob, sink: ActorProxy[ReportSink]) -> bytes:
     settings = get_settings()
     kind = load_registry().kinds[job.kind]
-    database = Database(settings.asyncpg_dsn, pool_size=1, max_overflow=2, application_name=f"mobula-job:{job.kind}")
+    database = Database(settings.asyncpg_dsn, pool_size=1, max_overflow=1, application_name=f"mobula-job:{job.kind}")
     effects.register(database)
     reporter = AgentReporter(job, sink)
     touch = asyncio.create_task(reporter.keep_in_touch(), name="keep-in-touch")

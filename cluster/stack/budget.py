@@ -7,10 +7,10 @@ from cluster.settings import Settings
 CONNECTIONS_PER_HOST = 8
 """A shard host: group commit, relay, recovery reads, sessions, and the queue owner's claim and listen connections."""
 STANDBYS = 1
-CONNECTIONS_PER_AGENT = 4
-"""A node's agent and its inline jobs."""
-CONNECTIONS_PER_WORKER = 2
-"""A job in a process of its own."""
+CONNECTIONS_PER_AGENT = 8
+"""A node's agent and its inline jobs (`actors.agents.handle`)."""
+CONNECTIONS_PER_WORKER = 4
+"""A job in a process of its own: its transactions, an export's snapshot and the part that it reads."""
 RESERVED = 10
 """Migrations, `./mobula psql`, exports' snapshot holder, superuser."""
 
