@@ -1,3 +1,9 @@
 """Fixtures for every tier. Each tier uses only what its level of the stack has running."""
 
+import os
+
+# Read when Ray is imported, which collecting a test module may do. As in every process of a stack.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.client", "tests.fixtures.stack", "tests.fixtures.command"]

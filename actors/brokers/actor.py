@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from actors.brokers import recovery
+from actors.brokers import answers, recovery
 from actors.brokers.channel import Channel, encode_pub
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
@@ -19,21 +19,18 @@ from actors.brokers.wire import (
     Acknowledged,
     Channels,
     ChannelsRead,
-    Failed,
     Gap,
     History,
     HistoryRead,
     HistoryRemove,
     Operation,
     Presence,
-    PresenceRead,
     Publish,
     Repair,
     Resume,
     Resumed,
     Subscribe,
     Subscribed,
-    SubscribeFailed,
     Synced,
     Unsubscribe,
     encode,
@@ -195,10 +192,10 @@ class BrokerShard:
             try:
                 handlers[type(op)](stream, op)
             except BrokerError as refusal:
-                _refuse(stream, op, refusal)
+                answers.refuse(stream, op, refusal)
             except Exception:
                 logger.exception("operation failed", operation=type(op).__name__)
-                _refuse(stream, op, BrokerError(100, "internal error"))
+                answers.refuse(stream, op, BrokerError(100, "internal error"))
         if self._acks:
             stream.push(encode(Acknowledged(self._acks)))
             self._acks = []
@@ -313,7 +310,7 @@ class BrokerShard:
         except StreamError as reason:
             logger.warning("recovery cannot read the database", channel=channel.name, reason=str(reason))
             if attempt in self._recovering:
-                _refuse(stream, op, BrokerError(100, "the stream cannot be read now"))
+                answers.refuse(stream, op, BrokerError(100, "the stream cannot be read now"))
         else:
             still_there = self.streams.clients.get(stream.boot) is stream
             if attempt in self._recovering and still_there and self.channels.get(channel.name) is channel:
@@ -413,7 +410,7 @@ class BrokerShard:
             pubs = await recovery.read_history_from_database(self._reader, channel, offset, limit, reverse=op.reverse)
         except StreamError as reason:
             logger.warning("history cannot be read", channel=channel.name, reason=str(reason))
-            _refuse(stream, op, BrokerError(100, "the stream cannot be read now"))
+            answers.refuse(stream, op, BrokerError(100, "the stream cannot be read now"))
         else:
             stream.push(encode(HistoryRead(op.request, channel.epoch, channel.top, raw(pubs))))
 
@@ -435,24 +432,13 @@ class BrokerShard:
             await self._reader.clear(channel.name, top)
         except StreamError as reason:
             logger.warning("history cannot be removed", channel=channel.name, reason=str(reason))
-            _refuse(stream, op, BrokerError(100, "the stream cannot be changed now"))
+            answers.refuse(stream, op, BrokerError(100, "the stream cannot be changed now"))
         else:
             channel.ring.drop(top)
             stream.push(encode(HistoryRead(op.request, channel.epoch, channel.top, [])))
 
     def _presence(self, stream: ClientStream, op: Presence) -> None:
-        try:
-            rules = self.namespaces.for_channel(op.channel)
-        except UnknownNamespace:
-            raise BrokerError(102, "unknown channel") from None
-        except InvalidChannel as reason:
-            raise BrokerError(107, str(reason)) from None
-        if not rules.presence:
-            raise BrokerError(108, "the namespace keeps no presence")
-        channel = self.channels.get(op.channel)
-        infos = [present.info for present in channel.presence.values()] if channel is not None else []
-        users = len({info.user for info in infos})
-        stream.push(encode(PresenceRead(op.request, len(infos), users, infos if op.full else [])))
+        stream.push(encode(answers.presence(self.namespaces, self.channels, op)))
 
     def _channel_counts(self, stream: ClientStream, op: Channels) -> None:
         counts = self.registry.counts(self.channels.values(), op.pattern)
@@ -485,7 +471,7 @@ class BrokerShard:
             channel.ring.expire(now)
             while channel.waiting and channel.waiting[0][2] < now - WAIT_LIMIT_S:
                 stream, op, _ = channel.waiting.pop(0)
-                _refuse(stream, op, BrokerError(100, "the database cannot be reached"))
+                answers.refuse(stream, op, BrokerError(100, "the database cannot be reached"))
             life = IDLE_DURABLE_S if channel.rules.durable else channel.rules.history_meta_ttl_s
             if not channel.rules.has_history:
                 life = 0
@@ -507,15 +493,3 @@ class BrokerShard:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _refuse(stream: ClientStream, op: Operation, refusal: BrokerError) -> None:
-    """Answer an operation that failed, in the form its sender waits for."""
-    if isinstance(op, Subscribe):
-        failed = SubscribeFailed(op.channel, op.subscriber.subscription, refusal.code, refusal.message)
-        stream.push(encode(failed))
-    elif isinstance(op, Resume | Repair):
-        # The hub tells its subscribers that their stream broke; they come back and are answered one by one.
-        stream.push(encode(Resumed(op.channel, "", 0, ok=False, pubs=[])))
-    elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels):
-        stream.push(encode(Failed([op.request], refusal.code, refusal.message)))

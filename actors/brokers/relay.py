@@ -14,9 +14,6 @@ from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import UnknownNamespace
 from db.outbox.relay import BATCH, Outbox, Relayed, Waiting
 
-MEMORY_EVERY_S: Final = 0.02
-"""Rows of memory channels are looked for at most this often: they need a statement of their own."""
-
 FLOOR_EVERY_S: Final = 5.0
 REMEMBERED: Final = 10_000
 """Outbox ids published to memory channels and perhaps not deleted yet."""
@@ -43,27 +40,24 @@ class Relay:
         self._get = get
         self._publish = publish
         self._published: OrderedDict[int, None] = OrderedDict()
-        self._memory_at = 0.0
         self._floor_at = 0.0
 
     async def turn(self, fence: int) -> bool:
         """Move what is committed; True when there may be more."""
-        rows = await self._outbox.relay(fence)
-        for row in rows:
-            self._accept(row)
         now = asyncio.get_running_loop().time()
-        waiting: list[Waiting] = []
-        if now >= self._memory_at:
-            waiting = await self._outbox.waiting()
-            if waiting:
-                for entry in waiting:
-                    self._publish_once(entry)
-                await self._outbox.forget(fence, waiting)
-            else:
-                self._memory_at = now + MEMORY_EVERY_S
         if now >= self._floor_at:
             self._floor_at = now + FLOOR_EVERY_S
             await self._outbox.raise_floor()
+        if not await self._outbox.has_rows():
+            return False
+        rows = await self._outbox.relay(fence)
+        for row in rows:
+            self._accept(row)
+        waiting = await self._outbox.waiting()
+        if waiting:
+            for entry in waiting:
+                self._publish_once(entry)
+            await self._outbox.forget(fence, waiting)
         return len(rows) == BATCH or len(waiting) == BATCH
 
     def _accept(self, row: Relayed) -> None:

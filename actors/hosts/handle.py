@@ -1,6 +1,7 @@
 """How to reach the shard hosts: one place for Ray's options, names, cached handles and our own deadlines."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -74,29 +75,29 @@ def _look_up(index: int) -> ActorProxy[ShardHost]:
 
 async def call(kind: str, shard: int, method: str, payload: bytes, timeout_s: float) -> bytes:
     """Call a shard. Raises TimeoutError at our own deadline: a stopped process neither answers nor fails (rule 2)."""
-    index = host_of(kind, shard, get_settings())
-    async with asyncio.timeout(timeout_s):
-        handle = await get_host(index)
-        try:
-            return await handle.call.remote(kind, shard, method, payload)
-        except ActorDiedError:
-            # Ray will not bring this actor back; whoever ensures hosts makes another under the same name.
-            if _handles.get(index) is handle:
-                del _handles[index]
-            raise
+    return await _ask(
+        host_of(kind, shard, get_settings()), lambda host: host.call.remote(kind, shard, method, payload), timeout_s
+    )
 
 
 async def report(index: int) -> HostReport:
     """What host `index` says about itself. Raises TimeoutError, or Ray's error when it is not there."""
-    async with asyncio.timeout(REPORT_DEADLINE_S):
-        handle = await get_host(index)
-        answer = await handle.report.remote()
+    answer = await _ask(index, lambda host: host.report.remote(), REPORT_DEADLINE_S)
     return msgspec.msgpack.decode(answer, type=HostReport)
 
 
-def forget(index: int) -> None:
-    """Look the host up anew at the next call."""
-    _handles.pop(index, None)
+async def _ask(
+    index: int, call_host: Callable[[ActorProxy[ShardHost]], "ray.ObjectRef[bytes]"], timeout_s: float
+) -> bytes:
+    async with asyncio.timeout(timeout_s):
+        host = await get_host(index)
+        try:
+            return await call_host(host)
+        except ActorDiedError:
+            # Ray will not bring this actor back; whoever ensures hosts makes another under the same name.
+            if _handles.get(index) is host:
+                del _handles[index]
+            raise
 
 
 def kill(index: int) -> None:

@@ -82,9 +82,6 @@ async def _ensure_host(index: int) -> None:
 async def _ask_host(index: int) -> bool:
     try:
         report = await hosts.report(index)
-    except ray.exceptions.ActorDiedError:
-        hosts.forget(index)
-        raise
     except ray.exceptions.ActorUnavailableError as reason:
         raise HostRestarting from reason
     return all(report.ready.values())

@@ -8,6 +8,7 @@ from db.streams.store import StreamStore
 
 BATCH: Final = 500
 
+_ANY = "SELECT EXISTS (SELECT 1 FROM app.outbox WHERE position > $1)"
 _RELAY = "SELECT * FROM app.relay_outbox($1, $2, $3, $4, $5, $6, $7)"
 _WAITING = """
 SELECT o.id, o.position, o.channel, o.bucket, o.data::text, o.attributes::text, o.idempotency_key FROM app.outbox o
@@ -70,6 +71,10 @@ class Outbox:
         self._durable = [retention.namespace for retention in retentions]
         self._candidate = 0
         self._mark: int | None = None
+
+    async def has_rows(self) -> bool:
+        """Whether anything is committed and waiting, for this shard or another. The cheapest way to find nothing."""
+        return bool((await self._store.rows(_ANY, self.floor))[0][0])
 
     async def relay(self, fence: int, limit: int = BATCH) -> list[Relayed]:
         """Move the oldest rows of durable namespaces to their streams: one fenced transaction. In order."""

@@ -65,6 +65,14 @@ async def test_rows_become_publications_in_order(outbox, fence, plain):
     assert await plain.fetchval("SELECT count(*) FROM app.outbox") == 0
 
 
+async def test_it_is_seen_whether_anything_waits(outbox, fence, plain):
+    assert not await outbox.has_rows()
+    await publish(plain, "room:a", "1")
+    assert await outbox.has_rows()
+    await outbox.forget(fence, await outbox.waiting())
+    assert not await outbox.has_rows()
+
+
 async def test_a_backlog_drains_in_steps_without_reordering(outbox, fence, plain):
     await plain.execute("SELECT app.publish('ledger:' || n % 3, to_jsonb(n)) FROM generate_series(1, 300) AS n")
     seen: dict[str, list[int]] = {}

@@ -1,0 +1,53 @@
+"""What a shard answers when it refuses, and who is in a channel: answers that change nothing."""
+
+from collections.abc import Mapping
+
+from actors.brokers.channel import Channel
+from actors.brokers.contract import BrokerError
+from actors.brokers.wire import (
+    Channels,
+    Failed,
+    History,
+    HistoryRemove,
+    Operation,
+    Presence,
+    PresenceRead,
+    Publish,
+    Repair,
+    Resume,
+    Resumed,
+    Subscribe,
+    SubscribeFailed,
+    encode,
+)
+from actors.links.stream import ClientStream
+from actors.protocol.channels import InvalidChannel
+from actors.protocol.namespaces import Namespaces, UnknownNamespace
+
+
+def refuse(stream: ClientStream, op: Operation, refusal: BrokerError) -> None:
+    """Answer an operation that failed, in the form its sender waits for."""
+    if isinstance(op, Subscribe):
+        failed = SubscribeFailed(op.channel, op.subscriber.subscription, refusal.code, refusal.message)
+        stream.push(encode(failed))
+    elif isinstance(op, Resume | Repair):
+        # The hub tells its subscribers that their stream broke; they come back and are answered one by one.
+        stream.push(encode(Resumed(op.channel, "", 0, ok=False, pubs=[])))
+    elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels):
+        stream.push(encode(Failed([op.request], refusal.code, refusal.message)))
+
+
+def presence(namespaces: Namespaces, channels: Mapping[str, Channel], op: Presence) -> PresenceRead:
+    """Who is in a channel, or how many. Raises BrokerError 102, 107 or 108."""
+    try:
+        rules = namespaces.for_channel(op.channel)
+    except UnknownNamespace:
+        raise BrokerError(102, "unknown channel") from None
+    except InvalidChannel as reason:
+        raise BrokerError(107, str(reason)) from None
+    if not rules.presence:
+        raise BrokerError(108, "the namespace keeps no presence")
+    channel = channels.get(op.channel)
+    infos = [present.info for present in channel.presence.values()] if channel is not None else []
+    users = len({info.user for info in infos})
+    return PresenceRead(op.request, len(infos), users, infos if op.full else [])
