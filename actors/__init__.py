@@ -2,9 +2,9 @@
 
 | actor | how many | holds | after a restart |
 |---|---|---|---|
-| `hosts.ShardHost` | `SHARD_HOSTS` per cluster | the shards below, as plain objects | re-creates its shards, each a new incarnation |
-| `brokers.BrokerShard` (hosted) | `BROKER_SHARDS` | streams, presence, interest of hubs | durable channels from Postgres, the others anew |
-| `sessions.SessionShard` (hosted) | `SESSION_SHARDS` | user → connections, revocation floor | hubs register their connections again |
+| `hosts.ShardHost` | `SHARD_HOSTS` per cluster | the shards below, as plain objects | makes its shards anew |
+| `brokers.BrokerShard` (hosted) | `BROKER_SHARDS` | streams, presence, interest of hubs | durable ones from Postgres |
+| `sessions.SessionShard` (hosted) | `SESSION_SHARDS` | user → connections, revocations | hubs register again |
 | `caches.CacheShard` (hosted) | `CACHE_SHARDS` | fill leases, invalidation stream | empty; every L1 is flushed |
 | `metrics.MetricsShard` (hosted) | 1 | what each process counted last | counts anew; processes push within 2 s |
 | `jobs.QueueOwner` (hosted) | 1 per queue shard | claims, limits | re-asserts leases from Postgres and agents |

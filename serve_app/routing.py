@@ -73,7 +73,7 @@ class RouteIndex:
         """Serve one request, or the lifespan."""
         if scope["type"] == "http" and not scope.get("root_path"):
             path: str = scope["path"]
-            for route in self._fixed.get(path) or self._open.get(slot_of(path), ()):
+            for route in self._fixed.get(path) or self._open.get(slot_of(path)) or ():
                 match, child_scope = route.matches(scope)
                 if match is Match.FULL:
                     scope.update(child_scope)

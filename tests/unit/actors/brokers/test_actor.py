@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
-from actors.brokers.wire import Info, Subscriber
 from actors.links.stream import LEASE_S
 from tests.fixtures.brokers import Network, Process, memory_shard
 from tests.fixtures.simulation import passes, simulate
@@ -495,10 +494,3 @@ def test_an_operation_that_fails_does_not_take_its_batch_along():
             assert results[1].code == 100
 
     simulate(main())
-
-
-def test_subscribers_on_the_wire_are_small():
-    import msgspec
-
-    size = len(msgspec.msgpack.encode(Subscriber(1, Info("u" * 36, "c" * 36), presence=True, join_leave=True)))
-    assert size < 100
