@@ -63,6 +63,7 @@ def run_tests(
         (ROOT / ".coverage").unlink(missing_ok=True)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="mobula-test-") as folder:
+        Path(folder).chmod(0o755)  # root lends Postgres another uid, which must be able to walk here
         for tier in wanted:
             results += _run_tier(tier, Path(folder), extra)
     if coverage or os.environ.get("CI"):

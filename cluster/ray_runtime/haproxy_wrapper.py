@@ -44,8 +44,7 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
     # Serve turns HAProxy's 502, 503 and 504 into 500, which no client and no load balancer retries.
     replace(r"^ *errorfile 50[234] .*\n", "", at_least=0)
     timeouts = (
-        f"    timeout http-request {options['request_timeout_s']}s\n"
-        f"    timeout tunnel {options['tunnel_timeout_s']}s\n"
+        f"    timeout http-request {options['request_timeout_s']}s\n    timeout tunnel {options['tunnel_timeout_s']}s\n"
     )
     replace(r"^( *timeout connect \d+s.*\n)(?= *timeout client)", lambda_free(timeouts))
     # The two unauthenticated pages.

@@ -15,6 +15,7 @@ from cluster.services.binaries import find_valkey
 from cluster.services.postgres import EmbeddedPostgres
 from cluster.services.valkey import EmbeddedValkey
 from cluster.settings import DOTENV, ROOT, Settings, changed, require_production_ready
+from cluster.stack import daemon_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,11 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
     paths.prepare()
     # What is asked for in the environment or in .env; never what an earlier `up` wrote, which this one replaces.
     given = _given(environ, options)
-    ports = port_blocks.choose(
+    # A running stack keeps its ports and its state.env, whatever another command plans beside it.
+    holder = daemon_state.holder(paths)
+    foreign = holder is not None and holder.pid != os.getpid()
+    before = port_blocks.recorded(paths.ports_file) if foreign else None
+    ports = before or port_blocks.choose(
         paths.ports_file,
         http=options.http_port or _explicit_port(given, "http_port"),
         frontend=options.frontend_port or _explicit_port(given, "frontend_port"),
@@ -88,7 +93,8 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
     }
     settings = require_production_ready(changed(given, **{name.lower(): value for name, value in values.items()}))
     env = {**process_environment(environ, settings, paths, ports), **values, "ENVIRONMENT": settings.environment}
-    secrets.write_private(paths.state_env, "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
+    if not foreign:
+        secrets.write_private(paths.state_env, "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
     return Plan(options, settings, paths, ports, generated, postgres, valkey, env)
 
 

@@ -17,6 +17,7 @@ from types import FrameType
 
 from cluster.paths import Paths
 from cluster.ports import PortError
+from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import LimitTooLow
 from cluster.services.errors import ServiceError, tail
 from cluster.settings import ROOT, ProductionRefused
@@ -50,6 +51,9 @@ def run(options: Options, *listeners: Listener) -> int:
 
 
 def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
+    # A killed supervisor leaves Ray, HAProxy and the front end behind. They go before ports are chosen, or their ports
+    # would count as taken and the whole checkout would move; Postgres and Valkey are adopted instead.
+    processes.end(processes.find(paths))
     try:
         stack = Stack(plan.make(options), record)
     except EXPECTED as problem:

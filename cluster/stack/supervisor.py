@@ -14,7 +14,7 @@ from cluster import names
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.head import RayHead
 from cluster.services.errors import ServiceError
-from cluster.stack import applications, budget, checks, daemon_state, frontend
+from cluster.stack import applications, budget, checks, daemon_state, external, frontend
 from cluster.stack.applications import Deployment
 from cluster.stack.plan import Plan
 from cluster.stack.progress import Progress
@@ -127,18 +127,23 @@ class Stack:
     def _start_postgres(self) -> None:
         self._progress.begin("Postgres")
         if self.plan.postgres is None:
-            self._progress.done("Postgres", "the server of DATABASE_URL")
+            found = external.check_postgres(self.plan.settings.asyncpg_dsn)
+            budget.require_within(budget.budget(self.plan.settings), found.max_connections)
+            self._progress.done("Postgres", f"PostgreSQL {found.version} of DATABASE_URL")
             return
         self.plan.postgres.start()
+        self._write_status()
         self._progress.done("Postgres", f"{self.plan.postgres.description} on port {self.plan.postgres.port}")
 
     def _start_valkey(self) -> None:
         self._progress.begin("Valkey")
         if self.plan.valkey is not None:
             self.plan.valkey.start()
+            self._write_status()
             self._progress.done("Valkey", f"{self.plan.valkey.description} on port {self.plan.valkey.port}")
         elif self.plan.settings.redis_url.get_secret_value():
-            self._progress.done("Valkey", "the server of REDIS_URL")
+            version = external.check_valkey(self.plan.settings.redis_url.get_secret_value())
+            self._progress.done("Valkey", f"{version} of REDIS_URL")
         else:
             self._progress.done("Valkey", "none: in-process fallbacks")
 
@@ -149,6 +154,7 @@ class Stack:
         if left:
             raise ServiceError("cannot end: " + ", ".join(processes.describe(one) for one in left))
         self._head.start()
+        self._write_status()
         self._progress.done("Ray", f"GCS on {self._head.address}")
 
     def _spared(self) -> tuple[int, ...]:

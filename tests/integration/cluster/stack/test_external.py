@@ -1,0 +1,54 @@
+"""Servers that somebody else runs, here two of our own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.services.errors import ServiceError
+from cluster.services.ports import free_port
+from cluster.services.postgres import EmbeddedPostgres
+from cluster.services.valkey import EmbeddedValkey
+from cluster.stack import external
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("pg") / "data", password="x", max_connections=33)
+    server.start()
+    yield server
+    server.stop()
+
+
+# Without a running loop: the command calls these from a thread.
+def test_a_server_says_what_it_allows(postgres: EmbeddedPostgres) -> None:
+    found = external.check_postgres(postgres.dsn)
+    assert found.max_connections == 33
+    assert int(found.version.split(".")[0]) >= 15
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(ServiceError, match="DATABASE_URL does not answer"):
+        external.check_postgres(f"postgresql://u:p@127.0.0.1:{free_port()}/d")
+    with pytest.raises(ServiceError, match="REDIS_URL does not answer"):
+        external.check_valkey(f"redis://127.0.0.1:{free_port()}/0")
+
+
+def test_a_wrong_password_is_named(postgres: EmbeddedPostgres) -> None:
+    with pytest.raises(ServiceError, match="password"):
+        external.check_postgres(postgres.dsn.replace(":x@", ":y@"))
+
+
+def test_an_old_server_is_refused(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "MIN_POSTGRES", 990_000)
+    with pytest.raises(ServiceError, match="needs 15 or later"):
+        external.check_postgres(postgres.dsn)
+
+
+def test_a_valkey_says_its_version(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path / "valkey", password="x")
+    server.start()
+    try:
+        assert external.check_valkey(server.dsn)[0].isdigit()
+    finally:
+        server.stop()
