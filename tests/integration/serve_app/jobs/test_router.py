@@ -38,7 +38,7 @@ async def test_an_operator_looks_cancels_and_runs_again(api: Api, operator_clien
     assert again.status_code == 201
     assert again.headers["location"] == f"{JOBS}/{again.json()['id']}"
     assert again.json()["id"] != str(job_id)
-    assert api.woken.made == [["q"], ["q"]]  # enqueued by the test, enqueued anew
+    assert api.woken.made[-2:] == [["q"], ["q"]]  # enqueued by the test, enqueued anew
 
 
 async def test_an_analyst_only_looks_and_a_customer_does_not(api: Api, sign_in: SignIn) -> None:
