@@ -1,6 +1,10 @@
-"""What handlers ask for, as Annotated aliases."""
+"""What handlers ask for, as Annotated aliases.
 
-from collections.abc import AsyncIterator, Callable
+All are coroutines, though most wait for nothing: FastAPI hands a plain function to a thread, which costs more than the
+rest of a small request.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,27 +16,35 @@ from serve_app.resources import Resources
 from serve_app.security.principal import Principal
 
 
-def get_resources(request: Request) -> Resources:
-    """The process's clients, opened by the lifespan."""
+def _resources(request: Request) -> Resources:
     resources: Resources = request.app.state.resources
     return resources
 
 
-ResourcesDep = Annotated[Resources, Depends(get_resources)]
-
-
-def get_principal(request: Request) -> Principal:
-    """The caller. Raises AuthenticationRequired (401) when there is none."""
+def _principal(request: Request) -> Principal:
     principal: Principal | None = request.scope.get("principal")
     if principal is None:
         raise AuthenticationRequired
     return principal
 
 
+async def get_resources(request: Request) -> Resources:
+    """The process's clients, opened by the lifespan."""
+    return _resources(request)
+
+
+ResourcesDep = Annotated[Resources, Depends(get_resources)]
+
+
+async def get_principal(request: Request) -> Principal:
+    """The caller. Raises AuthenticationRequired (401) when there is none."""
+    return _principal(request)
+
+
 CurrentPrincipal = Annotated[Principal, Depends(get_principal)]
 
 
-def get_optional_principal(request: Request) -> Principal | None:
+async def get_optional_principal(request: Request) -> Principal | None:
     """The caller, or None for an anonymous one."""
     principal: Principal | None = request.scope.get("principal")
     return principal
@@ -48,9 +60,9 @@ class LoginRequired(PermissionDenied):
     default_message = "This needs a login session; an API key cannot do it."
 
 
-def get_login_principal(request: Request) -> Principal:
+async def get_login_principal(request: Request) -> Principal:
     """The caller, if a person who signed in. A key could otherwise widen its own scopes by making another."""
-    principal = get_principal(request)
+    principal = _principal(request)
     if principal.session_id is None:
         raise LoginRequired
     return principal
@@ -59,11 +71,11 @@ def get_login_principal(request: Request) -> Principal:
 LoginPrincipal = Annotated[Principal, Depends(get_login_principal)]
 
 
-def require(permission: str) -> Callable[[Request], Principal]:
+def require(permission: str) -> Callable[[Request], Awaitable[Principal]]:
     """A dependency that lets through only callers with a permission (403 otherwise, 401 without a credential)."""
 
-    def check(request: Request) -> Principal:
-        principal = get_principal(request)
+    async def check(request: Request) -> Principal:
+        principal = _principal(request)
         if not principal.may(permission):
             raise PermissionDenied(f"this needs the permission '{permission}'")
         return principal
@@ -79,7 +91,7 @@ async def get_db_session(request: Request) -> AsyncIterator[AsyncSession]:
     """
     principal: Principal | None = request.scope.get("principal")
     acting_user_id = principal.user_id if principal is not None else None
-    async with get_resources(request).database.transaction(acting_user_id=acting_user_id) as session:
+    async with _resources(request).database.transaction(acting_user_id=acting_user_id) as session:
         yield session
 
 
