@@ -29,7 +29,6 @@ const config = [
       eqeqeq: "error",
       "@typescript-eslint/no-explicit-any": "error",
       "@typescript-eslint/consistent-type-imports": "error",
-      "import/no-cycle": "error",
       "import/no-restricted-paths": [
         "error",
         {

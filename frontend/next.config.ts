@@ -13,7 +13,7 @@ const SECURITY_HEADERS = [
 ];
 
 /** What the API answers is passed on untouched: it has security headers of its own. */
-const PAGES = "/((?!api/|docs|openapi.json|problems/|health|_next/).*)";
+const PAGES = "/((?!api/|docs|openapi.json|problems/|health|.well-known/|_next/).*)";
 
 const config: NextConfig = {
   output: "standalone",
@@ -21,6 +21,14 @@ const config: NextConfig = {
   turbopack: { root: import.meta.dirname },
   poweredByHeader: false,
   reactStrictMode: true,
+  // `npm run typecheck` (part of every check) does this; whoever starts the product need not wait for it.
+  typescript: { ignoreBuildErrors: true },
+  // A link to the API has its own trailing slashes; Next would redirect them before the API is asked.
+  skipTrailingSlashRedirect: true,
+  experimental: {
+    // Event streams and long polls are quiet for longer than the default 30 s.
+    proxyTimeout: 10 * 60_000,
+  },
   headers: async () => [{ source: PAGES, headers: SECURITY_HEADERS }],
 };
 

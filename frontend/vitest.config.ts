@@ -10,6 +10,8 @@ export default defineConfig({
     include: ["tests/**/*.test.{ts,tsx}"],
     setupFiles: ["tests/setup.ts"],
     restoreMocks: true,
+    // For machines that are busy with other things; a passing test takes a fraction of it.
+    testTimeout: 30_000,
     coverage: {
       provider: "v8",
       include: ["src/lib/**", "src/features/**"],

@@ -2,19 +2,27 @@ import { type NextRequest, NextResponse } from "next/server";
 
 import { contentSecurityPolicy } from "@/lib/csp";
 import { isPrivate, loginPath } from "@/lib/paths";
+import { isApiPath, upstreamHeaders, upstreamUrl } from "@/lib/proxy/upstream";
 import { SESSION_HINT } from "@/lib/session-hint";
 
 /** Any will do: the access token's cookie may have expired while the session can still be renewed. */
 const SESSION_COOKIES = ["mobula_access", "__Host-mobula_access", SESSION_HINT];
 
 /**
- * Gives every page its Content-Security-Policy and saves signed-out visitors a detour. This is no security boundary:
- * a forged cookie gets an empty shell, and the API refuses to fill it.
+ * Passes what is the API's on to it (Next streams both ways: downloads with Range and several cookies come through),
+ * gives every page its Content-Security-Policy and saves signed-out visitors a detour. No security boundary: a forged
+ * cookie gets an empty shell, and the API refuses to fill it.
  */
 export function proxy(request: NextRequest): NextResponse {
   const { pathname, search } = request.nextUrl;
+  if (isApiPath(pathname)) {
+    const upstream = upstreamUrl(pathname, search);
+    return NextResponse.rewrite(upstream, {
+      request: { headers: upstreamHeaders(request.headers, upstream) },
+    });
+  }
   if (isPrivate(pathname) && !SESSION_COOKIES.some((name) => request.cookies.has(name))) {
-    return redirectTo(loginPath(`${pathname}${search}`));
+    return NextResponse.redirect(new URL(loginPath(`${pathname}${search}`), request.nextUrl));
   }
 
   const nonce = crypto.randomUUID().replaceAll("-", "");
@@ -31,16 +39,12 @@ export function proxy(request: NextRequest): NextResponse {
   return response;
 }
 
-/** A relative Location keeps the visitor on the origin they used, whatever address we listen on. */
-function redirectTo(path: string): NextResponse {
-  return new NextResponse(null, { status: 307, headers: { Location: path } });
-}
-
 export const config = {
   matcher: [
+    { source: "/(api|docs|problems|health|.well-known)/:path*" },
+    { source: "/(docs|health|openapi.json)" },
     {
-      source:
-        "/((?!api/|docs|openapi.json|problems/|health|_next/static|_next/image|.*\\.(?:svg|png|ico|txt)$).*)",
+      source: "/((?!api/|_next/static|_next/image|.*\\.(?:svg|png|ico|txt)$).*)",
       missing: [
         { type: "header", key: "next-router-prefetch" },
         { type: "header", key: "purpose", value: "prefetch" },

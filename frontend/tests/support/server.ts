@@ -10,7 +10,15 @@ export { http, HttpResponse };
 /** An error as the API writes it. */
 export function problem(status: number, code: string, extra: Record<string, unknown> = {}) {
   return HttpResponse.json(
-    { type: `/problems/${code}`, title: code, status, detail: `It failed: ${code}`, code, request_id: "req-1", ...extra },
+    {
+      type: `/problems/${code}`,
+      title: code,
+      status,
+      detail: `It failed: ${code}`,
+      code,
+      request_id: "req-1",
+      ...extra,
+    },
     { status, headers: { "content-type": "application/problem+json" } },
   );
 }

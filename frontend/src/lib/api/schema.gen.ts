@@ -73,6 +73,8 @@ export interface paths {
         /**
          * End this session, or all of them
          * @description End this session, or all of them. Open sockets of an ended session are closed.
+         *
+         *     With cookies it works after the access token has expired, too.
          */
         post: operations["auth-logout"];
         delete?: never;
@@ -137,7 +139,7 @@ export interface paths {
         post?: never;
         /**
          * Sign a device out
-         * @description Sign a device out.
+         * @description Sign a device out. Its open sockets are closed.
          */
         delete: operations["auth-revoke_session"];
         options?: never;
@@ -180,8 +182,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Revoke an API key, at once
-         * @description Revoke an API key, at once.
+         * Revoke an API key
+         * @description Revoke an API key.
          */
         delete: operations["auth-revoke_api_key"];
         options?: never;
@@ -232,7 +234,7 @@ export interface paths {
         head?: never;
         /**
          * Change an account
-         * @description Change an account: one's own username or metadata, or anybody's with `users:write`.
+         * @description Change an account: one's own name or metadata, or anybody's with `users:write` (roles with `roles:manage`).
          */
         patch: operations["users-update_user"];
         trace?: never;
@@ -246,7 +248,7 @@ export interface paths {
         };
         /**
          * A person's orders
-         * @description A person's orders: one's own, or anybody's with `orders:manage`.
+         * @description A person's orders: one's own, or anybody's with `orders:read_all`.
          */
         get: operations["users-list_user_orders"];
         put?: never;
@@ -358,7 +360,7 @@ export interface paths {
         };
         /**
          * Orders, newest first
-         * @description Orders, newest first.
+         * @description Orders, newest first: one's own, or everybody's.
          */
         get: operations["orders-list_orders"];
         put?: never;
@@ -382,7 +384,7 @@ export interface paths {
         };
         /**
          * One order with its lines and history
-         * @description One order with its lines and history: one's own, or anybody's with `orders:manage`.
+         * @description One order with its lines and history: one's own, or anybody's with `orders:read_all`.
          */
         get: operations["orders-get_order"];
         put?: never;
@@ -404,7 +406,7 @@ export interface paths {
         put?: never;
         /**
          * Give an order up before it is shipped
-         * @description Give an order up before it is shipped. Its stock returns.
+         * @description Give an order up before it is shipped: one's own, or anybody's with `orders:manage`. Its stock returns.
          */
         post: operations["orders-cancel_order"];
         delete?: never;
@@ -423,8 +425,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Move an order to its next status
-         * @description Move an order to its next status.
+         * Move an order to its next status, or cancel it
+         * @description Move an order to its next status, or cancel it.
          */
         post: operations["orders-change_order_status"];
         delete?: never;
@@ -486,7 +488,7 @@ export interface paths {
         };
         /**
          * Messages, newest first
-         * @description Messages, newest first.
+         * @description Messages, newest first. `next` leads to older ones.
          */
         get: operations["conversations-list_messages"];
         put?: never;
@@ -571,10 +573,254 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Mark one as read
-         * @description Mark one as read.
+         * Mark one as read; twice is fine
+         * @description Mark one as read; twice is fine.
          */
         post: operations["notifications-mark_notification_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export-datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What can be exported, with which columns and filters
+         * @description What can be exported, with which columns and filters.
+         */
+        get: operations["exports-list_export_datasets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's own exports, newest first
+         * @description One's own exports, newest first.
+         */
+        get: operations["exports-list_exports"];
+        put?: never;
+        /**
+         * Start an export of one's own rows, or of everybody's with `orders:read_all`
+         * @description Start an export of one's own rows, or of everybody's with `orders:read_all`. Follow it on `exports:progress`.
+         */
+        post: operations["exports-create_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One export with its progress, and its files once it has succeeded
+         * @description One export with its progress, and its files once it has succeeded.
+         */
+        get: operations["exports-get_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop an export
+         * @description Stop an export. What it wrote is deleted.
+         */
+        post: operations["exports-cancel_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an address that downloads a file without a credential, for a short time
+         * @description Make an address that downloads a file without a credential, for a short time.
+         */
+        post: operations["exports-create_export_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}/files/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a file by signed link
+         * @description Download a file by signed link. One Range is honoured; If-Range compares the file's sum.
+         */
+        get: operations["exports-download_export_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live and ended jobs, newest first
+         * @description Live and ended jobs, newest first.
+         */
+        get: operations["jobs-list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One job
+         * @description One job.
+         */
+        get: operations["jobs-get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a waiting job, or ask a running one to stop
+         * @description End a waiting job, or ask a running one to stop.
+         */
+        post: operations["jobs-cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a failed or cancelled job's request again, as a new job
+         * @description Run a failed or cancelled job's request again, as a new job.
+         */
+        post: operations["jobs-retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dev/mailbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Captured mail, newest first
+         * @description Captured mail, newest first.
+         */
+        get: operations["mailbox-list_mail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dev/mailbox/{mail_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One captured message
+         * @description One captured message.
+         */
+        get: operations["mailbox-get_mail"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -590,7 +836,7 @@ export interface paths {
         };
         /**
          * Counts, revenue, recent orders, live connections
-         * @description Counts, revenue, recent orders, live connections.
+         * @description Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own.
          */
         get: operations["dashboard-get_dashboard"];
         put?: never;
@@ -681,7 +927,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/export-datasets": {
+    "/metrics": {
         parameters: {
             query?: never;
             header?: never;
@@ -689,10 +935,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Export Datasets
-         * @description What can be exported, with which columns and filters.
+         * The numbers of all processes, added up; of this process alone when the actors do not answer
+         * @description The numbers of all processes, added up; of this process alone when the actors do not answer.
          */
-        get: operations["list_export_datasets_api_v1_export_datasets_get"];
+        get: operations["operations-metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -701,7 +947,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/exports": {
+    "/.well-known/jwks.json": {
         parameters: {
             query?: never;
             header?: never;
@@ -709,34 +955,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Exports
-         * @description One's own exports, newest first.
+         * The public keys of our tokens (RFC 7517)
+         * @description The public keys of our tokens (RFC 7517).
          */
-        get: operations["list_exports_api_v1_exports_get"];
-        put?: never;
-        /**
-         * Create Export
-         * @description Start an export of one's own rows, or of everybody's with `orders:read_all`. Follow it on `exports:progress`.
-         */
-        post: operations["create_export_api_v1_exports_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/exports/{export_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Export
-         * @description One export with its progress, and its files once it has succeeded.
-         */
-        get: operations["get_export_api_v1_exports__export_id__get"];
+        get: operations["operations-jwks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -745,47 +967,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/exports/{export_id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Cancel Export
-         * @description Stop an export. What it wrote is deleted.
-         */
-        post: operations["cancel_export_api_v1_exports__export_id__cancel_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/exports/{export_id}/link": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Create Export Link
-         * @description Make an address that downloads a file without a credential, for a short time.
-         */
-        post: operations["create_export_link_api_v1_exports__export_id__link_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/exports/{export_id}/files/{name}": {
+    "/problems/{code}": {
         parameters: {
             query?: never;
             header?: never;
@@ -793,130 +975,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Download Export File
-         * @description Download a file by signed link. One Range is honoured; If-Range compares the file's sum.
+         * What an error code means
+         * @description What an error code means.
          */
-        get: operations["download_export_file_api_v1_exports__export_id__files__name__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Jobs
-         * @description Live and ended jobs, newest first.
-         */
-        get: operations["list_jobs_api_v1_jobs_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Job
-         * @description One job.
-         */
-        get: operations["get_job_api_v1_jobs__job_id__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job_id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Cancel Job
-         * @description End a waiting job, or ask a running one to stop.
-         */
-        post: operations["cancel_job_api_v1_jobs__job_id__cancel_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job_id}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Retry Job
-         * @description Run a failed or cancelled job's request again, as a new job.
-         */
-        post: operations["retry_job_api_v1_jobs__job_id__retry_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/dev/mailbox": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Mail
-         * @description Captured mail, newest first.
-         */
-        get: operations["list_mail_api_v1_dev_mailbox_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/dev/mailbox/{mail_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Mail
-         * @description One captured message.
-         */
-        get: operations["get_mail_api_v1_dev_mailbox__mail_id__get"];
+        get: operations["operations-problem"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1268,20 +1330,25 @@ export interface components {
         };
         /**
          * Dashboard
-         * @description How the shop and the system are doing. Counts of orders are the caller's own without `orders:manage`.
+         * @description How the shop and the system are doing. Counts of orders are the caller's own without `dashboard:read`.
          */
         Dashboard: {
             /**
              * Scope
-             * @description `all`, or `own` for people without `orders:manage`.
+             * @description `all`, or `own` for people without `dashboard:read`.
              * @example all
              */
             scope: string;
             /** Products */
             products: number;
             /**
+             * Products Low
+             * @description Products of which little is left.
+             */
+            products_low: number;
+            /**
              * Users
-             * @description null without `users:read`.
+             * @description null without `dashboard:read`.
              */
             users: number | null;
             /** Orders Total */
@@ -1318,10 +1385,60 @@ export interface components {
             /** Recent Orders */
             recent_orders: components["schemas"]["OrderSummary"][];
             /**
+             * Daily
+             * @description The last two weeks, oldest first; the last is today.
+             */
+            daily: components["schemas"]["DayFigures"][];
+            /**
              * Generated At
              * Format: date-time
              */
             generated_at: string;
+        };
+        /**
+         * DatasetColumn
+         * @description One column of a dataset's files.
+         */
+        DatasetColumn: {
+            /** Name */
+            name: string;
+            /** Kind */
+            kind: string;
+            /** Description */
+            description: string;
+        };
+        /**
+         * DatasetFilter
+         * @description One filter that a request may set.
+         */
+        DatasetFilter: {
+            /** Name */
+            name: string;
+            /** Kind */
+            kind: string;
+            /** Description */
+            description: string;
+            /** Choices */
+            choices: string[];
+        };
+        /**
+         * DayFigures
+         * @description What was ordered on one day (UTC); cancelled orders are not counted.
+         */
+        DayFigures: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Orders */
+            orders: number;
+            /**
+             * Revenue
+             * @description An exact amount, as text.
+             * @example 19.90
+             */
+            revenue: string;
         };
         /**
          * DirectoryPage
@@ -1330,6 +1447,224 @@ export interface components {
         DirectoryPage: {
             /** Items */
             items: components["schemas"]["UserSummary"][];
+        };
+        /**
+         * Export
+         * @description An export with its files.
+         */
+        Export: {
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+            /** Dataset */
+            dataset: string;
+            format: components["schemas"]["ExportFormat"];
+            /** Filters */
+            filters: {
+                [key: string]: string;
+            };
+            /**
+             * Scope
+             * @description `own`: the requester's rows; `all`: everybody's.
+             */
+            scope: string;
+            state: components["schemas"]["ExportState"];
+            progress: components["schemas"]["ExportProgress"];
+            /** Error */
+            error: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Files */
+            files: components["schemas"]["ExportFile"][];
+            /**
+             * Manifest
+             * @description What the files are, their sums and the snapshot they show.
+             */
+            manifest: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * ExportCreate
+         * @description What to export.
+         */
+        ExportCreate: {
+            /**
+             * Dataset
+             * @example orders
+             */
+            dataset: string;
+            format: components["schemas"]["ExportFormat"];
+            /**
+             * Filters
+             * @description Filters of the dataset.
+             * @example {
+             *       "created_from": "2026-01-01"
+             *     }
+             */
+            filters?: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * ExportDataset
+         * @description Something that can be exported.
+         */
+        ExportDataset: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+            /** Formats */
+            formats: components["schemas"]["ExportFormat"][];
+            /** Columns */
+            columns: components["schemas"]["DatasetColumn"][];
+            /** Filters */
+            filters: components["schemas"]["DatasetFilter"][];
+        };
+        /**
+         * ExportDatasetList
+         * @description Everything that can be exported.
+         */
+        ExportDatasetList: {
+            /** Items */
+            items: components["schemas"]["ExportDataset"][];
+        };
+        /**
+         * ExportFile
+         * @description One finished file.
+         */
+        ExportFile: {
+            /** Name */
+            name: string;
+            /** Rows */
+            rows: number;
+            /** Bytes */
+            bytes: number;
+            /** Sha256 */
+            sha256: string;
+        };
+        /**
+         * ExportFormat
+         * @description What the files are.
+         * @enum {string}
+         */
+        ExportFormat: "parquet" | "csv";
+        /**
+         * ExportLink
+         * @description An address that downloads a file without a credential, for a short time.
+         */
+        ExportLink: {
+            /** Url */
+            url: string;
+            /** Name */
+            name: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * ExportLinkCreate
+         * @description Which file to make a link for.
+         */
+        ExportLinkCreate: {
+            /**
+             * Name
+             * @description A file of the export; null: the first.
+             */
+            name?: string | null;
+        };
+        /**
+         * ExportProgress
+         * @description How far the running attempt is.
+         */
+        ExportProgress: {
+            /** Rows */
+            rows: number;
+            /**
+             * Total
+             * @description Null until the rows are counted.
+             */
+            total: number | null;
+            /** Percent */
+            percent: number;
+        };
+        /**
+         * ExportState
+         * @description How far an export is. `expired`: its files were deleted when their time was over.
+         * @enum {string}
+         */
+        ExportState: "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired";
+        /**
+         * ExportSummary
+         * @description An export in a list.
+         */
+        ExportSummary: {
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+            /** Dataset */
+            dataset: string;
+            format: components["schemas"]["ExportFormat"];
+            /** Filters */
+            filters: {
+                [key: string]: string;
+            };
+            /**
+             * Scope
+             * @description `own`: the requester's rows; `all`: everybody's.
+             */
+            scope: string;
+            state: components["schemas"]["ExportState"];
+            progress: components["schemas"]["ExportProgress"];
+            /** Error */
+            error: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Expires At */
+            expires_at: string | null;
         };
         /**
          * Health
@@ -1358,6 +1693,83 @@ export interface components {
             checks: {
                 [key: string]: components["schemas"]["Check"];
             };
+        };
+        /**
+         * Job
+         * @description One durable request for background work.
+         */
+        Job: {
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Queue */
+            queue: string;
+            state: components["schemas"]["JobState"];
+            /** Priority */
+            priority: number;
+            /** Attempt */
+            attempt: number;
+            /**
+             * Max Attempts
+             * @description Null: what the kind allows.
+             */
+            max_attempts: number | null;
+            /** Args */
+            args: {
+                [key: string]: unknown;
+            };
+            /** Progress */
+            progress: {
+                [key: string]: unknown;
+            } | null;
+            /** Result */
+            result: unknown;
+            /**
+             * Errors
+             * @description What earlier attempts failed of, oldest first.
+             */
+            errors: {
+                [key: string]: unknown;
+            }[];
+            /** User Id */
+            user_id: string | null;
+            /** Node */
+            node: string | null;
+            /** Cancel Requested */
+            cancel_requested: boolean;
+            /** Run At */
+            run_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+        };
+        /**
+         * JobState
+         * @description `deferred` waits for its time, `ready` for a free slot; the last three are ends.
+         * @enum {string}
+         */
+        JobState: "ready" | "deferred" | "running" | "succeeded" | "failed" | "cancelled";
+        /**
+         * KeySet
+         * @description All keys that may have signed a token.
+         */
+        KeySet: {
+            /** Keys */
+            keys: components["schemas"]["PublicKey"][];
         };
         /**
          * Link
@@ -1463,6 +1875,62 @@ export interface components {
              * @default false
              */
             everywhere?: boolean;
+        };
+        /**
+         * MailMessage
+         * @description A message with its bodies.
+         */
+        MailMessage: {
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Template */
+            template: string;
+            /** To */
+            to: string;
+            /** Subject */
+            subject: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Body Text */
+            body_text: string;
+            /** Body Html */
+            body_html: string | null;
+        };
+        /**
+         * MailSummary
+         * @description A message in the list.
+         */
+        MailSummary: {
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Template */
+            template: string;
+            /** To */
+            to: string;
+            /** Subject */
+            subject: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
         };
         /**
          * Message
@@ -1790,6 +2258,123 @@ export interface components {
         Page_ConversationSummary_: {
             /** Items */
             items: components["schemas"]["ConversationSummary"][];
+            /**
+             * Total
+             * @description How many there are in all; null when paging by cursor.
+             */
+            total: number | null;
+            /**
+             * Page
+             * @description This page's number from 1; null when paging by cursor.
+             */
+            page: number | null;
+            /**
+             * Limit
+             * @description How many items a page holds at most.
+             */
+            limit: number;
+            /**
+             * Pages
+             * @description How many pages there are; null when paging by cursor.
+             */
+            pages: number | null;
+            /**
+             * Next
+             * @description Cursor of the next page; null on the last one, and when paging by number.
+             */
+            next: string | null;
+            /**
+             * Prev
+             * @description Cursor of the page before; null on the first, and when paging by number.
+             */
+            prev: string | null;
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+        };
+        /** Page[ExportSummary] */
+        Page_ExportSummary_: {
+            /** Items */
+            items: components["schemas"]["ExportSummary"][];
+            /**
+             * Total
+             * @description How many there are in all; null when paging by cursor.
+             */
+            total: number | null;
+            /**
+             * Page
+             * @description This page's number from 1; null when paging by cursor.
+             */
+            page: number | null;
+            /**
+             * Limit
+             * @description How many items a page holds at most.
+             */
+            limit: number;
+            /**
+             * Pages
+             * @description How many pages there are; null when paging by cursor.
+             */
+            pages: number | null;
+            /**
+             * Next
+             * @description Cursor of the next page; null on the last one, and when paging by number.
+             */
+            next: string | null;
+            /**
+             * Prev
+             * @description Cursor of the page before; null on the first, and when paging by number.
+             */
+            prev: string | null;
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+        };
+        /** Page[Job] */
+        Page_Job_: {
+            /** Items */
+            items: components["schemas"]["Job"][];
+            /**
+             * Total
+             * @description How many there are in all; null when paging by cursor.
+             */
+            total: number | null;
+            /**
+             * Page
+             * @description This page's number from 1; null when paging by cursor.
+             */
+            page: number | null;
+            /**
+             * Limit
+             * @description How many items a page holds at most.
+             */
+            limit: number;
+            /**
+             * Pages
+             * @description How many pages there are; null when paging by cursor.
+             */
+            pages: number | null;
+            /**
+             * Next
+             * @description Cursor of the next page; null on the last one, and when paging by number.
+             */
+            next: string | null;
+            /**
+             * Prev
+             * @description Cursor of the page before; null on the first, and when paging by number.
+             */
+            prev: string | null;
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+        };
+        /** Page[MailSummary] */
+        Page_MailSummary_: {
+            /** Items */
+            items: components["schemas"]["MailSummary"][];
             /**
              * Total
              * @description How many there are in all; null when paging by cursor.
@@ -2189,6 +2774,24 @@ export interface components {
             } | null;
         };
         /**
+         * PublicKey
+         * @description One Ed25519 key (RFC 8037).
+         */
+        PublicKey: {
+            /** Kty */
+            kty: string;
+            /** Crv */
+            crv: string;
+            /** X */
+            x: string;
+            /** Kid */
+            kid: string;
+            /** Use */
+            use: string;
+            /** Alg */
+            alg: string;
+        };
+        /**
          * Ready
          * @description Whether this replica takes new requests.
          */
@@ -2197,7 +2800,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "ready" | "draining" | "unavailable";
+            status: "ready" | "draining";
         };
         /**
          * RealtimeToken
@@ -2369,510 +2972,6 @@ export interface components {
             /** Roles */
             roles?: string[] | null;
         };
-        /**
-         * DatasetColumn
-         * @description One column of a dataset's files.
-         */
-        DatasetColumn: {
-            /** Name */
-            name: string;
-            /** Kind */
-            kind: string;
-            /** Description */
-            description: string;
-        };
-        /**
-         * DatasetFilter
-         * @description One filter that a request may set.
-         */
-        DatasetFilter: {
-            /** Name */
-            name: string;
-            /** Kind */
-            kind: string;
-            /** Description */
-            description: string;
-            /** Choices */
-            choices: string[];
-        };
-        /**
-         * Export
-         * @description An export with its files.
-         */
-        Export: {
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /**
-             * User Id
-             * Format: uuid
-             */
-            user_id: string;
-            /** Dataset */
-            dataset: string;
-            format: components["schemas"]["ExportFormat"];
-            /** Filters */
-            filters: {
-                [key: string]: string;
-            };
-            /**
-             * Scope
-             * @description `own`: the requester's rows; `all`: everybody's.
-             */
-            scope: string;
-            state: components["schemas"]["ExportState"];
-            progress: components["schemas"]["ExportProgress"];
-            /** Error */
-            error: string | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Started At */
-            started_at: string | null;
-            /** Finished At */
-            finished_at: string | null;
-            /** Expires At */
-            expires_at: string | null;
-            /** Files */
-            files: components["schemas"]["ExportFile"][];
-            /**
-             * Manifest
-             * @description What the files are, their sums and the snapshot they show.
-             */
-            manifest: {
-                [key: string]: unknown;
-            } | null;
-        };
-        /**
-         * ExportCreate
-         * @description What to export.
-         */
-        ExportCreate: {
-            /**
-             * Dataset
-             * @example orders
-             */
-            dataset: string;
-            format: components["schemas"]["ExportFormat"];
-            /**
-             * Filters
-             * @description Filters of the dataset.
-             * @example {
-             *       "created_from": "2026-01-01"
-             *     }
-             */
-            filters?: {
-                [key: string]: string;
-            };
-        };
-        /**
-         * ExportDataset
-         * @description Something that can be exported.
-         */
-        ExportDataset: {
-            /** Name */
-            name: string;
-            /** Title */
-            title: string;
-            /** Description */
-            description: string;
-            /** Formats */
-            formats: components["schemas"]["ExportFormat"][];
-            /** Columns */
-            columns: components["schemas"]["DatasetColumn"][];
-            /** Filters */
-            filters: components["schemas"]["DatasetFilter"][];
-        };
-        /**
-         * ExportDatasetList
-         * @description Everything that can be exported.
-         */
-        ExportDatasetList: {
-            /** Items */
-            items: components["schemas"]["ExportDataset"][];
-        };
-        /**
-         * ExportFile
-         * @description One finished file.
-         */
-        ExportFile: {
-            /** Name */
-            name: string;
-            /** Rows */
-            rows: number;
-            /** Bytes */
-            bytes: number;
-            /** Sha256 */
-            sha256: string;
-        };
-        /**
-         * ExportFormat
-         * @description What the files are.
-         * @enum {string}
-         */
-        ExportFormat: "parquet" | "csv";
-        /**
-         * ExportLink
-         * @description An address that downloads a file without a credential, for a short time.
-         */
-        ExportLink: {
-            /** Url */
-            url: string;
-            /** Name */
-            name: string;
-            /**
-             * Expires At
-             * Format: date-time
-             */
-            expires_at: string;
-        };
-        /**
-         * ExportLinkCreate
-         * @description Which file to make a link for.
-         */
-        ExportLinkCreate: {
-            /**
-             * Name
-             * @description A file of the export; null: the first.
-             */
-            name?: string | null;
-        };
-        /**
-         * ExportProgress
-         * @description How far the running attempt is.
-         */
-        ExportProgress: {
-            /** Rows */
-            rows: number;
-            /**
-             * Total
-             * @description Null until the rows are counted.
-             */
-            total: number | null;
-            /** Percent */
-            percent: number;
-        };
-        /**
-         * ExportState
-         * @description How far an export is. `expired`: its files were deleted when their time was over.
-         * @enum {string}
-         */
-        ExportState: "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired";
-        /**
-         * ExportSummary
-         * @description An export in a list.
-         */
-        ExportSummary: {
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /**
-             * User Id
-             * Format: uuid
-             */
-            user_id: string;
-            /** Dataset */
-            dataset: string;
-            format: components["schemas"]["ExportFormat"];
-            /** Filters */
-            filters: {
-                [key: string]: string;
-            };
-            /**
-             * Scope
-             * @description `own`: the requester's rows; `all`: everybody's.
-             */
-            scope: string;
-            state: components["schemas"]["ExportState"];
-            progress: components["schemas"]["ExportProgress"];
-            /** Error */
-            error: string | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Started At */
-            started_at: string | null;
-            /** Finished At */
-            finished_at: string | null;
-            /** Expires At */
-            expires_at: string | null;
-        };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
-        };
-        /**
-         * Job
-         * @description One durable request for background work.
-         */
-        Job: {
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /** Kind */
-            kind: string;
-            /** Queue */
-            queue: string;
-            state: components["schemas"]["JobState"];
-            /** Priority */
-            priority: number;
-            /** Attempt */
-            attempt: number;
-            /**
-             * Max Attempts
-             * @description Null: what the kind allows.
-             */
-            max_attempts: number | null;
-            /** Args */
-            args: {
-                [key: string]: unknown;
-            };
-            /** Progress */
-            progress: {
-                [key: string]: unknown;
-            } | null;
-            /** Result */
-            result: unknown;
-            /**
-             * Errors
-             * @description What earlier attempts failed of, oldest first.
-             */
-            errors: {
-                [key: string]: unknown;
-            }[];
-            /** User Id */
-            user_id: string | null;
-            /** Node */
-            node: string | null;
-            /** Cancel Requested */
-            cancel_requested: boolean;
-            /** Run At */
-            run_at: string | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Started At */
-            started_at: string | null;
-            /** Finished At */
-            finished_at: string | null;
-        };
-        /**
-         * JobState
-         * @description `deferred` waits for its time, `ready` for a free slot; the last three are ends.
-         * @enum {string}
-         */
-        JobState: "ready" | "deferred" | "running" | "succeeded" | "failed" | "cancelled";
-        /**
-         * MailMessage
-         * @description A message with its bodies.
-         */
-        MailMessage: {
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /** Template */
-            template: string;
-            /** To */
-            to: string;
-            /** Subject */
-            subject: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Body Text */
-            body_text: string;
-            /** Body Html */
-            body_html: string | null;
-        };
-        /**
-         * MailSummary
-         * @description A message in the list.
-         */
-        MailSummary: {
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /** Template */
-            template: string;
-            /** To */
-            to: string;
-            /** Subject */
-            subject: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-        };
-        /** Page[ExportSummary] */
-        Page_ExportSummary_: {
-            /** Items */
-            items: components["schemas"]["ExportSummary"][];
-            /**
-             * Total
-             * @description How many there are in all; null when paging by cursor.
-             */
-            total: number | null;
-            /**
-             * Page
-             * @description This page's number from 1; null when paging by cursor.
-             */
-            page: number | null;
-            /**
-             * Limit
-             * @description How many items a page holds at most.
-             */
-            limit: number;
-            /**
-             * Pages
-             * @description How many pages there are; null when paging by cursor.
-             */
-            pages: number | null;
-            /**
-             * Next
-             * @description Cursor of the next page; null on the last one, and when paging by number.
-             */
-            next: string | null;
-            /**
-             * Prev
-             * @description Cursor of the page before; null on the first, and when paging by number.
-             */
-            prev: string | null;
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-        };
-        /** Page[Job] */
-        Page_Job_: {
-            /** Items */
-            items: components["schemas"]["Job"][];
-            /**
-             * Total
-             * @description How many there are in all; null when paging by cursor.
-             */
-            total: number | null;
-            /**
-             * Page
-             * @description This page's number from 1; null when paging by cursor.
-             */
-            page: number | null;
-            /**
-             * Limit
-             * @description How many items a page holds at most.
-             */
-            limit: number;
-            /**
-             * Pages
-             * @description How many pages there are; null when paging by cursor.
-             */
-            pages: number | null;
-            /**
-             * Next
-             * @description Cursor of the next page; null on the last one, and when paging by number.
-             */
-            next: string | null;
-            /**
-             * Prev
-             * @description Cursor of the page before; null on the first, and when paging by number.
-             */
-            prev: string | null;
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-        };
-        /** Page[MailSummary] */
-        Page_MailSummary_: {
-            /** Items */
-            items: components["schemas"]["MailSummary"][];
-            /**
-             * Total
-             * @description How many there are in all; null when paging by cursor.
-             */
-            total: number | null;
-            /**
-             * Page
-             * @description This page's number from 1; null when paging by cursor.
-             */
-            page: number | null;
-            /**
-             * Limit
-             * @description How many items a page holds at most.
-             */
-            limit: number;
-            /**
-             * Pages
-             * @description How many pages there are; null when paging by cursor.
-             */
-            pages: number | null;
-            /**
-             * Next
-             * @description Cursor of the next page; null on the last one, and when paging by number.
-             */
-            next: string | null;
-            /**
-             * Prev
-             * @description Cursor of the page before; null on the first, and when paging by number.
-             */
-            prev: string | null;
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-        };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
-        };
     };
     responses: never;
     parameters: never;
@@ -2898,13 +2997,15 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    /** @description Where it is. */
+                    Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description HIDE_ACCOUNTS is on. */
+            /** @description With HIDE_ACCOUNTS: the same answer for everybody. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -2984,6 +3085,15 @@ export interface operations {
             };
             /** @description No credential, or one that is not valid (any more). */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3716,9 +3826,9 @@ export interface operations {
                 page?: number;
                 /** @description Items per page. */
                 limit?: number;
-                /** @description `next` or `prev` of another page; start with an empty one. */
+                /** @description `next` or `prev` of another page. Empty: the first page, by cursor. */
                 cursor?: string | null;
-                /** @description Part of an e-mail address or username. */
+                /** @description Part of an e-mail address, username or name. */
                 q?: string | null;
                 sort?: "created_at" | "-created_at" | "username" | "-username" | "email" | "-email";
                 order?: ("asc" | "desc") | null;
@@ -3927,6 +4037,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something in the request is not valid; `errors` says what. */
             422: {
                 headers: {
@@ -3969,6 +4088,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description ETag of the account as you read it. */
                 "if-match"?: string | null;
             };
             path: {
@@ -4083,7 +4203,7 @@ export interface operations {
                 page?: number;
                 /** @description Items per page. */
                 limit?: number;
-                /** @description `next` or `prev` of another page; start with an empty one. */
+                /** @description `next` or `prev` of another page. Empty: the first page, by cursor. */
                 cursor?: string | null;
             };
             header?: never;
@@ -4253,14 +4373,14 @@ export interface operations {
                 page?: number;
                 /** @description Items per page. */
                 limit?: number;
-                /** @description `next` or `prev` of another page; start with an empty one. */
+                /** @description `next` or `prev` of another page. Empty: the first page, by cursor. */
                 cursor?: string | null;
-                /** @description Slug of a category. */
+                /** @description Slug of a category; its children count too. */
                 category?: string | null;
                 price_min?: number | string | null;
                 price_max?: number | string | null;
                 in_stock?: boolean | null;
-                /** @description Words of the name. */
+                /** @description Words of the name or the description. */
                 q?: string | null;
                 /** @description `-price` is the same as `sort=price&order=desc`. */
                 sort?: "name" | "-name" | "price" | "-price" | "created_at" | "-created_at" | "stock" | "-stock";
@@ -4283,7 +4403,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Product_"];
                 };
             };
-            /** @description It has not changed. */
+            /** @description Your copy is the present one. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -4441,7 +4561,7 @@ export interface operations {
                     "application/json": components["schemas"]["Product"];
                 };
             };
-            /** @description It has not changed. */
+            /** @description Your copy is the present one. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -4774,10 +4894,10 @@ export interface operations {
                 page?: number;
                 /** @description Items per page. */
                 limit?: number;
-                /** @description `next` or `prev` of another page; start with an empty one. */
+                /** @description `next` or `prev` of another page. Empty: the first page, by cursor. */
                 cursor?: string | null;
                 status?: components["schemas"]["OrderStatus"] | null;
-                /** @description All people's orders; needs `orders:manage`. */
+                /** @description All people's orders; needs `orders:read_all`. */
                 everyone?: boolean;
             };
             header?: never;
@@ -4889,15 +5009,6 @@ export interface operations {
             };
             /** @description The credential does not allow this. */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5240,7 +5351,7 @@ export interface operations {
                 page?: number;
                 /** @description Items per page. */
                 limit?: number;
-                /** @description `next` or `prev` of another page; start with an empty one. */
+                /** @description `next` or `prev` of another page. Empty: the first page, by cursor. */
                 cursor?: string | null;
             };
             header?: never;
@@ -5846,7 +5957,7 @@ export interface operations {
                 page?: number;
                 /** @description Items per page. */
                 limit?: number;
-                /** @description `next` or `prev` of another page; start with an empty one. */
+                /** @description `next` or `prev` of another page. Empty: the first page, by cursor. */
                 cursor?: string | null;
                 unread?: boolean;
             };
@@ -5938,6 +6049,1131 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "exports-list_export_datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportDatasetList"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "exports-list_exports": {
+        parameters: {
+            query?: {
+                page?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ExportSummary_"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "exports-create_export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "exports-get_export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "exports-cancel_export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "exports-create_export_link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExportLinkCreate"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportLink"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "exports-download_export_file": {
+        parameters: {
+            query: {
+                expires: number;
+                /** @description Who the link was made for. */
+                by: string;
+                signature: string;
+            };
+            header?: never;
+            path: {
+                export_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file has no such range. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs-list_jobs": {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["JobState"] | null;
+                kind?: string | null;
+                queue?: string | null;
+                page?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Job_"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs-get_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs-cancel_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs-retry_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mailbox-list_mail": {
+        parameters: {
+            query?: {
+                /** @description Only mail to this address. */
+                to?: string | null;
+                page?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MailSummary_"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "mailbox-get_mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mail_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailMessage"];
+                };
             };
             /** @description No credential, or one that is not valid (any more). */
             401: {
@@ -6152,7 +7388,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description Unhealthy. */
+            /** @description Unhealthy: Postgres or the actors do not answer. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6219,7 +7455,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ready"];
                 };
             };
-            /** @description Draining, or not started. */
+            /** @description This replica is being replaced. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6239,7 +7475,45 @@ export interface operations {
             };
         };
     };
-    list_export_datasets_api_v1_export_datasets_get: {
+    "operations-metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text format. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "operations-jwks": {
         parameters: {
             query?: never;
             header?: never;
@@ -6254,87 +7528,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ExportDatasetList"];
+                    "application/json": components["schemas"]["KeySet"];
                 };
             };
-        };
-    };
-    list_exports_api_v1_exports_get: {
-        parameters: {
-            query?: {
-                page?: number;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ExportSummary_"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    create_export_api_v1_exports_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ExportCreate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    /** @description Where it is. */
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Export"];
-                };
-            };
-            /** @description The credential does not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description Too many requests; Retry-After says when to come back. */
-            429: {
+            /** @description Any other error. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6344,12 +7542,12 @@ export interface operations {
             };
         };
     };
-    get_export_api_v1_exports__export_id__get: {
+    "operations-problem": {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                export_id: string;
+                code: string;
             };
             cookie?: never;
         };
@@ -6361,7 +7559,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Export"];
+                    "text/html": string;
                 };
             };
             /** @description There is no such thing, or it is not yours to see. */
@@ -6373,498 +7571,22 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Something in the request is not valid; `errors` says what. */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-        };
-    };
-    cancel_export_api_v1_exports__export_id__cancel_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                export_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Export"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
+            /** @description Any other error. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It contradicts what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    create_export_link_api_v1_exports__export_id__link_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                export_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["ExportLinkCreate"] | null;
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExportLink"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It contradicts what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    download_export_file_api_v1_exports__export_id__files__name__get: {
-        parameters: {
-            query: {
-                expires: number;
-                /** @description Who the link was made for. */
-                by: string;
-                signature: string;
-            };
-            header?: never;
-            path: {
-                export_id: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The file. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": unknown;
-                };
-            };
-            /** @description The range that was asked for. */
-            206: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": unknown;
-                };
-            };
-            /** @description The credential does not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The file has no such range. */
-            416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    list_jobs_api_v1_jobs_get: {
-        parameters: {
-            query?: {
-                state?: components["schemas"]["JobState"] | null;
-                kind?: string | null;
-                queue?: string | null;
-                page?: number;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_Job_"];
-                };
-            };
-            /** @description The credential does not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    get_job_api_v1_jobs__job_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description The credential does not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    cancel_job_api_v1_jobs__job_id__cancel_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description The credential does not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It contradicts what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    retry_job_api_v1_jobs__job_id__retry_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    /** @description Where it is. */
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description The credential does not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It contradicts what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    list_mail_api_v1_dev_mailbox_get: {
-        parameters: {
-            query?: {
-                /** @description Only mail to this address. */
-                to?: string | null;
-                page?: number;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_MailSummary_"];
-                };
-            };
-            /** @description The credential does not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    get_mail_api_v1_dev_mailbox__mail_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                mail_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MailMessage"];
-                };
-            };
-            /** @description The credential does not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or it is not yours to see. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

@@ -23,8 +23,8 @@ export function NewConversationDialog() {
     <Dialog open={open} onOpenChange={setOpen}>
       <DialogTrigger
         render={
-          <Button size="sm" variant="soft">
-            <Plus aria-hidden /> New conversation
+          <Button size="sm" variant="soft" aria-label="New conversation">
+            <Plus aria-hidden /> New
           </Button>
         }
       />

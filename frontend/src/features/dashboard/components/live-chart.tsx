@@ -11,7 +11,7 @@ import type { Sample } from "../hooks/use-live-dashboard";
 const HEIGHT = 220;
 
 /** Shown from the start, so that a young line does not jump across the whole width. */
-const SPAN_S = 120;
+const SPAN_S = 60;
 
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -33,6 +33,7 @@ function options(width: number): uPlot.Options {
   return {
     width,
     height: HEIGHT,
+    padding: [8, 12, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     scales: {
@@ -40,7 +41,15 @@ function options(width: number): uPlot.Options {
       y: { range: (_, __, max) => [0, Math.max(5, Math.ceil(max * 1.15))] },
     },
     axes: [
-      { stroke: text, grid: { show: false }, ticks, font, space: 90, values: (_, at) => at.map(clock) },
+      {
+        stroke: text,
+        grid: { show: false },
+        ticks,
+        font,
+        space: 90,
+        size: 30,
+        values: (_, at) => at.map(clock),
+      },
       {
         stroke: text,
         grid,

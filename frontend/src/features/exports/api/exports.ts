@@ -7,6 +7,8 @@ import type { ExportProgressEvent } from "@/lib/realtime/events";
 
 export const PAGE_SIZE = 10;
 
+export const FORMATS: Record<ExportFormat, string> = { parquet: "Parquet", csv: "CSV" };
+
 /** Progress is pushed; this is for the case that the push does not arrive. */
 const SAFETY_POLL_MS = 5_000;
 

@@ -14,9 +14,8 @@ import { toast } from "@/components/ui/toast";
 import type { ExportDataset, ExportFormat } from "@/lib/api/types";
 import { humanise } from "@/lib/format";
 
-import { useCreateExport, useDatasets } from "../api/exports";
+import { FORMATS, useCreateExport, useDatasets } from "../api/exports";
 
-const FORMATS: Record<ExportFormat, string> = { parquet: "Parquet", csv: "CSV" };
 const ANY = "any";
 
 export function ExportForm() {

@@ -9,7 +9,7 @@ import { toast } from "@/components/ui/toast";
 import type { ExportState, ExportSummary } from "@/lib/api/types";
 import { formatBytes, formatDateTime, formatInteger, formatRelative, humanise } from "@/lib/format";
 
-import { isActive, useCancelExport, useDownload, useExportFiles } from "../api/exports";
+import { FORMATS, isActive, useCancelExport, useDownload, useExportFiles } from "../api/exports";
 
 const STATES: Record<ExportState, { label: string; tone: Tone }> = {
   queued: { label: "Waiting", tone: "neutral" },
@@ -31,8 +31,7 @@ export function ExportRow({ item }: { item: ExportSummary }) {
         </span>
         <div className="min-w-0 flex-1">
           <p className="truncate text-sm font-medium">
-            {humanise(item.dataset)}{" "}
-            <span className="text-muted-foreground">as {item.format.toUpperCase()}</span>
+            {humanise(item.dataset)} <span className="text-muted-foreground">as {FORMATS[item.format]}</span>
           </p>
           <p className="text-xs text-muted-foreground" title={formatDateTime(item.created_at)}>
             Started {formatRelative(item.created_at)}

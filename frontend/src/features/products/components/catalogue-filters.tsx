@@ -23,9 +23,9 @@ export function CatalogueFilters() {
       role="search"
       aria-label="Catalogue"
       onSubmit={(event) => event.preventDefault()}
-      className="mb-6 grid grid-cols-2 gap-3 md:grid-cols-[minmax(0,1fr)_12rem_6.5rem_6.5rem_11.5rem_auto]"
+      className="mb-6 grid grid-cols-2 gap-3 md:flex"
     >
-      <div className="relative col-span-2 md:col-span-1">
+      <div className="relative col-span-2 min-w-40 flex-1">
         <Search
           aria-hidden
           className="pointer-events-none absolute top-1/2 left-3 size-4 -translate-y-1/2 text-muted-foreground"
@@ -41,7 +41,7 @@ export function CatalogueFilters() {
       </div>
       <Select
         aria-label="Category"
-        className="max-md:col-span-2"
+        className="max-md:col-span-2 md:w-48"
         options={options}
         value={filters.category || ALL}
         onChange={(value) => change({ category: value === ALL ? "" : value })}
@@ -49,6 +49,7 @@ export function CatalogueFilters() {
       <Input
         inputMode="decimal"
         aria-label="Lowest price"
+        className="md:w-24"
         placeholder="From €"
         value={filters.min}
         onChange={(event) => change({ min: event.target.value }, { typing: true })}
@@ -56,13 +57,14 @@ export function CatalogueFilters() {
       <Input
         inputMode="decimal"
         aria-label="Highest price"
+        className="md:w-24"
         placeholder="To €"
         value={filters.max}
         onChange={(event) => change({ max: event.target.value }, { typing: true })}
       />
       <Select
         aria-label="Sort by"
-        className="max-md:col-span-2"
+        className="max-md:col-span-2 md:w-48"
         options={SORTS}
         value={filters.sort}
         onChange={(sort) => change({ sort })}

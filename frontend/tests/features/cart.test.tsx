@@ -1,0 +1,126 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+import { CartButton } from "@/features/orders/components/cart-button";
+import { ProductCard } from "@/features/products/components/product-card";
+import { MAX_LINES, MAX_QUANTITY, useCart } from "@/lib/cart";
+
+import { order, product } from "../support/fixtures";
+import { renderApp } from "../support/render";
+import { http, HttpResponse, problem, server, url } from "../support/server";
+
+const push = vi.fn();
+vi.mock("next/navigation", () => ({ useRouter: () => ({ push }) }));
+
+beforeEach(() => {
+  push.mockReset();
+  useCart.getState().clear();
+});
+
+const lamp = product();
+const line = {
+  productId: "p-1",
+  name: "Desk lamp",
+  sku: "SKU-1",
+  category: "home",
+  price: "19.90",
+  currency: "EUR",
+};
+
+describe("the cart", () => {
+  it("counts the same product up, keeps quantities in bounds, and forgets what is removed", () => {
+    const cart = () => useCart.getState();
+    cart().add(line);
+    cart().add({ ...line, price: "21.00" });
+    expect(cart().lines).toMatchObject([{ quantity: 2, price: "21.00" }]);
+    cart().setQuantity("p-1", Number.NaN);
+    expect(cart().lines[0]?.quantity).toBe(1);
+    cart().setQuantity("p-1", 1e9);
+    expect(cart().lines[0]?.quantity).toBe(MAX_QUANTITY);
+    cart().remove("p-1");
+    expect(cart().lines).toEqual([]);
+  });
+
+  it("takes no more lines than an order may have", () => {
+    for (let index = 0; index < MAX_LINES + 1; index += 1)
+      useCart.getState().add({ ...line, productId: `p-${index}` });
+    expect(useCart.getState().lines).toHaveLength(MAX_LINES);
+  });
+
+  it("is remembered on this device, without anything secret", () => {
+    useCart.getState().add(line);
+    expect(localStorage.getItem("mobula-cart")).toContain("SKU-1");
+    expect(Object.keys(localStorage)).toEqual(["mobula-cart"]);
+  });
+});
+
+describe("from product to order", () => {
+  it("adds, changes, places once with a key, and opens the order", async () => {
+    const requests: { body: unknown; key: string | null }[] = [];
+    server.use(
+      http.post(url("/orders"), async ({ request }) => {
+        requests.push({ body: await request.json(), key: request.headers.get("idempotency-key") });
+        // The first answer is lost on the way.
+        if (requests.length === 1) return problem(503, "unavailable");
+        return HttpResponse.json(order(), { status: 201 });
+      }),
+    );
+    renderApp(
+      <>
+        <CartButton />
+        <ProductCard product={lamp} onOpen={() => undefined} />
+      </>,
+    );
+    await userEvent.click(screen.getByRole("button", { name: "Add Desk lamp to cart" }));
+    await userEvent.click(screen.getByRole("button", { name: "Cart, 1 item" }));
+    const drawer = await screen.findByRole("dialog", { name: "Your cart" });
+    await userEvent.click(within(drawer).getByRole("button", { name: "One Desk lamp more" }));
+    expect(within(drawer).getByTestId("cart-total")).toHaveTextContent("€39.80");
+
+    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    expect(await within(drawer).findByRole("alert")).toHaveTextContent("It failed: unavailable");
+    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await waitFor(() => expect(push).toHaveBeenCalledWith("/orders/o-1"));
+
+    expect(requests.map(({ body }) => body)).toEqual([
+      { lines: [{ product_id: "p-1", quantity: 2 }] },
+      { lines: [{ product_id: "p-1", quantity: 2 }] },
+    ]);
+    expect(requests[0]?.key).toBeTruthy();
+    expect(requests[0]?.key).toBe(requests[1]?.key);
+    expect(useCart.getState().lines).toEqual([]);
+  });
+
+  it("uses another key once the cart has changed", async () => {
+    const keys: (string | null)[] = [];
+    server.use(
+      http.post(url("/orders"), ({ request }) => {
+        keys.push(request.headers.get("idempotency-key"));
+        return problem(409, "out_of_stock");
+      }),
+    );
+    useCart.getState().add(line);
+    renderApp(<CartButton />);
+    await userEvent.click(screen.getByRole("button", { name: "Cart, 1 item" }));
+    const drawer = await screen.findByRole("dialog", { name: "Your cart" });
+    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await within(drawer).findByRole("alert");
+    await userEvent.click(within(drawer).getByRole("button", { name: "One Desk lamp more" }));
+    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await waitFor(() => expect(keys).toHaveLength(2));
+    expect(keys[0]).not.toBe(keys[1]);
+  });
+
+  it("does not sell what is sold out", () => {
+    renderApp(<ProductCard product={product({ stock: 0 })} onOpen={() => undefined} />);
+    expect(screen.getByText("Sold out")).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: "Add Desk lamp to cart" })).toBeDisabled();
+  });
+
+  it("says so when it is empty", async () => {
+    renderApp(<CartButton />);
+    await userEvent.click(screen.getByRole("button", { name: "Cart, empty" }));
+    expect(await screen.findByText("Your cart is empty")).toBeInTheDocument();
+  });
+});

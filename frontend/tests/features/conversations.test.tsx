@@ -1,0 +1,176 @@
+import { act, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+import { inOrder, withMessage } from "@/features/conversations/api/messages";
+import { Thread } from "@/features/conversations/components/thread";
+import { authorOf, titleOf } from "@/features/conversations/title";
+import type { Conversation } from "@/lib/api/types";
+
+import { message, page } from "../support/fixtures";
+import { info } from "../support/realtime";
+import { renderApp } from "../support/render";
+import { http, HttpResponse, problem, server, url } from "../support/server";
+
+vi.mock("next/navigation", () => ({ useRouter: () => ({ push: vi.fn() }), useParams: () => ({}) }));
+
+const AT = "2026-11-22T12:00:00Z";
+const joined = (id: string, username: string) => ({
+  id,
+  username,
+  joined_at: AT,
+  last_read_number: 0,
+});
+
+function conversation(part: Partial<Conversation> = {}): Conversation {
+  return {
+    id: "c-1",
+    title: "Lobby",
+    is_public: true,
+    is_member: true,
+    channel: "conversation:c-1",
+    last_message: null,
+    message_count: 2,
+    unread_count: 0,
+    last_message_at: AT,
+    created_at: AT,
+    participants: [joined("u-1", "ada"), joined("u-2", "grace"), joined("u-3", "linus")],
+    _links: {},
+    ...part,
+  } as Conversation;
+}
+
+const pageOf = (items: ReturnType<typeof message>[], next: string | null = null) => ({
+  items,
+  limit: 40,
+  next,
+  prev: null,
+  _links: {},
+});
+const data = (...pages: ReturnType<typeof pageOf>[]) => ({ pages, pageParams: pages.map(() => null) });
+
+describe("the messages of a thread", () => {
+  it("are in order, each once, whichever way they came", () => {
+    const given = data(pageOf([message(4), message(3)]), pageOf([message(3), message(2)]));
+    expect(inOrder(given).map(({ number }) => number)).toEqual([2, 3, 4]);
+    expect(inOrder(undefined)).toEqual([]);
+  });
+
+  it("take in one that arrives late at its place, and one that arrives twice not at all", () => {
+    const given = data(pageOf([message(4), message(2)]));
+    const late = withMessage(given, message(3));
+    expect(late?.pages[0]?.items.map(({ number }) => number)).toEqual([4, 3, 2]);
+    expect(withMessage(late, message(3))).toBe(late);
+    expect(withMessage(undefined, message(1))).toBeUndefined();
+  });
+});
+
+describe("names", () => {
+  it("are of the people when a conversation has none, and outlive accounts", () => {
+    const named = (count: number) =>
+      titleOf(
+        conversation({
+          title: "",
+          participants: ["ada", "b", "c", "d", "e"]
+            .slice(0, count)
+            .map((name, index) => joined(`u-${index + 1}`, name)),
+        }),
+        "u-1",
+      );
+    expect([named(1), named(3), named(5)]).toEqual(["Untitled conversation", "b, c", "b, c and 2 more"]);
+    expect(authorOf(message(1, { author: null }), "u-1")).toBe("Former member");
+    expect(authorOf(message(1, { author: { id: "u-1", username: "ada" } }), "u-1")).toBe("You");
+  });
+});
+
+describe("a thread", () => {
+  let read: unknown[];
+  beforeEach(() => {
+    read = [];
+    server.use(
+      http.get(url("/conversations"), () => HttpResponse.json(page([conversation()]))),
+      http.get(url("/conversations/c-1"), () => HttpResponse.json(conversation())),
+      http.get(url("/conversations/c-1/messages"), ({ request }) =>
+        HttpResponse.json(
+          new URL(request.url).searchParams.get("cursor")
+            ? pageOf([message(1)])
+            : pageOf([message(2)], "older"),
+        ),
+      ),
+      http.post(url("/conversations/c-1/read"), async ({ request }) => {
+        read.push(await request.json());
+        return new HttpResponse(null, { status: 204 });
+      }),
+    );
+  });
+
+  const bodies = () =>
+    screen.getAllByTestId("message").map((item) => item.querySelector("p:last-child")?.textContent);
+
+  it("shows history, adds what is published, pages back, and marks what was read", async () => {
+    const { client } = renderApp(<Thread conversationId="c-1" />);
+    expect(await screen.findByText("message 2")).toBeInTheDocument();
+    await waitFor(() => expect(client.subscriptions.has("conversation:c-1")).toBe(true));
+    act(
+      () =>
+        void client
+          .subscription("conversation:c-1")
+          .emit("publication", { data: { type: "message", message: message(3) } }),
+    );
+    expect(await screen.findByText("message 3")).toBeInTheDocument();
+    await waitFor(() => expect(read).toEqual([{ message_id: "m-2" }, { message_id: "m-3" }]));
+    await userEvent.click(screen.getByRole("button", { name: "Older messages" }));
+    await waitFor(() => expect(bodies()).toEqual(["message 1", "message 2", "message 3"]));
+  });
+
+  it("shows who is here and who is away", async () => {
+    const { client } = renderApp(<Thread conversationId="c-1" />);
+    await waitFor(() => expect(client.subscriptions.has("conversation:c-1")).toBe(true));
+    const channel = client.subscription("conversation:c-1");
+    act(() => void channel.emit("subscribed", { recovered: false }));
+    act(() => channel.answerPresence({ c1: info("c1", "u-1", "ada"), c2: info("c2", "u-2", "grace") }));
+    await waitFor(() =>
+      expect(screen.getAllByTestId("present").map(({ textContent }) => textContent)).toEqual([
+        "ADada (you)",
+        "GRgrace",
+      ]),
+    );
+    act(() => void channel.emit("leave", { info: info("c2", "u-2", "grace") }));
+    expect(screen.getAllByTestId("present")).toHaveLength(1);
+    expect(screen.getByRole("list", { name: "Away" })).toHaveTextContent("grace");
+  });
+
+  it("sends with Enter, and keeps what could not be sent", async () => {
+    let fail = true;
+    server.use(
+      http.post(url("/conversations/c-1/messages"), async ({ request }) => {
+        const { body } = (await request.json()) as { body: string };
+        return fail ? problem(503, "unavailable") : HttpResponse.json(message(5, { body }), { status: 201 });
+      }),
+    );
+    renderApp(<Thread conversationId="c-1" />);
+    const field = await screen.findByLabelText("Message");
+    await userEvent.type(field, "hello{Shift>}{Enter}{/Shift}there{Enter}");
+    // Once on the screen, once for screen readers.
+    expect(await screen.findAllByText("The message was not sent")).not.toHaveLength(0);
+    expect(field).toHaveValue("hello\nthere");
+    fail = false;
+    await userEvent.type(field, "{Enter}");
+    await waitFor(() => expect(field).toHaveValue(""));
+    expect(bodies().at(-1)).toBe("hello\nthere");
+  });
+
+  it("invites to join what is open to everyone", async () => {
+    let member = false;
+    server.use(
+      http.get(url("/conversations/c-1"), () => HttpResponse.json(conversation({ is_member: member }))),
+      http.post(url("/conversations/c-1/join"), () => {
+        member = true;
+        return HttpResponse.json(conversation());
+      }),
+    );
+    renderApp(<Thread conversationId="c-1" />);
+    await userEvent.click(await screen.findByRole("button", { name: "Join conversation" }));
+    expect(await screen.findByText("message 2")).toBeInTheDocument();
+  });
+});

@@ -1,0 +1,174 @@
+import { act, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, it, vi } from "vitest";
+
+import { isActive, withProgress } from "@/features/exports/api/exports";
+import { ExportForm } from "@/features/exports/components/export-form";
+import { ExportList } from "@/features/exports/components/export-list";
+import type { ExportProgressEvent } from "@/lib/realtime/events";
+
+import { exportSummary, page } from "../support/fixtures";
+import { renderApp } from "../support/render";
+import { http, HttpResponse, problem, server, url } from "../support/server";
+
+const progress = (part: Partial<ExportProgressEvent> = {}): ExportProgressEvent => ({
+  type: "export.progress",
+  export_id: "e-1",
+  state: "running",
+  rows: 60,
+  total: 100,
+  percent: 60,
+  ...part,
+});
+
+describe("withProgress", () => {
+  it("moves the export it is about and no other", () => {
+    const before = page([exportSummary(), exportSummary({ id: "e-2" })]);
+    const after = withProgress(before, progress());
+    expect(after?.items.map((item) => item.progress.rows)).toEqual([60, 10]);
+    expect(withProgress(undefined, progress())).toBeUndefined();
+  });
+
+  it("does not wake an export that has ended", () => {
+    const after = withProgress(page([exportSummary({ state: "succeeded" })]), progress());
+    expect(after?.items[0]).toMatchObject({ state: "succeeded", progress: { rows: 10 } });
+    expect(isActive({ state: "queued" })).toBe(true);
+    expect(isActive({ state: "expired" })).toBe(false);
+  });
+
+  it("keeps the last percentage when none was sent", () => {
+    expect(
+      withProgress(page([exportSummary()]), progress({ percent: null }))?.items[0]?.progress.percent,
+    ).toBe(10);
+  });
+});
+
+describe("the list of exports", () => {
+  it("moves the bar as progress is published, and offers the file at the end", async () => {
+    let state: "running" | "succeeded" = "running";
+    server.use(
+      http.get(url("/exports"), () => HttpResponse.json(page([exportSummary({ state })]))),
+      http.get(url("/exports/e-1"), () =>
+        HttpResponse.json({
+          ...exportSummary({ state: "succeeded" }),
+          files: [{ name: "orders-000.parquet", rows: 100, bytes: 2048, sha256: "x" }],
+          manifest: null,
+        }),
+      ),
+    );
+    const { client } = renderApp(<ExportList />);
+    const bar = await screen.findByRole("progressbar", { name: "Progress of the orders export" });
+    expect(bar).toHaveAttribute("aria-valuenow", "10");
+    await waitFor(() => expect(client.subscriptions.has("exports:progress#u-1")).toBe(true));
+    const channel = client.subscription("exports:progress#u-1");
+
+    act(() => void channel.emit("publication", { data: progress() }));
+    await waitFor(() => expect(bar).toHaveAttribute("aria-valuenow", "60"));
+    expect(screen.getByText("60 of 100 rows · 60%")).toBeInTheDocument();
+
+    state = "succeeded";
+    act(
+      () =>
+        void channel.emit("publication", { data: progress({ state: "succeeded", rows: 100, percent: 100 }) }),
+    );
+    expect(await screen.findByRole("button", { name: "Download orders-000.parquet" })).toBeInTheDocument();
+    expect(screen.getByTestId("export")).toHaveAttribute("data-state", "succeeded");
+  });
+
+  it("downloads through a link of our own origin", async () => {
+    const followed: string[] = [];
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (this: HTMLAnchorElement) {
+      followed.push(this.getAttribute("href") ?? "");
+    });
+    const done = exportSummary({ state: "succeeded" });
+    server.use(
+      http.get(url("/exports"), () => HttpResponse.json(page([done]))),
+      http.get(url("/exports/e-1"), () =>
+        HttpResponse.json({
+          ...done,
+          files: [{ name: "a.csv", rows: 1, bytes: 9, sha256: "x" }],
+          manifest: null,
+        }),
+      ),
+      http.post(url("/exports/e-1/link"), () =>
+        HttpResponse.json(
+          {
+            url: "http://inside:8000/api/v1/exports/e-1/files/a.csv?expires=1&signature=s",
+            name: "a.csv",
+            expires_at: "",
+          },
+          { status: 201 },
+        ),
+      ),
+    );
+    renderApp(<ExportList />);
+    await userEvent.click(await screen.findByRole("button", { name: "Download a.csv" }));
+    await waitFor(() => expect(followed).toEqual(["/api/v1/exports/e-1/files/a.csv?expires=1&signature=s"]));
+  });
+
+  it("shows why one failed, and what to do when there is none or the list cannot be had", async () => {
+    server.use(
+      http.get(
+        url("/exports"),
+        () => HttpResponse.json(page([exportSummary({ state: "failed", error: "Too slow." })])),
+        {
+          once: true,
+        },
+      ),
+    );
+    const first = renderApp(<ExportList />);
+    expect(await screen.findByText("Too slow.")).toBeInTheDocument();
+    first.view.unmount();
+
+    server.use(http.get(url("/exports"), () => HttpResponse.json(page([])), { once: true }));
+    const second = renderApp(<ExportList />);
+    expect(await screen.findByText("No exports yet")).toBeInTheDocument();
+    second.view.unmount();
+
+    server.use(http.get(url("/exports"), () => problem(503, "unavailable")));
+    renderApp(<ExportList />);
+    const alert = await screen.findByRole("alert");
+    expect(alert).toHaveTextContent("It failed: unavailable");
+    server.use(http.get(url("/exports"), () => HttpResponse.json(page([exportSummary()]))));
+    await userEvent.click(within(alert).getByRole("button", { name: "Try again" }));
+    expect(await screen.findByRole("progressbar")).toBeInTheDocument();
+  });
+});
+
+describe("the export form", () => {
+  it("sends dataset, format and the filters that are set", async () => {
+    let body: unknown;
+    server.use(
+      http.get(url("/export-datasets"), () =>
+        HttpResponse.json({
+          items: [
+            {
+              name: "orders",
+              title: "Orders",
+              description: "One row per line.",
+              formats: ["parquet", "csv"],
+              columns: [],
+              filters: [
+                { name: "created_from", kind: "timestamp", description: "From this day.", choices: [] },
+              ],
+            },
+          ],
+        }),
+      ),
+      http.post(url("/exports"), async ({ request }) => {
+        body = await request.json();
+        return HttpResponse.json(
+          { ...exportSummary({ state: "queued" }), files: [], manifest: null },
+          { status: 202 },
+        );
+      }),
+    );
+    renderApp(<ExportForm />);
+    await userEvent.type(await screen.findByLabelText("Created from"), "2026-01-31");
+    await userEvent.click(screen.getByRole("button", { name: "Start export" }));
+    await waitFor(() =>
+      expect(body).toEqual({ dataset: "orders", format: "parquet", filters: { created_from: "2026-01-31" } }),
+    );
+    expect(await screen.findByText("The export is on its way")).toBeInTheDocument();
+  });
+});

@@ -1,0 +1,96 @@
+import { act, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, it } from "vitest";
+
+import { withNotification } from "@/features/notifications/api/notifications";
+import { NotificationBell } from "@/features/notifications/components/notification-bell";
+import { targetOf } from "@/features/notifications/components/notification-list";
+import { withStats } from "@/features/dashboard/api/dashboard";
+import type { Dashboard, Notification } from "@/lib/api/types";
+
+import { page } from "../support/fixtures";
+import { renderApp } from "../support/render";
+import { http, HttpResponse, server, url } from "../support/server";
+
+const notification = (part: Partial<Notification> = {}): Notification => ({
+  id: "n-1",
+  kind: "order.status",
+  title: "Order M-1 is paid",
+  body: "The payment is in.",
+  data: { order_id: "o-1" },
+  read_at: null,
+  created_at: "2026-11-22T12:00:00Z",
+  _links: {},
+  ...part,
+});
+
+describe("notifications", () => {
+  it("arrive on the personal channel, are counted, told, and marked as read", async () => {
+    const read: string[] = [];
+    const items = [notification({ data: {} })];
+    server.use(
+      http.get(url("/notifications"), () => HttpResponse.json(page(items))),
+      http.post(url("/notifications/:id/read"), ({ params }) => {
+        read.push(String(params.id));
+        items.forEach((item) => item.id === params.id && (item.read_at = item.created_at));
+        return new HttpResponse(null, { status: 204 });
+      }),
+    );
+    const { client } = renderApp(<NotificationBell />);
+    expect(await screen.findByRole("button", { name: "Notifications, 1 unread" })).toBeInTheDocument();
+    const pushed = {
+      type: "notification",
+      notification: notification({ id: "n-2", title: "Your export is ready" }),
+    };
+    items.unshift(pushed.notification);
+    act(() => void client.emit("publication", { channel: "user:#u-1", data: pushed }));
+    await userEvent.click(await screen.findByRole("button", { name: "Notifications, 2 unread" }));
+    await userEvent.click(await screen.findByRole("button", { name: /Unread: Order M-1 is paid/ }));
+    expect(await screen.findByRole("button", { name: "Notifications, 1 unread" })).toBeInTheDocument();
+    expect(read).toEqual(["n-1"]);
+  });
+
+  it("are not listed twice, and lead to what they are about", () => {
+    const before = page([notification()]);
+    expect(withNotification(before, notification())).toBe(before);
+    expect(withNotification(before, notification({ id: "n-2" }))).toMatchObject({ total: 2 });
+    expect(withNotification(undefined, notification())).toBeUndefined();
+    expect(targetOf(notification())).toBe("/orders/o-1");
+    expect(targetOf(notification({ data: { conversation_id: "c-1" } }))).toBe("/conversations/c-1");
+    expect(targetOf(notification({ data: { export_id: "e-1" } }))).toBe("/exports");
+    expect(targetOf(notification({ data: {} }))).toBeNull();
+  });
+});
+
+describe("the dashboard's live figures", () => {
+  const dashboard = {
+    scope: "own",
+    orders_today: 1,
+    revenue_today: "9.90",
+    connections: 3,
+    jobs_running: 0,
+    jobs_waiting: 0,
+  };
+  const event = {
+    type: "stats" as const,
+    orders_today: 50,
+    revenue_today: 1000.5,
+    connections: 4,
+    jobs_running: 2,
+  };
+
+  it("replace the shop's figures for those who see the shop, never one's own", () => {
+    expect(withStats(dashboard as Dashboard, event)).toMatchObject({
+      orders_today: 1,
+      revenue_today: "9.90",
+      connections: 4,
+      jobs_running: 2,
+      jobs_waiting: 0,
+    });
+    expect(withStats({ ...dashboard, scope: "all" } as Dashboard, event)).toMatchObject({
+      orders_today: 50,
+      revenue_today: "1000.50",
+    });
+    expect(withStats(undefined, event)).toBeUndefined();
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+
+import {
+  formatBytes,
+  formatCompact,
+  formatDay,
+  formatInteger,
+  formatMoney,
+  formatRelative,
+  humanise,
+  initials,
+  sumMoney,
+} from "@/lib/format";
+
+const NOON = new Date("2026-11-22T12:00:00Z");
+const before = (seconds: number) => new Date(NOON.getTime() - seconds * 1000).toISOString();
+
+describe("amounts", () => {
+  it("add up exactly where binary fractions would not", () => {
+    expect(sumMoney([{ price: "0.10", quantity: 3 }])).toBe("0.30");
+    expect(
+      sumMoney([
+        { price: "19.99", quantity: 100 },
+        { price: "0.01", quantity: 1 },
+      ]),
+    ).toBe("1999.01");
+    expect(sumMoney([])).toBe("0.00");
+  });
+
+  it("are shown in their currency", () => {
+    expect(formatMoney("1234.5", "EUR")).toBe("€1,234.50");
+    expect(formatInteger(1234567)).toBe("1,234,567");
+    expect(formatCompact(18234)).toBe("18.2k");
+  });
+});
+
+describe("times", () => {
+  it.each([
+    [10, "just now"],
+    [180, "3 min ago"],
+    [7200, "2 hr ago"],
+    [86_400, "yesterday"],
+    [3 * 86_400, "3 days ago"],
+  ])("%i seconds ago read as %s", (seconds, text) => {
+    expect(formatRelative(before(seconds), NOON.getTime())).toBe(text);
+  });
+
+  it("become dates after a week", () => {
+    expect(formatRelative(before(10 * 86_400), NOON.getTime())).toContain("2026");
+  });
+
+  it("name the near days", () => {
+    expect(formatDay(before(60), NOON)).toBe("Today");
+    expect(formatDay(before(86_400), NOON)).toBe("Yesterday");
+    expect(formatDay(before(5 * 86_400), NOON)).toBe("Tuesday 17 November");
+  });
+});
+
+describe("words", () => {
+  it("are made of identifiers, sizes and names", () => {
+    expect(humanise("order_items.created-at")).toBe("Order items created at");
+    expect([formatBytes(900), formatBytes(812_345), formatBytes(3_200_000_000)]).toEqual([
+      "900 B",
+      "812.3 KB",
+      "3.2 GB",
+    ]);
+    expect([initials("ada"), initials("grace.hopper"), initials("x")]).toEqual(["AD", "GH", "X"]);
+  });
+});

@@ -1,0 +1,83 @@
+import { EventEmitter } from "node:events";
+
+import type { Centrifuge, ClientInfo } from "centrifuge";
+
+import { RealtimeConnection } from "@/lib/realtime/connection";
+
+/** The SDK's subscription as far as we use it, driven by the test. */
+export class FakeSubscription extends EventEmitter {
+  unsubscribed = false;
+  answerPresence: (clients: Record<string, ClientInfo>) => void = () => undefined;
+
+  constructor(readonly channel: string) {
+    super();
+  }
+
+  subscribe() {
+    this.emit("subscribing", { channel: this.channel, code: 0, reason: "" });
+  }
+
+  unsubscribe() {
+    this.unsubscribed = true;
+  }
+
+  presence() {
+    return new Promise((resolve) => {
+      this.answerPresence = (clients) => resolve({ clients });
+    });
+  }
+}
+
+export class FakeClient extends EventEmitter {
+  readonly subscriptions = new Map<string, FakeSubscription>();
+  connects = 0;
+  disconnects = 0;
+
+  connect() {
+    this.connects += 1;
+  }
+
+  disconnect() {
+    this.disconnects += 1;
+  }
+
+  getSubscription(channel: string) {
+    return this.subscriptions.get(channel) ?? null;
+  }
+
+  newSubscription(channel: string) {
+    const subscription = new FakeSubscription(channel);
+    this.subscriptions.set(channel, subscription);
+    return subscription;
+  }
+
+  removeSubscription(subscription: FakeSubscription) {
+    this.subscriptions.delete(subscription.channel);
+  }
+
+  subscription(channel: string): FakeSubscription {
+    const subscription = this.subscriptions.get(channel);
+    if (!subscription) throw new Error(`nobody subscribed to ${channel}`);
+    return subscription;
+  }
+}
+
+export const info = (client: string, user: string, name?: string): ClientInfo => ({
+  client,
+  user,
+  connInfo: name ? { name } : undefined,
+});
+
+export function fakeConnection(overrides: Partial<ConstructorParameters<typeof RealtimeConnection>[0]> = {}) {
+  const client = new FakeClient();
+  const urls: string[] = [];
+  const connection = new RealtimeConnection({
+    fetchToken: async () => ({ token: "token-1", url: "ws://realtime.test/connection/websocket" }),
+    createClient: async (url) => {
+      urls.push(url);
+      return client as unknown as Centrifuge;
+    },
+    ...overrides,
+  });
+  return { client, connection, urls };
+}
