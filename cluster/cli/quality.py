@@ -14,9 +14,12 @@ from pathlib import Path
 import typer
 
 from cluster.cli import generated
-from cluster.cli.printing import console
+from cluster.cli.printing import console, show
+from cluster.cli.setup import frontend
 from cluster.settings import ROOT
 from cluster.stack.checks import MIN_NODE, node_version
+from cluster.stack.progress import Progress
+from cluster.stack.runner import EXPECTED
 
 BIN = Path(sys.executable).parent
 FRONTEND = ROOT / "frontend"
@@ -54,6 +57,21 @@ class Command:
         except OSError as problem:
             return Outcome(self.name, False, time.monotonic() - began, str(problem))
         return Outcome(self.name, done.returncode == 0, time.monotonic() - began, done.stdout + done.stderr)
+
+
+class FrontendPackages:
+    """node_modules is what the lock file says; the front end's checks need it."""
+
+    name = "front end packages"
+
+    def run(self) -> Outcome:
+        """Install them, unless that has been done for this lock file."""
+        began = time.monotonic()
+        try:
+            frontend().install(Progress(show))
+        except EXPECTED as problem:
+            return Outcome(self.name, False, time.monotonic() - began, str(problem))
+        return Outcome(self.name, True, time.monotonic() - began)
 
 
 class GeneratedFresh:
@@ -124,7 +142,7 @@ def checks() -> list[Check]:
     """Every check, slow ones first, so that two at a time end together."""
     return [
         Command("mypy --strict", [str(BIN / "mypy")]),
-        *_frontend_checks(),
+        *_npm_scripts(),
         MigrationsMatch(),
         Command("import contracts", [str(BIN / "lint-imports")]),
         Command("ruff check", [str(BIN / "ruff"), "check", "."]),
@@ -134,12 +152,6 @@ def checks() -> list[Check]:
         LocksFresh(),
         Command("house rules", [str(BIN / "pytest"), "-q", "-p", "no:cacheprovider", "tests/unit/test_house_rules.py"]),
     ]
-
-
-def _frontend_checks() -> list[Command]:
-    if not (FRONTEND / "node_modules").is_dir():
-        return [Command("front end packages", ["npm", "ci", "--no-audit", "--no-fund"], FRONTEND), *_npm_scripts()]
-    return _npm_scripts()
 
 
 def _npm_scripts() -> list[Command]:
@@ -153,11 +165,10 @@ def check() -> None:
     if version is None or version < MIN_NODE:
         console.print("[red]✗[/red] the front end's checks need Node 20.19 or later")
         raise typer.Exit(1)
-    listed = checks()
-    first = [one for one in listed if one.name == "front end packages"]
-    outcomes = [one.run() for one in first]
+    outcomes = [FrontendPackages().run()]
+    _show(outcomes[0])
     with ThreadPoolExecutor(2) as pool:
-        for outcome in pool.map(lambda one: one.run(), [one for one in listed if one not in first]):
+        for outcome in pool.map(lambda one: one.run(), checks()):
             outcomes.append(outcome)
             _show(outcome)
     failed = [outcome.name for outcome in outcomes if not outcome.ok]

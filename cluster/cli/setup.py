@@ -12,6 +12,8 @@ from cluster.paths import Paths
 from cluster.ray_runtime.environment import process_environment
 from cluster.settings import ROOT, Settings
 from cluster.stack import daemon_state
+from cluster.stack.frontend import Frontend
+from cluster.stack.plan import Options, make
 
 
 def home() -> Path:
@@ -37,3 +39,9 @@ def stack_environment() -> dict[str, str]:
         return dict(os.environ)
     os.environ["MOBULA_HOME"] = str(paths.home)
     return process_environment(os.environ, Settings(), paths, recorded)
+
+
+def frontend() -> Frontend:
+    """This checkout's front end, for installing and building it without starting anything."""
+    plan = make(Options(home=home()))
+    return Frontend(plan.paths, plan.ports, plan.env)

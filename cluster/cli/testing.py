@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli.printing import console, fail
-from cluster.cli.setup import home
+from cluster.cli.setup import frontend
 from cluster.paths import Paths
 from cluster.ray_runtime import processes
 from cluster.services.errors import ServiceError
@@ -21,8 +21,6 @@ from cluster.services.postgres import EmbeddedPostgres
 from cluster.services.valkey import EmbeddedValkey
 from cluster.settings import ROOT
 from cluster.stack.checks import MIN_NODE, node_version
-from cluster.stack.frontend import Frontend
-from cluster.stack.plan import Options, make
 from cluster.stack.progress import Event, Progress
 
 TIERS = ("unit", "integration", "cluster", "e2e")
@@ -147,11 +145,6 @@ def _coverage(*, floor: bool) -> list[Result]:
     return [_timed(name, lambda: subprocess.run(held, cwd=ROOT, check=False).returncode == 0)]
 
 
-def _frontend() -> Frontend:
-    plan = make(Options(home=home()))
-    return Frontend(plan.paths, plan.ports, plan.env)
-
-
 def _say(event: Event) -> None:
     console.print(f"[dim]{event.text}[/dim]")
 
@@ -161,7 +154,7 @@ def _frontend_tests() -> Result:
         if (node_version() or ()) < MIN_NODE:
             fail("the front end's tests need Node 20.19 or later")
             return False
-        page = _frontend()
+        page = frontend()
         page.install(Progress(_say))
         return (
             subprocess.run(
@@ -174,7 +167,7 @@ def _frontend_tests() -> Result:
 
 
 def _build_frontend() -> bool:
-    page = _frontend()
+    page = frontend()
     page.install(Progress(_say))
     page.build(Progress(_say))
     return True

@@ -21,6 +21,7 @@ class Fixed:
 
 
 def test_all_checks_run_even_if_one_fails(mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "FrontendPackages", lambda: Fixed("front end packages", ok=True))
     monkeypatch.setattr(quality, "checks", lambda: [Fixed("types", ok=False), Fixed("style", ok=True)])
     shown = mobula.run("check")
     assert shown.exit_code == 1
@@ -29,6 +30,8 @@ def test_all_checks_run_even_if_one_fails(mobula: MobulaCommand, monkeypatch: py
     assert "check failed: types" in shown.output
     monkeypatch.setattr(quality, "checks", lambda: [Fixed("style", ok=True)])
     assert mobula.run("check").exit_code == 0
+    monkeypatch.setattr(quality, "FrontendPackages", lambda: Fixed("front end packages", ok=False))
+    assert "check failed: front end packages" in mobula.run("check").output
 
 
 def test_every_promised_check_is_in_the_list() -> None:

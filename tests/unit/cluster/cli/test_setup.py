@@ -33,3 +33,9 @@ def test_joining_processes_get_the_checkouts_environment(mobula: MobulaCommand) 
     env = setup.stack_environment()
     assert env[MARKER] == str(Paths(mobula.home).home)
     assert env["MOBULA_RAY_ADDRESS"] == plan.env["MOBULA_RAY_ADDRESS"]
+
+
+def test_the_front_end_belongs_to_the_checkout(mobula: MobulaCommand) -> None:
+    page = setup.frontend()
+    assert page.folder == ROOT / "frontend"
+    assert not page.is_running()
