@@ -48,7 +48,7 @@ def test_a_line_is_one_object_with_the_bound_context() -> None:
 
 def test_records_of_the_standard_library_go_the_same_way() -> None:
     log = Log()
-    logging.getLogger("uvicorn").warning("port %d", 8000, extra={"token": "abc"})
+    logging.getLogger("some.library").warning("port %d", 8000, extra={"token": "abc"})
     [line] = log.lines
     assert line["event"] == "port 8000"
     assert line["token"] == mobula_logging.REDACTED
