@@ -211,9 +211,10 @@ def lock() -> None:
         if done.returncode != 0:
             raise typer.Exit(done.returncode)
         console.print(f"[green]✓[/green] {file}")
-    npm = ["npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"]
     if shutil.which("npm") and (FRONTEND / "package.json").exists():
-        raise typer.Exit(subprocess.run(npm, cwd=FRONTEND, check=False).returncode)
+        # Also writes down the native packages of platforms that this registry may not carry.
+        command = ["npm", "run", "--silent", "lock"]
+        raise typer.Exit(subprocess.run(command, cwd=FRONTEND, check=False).returncode)
 
 
 def _compile(file: str, target: Path, *, capture: bool) -> subprocess.CompletedProcess[str]:

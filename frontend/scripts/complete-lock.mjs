@@ -14,12 +14,19 @@ let added = 0;
 
 for (const [owner, { optionalDependencies = {} }] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(optionalDependencies)) {
-    const present = [`${owner}/node_modules/${name}`, `node_modules/${name}`].some((place) => place in lock.packages);
+    const present = [`${owner}/node_modules/${name}`, `node_modules/${name}`].some(
+      (place) => place in lock.packages,
+    );
     const words = name.split(/[-/]/);
     const cpu = PROCESSORS.find((word) => words.includes(word));
     const os = SYSTEMS.find((word) => words.includes(word));
     if (present || !EXACT.test(version) || !cpu) continue;
-    lock.packages[`node_modules/${name}`] = { version, cpu: [cpu], optional: true, ...(os ? { os: [os] } : {}) };
+    lock.packages[`node_modules/${name}`] = {
+      version,
+      cpu: [cpu],
+      optional: true,
+      ...(os ? { os: [os] } : {}),
+    };
     added += 1;
   }
 }
