@@ -4,12 +4,12 @@ import asyncio
 from uuid import uuid4
 
 from actors.caches import handle
-from tests.fixtures.shards import join, kill_host
+from tests.fixtures.shards import kill_host
 from tests.fixtures.waiting import eventually
 
 
 async def test_one_load_for_all_clients_and_a_flush_after_kill_9(stack) -> None:
-    join(stack)
+    stack.connect_ray()
     one, two = handle.connect(f"one-{uuid4()}"), handle.connect(f"two-{uuid4()}")
     await one.start()
     await two.start()
