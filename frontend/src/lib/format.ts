@@ -65,6 +65,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** "1 row", "2,000 rows". */
+export function count(amount: number, noun: string): string {
+  return `${formatInteger(amount)} ${noun}${amount === 1 ? "" : "s"}`;
+}
+
 /** "order_cancelled" → "Order cancelled". */
 export function humanise(identifier: string): string {
   const words = identifier.replace(/[_.-]+/g, " ").trim();

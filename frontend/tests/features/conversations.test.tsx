@@ -131,8 +131,8 @@ describe("a thread", () => {
     act(() => channel.answerPresence({ c1: info("c1", "u-1", "ada"), c2: info("c2", "u-2", "grace") }));
     await waitFor(() =>
       expect(screen.getAllByTestId("present").map(({ textContent }) => textContent)).toEqual([
-        "ADada (you)",
-        "GRgrace",
+        "ada (you)",
+        "grace",
       ]),
     );
     act(() => void channel.emit("leave", { info: info("c2", "u-2", "grace") }));

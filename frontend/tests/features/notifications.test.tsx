@@ -1,10 +1,10 @@
-import { act, screen } from "@testing-library/react";
+import { act, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 
 import { withNotification } from "@/features/notifications/api/notifications";
 import { NotificationBell } from "@/features/notifications/components/notification-bell";
-import { targetOf } from "@/features/notifications/components/notification-list";
+import { targetOf } from "@/features/notifications/target";
 import { withStats } from "@/features/dashboard/api/dashboard";
 import type { Dashboard, Notification } from "@/lib/api/types";
 
@@ -48,6 +48,25 @@ describe("notifications", () => {
     await userEvent.click(await screen.findByRole("button", { name: /Unread: Order M-1 is paid/ }));
     expect(await screen.findByRole("button", { name: "Notifications, 1 unread" })).toBeInTheDocument();
     expect(read).toEqual(["n-1"]);
+  });
+
+  it("about what is on the screen are marked as read instead of told", async () => {
+    const read: string[] = [];
+    server.use(
+      http.get(url("/notifications"), () => HttpResponse.json(page([]))),
+      http.post(url("/notifications/:id/read"), ({ params }) => {
+        read.push(String(params.id));
+        return new HttpResponse(null, { status: 204 });
+      }),
+    );
+    window.history.replaceState(null, "", "/orders/o-1");
+    const { client } = renderApp(<NotificationBell />);
+    await waitFor(() => expect(client.connects).toBe(1));
+    const event = { type: "notification", notification: notification({ id: "n-9", title: "Seen already" }) };
+    act(() => void client.emit("publication", { channel: "user:#u-1", data: event }));
+    await waitFor(() => expect(read).toEqual(["n-9"]));
+    expect(screen.queryByText("Seen already")).not.toBeInTheDocument();
+    window.history.replaceState(null, "", "/");
   });
 
   it("are not listed twice, and lead to what they are about", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import {
+  count,
   formatBytes,
   formatCompact,
   formatDay,
@@ -58,6 +59,7 @@ describe("times", () => {
 
 describe("words", () => {
   it("are made of identifiers, sizes and names", () => {
+    expect([count(1, "row"), count(2000, "row")]).toEqual(["1 row", "2,000 rows"]);
     expect(humanise("order_items.created-at")).toBe("Order items created at");
     expect([formatBytes(900), formatBytes(812_345), formatBytes(3_200_000_000)]).toEqual([
       "900 B",

@@ -8,12 +8,12 @@ export default function AuthLayout({ children }: { children: ReactNode }) {
   return (
     <div className="grid min-h-dvh lg:grid-cols-[1fr_1.1fr]">
       <div className="flex flex-col p-6 sm:p-10">
-        <div className="flex items-center justify-between">
+        <header className="flex items-center justify-between">
           <Link href="/" className="rounded-md">
             <Logo />
           </Link>
           <ThemeToggle />
-        </div>
+        </header>
         <main id="main" className="mx-auto flex w-full max-w-sm flex-1 flex-col justify-center py-12">
           {children}
         </main>

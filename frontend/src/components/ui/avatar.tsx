@@ -15,13 +15,13 @@ export function Avatar({ name, className, online }: { name: string; className?: 
   return (
     <span className={cn("relative inline-flex size-8 shrink-0", className)} aria-hidden>
       <span
-        className="flex size-full items-center justify-center rounded-full text-[0.7em] font-semibold text-white"
+        // Drawn, not written: initials are no part of anybody's name when it is read out.
+        data-initials={initials(name)}
+        className="flex size-full items-center justify-center rounded-full text-[0.7em] font-semibold text-white before:content-[attr(data-initials)]"
         style={{
           background: `linear-gradient(145deg, oklch(0.58 0.11 ${hue}), oklch(0.44 0.1 ${hue + 20}))`,
         }}
-      >
-        {initials(name)}
-      </span>
+      />
       {online ? (
         <span className="absolute -right-0.5 -bottom-0.5 size-2.5 rounded-full border-2 border-card bg-live" />
       ) : null}

@@ -18,7 +18,7 @@ export function Empty({ icon: Icon, title, children, action, className }: EmptyP
       <span className="mb-4 flex size-12 items-center justify-center rounded-full bg-primary-soft text-primary">
         <Icon aria-hidden className="size-6" />
       </span>
-      <h3 className="text-base font-semibold">{title}</h3>
+      <h2 className="text-base font-semibold">{title}</h2>
       {children ? <div className="mt-1 max-w-sm text-sm text-muted-foreground">{children}</div> : null}
       {action ? <div className="mt-5">{action}</div> : null}
     </div>

@@ -26,7 +26,7 @@ export function ErrorState({
       <span className="mb-4 flex size-12 items-center justify-center rounded-full bg-danger-soft text-danger">
         <TriangleAlert aria-hidden className="size-6" />
       </span>
-      <h3 className="text-base font-semibold">{title}</h3>
+      <h2 className="text-base font-semibold">{title}</h2>
       <p className="mt-1 max-w-md text-sm text-muted-foreground">{messageOf(error)}</p>
       <RequestId error={error} />
       {onRetry ? (

@@ -57,7 +57,10 @@ export function ProductArt({
   return (
     <div
       aria-hidden
-      className={cn("relative flex items-center justify-center overflow-hidden", className)}
+      className={cn(
+        "relative flex items-center justify-center overflow-hidden dark:brightness-85",
+        className,
+      )}
       style={{
         background: `linear-gradient(155deg, oklch(0.88 0.06 ${hue}), oklch(0.77 0.09 ${hue + 28}))`,
         color: `oklch(0.34 0.08 ${hue + 15})`,

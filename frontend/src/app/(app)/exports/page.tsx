@@ -10,7 +10,7 @@ export default function ExportsPage() {
   return (
     <>
       <PageHeader title="Exports">One consistent snapshot of the data, as a file.</PageHeader>
-      <div className="grid items-start gap-6 lg:grid-cols-[20rem_1fr]">
+      <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-[20rem_minmax(0,1fr)]">
         <ExportForm />
         <ExportList />
       </div>

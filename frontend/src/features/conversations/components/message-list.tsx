@@ -44,11 +44,13 @@ export function MessageList({ messages, hasOlder, loadingOlder, onOlder }: Messa
     >
       <div className="py-4">
         {hasOlder ? <OlderMessages loading={loadingOlder} onLoad={onOlder} /> : null}
-        <ol role="log" aria-label="Messages" aria-live="polite" aria-busy={loadingOlder}>
-          {messages.map((message, index) => (
-            <MessageItem key={message.id} message={message} previous={messages[index - 1]} />
-          ))}
-        </ol>
+        <div role="log" aria-label="Messages" aria-live="polite" aria-busy={loadingOlder}>
+          <ol>
+            {messages.map((message, index) => (
+              <MessageItem key={message.id} message={message} previous={messages[index - 1]} />
+            ))}
+          </ol>
+        </div>
       </div>
     </div>
   );

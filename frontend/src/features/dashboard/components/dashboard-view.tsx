@@ -79,7 +79,7 @@ function Loaded({ dashboard, recentOrders }: { dashboard: Dashboard } & Dashboar
           live
         />
       </dl>
-      <div className="grid gap-6 xl:grid-cols-[1fr_22rem]">
+      <div className="grid grid-cols-1 gap-6 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <Card className="min-w-0">
           <CardHeader>
             <CardTitle className="flex items-center gap-2.5">

@@ -37,7 +37,12 @@ function options(width: number): uPlot.Options {
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     scales: {
-      x: { range: (_, min, max) => [Math.min(min, max - SPAN_S), max] },
+      x: {
+        range: ({ data: [times] }) => {
+          const last = times.at(-1) ?? Date.now() / 1000;
+          return [Math.min(times[0] ?? last, last - SPAN_S), last];
+        },
+      },
       y: { range: (_, __, max) => [0, Math.max(5, Math.ceil(max * 1.15))] },
     },
     axes: [

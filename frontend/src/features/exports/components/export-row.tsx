@@ -7,7 +7,7 @@ import { Button } from "@/components/ui/button";
 import { Progress } from "@/components/ui/progress";
 import { toast } from "@/components/ui/toast";
 import type { ExportState, ExportSummary } from "@/lib/api/types";
-import { formatBytes, formatDateTime, formatInteger, formatRelative, humanise } from "@/lib/format";
+import { count, formatBytes, formatDateTime, formatInteger, formatRelative, humanise } from "@/lib/format";
 
 import { FORMATS, isActive, useCancelExport, useDownload, useExportFiles } from "../api/exports";
 
@@ -64,7 +64,7 @@ function Running({ item }: { item: ExportSummary }) {
             ? item.state === "queued"
               ? "Waiting for a worker"
               : "Counting rows"
-            : `${formatInteger(rows)} of ${formatInteger(total)} rows · ${Math.floor(percent)}%`}
+            : `${formatInteger(rows)} of ${count(total, "row")} · ${Math.floor(percent)}%`}
         </p>
         <Button
           variant="ghost"
@@ -95,7 +95,7 @@ function Files({ item }: { item: ExportSummary }) {
           <span className="min-w-0">
             <span className="block truncate font-mono text-xs">{file.name}</span>
             <span className="block text-xs text-muted-foreground tabular-nums">
-              {formatInteger(file.rows)} rows · {formatBytes(file.bytes)}
+              {count(file.rows, "row")} · {formatBytes(file.bytes)}
             </span>
           </span>
           <Button

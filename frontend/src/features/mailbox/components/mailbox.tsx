@@ -102,11 +102,11 @@ function Opened({ mailId }: { mailId: string | null }) {
             <Tab value="text">Text</Tab>
           </TabsList>
           <TabPanel value="html" className="pt-4">
-            {/* No scripts, no forms, no access to us: a mail is somebody else's document. */}
+            {/* No scripts, no forms, no access to us: a mail is somebody else's document. Its links open beside us. */}
             <iframe
               title={subject}
-              sandbox=""
-              srcDoc={body_html}
+              sandbox="allow-popups allow-popups-to-escape-sandbox"
+              srcDoc={`<base target="_blank">${body_html}`}
               className="h-96 w-full rounded-md border bg-white"
             />
           </TabPanel>

@@ -6,19 +6,11 @@ import Link from "next/link";
 import { Empty } from "@/components/ui/empty";
 import { ErrorState } from "@/components/ui/error-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
-import type { Notification } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { formatRelative } from "@/lib/format";
 
 import { useMarkRead, useNotifications } from "../api/notifications";
-
-/** Where a notification leads, if anywhere. */
-export function targetOf({ data }: Notification): string | null {
-  if (typeof data.order_id === "string") return `/orders/${data.order_id}`;
-  if (typeof data.conversation_id === "string") return `/conversations/${data.conversation_id}`;
-  if (typeof data.export_id === "string") return "/exports";
-  return null;
-}
+import { targetOf } from "../target";
 
 export function NotificationList({ onFollow }: { onFollow?: () => void }) {
   const notifications = useNotifications();

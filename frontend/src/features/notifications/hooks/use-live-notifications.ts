@@ -7,12 +7,14 @@ import { useCurrentUser } from "@/lib/current-user";
 import { channels, type NotificationEvent } from "@/lib/realtime/events";
 import { useServerChannel } from "@/lib/realtime/hooks";
 
-import { notificationsQuery, withNotification } from "../api/notifications";
+import { notificationsQuery, useMarkRead, withNotification } from "../api/notifications";
+import { isOnScreen } from "../target";
 
 /** Keeps the list current from the personal channel, and shows what arrives. */
 export function useLiveNotifications(): void {
   const user = useCurrentUser();
   const queryClient = useQueryClient();
+  const markRead = useMarkRead();
   useServerChannel<NotificationEvent>(
     channels.personal(user.id),
     (event) => {
@@ -20,6 +22,10 @@ export function useLiveNotifications(): void {
       queryClient.setQueryData(notificationsQuery.queryKey, (page) =>
         withNotification(page, event.notification),
       );
+      if (isOnScreen(event.notification)) {
+        markRead.mutate(event.notification.id);
+        return;
+      }
       toast.info(event.notification.title, event.notification.body);
     },
     { onSync: () => void queryClient.invalidateQueries({ queryKey: notificationsQuery.queryKey }) },

@@ -57,7 +57,7 @@ function Loaded({ order }: { order: Order }) {
           <StatusBadge status={order.status} /> Placed {formatDateTime(order.created_at)}
         </span>
       </PageHeader>
-      <div className="grid items-start gap-6 lg:grid-cols-[1fr_20rem]">
+      <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <Card>
           <CardHeader>
             <CardTitle>Items</CardTitle>
@@ -67,7 +67,7 @@ function Loaded({ order }: { order: Order }) {
               <tr>
                 <Th>Product</Th>
                 <Th className="text-right">Quantity</Th>
-                <Th className="text-right">Price</Th>
+                <Th className="text-right max-sm:hidden">Price</Th>
                 <Th className="text-right">Amount</Th>
               </tr>
             </thead>
@@ -79,7 +79,9 @@ function Loaded({ order }: { order: Order }) {
                     <span className="font-mono text-xs text-muted-foreground">{item.sku}</span>
                   </Td>
                   <Td className="text-right tabular-nums">{item.quantity}</Td>
-                  <Td className="text-right tabular-nums">{formatMoney(item.unit_price, order.currency)}</Td>
+                  <Td className="text-right tabular-nums max-sm:hidden">
+                    {formatMoney(item.unit_price, order.currency)}
+                  </Td>
                   <Td className="text-right font-medium tabular-nums">
                     {formatMoney(item.line_total, order.currency)}
                   </Td>
@@ -88,7 +90,8 @@ function Loaded({ order }: { order: Order }) {
             </tbody>
             <tfoot>
               <tr className="border-t">
-                <Td colSpan={3} className="text-right text-muted-foreground">
+                <Td className="max-sm:hidden" />
+                <Td colSpan={2} className="text-right text-muted-foreground">
                   Total
                 </Td>
                 <Td className="text-right text-base font-semibold tabular-nums">

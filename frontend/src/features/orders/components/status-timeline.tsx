@@ -45,9 +45,19 @@ export function StatusTimeline({ order }: { order: Order }) {
                 current={current && !isFinal(step)}
                 cancelled={step === "cancelled"}
               />
-              <div className={cn("min-w-0 pt-0.5 transition-opacity duration-500", !entry && "opacity-55")}>
-                <p className={cn("text-sm font-semibold", current && "text-primary")}>{STATUS[step].label}</p>
-                <p className="text-sm text-muted-foreground">{entry?.reason || STATUS[step].explained}</p>
+              <div className="min-w-0 pt-0.5">
+                <p
+                  className={cn(
+                    "text-sm transition-colors duration-500",
+                    entry ? "font-semibold" : "text-muted-foreground",
+                    current && "text-primary",
+                  )}
+                >
+                  {STATUS[step].label}
+                </p>
+                {entry ? (
+                  <p className="text-sm text-muted-foreground">{entry.reason || STATUS[step].explained}</p>
+                ) : null}
                 {entry ? (
                   <time dateTime={entry.at} className="text-xs text-muted-foreground tabular-nums">
                     {formatDay(entry.at)}, {formatClockSeconds(entry.at)}

@@ -19,7 +19,7 @@ export function ProductCard({ product, onOpen }: { product: Product; onOpen: (pr
       <ProductArt seed={product.sku} category={product.category.slug} className="aspect-[16/10]" />
       <div className="flex flex-1 flex-col p-4">
         <p className="text-xs text-muted-foreground">{product.category.name}</p>
-        <h3 className="mt-0.5 text-sm leading-snug font-semibold">
+        <h2 className="mt-0.5 text-sm leading-snug font-semibold">
           {/* The whole card is the target; the button below lies above it. */}
           <button
             type="button"
@@ -28,8 +28,8 @@ export function ProductCard({ product, onOpen }: { product: Product; onOpen: (pr
           >
             {product.name}
           </button>
-        </h3>
-        <div className="mt-auto flex items-end justify-between gap-2 pt-4">
+        </h2>
+        <div className="mt-auto flex flex-wrap items-end justify-between gap-x-2 gap-y-3 pt-4">
           <div>
             <p className="text-base font-semibold tabular-nums">
               {formatMoney(product.price, product.currency)}
@@ -63,7 +63,7 @@ export function AddToCart({ product, label = "Add" }: { product: Product; label?
     <Button
       variant={justAdded ? "soft" : "secondary"}
       size="sm"
-      className="relative"
+      className="relative max-sm:w-full"
       disabled={product.stock <= 0}
       aria-label={`Add ${product.name} to cart`}
       onClick={() => {
