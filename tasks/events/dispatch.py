@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import db.conversations.events  # noqa: F401 - events without a subscriber need their type too
 from db.events.service import EventNotFound, claim_delivery, load
 from tasks.context import JobContext, Refused
 from tasks.events.subscribers import SUBSCRIBERS
