@@ -19,14 +19,15 @@ from prometheus_client.metrics_core import Metric
 import db
 from actors.metrics import registry
 from actors.protocol import codes
-from actors.protocol.namespaces import Namespace, Namespaces, option_names
+from actors.protocol.namespace import DURATION_SUFFIX, Namespace, option_names
+from actors.protocol.namespaces import Namespaces
 from cluster.settings import ROOT
 from serve_app.problems.catalogue import catalogue
 
 DOCS = ROOT / "docs"
 NAMESPACES_FILE = ROOT / "cluster" / "namespaces.yaml"
 ROUTERS = "serve_app.routers"
-YAML_SUFFIX = "_s"
+YAML_SUFFIX = DURATION_SUFFIX
 """Durations lose it in YAML: `history_ttl_s` is written `history_ttl`."""
 
 
@@ -129,7 +130,7 @@ def render_namespaces() -> str:
     lines = [
         "# Namespaces",
         "",
-        "Generated from `actors/protocol/namespaces.py` and `cluster/namespaces.yaml` by",
+        "Generated from `actors/protocol/namespace.py` and `cluster/namespaces.yaml` by",
         "`python -m serve_app.reference`.",
         "",
         "A channel is called `namespace:rest`; without a colon the namespace `default` applies. Its namespace says",

@@ -1,0 +1,136 @@
+"""Reads the YAML file of namespaces and reports every mistake with its line, not only the first."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from actors.protocol.namespace import DURATION_SUFFIX, FIELD_TYPES, OPTIONS, Namespace
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_DURATION: Final = re.compile(r"(\d+)(s|m|h|d)?")
+_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class NamespaceMistake(ValueError):
+    """The file cannot be used. The message lists every mistake as `file:line: what`."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+def read(text: str, source: str) -> tuple[dict[str, Namespace], str]:
+    """Namespaces by name, and the personal channel's namespace ('' for none). Raises NamespaceMistake with all."""
+    reader = _Reader(source)
+    declared = reader.read(text)
+    if reader.mistakes:
+        raise NamespaceMistake(reader.mistakes)
+    return declared
+
+
+class _Reader:
+    """Walks the YAML node tree, which knows lines, and collects mistakes instead of stopping at the first."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self.mistakes: list[str] = []
+
+    def _mistake(self, node: yaml.Node | None, what: str) -> None:
+        line = node.start_mark.line + 1 if node is not None else 1
+        self.mistakes.append(f"{self._source}:{line}: {what}")
+
+    def read(self, text: str) -> tuple[dict[str, Namespace], str]:
+        try:
+            loader = yaml.SafeLoader(text)
+            root = loader.get_single_node()
+        except yaml.MarkedYAMLError as reason:
+            line = reason.problem_mark.line + 1 if reason.problem_mark else 1
+            self.mistakes.append(f"{self._source}:{line}: {reason.problem or reason.context}")
+            return {}, ""
+        except yaml.YAMLError as reason:
+            self.mistakes.append(f"{self._source}:1: {reason}")
+            return {}, ""
+        if not isinstance(root, yaml.MappingNode):
+            self._mistake(root, "expected 'namespaces:' with one entry per namespace")
+            return {}, ""
+        by_name: dict[str, Namespace] = {}
+        personal = ""
+        personal_node: yaml.Node | None = None
+        seen_namespaces = False
+        for key, value in self._pairs(loader, root):
+            if key == "namespaces":
+                seen_namespaces = True
+                by_name = self._namespaces(loader, value)
+            elif key == "personal_channel_namespace":
+                personal, personal_node = str(loader.construct_object(value)), value
+            else:
+                self._mistake(value, f"unknown setting '{key}'")
+        if not seen_namespaces:
+            self._mistake(root, "expected 'namespaces:' with one entry per namespace")
+        if personal_node is not None and personal not in by_name:
+            self._mistake(personal_node, f"personal_channel_namespace '{personal}' is not declared")
+        return by_name, personal
+
+    def _pairs(self, loader: yaml.SafeLoader, mapping: yaml.MappingNode) -> list[tuple[str, yaml.Node]]:
+        """Key and value of a mapping; duplicate keys are mistakes, merge keys (`<<`) are resolved."""
+        written: set[str] = set()
+        for key_node, _ in mapping.value:
+            if key_node.value in written and key_node.value != "<<":
+                self._mistake(key_node, f"'{key_node.value}' is given twice")
+            written.add(str(key_node.value))
+        try:
+            loader.flatten_mapping(mapping)
+        except yaml.MarkedYAMLError as reason:
+            self._mistake(mapping, reason.problem or "bad merge")
+            return []
+        merged: dict[str, yaml.Node] = {}
+        for key_node, value_node in mapping.value:
+            merged[str(key_node.value)] = value_node
+        return list(merged.items())
+
+    def _namespaces(self, loader: yaml.SafeLoader, node: yaml.Node) -> dict[str, Namespace]:
+        if not isinstance(node, yaml.MappingNode):
+            self._mistake(node, "'namespaces' must hold one entry per namespace")
+            return {}
+        by_name: dict[str, Namespace] = {}
+        for name, value in self._pairs(loader, node):
+            if not _NAME.fullmatch(name):
+                self._mistake(value, f"'{name}' is no name for a namespace: a-z first, then a-z 0-9 _ -")
+                continue
+            by_name[name] = self._namespace(loader, name, value)
+        return by_name
+
+    def _namespace(self, loader: yaml.SafeLoader, name: str, node: yaml.Node) -> Namespace:
+        options: dict[str, Any] = {}
+        lines: dict[str, yaml.Node] = {}
+        if isinstance(node, yaml.MappingNode):
+            for option, value_node in self._pairs(loader, node):
+                lines[option] = value_node
+                field = OPTIONS.get(option)
+                if field is None:
+                    self._mistake(value_node, f"namespace '{name}': unknown option '{option}'")
+                    continue
+                try:
+                    value = loader.construct_object(value_node, deep=True)
+                    if field.endswith(DURATION_SUFFIX):
+                        value = _seconds(value)
+                    options[field] = msgspec.convert(value, FIELD_TYPES[field])
+                except (msgspec.ValidationError, ValueError, yaml.YAMLError) as reason:
+                    self._mistake(value_node, f"namespace '{name}': {option}: {reason}")
+        elif not (isinstance(node, yaml.ScalarNode) and node.value == ""):
+            self._mistake(node, f"namespace '{name}' must hold options")
+        namespace = Namespace(name=name, **options)
+        for option, what in namespace.inconsistencies():
+            self._mistake(lines.get(option, node), f"namespace '{name}': {what}")
+        return namespace
+
+
+def _seconds(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"expected a duration such as 300, 5m or 30d, got {value!r}")
+    return int(match[1]) * _UNIT_SECONDS[match[2] or "s"]

@@ -1,0 +1,52 @@
+import pytest
+
+from actors.protocol.namespace_file import NamespaceMistake, read
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(NamespaceMistake) as caught:
+        read(text, source="f")
+    return caught.value.mistakes
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("2h", 7200), ("7d", 604800)])
+def test_durations(written: str, seconds: int) -> None:
+    text = f"namespaces:\n  n:\n    history_size: 1\n    history_ttl: {written}\n"
+    assert read(text, "f")[0]["n"].history_ttl_s == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("namespaces:\n  n:\n    presence: 1\n", "f:3: namespace 'n': presence: Expected `bool`, got `int`"),
+        ("namespaces:\n  n:\n    presense: true\n", "f:3: namespace 'n': unknown option 'presense'"),
+        ("namespaces:\n  n:\n    history_ttl_s: 5\n", "f:3: namespace 'n': unknown option 'history_ttl_s'"),
+        ("namespaces:\n  n:\n    presence: true\n    presence: true\n", "f:4: 'presence' is given twice"),
+        ("namespaces:\n  n:\n    allow_recovery: true\n", "needs history_size and history_ttl"),
+        ("namespaces:\n  n:\n    durable: true\n", "f:3: namespace 'n': durable needs history_size and history_ttl"),
+        ("namespaces:\n  n:\n    history_size: 5\n", "history needs both"),
+        ("namespaces:\n  n:\n    history_size: 1\n    history_ttl: 5y\n", "f:4: namespace 'n': history_ttl: expected"),
+        ("namespaces:\n  n:\n    history_size: 99999999\n    history_ttl: 5\n", "f:3: namespace 'n': history_size"),
+        ("namespaces:\n  n:\n    history_meta_ttl: 60\n    history_size: 1\n    history_ttl: 61\n", "f:3: "),
+        ("namespaces:\n  n:\n    force_push_join_leave: true\n", "f:3: namespace 'n': force_push_join_leave needs"),
+        ("namespaces:\n  n:\n    force_recovery_mode: magic\n", "f:3: namespace 'n': force_recovery_mode"),
+        ("namespaces:\n  n:\n    channel_regex: '('\n", "f:3: namespace 'n': not a regular expression"),
+        ("namespaces:\n  N!: {}\n", "f:2: 'N!' is no name"),
+        ("namespaces:\n  n: 5\n", "f:2: namespace 'n' must hold options"),
+        ("namespaces: 5\n", "f:1: 'namespaces' must hold"),
+        ("namespaces:\n  <<: 5\n", "f:2: expected a mapping"),
+        ("namespaces: {}\nfoo: 1\n", "f:2: unknown setting 'foo'"),
+        ("namespaces: {}\npersonal_channel_namespace: u\n", "f:2: personal_channel_namespace 'u' is not declared"),
+        ("{}", "f:1: expected 'namespaces:'"),
+        ("", "f:1: expected 'namespaces:'"),
+        ("a: [\n", "f:2: "),
+        ("a: \x00", "f:1: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_reported_with_its_line(text: str, expected: str) -> None:
+    assert any(expected in mistake for mistake in mistakes(text)), mistakes(text)
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    found = mistakes("namespaces:\n  a:\n    presence: 1\n  b:\n    nope: 1\nextra: 1\n")
+    assert [line.split(":")[1] for line in found] == ["3", "5", "6"]
