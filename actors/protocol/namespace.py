@@ -1,7 +1,7 @@
 """The options of one namespace: each a field with its type, its default and, below it, its meaning.
 
-To add an option, add a field: the YAML reader and docs/namespaces.md know it by that. A field whose name ends in `_s` is
-a duration, written in YAML without the suffix, in seconds or as a number with `s`, `m`, `h` or `d`.
+To add an option, add a field: the YAML reader and docs/namespaces.md know it by that. A field whose name ends in
+`_s` is a duration, written in YAML without the suffix, in seconds or as a number with `s`, `m`, `h` or `d`.
 """
 
 import re
