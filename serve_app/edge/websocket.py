@@ -13,7 +13,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 
 from actors.protocol.codes import DISCONNECT_SHUTDOWN, DISCONNECT_SLOW
-from serve_app.realtime.hub import QUEUE_BYTES, Hub
+from serve_app.realtime.flushing import QUEUE_BYTES
+from serve_app.realtime.hub import Hub
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.wire import Wire
 

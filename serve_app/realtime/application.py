@@ -136,7 +136,7 @@ class RealtimeApplication:
         status = 503 if hub is None or self._draining else 200
         report: dict[str, Any] = {"status": "healthy" if status == 200 else "unavailable"}
         if hub is not None:
-            report |= {"connections": hub.connections, "channels": hub.channels}
+            report |= {"connections": hub.connections, "channels": len(hub.channels)}
         body = orjson.dumps(report)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -18,7 +18,7 @@ def build_application(settings: Settings) -> RealtimeApplication:
 
 def connect(hub: Hub) -> Backends:
     """Clients of the broker, session and metrics shards for one hub."""
-    broker_client = brokers.connect(hub.boot_id, hub)
+    broker_client = brokers.connect(hub.boot_id, hub.channels)
     session_client = sessions.connect(hub.boot_id, hub)
     pusher = metrics.connect(hub.boot_id, before_push=lambda: ACTIVE_CONNECTIONS.set(hub.connections))
 

@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from actors.brokers.contract import PublishRequest
 from actors.protocol.codec import MAX_FRAME_BYTES
 from serve_app.realtime.application import RealtimeApplication
-from serve_app.realtime.hub import QUEUE_BYTES, Hub
+from serve_app.realtime.flushing import QUEUE_BYTES
+from serve_app.realtime.hub import Hub
 from tests.fixtures.realtime_server import FakeBackends, RealtimeServer, realtime_settings, serve_realtime
 from tests.fixtures.waiting import eventually
 

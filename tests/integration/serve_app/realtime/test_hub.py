@@ -39,7 +39,7 @@ class LocalShards:
         await self.broker.stop()
 
     def connect(self, hub: Hub) -> Backends:
-        self.brokers = Brokers(hub.boot_id, hub, shards=1, call=partial(call, self.broker))
+        self.brokers = Brokers(hub.boot_id, hub.channels, shards=1, call=partial(call, self.broker))
         self.sessions = Sessions(hub.boot_id, hub, shards=1, call=partial(call, self.session))
 
         async def start() -> None:

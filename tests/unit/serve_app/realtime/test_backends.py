@@ -26,6 +26,7 @@ class Pusher(Client):
 
 
 class FakeHub:
+    channels = None
     boot_id = "boot"
     connections = 3
 

@@ -1,0 +1,138 @@
+"""What a command needs from elsewhere: calls to the brokers, permission callbacks, the application's methods.
+
+Each is one task that ends in an answer to the connection's state machine; none concerns the order of a channel.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
+
+import structlog
+
+from actors.brokers import contract
+from actors.brokers.contract import BrokerClient, BrokerError
+from actors.protocol import codes
+from actors.protocol.json_codec import single_line
+from serve_app.realtime import actions as act
+from serve_app.realtime.connection import CallError, CallResult
+from serve_app.realtime.handlers import Caller, Handlers
+from serve_app.realtime.peer import Peer
+
+PERMISSION_DEADLINE_S: Final = 3.0
+"""SDK commands time out after 5 s: an answer must come before."""
+
+logger = structlog.get_logger(__name__)
+
+
+class Callouts:
+    """Carries out the calls of one hub's connections."""
+
+    def __init__(self, handlers: Handlers, apply: Callable[[Peer, Sequence[act.Action]], None]) -> None:
+        self._handlers = handlers
+        self._apply = apply
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._brokers: BrokerClient
+        self._loop: asyncio.AbstractEventLoop
+
+    def start(self, loop: asyncio.AbstractEventLoop, brokers: BrokerClient) -> None:
+        """Call these brokers from now on."""
+        self._loop, self._brokers = loop, brokers
+
+    async def stop(self) -> None:
+        """End every call that is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def call(self, peer: Peer, action: act.Action) -> None:
+        """Carry an action out whose answer is `Connection.call_answered`."""
+        match action:
+            case act.Publish():
+                request = contract.PublishRequest(
+                    channel=action.channel,
+                    data=action.data,
+                    publication_id=uuid.uuid4().hex,
+                    info=_publisher(peer, action.channel),
+                    delta=action.delta,
+                )
+                self._answer(peer, action.command, self._brokers.publish(request))
+            case act.History():
+                self._answer(peer, action.command, self._brokers.history(action.request))
+            case act.Presence():
+                self._answer(peer, action.command, self._presence(action.channel))
+            case act.PresenceStats():
+                self._answer(peer, action.command, self._brokers.presence_stats(action.channel))
+            case act.Rpc():
+                self._answer(peer, action.command, self._rpc(peer, action))
+
+    async def _presence(self, channel: str) -> dict[str, contract.ClientInfo]:
+        return dict(await self._brokers.presence(channel))
+
+    async def _rpc(self, peer: Peer, action: act.Rpc) -> bytes:
+        result = await self._handlers.rpc_methods[action.method](_caller(peer), action.data)
+        return single_line(result) if result else b""
+
+    def _answer(self, peer: Peer, command: int, call: Awaitable[CallResult]) -> None:
+        self._spawn(self._await_answer(peer, command, call))
+
+    async def _await_answer(self, peer: Peer, command: int, call: Awaitable[CallResult]) -> None:
+        result: CallResult | CallError
+        try:
+            result = await call
+        except BrokerError as reason:
+            result = CallError(reason.code, reason.message)
+        except CallError as reason:
+            result = reason
+        except Exception:
+            logger.exception("call_failed", client=peer.connection.client)
+            result = CallError(codes.ERROR_INTERNAL.code)
+        self._apply(peer, peer.connection.call_answered(command, result))
+
+    def ask_permission(self, peer: Peer, action: act.AskPermission) -> None:
+        """Run a permission callback; the answer is `Connection.permission_answered`."""
+        self._spawn(self._ask_permission(peer, action))
+
+    async def _ask_permission(self, peer: Peer, action: act.AskPermission) -> None:
+        callback = self._handlers.permissions.get(action.callback)
+        verdict: bool | codes.ErrorCode
+        if callback is None:
+            logger.error("permission_callback_missing", callback=action.callback, channel=action.channel)
+            verdict = codes.ERROR_NOT_AVAILABLE
+        else:
+            try:
+                async with asyncio.timeout(PERMISSION_DEADLINE_S):
+                    verdict = await callback(peer.connection.user, action.channel)
+            except Exception:
+                logger.exception("permission_callback_failed", callback=action.callback, channel=action.channel)
+                verdict = codes.ERROR_INTERNAL
+        now = self._loop.time()
+        self._apply(peer, peer.connection.permission_answered(action.channel, action.attempt, verdict, now))
+
+    def deliver(self, peer: Peer, data: bytes) -> None:
+        """Hand the application a message that expects no reply."""
+        handler = self._handlers.message_handler
+        if handler is not None:
+            self._spawn(_handle_message(handler(_caller(peer), data)))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _handle_message(handling: Awaitable[None]) -> None:
+    try:
+        await handling
+    except Exception:
+        logger.exception("message_handler_failed")
+
+
+def _publisher(peer: Peer, channel: str) -> contract.ClientInfo:
+    sub = peer.connection.subscriptions.get(channel)
+    return sub.info if sub is not None else peer.connection.info
+
+
+def _caller(peer: Peer) -> Caller:
+    connection = peer.connection
+    return Caller(connection.user, connection.client, connection.session)

@@ -1,0 +1,208 @@
+"""The channels of one process: who listens, and what the stream of the brokers brings for them.
+
+Fed by the stream in its order (`actors.brokers.contract.ChannelSink`). Positions are known here once per channel, so a
+gap is found once, and what is written is encoded and framed once.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from actors.brokers import contract
+from actors.brokers.contract import BrokerClient, BrokerError
+from actors.protocol import codes
+from serve_app.realtime import actions as act
+from serve_app.realtime.channel import Channel
+from serve_app.realtime.connection import ConnectionState
+from serve_app.realtime.flushing import QUEUE_BYTES, Flusher
+from serve_app.realtime.peer import Peer
+from serve_app.realtime.turns import Turns, at_once
+
+SPREAD_PER_S: Final = 500
+SPREAD_LIMIT_S: Final = 10.0
+"""A channel's subscribers are told to come back at this rate, within this time."""
+
+
+class Channels:
+    """The channels with subscribers in this process. Implements ChannelSink."""
+
+    def __init__(
+        self,
+        flusher: Flusher,
+        apply: Callable[[Peer, Sequence[act.Action]], None],
+        too_slow: Callable[[Peer], None],
+    ) -> None:
+        self._flusher = flusher
+        self._apply = apply
+        self._too_slow = too_slow
+        self._channels: dict[str, Channel] = {}
+        self._numbers = itertools.count(1)
+        self._turns = Turns()
+        self._brokers: BrokerClient
+        self._loop: asyncio.AbstractEventLoop
+
+    def start(self, loop: asyncio.AbstractEventLoop, brokers: BrokerClient) -> None:
+        """Ask these brokers from now on."""
+        self._loop, self._brokers = loop, brokers
+        self._turns.start(loop)
+
+    def __len__(self) -> int:
+        """Channels with subscribers here."""
+        return len(self._channels)
+
+    # Subscriptions
+
+    def number(self, channel: str) -> int:
+        """What stands for the channel's name in compact pushes."""
+        return self._channels[channel].number
+
+    def subscribe(self, peer: Peer, request: contract.SubscribeRequest) -> None:
+        """Ask the broker; the answer goes to the connection in the order of the stream."""
+        channel = self._channels.get(request.channel)
+        if channel is None:
+            channel = self._channels[request.channel] = Channel(request.channel, next(self._numbers))
+        channel.interest.add(request.subscription)
+        self._brokers.subscribe(request, lambda reply: self._in_order(self._subscribed, peer, request, reply))
+
+    def _subscribed(
+        self, peer: Peer, request: contract.SubscribeRequest, reply: contract.SubscribeReply | BrokerError
+    ) -> None:
+        channel = self._channels.get(request.channel)
+        if isinstance(reply, BrokerError):
+            self._give_up(request.channel, request.subscription)
+        elif channel is not None:
+            self._adopt_position(channel, reply.position)
+        answered = peer.connection.subscribe_answered(request.channel, request.subscription, reply, self._loop.time())
+        self._apply(peer, answered)
+
+    def _adopt_position(self, channel: Channel, position: contract.StreamPosition) -> None:
+        moved = (channel.epoch, channel.offset) != (position.epoch, position.offset)
+        if moved and channel.epoch and (channel.variants or channel.waiting):
+            # The stream went on without a publication for us: those who listen already have a gap.
+            self._insufficient(channel)
+        channel.epoch, channel.offset = position.epoch, position.offset
+
+    def _give_up(self, name: str, attempt: int) -> bool:
+        """One subscription less. Returns whether it was the last."""
+        channel = self._channels.get(name)
+        if channel is None:
+            return True
+        channel.interest.discard(attempt)
+        if not channel.interest:
+            del self._channels[name]
+            return True
+        return False
+
+    def attach(self, peer: Peer, action: act.Attach) -> None:
+        """Deliver to this connection from now on."""
+        channel = self._channels[action.channel]
+        sub = peer.connection.subscriptions.get(action.channel)
+        if sub is None or sub.attempt != action.attempt:
+            return
+        # Before anything else is written to the channel, the subscribe reply must be on its way.
+        waiting = peer.connection.state is not ConnectionState.CONNECTED
+        channel.add(peer, compact=sub.compact, join_leave=sub.features.pushes_join_leave, waiting=waiting)
+
+    def release(self, peer: Peer) -> None:
+        """The connect reply is queued: what comes for server-side subscriptions need not be held any more."""
+        for name in peer.connection.subscriptions:
+            if name in self._channels:
+                self._channels[name].release(peer)
+        held, peer.held, peer.held_bytes = peer.held, None, 0
+        for message in held or ():
+            self._flusher.queue(peer, message)
+
+    def detach(self, peer: Peer, action: act.Detach) -> None:
+        """Deliver nothing more to it."""
+        channel = self._channels.get(action.channel)
+        if channel is not None:
+            channel.remove(peer)
+        last = self._give_up(action.channel, action.attempt)
+        if action.tell_broker:
+            self._brokers.unsubscribe(action.channel, action.attempt, action.info, last=last)
+
+    # The stream
+
+    def _in_order(self, call: Callable[..., None], *arguments: Any) -> None:
+        self._turns.run(at_once(lambda: call(*arguments)))
+
+    def on_publications(self, channel: str, publications: Sequence[contract.Publication]) -> None:
+        """New publications of a channel."""
+        self._turns.run(self._publications(channel, publications))
+
+    def _publications(self, name: str, publications: Sequence[contract.Publication]) -> Iterator[None]:
+        channel = self._channels.get(name)
+        if channel is None or not publications:
+            return
+        fresh = channel.advance(publications)
+        if fresh is None:
+            self._insufficient(channel)
+        elif fresh:
+            self._flusher.flush()
+            yield from channel.publish(fresh)
+            self._bound_held(channel)
+
+    def on_join(self, channel: str, info: contract.ClientInfo) -> None:
+        """A connection joined a channel."""
+        self._turns.run(self._announce(channel, info, joined=True))
+
+    def on_leave(self, channel: str, info: contract.ClientInfo) -> None:
+        """A connection left a channel."""
+        self._turns.run(self._announce(channel, info, joined=False))
+
+    def _announce(self, name: str, info: contract.ClientInfo, *, joined: bool) -> Iterator[None]:
+        channel = self._channels.get(name)
+        if channel is not None:
+            self._flusher.flush()
+            yield from channel.announce(info, joined=joined)
+
+    def _bound_held(self, channel: Channel) -> None:
+        for peer in channel.waiting:
+            if peer.held_bytes > QUEUE_BYTES:
+                self._too_slow(peer)
+
+    def on_insufficient(self, channel: str) -> None:
+        """The stream of a channel broke."""
+        self._in_order(self._on_insufficient, channel)
+
+    def _on_insufficient(self, name: str) -> None:
+        channel = self._channels.get(name)
+        if channel is not None:
+            self._insufficient(channel)
+            channel.epoch, channel.offset = "", 0
+
+    def _insufficient(self, channel: Channel) -> None:
+        """Deliver nothing more, and tell the subscribers to come back, spread over time."""
+        affected: list[tuple[Peer, int]] = []
+        for peer in channel.peers():
+            sub = peer.connection.subscriptions.get(channel.name)
+            if sub is not None and sub.features.positioned:
+                channel.remove(peer)
+                affected.append((peer, sub.attempt))
+        rate = max(SPREAD_PER_S, len(affected) / SPREAD_LIMIT_S)
+        step = max(int(rate / 10), 1)
+        for number, start in enumerate(range(0, len(affected), step)):
+            part = affected[start : start + step]
+            delay = number * 0.1 + random.random() * 0.1  # noqa: S311 - spreads load, guards nothing
+            self._loop.call_later(delay, self._tell_insufficient, channel.name, part)
+
+    def _tell_insufficient(self, name: str, affected: list[tuple[Peer, int]]) -> None:
+        for peer, attempt in affected:
+            sub = peer.connection.subscriptions.get(name)
+            if sub is not None and sub.attempt == attempt:
+                code = codes.UNSUBSCRIBE_INSUFFICIENT
+                self._apply(peer, peer.connection.unsubscribed(name, code, tell_broker=True))
+
+    def on_unsubscribed(self, channel: str, client: str, code: int, reason: str) -> None:
+        """The server took subscriptions away."""
+        self._in_order(self._unsubscribed, channel, client, codes.unsubscribe(code, reason))
+
+    def _unsubscribed(self, name: str, client: str, code: codes.UnsubscribeCode) -> None:
+        channel = self._channels.get(name)
+        if channel is None:
+            return
+        for peer in channel.peers():
+            if client in ("", peer.connection.client):
+                self._apply(peer, peer.connection.unsubscribed(name, code, tell_broker=False))

@@ -1,0 +1,44 @@
+"""Messages to single connections: those of one turn of the event loop leave in one write."""
+
+import asyncio
+from typing import Final
+
+from serve_app.realtime.peer import Peer
+
+QUEUE_BYTES: Final = 1024 * 1024
+"""Bytes a client may leave unread before it is closed with 3008."""
+
+
+class Flusher:
+    """Queues messages per connection and writes them at the end of the turn."""
+
+    def __init__(self) -> None:
+        self._dirty: list[Peer] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Use this loop."""
+        self._loop = loop
+
+    def queue(self, peer: Peer, message: bytes) -> None:
+        """Write the message at the end of this turn, after those queued before it."""
+        if peer.pending is not None:
+            peer.pending.append(message)
+            return
+        peer.pending = [message]
+        if not self._dirty and self._loop is not None:
+            self._loop.call_soon(self.flush)
+        self._dirty.append(peer)
+
+    def flush(self) -> None:
+        """Write now whatever is queued: before a channel's publications, so that no subscribe reply is overtaken."""
+        if self._dirty:
+            dirty, self._dirty = self._dirty, []
+            for peer in dirty:
+                self.flush_one(peer)
+
+    def flush_one(self, peer: Peer) -> None:
+        """Write now what is queued for one connection."""
+        pending, peer.pending = peer.pending, None
+        if pending:
+            peer.socket.write(peer.socket.wire.pack(pending))

@@ -1,0 +1,160 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from actors.brokers.contract import ClientInfo, Publication, PublishRequest
+from serve_app.realtime.flushing import QUEUE_BYTES
+from tests.fixtures.hub import Client, World, settle
+from tests.fixtures.waiting import eventually
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    await world.hub.stop()
+
+
+async def test_publications_reach_every_subscriber_with_the_same_bytes(world: World) -> None:
+    first, second = await world.subscribed("plain:1"), await world.subscribed("plain:1", "u2")
+    other = await world.subscribed("plain:2")
+    await world.publish("plain:1", {"a": 1})
+    assert first.received == second.received == [{"a": 1}]
+    assert first.socket.payloads[-1] is second.socket.payloads[-1]
+    assert other.received == []
+
+
+async def test_compact_subscribers_are_told_numbers_instead_of_names(world: World) -> None:
+    named, compact = await world.subscribed("a"), await world.connected("u2")
+    number = (await compact.command("subscribe", channel="a", flag=1))["subscribe"]["id"]
+    await world.publish("a", 1)
+    assert compact.pushes[-1]["id"] == number > 0
+    assert "channel" not in compact.pushes[-1]
+    assert named.pushes[-1]["channel"] == "a"
+
+
+async def test_the_subscribe_reply_precedes_publications_and_they_continue_its_position(world: World) -> None:
+    await world.publish("room:1", 1)
+    client = await world.connected()
+    client.hub.receive(client.peer, b'{"id":9,"subscribe":{"channel":"room:1"}}')
+    await asyncio.sleep(0)  # the broker's answer is processed in this turn, its reply not yet flushed
+    await world.brokers.publish(PublishRequest("room:1", b"2", "id"))
+    await settle()
+    reply = client.socket.messages[1]
+    assert (reply["id"], reply["subscribe"]["offset"]) == (9, 1)
+    assert [push["pub"]["offset"] for push in client.pushes if "pub" in push] == [2]
+
+
+async def test_unsubscribed_clients_hear_nothing_and_the_last_one_is_told_to_the_broker(world: World) -> None:
+    first, second = await world.subscribed("plain:1"), await world.subscribed("plain:1", "u2")
+    await first.command("unsubscribe", channel="plain:1")
+    await world.publish("plain:1", 1)
+    assert (first.received, second.received) == ([], [1])
+    world.hub.lost(second.peer)
+    assert [last for _, _, last in world.brokers.unsubscribed] == [False, True]
+    assert len(world.hub.channels) == 0
+
+
+async def test_joins_and_leaves_reach_those_who_want_them(world: World) -> None:
+    first = await world.subscribed("room:1")
+    second = await world.subscribed("room:1", "u2")
+    world.hub.lost(second.peer)
+    await settle()
+    joins = [push["join"]["info"]["user"] for push in first.pushes if "join" in push]
+    leaves = [push["leave"]["info"]["user"] for push in first.pushes if "leave" in push]
+    assert (joins, leaves) == (["u1", "u2"], ["u2"])
+    quiet = await world.subscribed("a")
+    world.hub.channels.on_join("a", ClientInfo("u9", "c9"))
+    await settle()
+    assert quiet.pushes == []
+
+
+async def test_publications_can_leave_clients_and_users_out(world: World) -> None:
+    first, second = await world.subscribed("plain:1"), await world.subscribed("plain:1", "u2")
+    await world.publish("plain:1", 1, exclude_users=("u2",))
+    await world.publish("plain:1", 2, exclude_clients=(first.peer.connection.client,))
+    assert (first.received, second.received) == ([1], [2])
+
+
+async def test_duplicates_are_dropped_and_a_gap_brings_positioned_subscribers_back(world: World) -> None:
+    client = await world.subscribed("room:1")
+    world.hub.channels.on_publications("room:1", [Publication(b"1", offset=1, epoch="epoch")])
+    world.hub.channels.on_publications("room:1", [Publication(b"1", offset=1, epoch="epoch")])
+    assert client.received == [1]
+    world.hub.channels.on_publications("room:1", [Publication(b"3", offset=3, epoch="epoch")])
+    world.hub.channels.on_publications("room:1", [Publication(b"4", offset=4, epoch="epoch")])
+    await eventually(lambda: "unsubscribe" in client.pushes[-1])
+    assert client.pushes[-1]["unsubscribe"]["code"] == 2500
+    assert client.received == [1]
+    again = await client.command("subscribe", channel="room:1")
+    assert "subscribe" in again
+
+
+async def test_another_epoch_is_a_gap_and_so_is_the_brokers_word(world: World) -> None:
+    client = await world.subscribed("room:1")
+    world.hub.channels.on_publications("room:1", [Publication(b"1", offset=1, epoch="other")])
+    await eventually(lambda: any("unsubscribe" in push for push in client.pushes))
+    second = await world.subscribed("room:2")
+    plain = await world.subscribed("plain:1")
+    world.hub.channels.on_insufficient("room:2")
+    world.hub.channels.on_insufficient("plain:1")
+    await eventually(lambda: any("unsubscribe" in push for push in second.pushes))
+    await world.publish("plain:1", 1)
+    assert plain.received == [1], "without positions there is no gap to tell"
+
+
+async def test_the_server_takes_a_subscription_away(world: World) -> None:
+    first, second = await world.subscribed("plain:1"), await world.subscribed("plain:1", "u2")
+    world.hub.channels.on_unsubscribed("plain:1", first.peer.connection.client, 2000, "bye")
+    await settle()
+    assert first.pushes[-1]["unsubscribe"] == {"code": 2000, "reason": "server unsubscribe"}
+    world.hub.channels.on_unsubscribed("plain:1", "", 2200, "moved")
+    await settle()
+    assert second.pushes[-1]["unsubscribe"] == {"code": 2200, "reason": "moved"}
+    assert world.brokers.unsubscribed == []
+
+
+async def test_pushes_of_server_side_subscriptions_follow_the_connect_reply() -> None:
+    world = World()
+    world.sessions.register = lambda record, on_result: on_result(True)  # type: ignore[method-assign]
+    answers: list[Callable[[], None]] = []
+    ask = world.brokers.subscribe
+    world.brokers.subscribe = lambda request, done: ask(request, lambda reply: _hold(request, reply, done, answers))  # type: ignore[method-assign]
+    world.env.verifier.connections["t"] = _credentials()  # type: ignore[attr-defined]
+    client = Client(world.hub)
+    client.hub.receive(client.peer, b'{"id":1,"connect":{"token":"t"}}')
+    await settle()
+    await world.publish("plain:fast", 1)
+    assert client.socket.messages == []
+    answers[0]()
+    await settle()
+    assert "connect" in client.socket.messages[0]
+    assert client.received == [1]
+    await world.publish("plain:fast", 2)
+    assert client.received == [1, 2]
+    await world.hub.stop()
+
+
+def _hold(request: Any, reply: Any, done: Any, answers: list[Callable[[], None]]) -> None:
+    if request.channel == "plain:slow":
+        answers.append(lambda: done(reply))
+    else:
+        done(reply)
+
+
+def _credentials() -> Any:
+    from serve_app.realtime.credentials import Credentials
+
+    return Credentials(user="u1", subs={"plain:fast": {}, "plain:slow": {}})
+
+
+async def test_what_is_held_back_is_bounded(world: World) -> None:
+    world.env.verifier.connections["t"] = _credentials()  # type: ignore[attr-defined]
+    ask = world.brokers.subscribe
+    world.brokers.subscribe = lambda request, done: request.channel == "plain:slow" or ask(request, done)  # type: ignore[method-assign, assignment, func-returns-value]
+    client = Client(world.hub)
+    await client.send({"id": 1, "connect": {"token": "t"}})
+    await world.publish("plain:fast", "x" * QUEUE_BYTES)
+    assert client.socket.closed == (3008, "slow")
