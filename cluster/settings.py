@@ -131,6 +131,12 @@ class Settings(BaseSettings):
     edge_max_connections: int = Field(
         default=0, ge=0, description="HAProxy's connections per node; 0: computed from the open-file limit."
     )
+    edge_max_connections_per_address: int = Field(
+        default=0,
+        ge=0,
+        description="HAProxy's connections per client address and node (then 429); 0: a quarter of all. Loopback and "
+        "FORWARDED_FOR_FROM are exempt: there one address stands for many clients.",
+    )
     drain_seconds: int = Field(
         default=30, ge=1, description="A replica that is replaced stays reachable this long (the drain window)."
     )

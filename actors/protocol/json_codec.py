@@ -1,12 +1,27 @@
 """The protocol as JSON: one object per line, payloads embedded as they are."""
 
+import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 import msgspec
 
 from actors.protocol.codec import MAX_COMMANDS_PER_FRAME, MAX_FRAME_BYTES, ProtocolError
 from actors.protocol.frames import Command, Reply
+
+MAX_NESTING: Final = 128
+"""Levels of arrays and objects in a payload. A server in C reads many more, but payloads are handed to every
+subscriber, and some SDKs' parsers fail at less than a thousand."""
+
+_ENVELOPE: Final = 2
+"""Levels around a payload in its command."""
+
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]+|\\.)*+\\?(?:"|\Z)', re.DOTALL)
+"""Strings, also one that never ends: whatever the bytes are, each of them is looked at once."""
+
+_NO_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"[]{}")))
+_STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 _decoder = msgspec.json.Decoder(Command)
 _encoder = msgspec.json.Encoder()
@@ -32,6 +47,8 @@ class JsonCodec:
                 # Payloads go on to other clients as they are, in text frames: one byte that is not UTF-8 would make
                 # every subscriber's WebSocket library close its connection.
                 frame.decode("utf-8")
+            if too_deep(frame, MAX_NESTING + _ENVELOPE):
+                raise ProtocolError("nested too deeply")
             if not lines:
                 return [_decoder.decode(frame)]
             if frame.endswith(b"\n"):
@@ -52,11 +69,21 @@ class JsonCodec:
 JSON: Final = JsonCodec()
 
 
+def too_deep(data: bytes, limit: int = MAX_NESTING) -> bool:
+    """Whether JSON text nests deeper than `limit`. Counting is enough for most; only the rest is looked at."""
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return False
+    brackets = _STRINGS.sub(b"", data).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > limit
+
+
 def single_line(data: bytes) -> bytes:
-    """Raw JSON from outside as one line of valid UTF-8. Raises ValueError when it is not JSON.
+    """Raw JSON from outside as one line of valid UTF-8. Raises ValueError when it is not JSON or nested too deeply.
 
     A newline can only be white space in JSON text, because inside a string it is escaped.
     """
+    if too_deep(data):
+        raise ValueError(f"nested deeper than {MAX_NESTING} levels")
     try:
         if not data.isascii():
             data.decode("utf-8")

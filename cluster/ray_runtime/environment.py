@@ -137,6 +137,7 @@ def ray_environment(settings: Settings, paths: Paths, ports: Ports, *, maxconn: 
 
 def install_haproxy_wrapper(settings: Settings, paths: Paths) -> Path:
     """Write the script that Serve starts as HAProxy, and its options. Returns the script."""
+    maxconn = maxconn_for(raise_open_file_limit(), settings.edge_max_connections)
     options = paths.haproxy / "options.json"
     options.write_text(
         json.dumps(
@@ -146,6 +147,7 @@ def install_haproxy_wrapper(settings: Settings, paths: Paths) -> Path:
                 "tunnel_timeout_s": 3600,
                 "forwarded_from": settings.forwarded_for_from,
                 "generation_header": names.EDGE_GENERATION_HEADER,
+                "connections_per_address": settings.edge_max_connections_per_address or max(1, maxconn // 4),
             }
         )
     )

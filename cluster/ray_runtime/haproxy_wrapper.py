@@ -12,11 +12,17 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 MARK = "# corrected by Mobula"
+
+GENERATIONS = "generations"
+"""Directory beside the options with a file per HAProxy process: its pid as the name, its start in it (Unix seconds)."""
+
+LOOPBACK = ("127.0.0.1", "::1")
 
 SERVE_CONTROL_HEADERS = ("x-request-timeout-seconds", "x-request-disconnect-disabled", "serve_multiplexed_model_id")
 """Headers with which a client could steer Serve itself."""
@@ -59,8 +65,34 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
         f"    http-request set-header {options['generation_header']} {pid}\n"
         "    option forwardfor\n"
     )
+    if options["connections_per_address"]:
+        rules += per_address(options["connections_per_address"], [*LOOPBACK, *options["forwarded_from"]])
     replace(r"^(frontend http_frontend\n *bind .*\n)", lambda_free(rules))
     return f"{MARK}\n{text}"
+
+
+def per_address(limit: int, exempt: list[str]) -> str:
+    """One client address may hold so many connections. Refused before the request is read, with 429 and a hint.
+
+    `exempt` are proxies, whose one address stands for many clients. `track-sc0` counts until the connection ends.
+    """
+    body = '{\\"type\\":\\"about:blank\\",\\"title\\":\\"Too Many Requests\\",\\"status\\":429,'
+    body += '\\"code\\":\\"connections_per_address\\",\\"detail\\":\\"Too many connections from this address.\\"}'
+    return (
+        "    stick-table type ipv6 size 100k expire 60s store conn_cur\n"
+        f"    acl from_proxy src {' '.join(exempt)}\n"
+        "    tcp-request connection track-sc0 src unless from_proxy\n"
+        f"    http-request return status 429 content-type application/problem+json hdr retry-after 10 "
+        f'hdr cache-control no-store string "{body}" if {{ sc0_conn_cur gt {limit} }}\n'
+    )
+
+
+def record(directory: Path, pid: int) -> None:
+    """Let hubs and `mobula status` know of this process (cluster/ray_runtime/generations.py)."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    unfinished = directory / f".{pid}"
+    unfinished.write_text(f"{time.time():.3f}")
+    unfinished.replace(directory / str(pid))
 
 
 def lambda_free(addition: str) -> str:
@@ -79,6 +111,8 @@ def main(arguments: list[str]) -> None:
         with os.fdopen(descriptor, "w") as out:
             out.write(corrected)
         Path(name).replace(configuration)
+        if "-c" not in haproxy:
+            record(Path(arguments[0]).parent / GENERATIONS, os.getpid())
     os.execv(options["binary"], [options["binary"], *haproxy])  # noqa: S606 - arguments are Serve's own
 
 

