@@ -287,9 +287,14 @@ def raw(pubs: list[bytes]) -> list[Any]:
     return [msgspec.Raw(pub) for pub in pubs]
 
 
-def to_wire(info: ClientInfo | None) -> Info | None:
+def info_of(info: ClientInfo) -> Info:
     """`ClientInfo` for the wire."""
-    return None if info is None else Info(info.user, info.client, info.conn_info, info.chan_info)
+    return Info(info.user, info.client, info.conn_info, info.chan_info)
+
+
+def to_wire(info: ClientInfo | None) -> Info | None:
+    """`info_of`, where there may be none."""
+    return None if info is None else info_of(info)
 
 
 def from_wire(info: Info) -> ClientInfo:

@@ -1,9 +1,9 @@
 """One process's cache: L1, and the way to the cache shards."""
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -14,6 +14,7 @@ from actors.caches.wire import Done, Down, Fetch, Fill, GiveUp, Invalidate, Inva
 from actors.links.frames import Batch
 from actors.links.link import Call, Link, LinkFull
 from actors.links.placement import shard_of
+from actors.links.requests import Asked, Requests
 
 L1_BYTES: Final = 32 * 1024 * 1024
 L1_AGE_S: Final = 2.0
@@ -33,24 +34,18 @@ Load = Callable[[], Awaitable[Any]]
 logger = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A fetch that waits for its answer; None when it could not be asked."""
-
-    key: str
-    answer: asyncio.Future[Lease | Value | None]
+class CacheUnreachable(Exception):
+    """The shard does not answer: its caller loads by itself."""
 
 
 class _ShardLink:
     """The L1 of one shard's keys, and what is under way to that shard."""
 
-    def __init__(self, boot: str, shard: int, call: Call) -> None:
+    def __init__(self, boot: str, shard: int, call: Call, numbers: Iterator[int]) -> None:
         self.shard = shard
         self.store: BoundedStore[Any] = BoundedStore(L1_BYTES)
         self.applied = 0
         """Number of the last invalidation that this process has applied."""
-        self.pending: dict[int, _Pending] = {}
-        self.acknowledgements: dict[int, asyncio.Future[str]] = {}
         self.link: Link[Up, Down] = Link(
             boot,
             call,
@@ -59,6 +54,8 @@ class _ShardLink:
             on_attached=self._on_attached,
             on_expired=self._on_expired,
         )
+        self.fetches: Requests[Fetch] = _requests(self.link, numbers, FETCH_LIMIT_S)
+        self.invalidations: Requests[Invalidate] = _requests(self.link, numbers, INVALIDATE_LIMIT_S)
 
     def lookup(self, key: str, now: float, at_least: str) -> Any:
         """The value in L1, if it may be used; else `_NOTHING`."""
@@ -90,9 +87,9 @@ class _ShardLink:
     def _on_items(self, items: list[Down]) -> None:
         for item in items:
             if isinstance(item, Lease | Value):
-                pending = self.pending.pop(item.request, None)
-                if pending is not None and not pending.answer.done():
-                    self._resolve(pending, item)
+                asked = self.fetches.asked.get(item.request)
+                if asked is not None and not asked.future.done():
+                    self._resolve(asked, item)
                 elif isinstance(item, Lease):
                     # Whoever asked has gone. Another process may be waiting for this load.
                     self.send(GiveUp(item.token, item.key))
@@ -100,38 +97,32 @@ class _ShardLink:
                 self.applied = item.sequence
                 self.store.invalidate(item.keys, item.tags)
             elif isinstance(item, Done):
-                acknowledged = self.acknowledgements.pop(item.request, None)
-                if acknowledged is not None and not acknowledged.done():
-                    acknowledged.set_result(f"{self.shard}:{self.link.incarnation[:8]}:{item.sequence}")
+                self.invalidations.answer(item.request, f"{self.shard}:{self.link.incarnation[:8]}:{item.sequence}")
             else:
                 self.store.clear()
 
-    def _resolve(self, pending: _Pending, item: Lease | Value) -> None:
+    def _resolve(self, asked: Asked[Fetch], item: Lease | Value) -> None:
         if isinstance(item, Value):
             # In the stream after every earlier invalidation, so it may be kept here and now.
             now = asyncio.get_running_loop().time()
             value = orjson.loads(item.value)
             self.store.put(
-                pending.key, value, expires=now + item.ttl_ms / 1000, tags=item.tags, size=4 * len(item.value)
+                asked.op.key, value, expires=now + item.ttl_ms / 1000, tags=item.tags, size=4 * len(item.value)
             )
-        pending.answer.set_result(item)
+        self.fetches.answer(asked.number, item)
 
     def _on_attached(self, unsent: Sequence[Up]) -> None:
         """A new incarnation knows nothing of us: flush, and ask again what is still wanted."""
         self.store.clear()
         self.applied = 0
-        for request, pending in self.pending.items():
-            self.send(Fetch(request, pending.key))
+        for asked in list(self.fetches.asked.values()):
+            self.send(asked.op)
         for operation in unsent:
             if isinstance(operation, Invalidate):
                 self.send(operation)
 
     def _on_expired(self, operations: Sequence[Up]) -> None:
-        for operation in operations:
-            if isinstance(operation, Fetch):
-                pending = self.pending.pop(operation.request, None)
-                if pending is not None and not pending.answer.done():
-                    pending.answer.set_result(None)
+        self.fetches.expire(operation.request for operation in operations if isinstance(operation, Fetch))
 
 
 _NOTHING: Final = object()
@@ -142,8 +133,8 @@ class Cache:
 
     def __init__(self, boot_id: str, shards: int, call: Callable[[int], Call]) -> None:
         """`call(shard)` reaches one shard."""
-        self._shards = [_ShardLink(boot_id, shard, call(shard)) for shard in range(shards)]
-        self._requests = itertools.count(1)
+        numbers = itertools.count(1)
+        self._shards = [_ShardLink(boot_id, shard, call(shard), numbers) for shard in range(shards)]
         self._running: dict[str, asyncio.Task[Any]] = {}
 
     async def start(self) -> None:
@@ -180,46 +171,47 @@ class Cache:
 
     async def invalidate(self, *, keys: Sequence[str] = (), tags: Sequence[str] = ()) -> str:
         """See `CacheClient`."""
-        waiting: list[asyncio.Future[str]] = []
+        waiting: list[tuple[_ShardLink, Asked[Invalidate]]] = []
         for shard in self._shards:
             own = tuple(key for key in keys if shard_of(key, len(self._shards)) == shard.shard)
             if not own and not tags:
                 continue
-            request = next(self._requests)
-            acknowledged: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            shard.acknowledgements[request] = acknowledged
             shard.store.invalidate(own, tags)
-            if shard.send(Invalidate(request, own, tuple(tags))):
-                waiting.append(acknowledged)
+            with contextlib.suppress(CacheUnreachable):
+                waiting.append((shard, shard.invalidations.ask(_invalidate(own, tuple(tags)))))
         if not waiting:
             return ""
-        done, late = await asyncio.wait(waiting, timeout=INVALIDATE_LIMIT_S)
-        for future in late:
-            future.cancel()
-        for shard in self._shards:
-            shard.acknowledgements = {r: future for r, future in shard.acknowledgements.items() if not future.done()}
+        done, late = await asyncio.wait([asked.future for _, asked in waiting], timeout=INVALIDATE_LIMIT_S)
+        for shard, asked in waiting:
+            shard.invalidations.forget(asked.number)
         if late:
             logger.warning("cache shard did not acknowledge an invalidation", keys=list(keys), tags=list(tags))
-        return ",".join(future.result() for future in done)
+        return ",".join(future.result() for future in done if future.exception() is None)
 
     async def _find(self, shard: _ShardLink, key: str, load: Load, ttl_s: float, tags: tuple[str, ...]) -> Any:
-        request = next(self._requests)
-        pending = _Pending(key, asyncio.get_running_loop().create_future())
-        if not shard.link.attached or shard.link.suspect or not shard.send(Fetch(request, key)):
-            return _as_cached(await load())[0]
-        shard.pending[request] = pending
-        try:
-            async with asyncio.timeout(FETCH_LIMIT_S):
-                answer = await pending.answer
-        except TimeoutError:
-            answer = None
-        finally:
-            shard.pending.pop(request, None)
+        answer = await self._fetch(shard, key)
         if isinstance(answer, Value):
             return orjson.loads(answer.value)
         if answer is None:
             return _as_cached(await load())[0]
         return await self._load(shard, key, answer.token, load, ttl_s, tags)
+
+    async def _fetch(self, shard: _ShardLink, key: str) -> Lease | Value | None:
+        """Ask the shard; None when it does not answer."""
+        if not shard.link.attached or shard.link.suspect:
+            return None
+        try:
+            asked = shard.fetches.ask(lambda number: Fetch(number, key))
+        except CacheUnreachable:
+            return None
+        try:
+            async with asyncio.timeout(FETCH_LIMIT_S):
+                answer: Lease | Value = await asked.future
+        except (TimeoutError, CacheUnreachable):
+            return None
+        finally:
+            shard.fetches.forget(asked.number)
+        return answer
 
     async def _load(
         self, shard: _ShardLink, key: str, token: int, load: Load, ttl_s: float, tags: tuple[str, ...]
@@ -247,3 +239,13 @@ def _as_cached(value: Any) -> tuple[Any, bytes]:
     """The value as everybody else will see it, and its JSON: no caller can tell whether it came from the cache."""
     encoded = orjson.dumps(value)
     return orjson.loads(encoded), encoded
+
+
+def _invalidate(keys: tuple[str, ...], tags: tuple[str, ...]) -> Callable[[int], Invalidate]:
+    return lambda number: Invalidate(number, keys, tags)
+
+
+def _requests(link: "Link[Up, Down]", numbers: Iterator[int], within_s: float) -> Requests[Any]:
+    return Requests(
+        link.send, numbers, within_s=within_s, full=lambda: CacheUnreachable("too much waits"), late=CacheUnreachable
+    )

@@ -9,8 +9,9 @@ from typing import Any, Final
 import structlog
 
 from actors.links.frames import Batch
-from actors.links.link import Link, LinkFull
+from actors.links.link import Link
 from actors.links.placement import shard_of
+from actors.links.requests import Requests
 from actors.sessions.contract import SessionRecord, SessionSink
 from actors.sessions.wire import (
     Connections,
@@ -58,22 +59,13 @@ class _Held:
     """None once it was called."""
 
 
-@dataclass(slots=True)
-class _Asked:
-    op: Any
-    future: asyncio.Future[Any]
-    since: float
-
-
 class _ShardView:
     """The part of the client that concerns one shard."""
 
     def __init__(self, boot: str, shard: int, call: ShardCall, sink: SessionSink | None, ids: Iterator[int]) -> None:
         self.held: dict[str, _Held] = {}
         self.waiting: dict[str, _Held] = {}
-        self.asked: dict[int, _Asked] = {}
         self._sink = sink
-        self._ids = ids
 
         async def call_shard(method: str, payload: bytes, timeout_s: float) -> bytes:
             return await call(shard, method, payload, timeout_s)
@@ -85,6 +77,9 @@ class _ShardView:
             on_items=self._on_items,
             on_attached=self._on_attached,
             on_expired=self._on_expired,
+        )
+        self.requests: Requests[Any] = Requests(
+            self.link.send, ids, within_s=ANSWER_WITHIN_S, full=_too_many, late=SessionsUnreachable
         )
         self._handlers: dict[type, Callable[[Any], None]] = {
             Registered: self._on_registered,
@@ -105,26 +100,11 @@ class _ShardView:
             self.link.send(Unregister(client, user), OVERHEAD_BYTES, may_expire=False)
 
     async def ask(self, make: Callable[[int], Operation], size: int = 0) -> Any:
-        loop = asyncio.get_running_loop()
-        request = next(self._ids)
-        op = make(request)
-        try:
-            self.link.send(op, size + OVERHEAD_BYTES)
-        except LinkFull:
-            raise SessionsUnreachable("too many requests wait for the shard") from None
-        future: asyncio.Future[Any] = loop.create_future()
-        self.asked[request] = _Asked(op, future, loop.time())
-        return await future
+        return await self.requests.ask(make, size).future
 
     def check(self, now: float) -> None:
         """Answer what has waited too long."""
-        while self.asked:
-            request, asked = next(iter(self.asked.items()))
-            if asked.since > now - ANSWER_WITHIN_S and not asked.future.done():
-                break
-            del self.asked[request]
-            if not asked.future.done():
-                asked.future.set_exception(SessionsUnreachable("the shard did not answer"))
+        self.requests.check(now)
         while self.waiting:
             held = next(iter(self.waiting.values()))
             if held.since > now - ADMIT_AFTER_S:
@@ -165,16 +145,14 @@ class _ShardView:
             self._sink.on_send(item.clients, item.data)
 
     def _on_answer(self, item: ConnectionsRead | Told) -> None:
-        asked = self.asked.pop(item.request, None)
-        if asked is not None and not asked.future.done():
-            asked.future.set_result(item)
+        self.requests.answer(item.request, item)
 
     def _on_attached(self, unsent: Sequence[Operation]) -> None:
         """The shard knows nobody: register everybody, then ask again. Every order may be carried out twice."""
         for held in self.held.values():
             self.link.send(Register(to_wire(held.record)), OVERHEAD_BYTES, may_expire=False)
         self.link.send(Synced(), OVERHEAD_BYTES, may_expire=False)
-        for asked in self.asked.values():
+        for asked in self.requests.asked.values():
             # A message must not arrive twice; the other orders do no harm when repeated.
             if not isinstance(asked.op, SendToUser) or any(op is asked.op for op in unsent):
                 self.link.send(asked.op, OVERHEAD_BYTES, may_expire=False)
@@ -182,9 +160,11 @@ class _ShardView:
     def _on_expired(self, operations: Sequence[Operation]) -> None:
         for op in operations:
             if isinstance(op, Connections | DisconnectUser | SendToUser):
-                asked = self.asked.pop(op.request, None)
-                if asked is not None and not asked.future.done():
-                    asked.future.set_exception(SessionsUnreachable("the shard cannot be reached"))
+                self.requests.expire([op.request])
+
+
+def _too_many() -> SessionsUnreachable:
+    return SessionsUnreachable("too many requests wait for the shard")
 
 
 class Sessions:

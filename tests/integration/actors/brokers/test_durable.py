@@ -224,7 +224,7 @@ async def test_recovery_reaches_beyond_memory(world):
     for n in range(1, 21):
         position = await process.publish(CHANNEL, n)
     shard = world.network.shard
-    assert shard.channels[CHANNEL].ring.base == 15
+    assert shard.table.channels[CHANNEL].ring.base == 15
     reply = await process.subscribe(CHANNEL, since=StreamPosition(position.epoch, 3))
     assert reply.recovered
     assert [p.offset for p in reply.publications] == list(range(4, 21))
@@ -332,7 +332,7 @@ async def test_info_and_tags_are_the_same_live_and_recovered(world):
         CHANNEL, "x", info=info, tags={"a": "b"}, delta=True, exclude_users=("u",), exclude_clients=("c",)
     )
     await eventually(lambda: process.sink.publications)
-    world.network.shard.channels[CHANNEL].ring.clear(1)
+    world.network.shard.table.channels[CHANNEL].ring.clear(1)
     reply = await process.subscribe(CHANNEL, "d", since=StreamPosition(position.epoch, 0))
     assert list(reply.publications) == process.sink.publications
     assert reply.publications[0].info == info

@@ -1,0 +1,161 @@
+"""What this process follows: its channels, up to where it has seen each, and what it does about breaks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from actors.brokers.contract import ChannelSink, Publication
+from actors.brokers.wire import (
+    EpochChanged,
+    Gap,
+    Item,
+    Joined,
+    Left,
+    Published,
+    Repair,
+    Resume,
+    Resumed,
+    Subscriber,
+    TakenAway,
+    from_wire,
+    publication,
+)
+from actors.links.requests import OVERHEAD_BYTES, Send
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Held:
+    """What this process holds of one channel, and up to where it has seen it."""
+
+    epoch: str = ""
+    offset: int = 0
+    subscribers: dict[int, Subscriber] = field(default_factory=dict)
+    repairing: bool = False
+    """Publications are dropped until `Resumed` brings them: it contains all that come before it."""
+
+
+class Following:
+    """The channels that this process holds at one shard."""
+
+    def __init__(self, sink: ChannelSink | None, send: Send) -> None:
+        self.held: dict[str, Held] = {}
+        self._sink = sink
+        self._send = send
+        self.handlers: Mapping[type, Callable[[Any], None]] = {
+            Joined: self._on_joined,
+            Left: self._on_left,
+            Gap: self._on_gap,
+            Resumed: self._on_resumed,
+            EpochChanged: self._on_epoch_changed,
+            TakenAway: self._on_taken_away,
+        }
+
+    def hold(self, channel: str, subscriber: Subscriber, epoch: str, offset: int) -> None:
+        """A subscription stands, from (epoch, offset) on."""
+        held = self.held.get(channel)
+        if held is None:
+            held = self.held[channel] = Held(epoch, offset)
+        elif not held.epoch:
+            held.epoch, held.offset = epoch, offset
+        held.subscribers[subscriber.subscription] = subscriber
+
+    def release(self, channel: str, subscription: int) -> None:
+        """A subscription was given up."""
+        held = self.held.get(channel)
+        if held is not None:
+            held.subscribers.pop(subscription, None)
+            if not held.subscribers:
+                del self.held[channel]
+
+    def resume(self) -> None:
+        """Tell a shard that knows nothing of us what we hold."""
+        for channel, held in self.held.items():
+            held.repairing = True
+            resume = Resume(channel, held.epoch, held.offset, list(held.subscribers.values()))
+            self._send(resume, OVERHEAD_BYTES * (1 + len(held.subscribers)), may_expire=False)
+
+    def take(self, items: list[Item], other: Callable[[Item], None]) -> None:
+        """Deliver a batch of the stream, publications in runs per channel; `other` gets everything else, in order."""
+        channel = ""
+        run: list[Publication] = []
+        for item in items:
+            if type(item) is Published:
+                if item.channel != channel and run:
+                    self._deliver(channel, run)
+                    run = []
+                channel = item.channel
+                pub = item.pub
+                held = self.held.get(channel)
+                if held is None or held.repairing:
+                    continue
+                if pub.offset:
+                    if pub.epoch != held.epoch or pub.offset > held.offset + 1:
+                        if run:
+                            self._deliver(channel, run)
+                            run = []
+                        self._repair(channel, held)
+                        continue
+                    if pub.offset <= held.offset:
+                        continue
+                    held.offset = pub.offset
+                run.append(publication(pub))
+                continue
+            if run:
+                self._deliver(channel, run)
+                run = []
+            other(item)
+        if run:
+            self._deliver(channel, run)
+
+    def _deliver(self, channel: str, publications: Sequence[Publication]) -> None:
+        if self._sink is not None:
+            try:
+                self._sink.on_publications(channel, publications)
+            except Exception:
+                logger.exception("sink failed", channel=channel)
+
+    def _repair(self, channel: str, held: Held) -> None:
+        held.repairing = True
+        self._send(Repair(channel, held.epoch, held.offset), OVERHEAD_BYTES, may_expire=False)
+
+    def _on_gap(self, item: Gap) -> None:
+        held = self.held.get(item.channel)
+        # A channel without history has lost what it lost.
+        if held is not None and held.epoch and not held.repairing:
+            self._repair(item.channel, held)
+
+    def _on_resumed(self, item: Resumed) -> None:
+        held = self.held.get(item.channel)
+        if held is None or not held.repairing:
+            return
+        held.repairing = False
+        had = bool(held.epoch)
+        held.epoch, held.offset = item.epoch, item.offset
+        if item.ok:
+            if item.pubs:
+                self._deliver(item.channel, [publication(pub) for pub in item.pubs])
+        elif had and self._sink is not None:
+            self._sink.on_insufficient(item.channel)
+
+    def _on_epoch_changed(self, item: EpochChanged) -> None:
+        held = self.held.get(item.channel)
+        if held is not None:
+            held.epoch, held.offset = item.epoch, item.offset
+            if self._sink is not None:
+                self._sink.on_insufficient(item.channel)
+
+    def _on_joined(self, item: Joined) -> None:
+        if self._sink is not None and item.channel in self.held:
+            self._sink.on_join(item.channel, from_wire(item.info))
+
+    def _on_left(self, item: Left) -> None:
+        if self._sink is not None and item.channel in self.held:
+            self._sink.on_leave(item.channel, from_wire(item.info))
+
+    def _on_taken_away(self, item: TakenAway) -> None:
+        if self._sink is not None:
+            self._sink.on_unsubscribed(item.channel, item.client, item.code, item.reason)

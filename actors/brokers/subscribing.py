@@ -1,0 +1,163 @@
+"""Subscriptions: registered in the turn that decides recovery, resumed after resets, repaired after gaps."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from actors.brokers import answers, recovery
+from actors.brokers.background import Background
+from actors.brokers.channel import Channel
+from actors.brokers.contract import BrokerError
+from actors.brokers.presence import Registry
+from actors.brokers.table import ChannelTable, Handler
+from actors.brokers.wire import Repair, Resume, Resumed, Subscribe, Subscribed, Synced, Unsubscribe, encode, raw
+from actors.links.stream import ClientStream
+from db.streams.errors import StreamError
+from db.streams.reader import StreamReader
+
+logger = structlog.get_logger(__name__)
+
+
+class Subscribing:
+    """Takes what changes who listens. `alive(stream)`: the stream is its process's current one."""
+
+    def __init__(
+        self,
+        table: ChannelTable,
+        registry: Registry,
+        reader: StreamReader,
+        background: Background,
+        *,
+        alive: Callable[[ClientStream], bool],
+    ) -> None:
+        self._table = table
+        self._registry = registry
+        self._reader = reader
+        self._background = background
+        self._alive = alive
+        self._recovering: set[tuple[str, str, int]] = set()
+        self.handlers: Mapping[type, Handler] = {
+            Subscribe: self._subscribe,
+            Unsubscribe: self._unsubscribe,
+            Resume: self._resume,
+            Synced: self._synced,
+            Repair: self._repair,
+        }
+
+    def _subscribe(self, stream: ClientStream, op: Subscribe) -> None:
+        channel = self._table.ready(stream, op)
+        if channel is None:
+            return
+        channel.ring.expire(asyncio.get_running_loop().time())
+        outcome = recovery.Outcome(recovered=False)
+        if op.recover and channel.rules.has_history:
+            if op.cache_mode:
+                outcome = recovery.recover_latest(channel, op.epoch, op.offset)
+            else:
+                outcome = recovery.recover(channel, op.epoch, op.offset, self._recovery_limit(channel, op))
+        if outcome.needs_database:
+            self._background.spawn(self._subscribe_later(stream, channel, op))
+        else:
+            self._register(stream, channel, op, outcome)
+
+    def _register(self, stream: ClientStream, channel: Channel, op: Subscribe, outcome: recovery.Outcome) -> None:
+        """Recovery is decided: register and answer in the same turn, so that nothing falls in between."""
+        is_new = self._registry.add(channel, stream, op.subscriber)
+        has_history = channel.rules.has_history
+        answer = Subscribed(
+            channel.name,
+            op.subscriber.subscription,
+            channel.epoch if has_history else "",
+            channel.top,
+            outcome.recovered,
+            raw(outcome.pubs),
+        )
+        stream.push(encode(answer))
+        if is_new:
+            self._registry.join(channel, op.subscriber)
+
+    async def _subscribe_later(self, stream: ClientStream, channel: Channel, op: Subscribe) -> None:
+        attempt = (stream.boot, channel.name, op.subscriber.subscription)
+        self._recovering.add(attempt)
+        try:
+            if op.cache_mode:
+                outcome = await recovery.recover_latest_from_database(self._reader, channel, op.epoch, op.offset)
+            else:
+                limit = self._recovery_limit(channel, op)
+                outcome = await recovery.recover_from_database(self._reader, channel, op.epoch, op.offset, limit)
+        except StreamError as reason:
+            logger.warning("recovery cannot read the database", channel=channel.name, reason=str(reason))
+            if attempt in self._recovering:
+                answers.refuse(stream, op, BrokerError(100, "the stream cannot be read now"))
+        else:
+            still_there = self._alive(stream)
+            if attempt in self._recovering and still_there and self._table.find(channel.name) is channel:
+                self._register(stream, channel, op, outcome)
+        finally:
+            self._recovering.discard(attempt)
+
+    def _recovery_limit(self, channel: Channel, op: Subscribe) -> int:
+        return min(op.limit or channel.rules.recovery_max_publications, channel.rules.recovery_max_publications)
+
+    def _unsubscribe(self, stream: ClientStream, op: Unsubscribe) -> None:
+        self._recovering.discard((stream.boot, op.channel, op.subscription))
+        channel = self._table.find(op.channel)
+        if channel is None:
+            return
+        channel.waiting = [
+            waiting
+            for waiting in channel.waiting
+            if not (
+                waiting[0] is stream
+                and isinstance(waiting[1], Subscribe)
+                and waiting[1].subscriber.subscription == op.subscription
+            )
+        ]
+        channel.touched = asyncio.get_running_loop().time()
+        self._registry.remove(channel, stream.boot, op.subscription)
+
+    def _resume(self, stream: ClientStream, op: Resume) -> None:
+        channel = self._table.ready(stream, op)
+        if channel is not None:
+            self._registry.resume(channel, stream, op.subscribers)
+            self._repair_channel(stream, channel, op.epoch, op.offset)
+
+    def _repair(self, stream: ClientStream, op: Repair) -> None:
+        channel = self._table.ready(stream, op)
+        if channel is not None:
+            self._repair_channel(stream, channel, op.epoch, op.offset)
+
+    def _repair_channel(self, stream: ClientStream, channel: Channel, epoch: str, offset: int) -> None:
+        if not channel.rules.has_history:
+            stream.push(encode(Resumed(channel.name, "", 0, ok=True, pubs=[])))
+            return
+        channel.ring.expire(asyncio.get_running_loop().time())
+        outcome = recovery.recover(channel, epoch, offset, channel.rules.recovery_max_publications)
+        if outcome.needs_database:
+            self._background.spawn(self._repair_later(stream, channel, epoch, offset))
+        else:
+            self._answer_repair(stream, channel, epoch, outcome)
+
+    def _answer_repair(self, stream: ClientStream, channel: Channel, epoch: str, outcome: recovery.Outcome) -> None:
+        # Who had no position yet has missed nothing.
+        ok = outcome.recovered or not epoch
+        pubs = raw(outcome.pubs) if outcome.recovered and epoch else []
+        stream.push(encode(Resumed(channel.name, channel.epoch, channel.top, ok, pubs)))
+
+    async def _repair_later(self, stream: ClientStream, channel: Channel, epoch: str, offset: int) -> None:
+        limit = channel.rules.recovery_max_publications
+        try:
+            outcome = await recovery.recover_from_database(self._reader, channel, epoch, offset, limit)
+        except StreamError as reason:
+            logger.warning("repair cannot read the database", channel=channel.name, reason=str(reason))
+            outcome = recovery.Outcome(recovered=False)
+        self._answer_repair(stream, channel, epoch, outcome)
+
+    def _synced(self, stream: ClientStream, op: Synced) -> None:
+        self._registry.synced(stream.boot)
+
+    def on_attach(self, stream: ClientStream, previous: ClientStream | None) -> None:
+        """A process begins a session; `previous` is the one that it replaces."""
+        if previous is not None:
+            self._registry.begin(stream.boot)

@@ -1,0 +1,101 @@
+"""The channels of one shard: found, made, and held back until their head is read."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+from actors.brokers import answers
+from actors.brokers.channel import Channel
+from actors.brokers.contract import BrokerError
+from actors.brokers.wire import Operation
+from actors.links.placement import shard_of
+from actors.links.stream import ClientStream
+from actors.protocol.channels import InvalidChannel
+from actors.protocol.namespaces import Namespaces, UnknownNamespace
+
+Handler = Callable[[ClientStream, Any], None]
+"""What a shard does with one kind of operation, in one turn. Raises BrokerError to refuse it."""
+
+SWEPT_PER_ROUND: Final = 2_000
+"""Channels looked at per round: a sweep over all of them at once would hold up everybody."""
+
+WAIT_LIMIT_S: Final = 3.0
+"""How long an operation waits for its channel's head: less than what clients allow."""
+
+IDLE_DURABLE_S: Final = 60.0
+"""An unused durable channel leaves memory after this; the database has it."""
+
+
+class ChannelTable:
+    """Channels by name. `load(channel)` asks for a durable channel's head, `loaded` says that it is there.
+
+    `again(stream, op)` carries an operation out that waited for it.
+    """
+
+    def __init__(self, namespaces: Namespaces, shard: int, shards: int) -> None:
+        self.namespaces = namespaces
+        self.channels: dict[str, Channel] = {}
+        self.load: Callable[[Channel], None] = _nothing
+        self.again: Callable[[ClientStream, list[Operation]], None] = _nothing
+        self._shard = shard
+        self._shards = shards
+        self._sweep: Iterator[str] = iter(())
+
+    def find(self, name: str) -> Channel | None:
+        """The channel if it is in memory."""
+        return self.channels.get(name)
+
+    def get(self, name: str) -> Channel:
+        """The channel, made if need be. Raises UnknownNamespace, InvalidChannel or BrokerError 100."""
+        channel = self.channels.get(name)
+        if channel is None:
+            rules = self.namespaces.for_channel(name)
+            if shard_of(name, self._shards) != self._shard:
+                raise BrokerError(100, "the channel belongs to another shard")
+            channel = self.channels[name] = Channel(name, rules, asyncio.get_running_loop().time())
+        return channel
+
+    def ready(self, stream: ClientStream, op: Any) -> Channel | None:
+        """The operation's channel, or None when the operation waits for its head to be read. Raises BrokerError."""
+        try:
+            channel = self.channels.get(op.channel) or self.get(op.channel)
+        except UnknownNamespace:
+            raise BrokerError(102, "unknown channel") from None
+        except InvalidChannel as reason:
+            raise BrokerError(107, str(reason)) from None
+        channel.touched = now = asyncio.get_running_loop().time()
+        if not channel.loaded:
+            channel.waiting.append((stream, op, now))
+            self.load(channel)
+            return None
+        return channel
+
+    def loaded(self, channel: Channel) -> None:
+        """The channel's head has been read: carry out what waited for it."""
+        waiting, channel.waiting = channel.waiting, []
+        for stream, op, _ in waiting:
+            self.again(stream, [op])
+
+    def sweep(self, now: float) -> None:
+        """Forget what is too old or unused, of a part of the channels."""
+        names = list(islice(self._sweep, SWEPT_PER_ROUND))
+        if not names:
+            self._sweep = iter(list(self.channels))
+        for name in names:
+            channel = self.channels.get(name)
+            if channel is None:
+                continue
+            channel.ring.expire(now)
+            while channel.waiting and channel.waiting[0][2] < now - WAIT_LIMIT_S:
+                stream, op, _ = channel.waiting.pop(0)
+                answers.refuse(stream, op, BrokerError(100, "the database cannot be reached"))
+            life = IDLE_DURABLE_S if channel.rules.durable else channel.rules.history_meta_ttl_s
+            if not channel.rules.has_history:
+                life = 0
+            if not channel.in_use and now - channel.touched >= life and channel.loaded:
+                del self.channels[name]
+
+
+def _nothing(*_: Any) -> None:
+    """Until the shard is put together."""

@@ -1,0 +1,198 @@
+"""One process's access to one broker shard."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from actors.brokers.contract import (
+    BrokerError,
+    ChannelSink,
+    StreamPosition,
+    SubscribeCallback,
+    SubscribeReply,
+)
+from actors.brokers.following import Following
+from actors.brokers.wire import (
+    Acknowledged,
+    Channels,
+    ChannelsRead,
+    Failed,
+    History,
+    HistoryRead,
+    HistoryRemove,
+    Item,
+    Operation,
+    Presence,
+    PresenceRead,
+    Publish,
+    Subscribe,
+    Subscribed,
+    SubscribeFailed,
+    Synced,
+    Unsubscribe,
+    publication,
+)
+from actors.links.frames import Batch
+from actors.links.link import Link, LinkFull
+from actors.links.requests import OVERHEAD_BYTES, Requests
+
+ANSWER_WITHIN_S: Final = 4.0
+"""After this a request is answered with error 100. SDKs give up at 5 s and reconnect the whole connection."""
+
+ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
+"""(shard, method, payload, timeout_s) → answer."""
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Pending:
+    op: Subscribe
+    callback: SubscribeCallback
+    since: float
+
+
+class ShardView:
+    """The part of the client that concerns one shard: subscriptions that wait, requests, and what is followed."""
+
+    def __init__(
+        self, boot: str, shard: int, call: ShardCall, sink: ChannelSink | None, numbers: Iterator[int]
+    ) -> None:
+        self.pending: dict[tuple[str, int], _Pending] = {}
+
+        async def call_shard(method: str, payload: bytes, timeout_s: float) -> bytes:
+            return await call(shard, method, payload, timeout_s)
+
+        self.link: Link[Operation, Item] = Link(
+            boot,
+            call_shard,
+            Batch[Item],
+            on_items=self._on_items,
+            on_attached=self._on_attached,
+            on_expired=self._on_expired,
+        )
+        self.following = Following(sink, self.link.send)
+        self.requests: Requests[Any] = Requests(
+            self.link.send, numbers, within_s=ANSWER_WITHIN_S, full=_too_many, late=_not_acknowledged
+        )
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            **self.following.handlers,
+            Subscribed: self._on_subscribed,
+            SubscribeFailed: self._on_subscribe_failed,
+            Acknowledged: self._on_acknowledged,
+            Failed: self._on_failed,
+            HistoryRead: self._on_answer,
+            PresenceRead: self._on_answer,
+            ChannelsRead: self._on_answer,
+        }
+
+    # Up ---------------------------------------------------------------------------------------------------------------
+
+    def ask(self, make: Callable[[int], Operation], size: int = 0) -> asyncio.Future[Any]:
+        """Send a request; its future is resolved by the answer, or fails with BrokerError in time."""
+        return self.requests.ask(make, size).future
+
+    def subscribe(self, op: Subscribe, callback: SubscribeCallback) -> None:
+        """Ask for a subscription; `callback` has the answer, in time."""
+        try:
+            self.link.send(op, OVERHEAD_BYTES)
+        except LinkFull:
+            asyncio.get_running_loop().call_soon(callback, _too_many())
+            return
+        key = (op.channel, op.subscriber.subscription)
+        self.pending[key] = _Pending(op, callback, asyncio.get_running_loop().time())
+
+    def unsubscribe(self, channel: str, subscription: int) -> None:
+        """Give a subscription up, answered or not."""
+        self.pending.pop((channel, subscription), None)
+        self.following.release(channel, subscription)
+        self.link.send(Unsubscribe(channel, subscription), OVERHEAD_BYTES, may_expire=False)
+
+    def check(self, now: float) -> None:
+        """Answer with error 100 what has waited too long. Subscriptions that wait are in the order of asking."""
+        self.requests.check(now)
+        while self.pending:
+            (channel, subscription), pending = next(iter(self.pending.items()))
+            if pending.since > now - ANSWER_WITHIN_S:
+                break
+            # The shard may register it yet; it must not stay registered.
+            self.unsubscribe(channel, subscription)
+            pending.callback(BrokerError(100, "the shard did not answer"))
+
+    # Down -------------------------------------------------------------------------------------------------------------
+
+    def _on_items(self, items: list[Item]) -> None:
+        self.following.take(items, self._handle)
+
+    def _handle(self, item: Item) -> None:
+        try:
+            self._handlers[type(item)](item)
+        except Exception:
+            logger.exception("item failed", item=type(item).__name__)
+
+    def _on_subscribed(self, item: Subscribed) -> None:
+        pending = self.pending.pop((item.channel, item.subscription), None)
+        if pending is None:
+            return
+        self.following.hold(item.channel, pending.op.subscriber, item.epoch, item.offset)
+        position = StreamPosition(item.epoch, item.offset)
+        pubs = [publication(pub) for pub in item.pubs]
+        pending.callback(SubscribeReply(item.channel, item.subscription, position, item.recovered, pubs))
+
+    def _on_subscribe_failed(self, item: SubscribeFailed) -> None:
+        pending = self.pending.pop((item.channel, item.subscription), None)
+        if pending is not None:
+            pending.callback(BrokerError(item.code, item.message))
+
+    def _on_acknowledged(self, item: Acknowledged) -> None:
+        answer = self.requests.answer
+        for request, offset, epoch in item.results:
+            answer(request, StreamPosition(epoch, offset))
+
+    def _on_answer(self, item: HistoryRead | PresenceRead | ChannelsRead) -> None:
+        self.requests.answer(item.request, item)
+
+    def _on_failed(self, item: Failed) -> None:
+        for request in item.requests:
+            self.requests.fail(request, BrokerError(item.code, item.message))
+
+    # Resets -----------------------------------------------------------------------------------------------------------
+
+    def _on_attached(self, unsent: Sequence[Operation]) -> None:
+        """Tell a shard that knows nothing of us what we hold, then ask again what was not answered."""
+        fresh = {id(op) for op in unsent}
+        self.following.resume()
+        self.link.send(Synced(), OVERHEAD_BYTES, may_expire=False)
+        for pending in self.pending.values():
+            self.link.send(pending.op, OVERHEAD_BYTES, may_expire=False)
+        for asked in self.requests.open(asyncio.get_running_loop().time()):
+            op = asked.op
+            if isinstance(op, Publish) and id(op) not in fresh and not op.resent:
+                # It may have reached the last incarnation. A durable channel knows by its id, a memory channel refuses.
+                op = asked.op = _as_resent(op)
+            size = len(op.data) if isinstance(op, Publish) else 0
+            self.link.send(op, size + OVERHEAD_BYTES, may_expire=False)
+
+    def _on_expired(self, operations: Sequence[Operation]) -> None:
+        for op in operations:
+            if isinstance(op, Subscribe):
+                pending = self.pending.pop((op.channel, op.subscriber.subscription), None)
+                if pending is not None:
+                    pending.callback(BrokerError(100, "the shard cannot be reached"))
+            elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels):
+                self.requests.expire([op.request])
+
+
+def _too_many() -> BrokerError:
+    return BrokerError(111, "too many requests wait for the shard")
+
+
+def _not_acknowledged(reason: str) -> BrokerError:
+    return BrokerError(100, f"not acknowledged: {reason}")
+
+
+def _as_resent(op: Publish) -> Publish:
+    return Publish(**{**{name: getattr(op, name) for name in op.__struct_fields__}, "resent": True})

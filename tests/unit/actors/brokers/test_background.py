@@ -1,0 +1,25 @@
+"""Work beside the turns ends with its shard."""
+
+import asyncio
+
+from actors.brokers.background import Background
+from tests.fixtures.simulation import passes, simulate
+
+
+def test_what_runs_is_ended_with_the_shard_and_what_is_done_is_forgotten():
+    async def main():
+        background, seen = Background(), []
+
+        async def work(seconds):
+            await passes(seconds)
+            seen.append(seconds)
+
+        background.spawn(work(1))
+        background.spawn(work(60))
+        await passes(2)
+        await background.stop()
+        await passes(60)
+        assert seen == [1]
+        await asyncio.gather(background.stop(), background.stop())
+
+    simulate(main())
