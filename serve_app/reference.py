@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 import db
 from actors.metrics import registry
 from actors.protocol import codes
-from actors.protocol.namespace import DURATION_SUFFIX, Namespace, option_names
+from actors.protocol.namespace import DURATION_SUFFIX, GROUPS, Namespace, option_names
 from actors.protocol.namespaces import Namespaces
 from cluster.settings import ROOT
 from serve_app.problems.catalogue import catalogue
@@ -96,11 +96,11 @@ def render_codes() -> str:
     return "\n".join(lines) + "\n"
 
 
-def option_meanings() -> dict[str, str]:
+def option_meanings(kind: type[msgspec.Struct] = Namespace) -> dict[str, str]:
     """Option → the string that stands below its declaration in the class."""
     statements = [
         statement
-        for declared in ast.parse(inspect.getsource(Namespace)).body
+        for declared in ast.parse(inspect.getsource(kind)).body
         if isinstance(declared, ast.ClassDef)
         for statement in declared.body
     ]
@@ -119,7 +119,31 @@ def option_meanings() -> dict[str, str]:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if value is None:
+        return ""
+    if isinstance(value, msgspec.Struct):
+        written = (
+            f"{field.name.removesuffix(YAML_SUFFIX)}: {_shown(getattr(value, field.name))}"
+            for field in msgspec.structs.fields(type(value))
+            if field.required or getattr(value, field.name) != field.default
+        )
+        return "{" + ", ".join(written) + "}"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _group_table(kind: type[msgspec.Struct]) -> list[str]:
+    meanings = option_meanings(kind)
+    return _table(
+        ("option", "default", "meaning"),
+        (
+            (
+                f"`{field.name.removesuffix(YAML_SUFFIX)}`",
+                "required" if field.required else f"`{_shown(field.default)}`" if _shown(field.default) else "empty",
+                meanings.get(field.name, ""),
+            )
+            for field in msgspec.structs.fields(kind)
+        ),
+    )
 
 
 def render_namespaces() -> str:
@@ -154,8 +178,10 @@ def render_namespaces() -> str:
             ),
         ),
         "",
-        "## Shipped",
     ]
+    for group, kind in GROUPS.items():
+        lines += [f"## Options of `{group}:`", "", *_group_table(kind), ""]
+    lines.append("## Shipped")
     declared = Namespaces.load(NAMESPACES_FILE)
     for name in declared.names:
         namespace = declared.get(name)

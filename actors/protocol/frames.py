@@ -16,7 +16,26 @@ UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 UInt63 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """An unsigned 64-bit field of the protocol. Offsets never come near the bit that is missing."""
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Sint64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra={"zigzag": True})]
+"""A `sint64` of the protocol: in Protobuf, small numbers of either sign are short."""
 ShortText = Annotated[str, Meta(max_length=64)]
+
+TYPE_STREAM: Final = 0
+TYPE_MAP: Final = 1
+TYPE_MAP_CLIENTS: Final = 2
+TYPE_MAP_USERS: Final = 3
+TYPE_SHARED_POLL: Final = 4
+"""SubscribeRequest.type: what the client wants of the channel."""
+
+PHASE_LIVE: Final = 0
+PHASE_STREAM: Final = 1
+PHASE_STATE: Final = 2
+"""SubscribeRequest.phase of a map: its pages, then changes since the first page, then live."""
+
+SUB_REFRESH_TOKEN: Final = 0
+SUB_REFRESH_TRACK: Final = 1
+SUB_REFRESH_UNTRACK: Final = 2
+"""SubRefreshRequest.type: a new token, or keys of a shared poll."""
 
 FLAG_CHANNEL_COMPACTION: Final = 1
 """SubscribeRequest.flag: the client understands pushes that carry a number instead of the channel."""
@@ -64,6 +83,7 @@ class Publication(Message):
     channel: str = ""
     key: str = ""
     removed: bool = False
+    score: Sint64 = 0
     epoch: str = ""
     version: UInt63 = 0
 
@@ -165,12 +185,28 @@ class RefreshRequest(Message):
     token: str = ""
 
 
+class KeyedItem(Message):
+    """A key and the version that the client has of it; 0 for none."""
+
+    key: str = ""
+    version: UInt63 = 0
+
+
+class TrackBatch(Message):
+    """Keys that one signature allows, in the order in which they were signed."""
+
+    signature: str = ""
+    items: list[KeyedItem] = []
+
+
 class SubRefreshRequest(Message):
-    """A new subscription token."""
+    """A new subscription token; or keys to track and to forget in a shared poll."""
 
     channel: str = ""
     token: str = ""
     type: Int64 = 0
+    track: list[TrackBatch] = []
+    untrack: list[str] = []
 
 
 class Command(Message):
@@ -217,6 +253,10 @@ class SubscribeResult(Message):
     was_recovering: bool = False
     delta: bool = False
     id: Int64 = 0
+    type: Int64 = 0
+    phase: Int64 = 0
+    cursor: str = ""
+    state: list[Publication] = []
     publish_debounce: UInt32 = 0
 
 
@@ -283,10 +323,11 @@ class RefreshResult(Message):
 
 
 class SubRefreshResult(Message):
-    """The subscription lives on."""
+    """The subscription lives on; `items` are values of tracked keys that are newer than the client's."""
 
     expires: bool = False
     ttl: UInt32 = 0
+    items: list[Publication] = []
 
 
 # Pushes, server to client

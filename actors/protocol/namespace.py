@@ -6,11 +6,12 @@ To add an option, add a field: the YAML reader and docs/namespaces.md know it by
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, get_type_hints
+from typing import Annotated, Any, Final, Literal, Self, get_type_hints
 
 import msgspec
 
 from actors.protocol.channels import MAX_CHANNEL_BYTES
+from actors.protocol.namespace_groups import MapOptions, PollOptions
 
 MAX_HISTORY_SIZE = 10_000
 """Publications kept in memory per channel at most: a shard holds many channels."""
@@ -19,12 +20,24 @@ DURATION_SUFFIX: Final = "_s"
 """Fields that end so are durations, written without it."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
+_RECOVERY: Final = ("force_recovery", "force_positioning")
 
 
 class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rules of one namespace."""
 
     name: str = ""
+    subscription_type: Literal["stream", "map", "map_clients", "map_users", "shared_poll"] = "stream"
+    """What clients subscribe to: a stream of publications; a map of keys; who is in another channel, as a map that the
+    server keeps, by connection or by user; or items that the server polls."""
+    map: MapOptions | None = None
+    """Options of maps, below."""
+    shared_poll: PollOptions | None = None
+    """Options of polled items, below."""
+    map_clients_presence_channel_prefix: str = ""
+    """Everyone in `<channel>` is a key, by connection id, of the map `<prefix><channel>`, such as `clients:`."""
+    map_users_presence_channel_prefix: str = ""
+    """The same by user id."""
     durable: bool = False
     """Publications are committed to Postgres before they are acknowledged; epoch and offset survive any restart."""
     presence: bool = False
@@ -73,9 +86,28 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Whether publications are kept, and so have offsets."""
         return self.history_size > 0 and self.history_ttl_s > 0
 
+    @property
+    def is_map(self) -> bool:
+        """Whether channels are maps of keys."""
+        return self.map is not None
+
+    def with_stream_of_map(self) -> Self:
+        """The same rules, with the stream that a map's changes need: a map is a stream whose newest values are kept."""
+        options = self.map
+        if options is None:
+            return self
+        return msgspec.structs.replace(
+            self,
+            durable=options.mode == "persistent",
+            history_size=options.stream_size,
+            history_ttl_s=options.stream_ttl_s,
+            history_meta_ttl_s=options.meta_ttl_s,
+            recovery_max_publications=options.live_transition_max_publication_limit,
+        )
+
     def inconsistencies(self) -> list[tuple[str, str]]:
         """(option, what is wrong) for combinations that could never work."""
-        found: list[tuple[str, str]] = []
+        found: list[tuple[str, str]] = self._group_inconsistencies()
         if (self.history_size > 0) != (self.history_ttl_s > 0):
             found.append(("history_size", "history needs both history_size and history_ttl"))
         if not self.has_history:
@@ -91,14 +123,48 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             found.append(("channel_regex", f"not a regular expression: {reason}"))
         return found
 
+    def _group_inconsistencies(self) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        kind = self.subscription_type
+        for group, options, wanted in (
+            ("map", self.map, kind in ("map", "map_clients", "map_users")),
+            ("shared_poll", self.shared_poll, kind == "shared_poll"),
+        ):
+            if wanted and options is None:
+                found.append(("subscription_type", f"subscription_type {kind} needs the options of `{group}:`"))
+            elif options is not None and not wanted:
+                found.append((group, f"`{group}:` needs a subscription_type that uses it"))
+        if kind != "stream":
+            refused = ("durable", "history_size", "history_ttl_s", *_RECOVERY, "allow_recovery", "allow_positioning")
+            found += [
+                (option, f"{option} is for streams, not for subscription_type {kind}")
+                for option, field in OPTIONS.items()
+                if field in refused and getattr(self, field)
+            ]
+        if kind in ("map_clients", "map_users") and self.map is not None and self.map.mode == "persistent":
+            found.append(("map", f"{kind} cannot be persistent: who is there is known by those who are there"))
+        for prefix in ("map_clients_presence_channel_prefix", "map_users_presence_channel_prefix"):
+            if getattr(self, prefix) and not getattr(self, prefix).endswith(":"):
+                found.append((prefix, f"{prefix} names a namespace and ends with a colon"))
+        return found
 
-FIELD_TYPES: Final[Mapping[str, Any]] = {
-    name: kind for name, kind in get_type_hints(Namespace, include_extras=True).items() if name != "name"
-}
-"""Field → its annotated type, in the order of declaration."""
 
-OPTIONS: Final[Mapping[str, str]] = {field.removesuffix(DURATION_SUFFIX): field for field in FIELD_TYPES}
-"""Option as written in YAML → field."""
+GROUPS: Final[Mapping[str, type[msgspec.Struct]]] = {"map": MapOptions, "shared_poll": PollOptions}
+"""Option that holds options itself → its type."""
+
+
+def field_types(kind: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """Field → its annotated type, in the order of declaration."""
+    return {name: hint for name, hint in get_type_hints(kind, include_extras=True).items() if name != "name"}
+
+
+def written_options(kind: type[msgspec.Struct]) -> Mapping[str, str]:
+    """Option as written in YAML → field."""
+    return {field.removesuffix(DURATION_SUFFIX): field for field in field_types(kind)}
+
+
+FIELD_TYPES: Final = field_types(Namespace)
+OPTIONS: Final = written_options(Namespace)
 
 
 def option_names() -> list[str]:

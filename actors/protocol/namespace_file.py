@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from actors.protocol.namespace import DURATION_SUFFIX, FIELD_TYPES, OPTIONS, Namespace
+from actors.protocol.namespace import DURATION_SUFFIX, GROUPS, Namespace, field_types, written_options
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _DURATION: Final = re.compile(r"(\d+)(s|m|h|d)?")
@@ -103,28 +103,63 @@ class _Reader:
         return by_name
 
     def _namespace(self, loader: yaml.SafeLoader, name: str, node: yaml.Node) -> Namespace:
-        options: dict[str, Any] = {}
         lines: dict[str, yaml.Node] = {}
+        options: dict[str, Any] = {}
         if isinstance(node, yaml.MappingNode):
-            for option, value_node in self._pairs(loader, node):
-                lines[option] = value_node
-                field = OPTIONS.get(option)
-                if field is None:
-                    self._mistake(value_node, f"namespace '{name}': unknown option '{option}'")
-                    continue
-                try:
-                    value = loader.construct_object(value_node, deep=True)
-                    if field.endswith(DURATION_SUFFIX):
-                        value = _seconds(value)
-                    options[field] = msgspec.convert(value, FIELD_TYPES[field])
-                except (msgspec.ValidationError, ValueError, yaml.YAMLError) as reason:
-                    self._mistake(value_node, f"namespace '{name}': {option}: {reason}")
+            options = self._options(loader, f"namespace '{name}'", Namespace, node, lines)
         elif not (isinstance(node, yaml.ScalarNode) and node.value == ""):
             self._mistake(node, f"namespace '{name}' must hold options")
         namespace = Namespace(name=name, **options)
         for option, what in namespace.inconsistencies():
             self._mistake(lines.get(option, node), f"namespace '{name}': {what}")
-        return namespace
+        return namespace.with_stream_of_map()
+
+    def _options(
+        self,
+        loader: yaml.SafeLoader,
+        label: str,
+        kind: type[msgspec.Struct],
+        node: yaml.MappingNode,
+        lines: dict[str, yaml.Node],
+    ) -> dict[str, Any]:
+        """Field → value for what is written; `lines` gets the node of every option."""
+        options: dict[str, Any] = {}
+        written, types = written_options(kind), field_types(kind)
+        for option, value_node in self._pairs(loader, node):
+            lines[option] = value_node
+            field = written.get(option)
+            if field is None:
+                self._mistake(value_node, f"{label}: unknown option '{option}'")
+                continue
+            if kind is Namespace and option in GROUPS:
+                options[field] = self._group(loader, f"{label}: {option}", GROUPS[option], value_node)
+                continue
+            try:
+                value = loader.construct_object(value_node, deep=True)
+                if field.endswith(DURATION_SUFFIX):
+                    value = _seconds(value)
+                options[field] = msgspec.convert(value, types[field])
+            except (msgspec.ValidationError, ValueError, yaml.YAMLError) as reason:
+                self._mistake(value_node, f"{label}: {option}: {reason}")
+        return options
+
+    def _group(self, loader: yaml.SafeLoader, label: str, kind: type[Any], node: yaml.Node) -> Any:
+        """An option that holds options; None when a required one is missing."""
+        if not isinstance(node, yaml.MappingNode):
+            self._mistake(node, f"{label} must hold options")
+            return None
+        lines: dict[str, yaml.Node] = {}
+        options = self._options(loader, label, kind, node, lines)
+        missing = [field.name for field in msgspec.structs.fields(kind) if field.required and field.name not in options]
+        for field in missing:
+            if field not in lines:
+                self._mistake(node, f"{label}: {field} is missing")
+        if missing:
+            return None
+        group = kind(**options)
+        for option, what in group.inconsistencies():
+            self._mistake(lines.get(option, node), f"{label}: {what}")
+        return group
 
 
 def _seconds(value: object) -> int:

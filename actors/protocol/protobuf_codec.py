@@ -15,7 +15,7 @@ TAGS: Final[Mapping[type[msgspec.Struct], Mapping[str, int]]] = {
     frames.ClientInfo: {"user": 1, "client": 2, "conn_info": 3, "chan_info": 4},
     frames.Publication: {
         **{"data": 4, "info": 5, "offset": 6, "tags": 7, "delta": 8, "time": 9, "channel": 10, "key": 11},
-        **{"removed": 12, "epoch": 14, "version": 16},
+        **{"removed": 12, "score": 13, "epoch": 14, "version": 16},
     },
     frames.SubscribeRequest: {
         **{"channel": 1, "token": 2, "recover": 3, "epoch": 6, "offset": 7, "data": 8, "positioned": 9},
@@ -32,7 +32,9 @@ TAGS: Final[Mapping[type[msgspec.Struct], Mapping[str, int]]] = {
     frames.SendRequest: {"data": 1},
     frames.RPCRequest: {"data": 1, "method": 2},
     frames.RefreshRequest: {"token": 1},
-    frames.SubRefreshRequest: {"channel": 1, "token": 2, "type": 3},
+    frames.KeyedItem: {"key": 1, "version": 2},
+    frames.TrackBatch: {"signature": 1, "items": 2},
+    frames.SubRefreshRequest: {"channel": 1, "token": 2, "type": 3, "track": 4, "untrack": 5},
     frames.Command: {
         **{"id": 1, "connect": 4, "subscribe": 5, "unsubscribe": 6, "publish": 7, "presence": 8},
         **{"presence_stats": 9, "history": 10, "ping": 11, "send": 12, "rpc": 13, "refresh": 14, "sub_refresh": 15},
@@ -40,7 +42,8 @@ TAGS: Final[Mapping[type[msgspec.Struct], Mapping[str, int]]] = {
     frames.Error: {"code": 1, "message": 2, "temporary": 3},
     frames.SubscribeResult: {
         **{"expires": 1, "ttl": 2, "recoverable": 3, "epoch": 6, "publications": 7, "recovered": 8, "offset": 9},
-        **{"positioned": 10, "data": 11, "was_recovering": 12, "delta": 13, "id": 14, "publish_debounce": 19},
+        **{"positioned": 10, "data": 11, "was_recovering": 12, "delta": 13, "id": 14, "type": 15, "phase": 16},
+        **{"cursor": 17, "state": 18, "publish_debounce": 19},
     },
     frames.ConnectResult: {
         **{"client": 1, "version": 2, "expires": 3, "ttl": 4, "data": 5, "subs": 6, "ping": 7, "pong": 8},
@@ -54,7 +57,7 @@ TAGS: Final[Mapping[type[msgspec.Struct], Mapping[str, int]]] = {
     frames.PingResult: {},
     frames.RPCResult: {"data": 1},
     frames.RefreshResult: {"expires": 3, "ttl": 4},
-    frames.SubRefreshResult: {"expires": 1, "ttl": 2},
+    frames.SubRefreshResult: {"expires": 1, "ttl": 2, "items": 3},
     frames.Join: {"info": 1},
     frames.Leave: {"info": 1},
     frames.Unsubscribe: {"code": 2, "reason": 3},

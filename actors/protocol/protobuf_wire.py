@@ -36,7 +36,7 @@ class _Field:
     number: int
     name: str
     kind: str
-    """varint, bool, text, raw, message, messages, texts, text_map, message_map"""
+    """varint, zigzag, bool, text, raw, message, messages, texts, text_map, message_map"""
     message: type[msgspec.Struct] | None
     maximum: int
 
@@ -68,6 +68,10 @@ class Wire:
                 if value:
                     write_varint(out, field.number << 3)
                     write_varint(out, int(value))
+            elif kind == "zigzag":
+                if value:
+                    write_varint(out, field.number << 3)
+                    write_varint(out, value << 1 if value >= 0 else (-value << 1) - 1)
             elif kind == "text":
                 if value:
                     _write_bytes(out, field.number, value.encode())
@@ -109,6 +113,8 @@ class Wire:
                     values[field.name] = bool(value)
                 elif field.kind == "varint":
                     values[field.name] = _in_range(field, value)
+                elif field.kind == "zigzag":
+                    values[field.name] = value >> 1 if not value & 1 else -((value + 1) >> 1)
                 else:
                     raise WireError(f"field {field.name} is no number")
             elif wire == LENGTH:
@@ -249,6 +255,8 @@ def _kind(hint: Any) -> tuple[str, type[msgspec.Struct] | None, int]:
         kind, message, _ = _kind(base)
         if kind == "text":
             return kind, message, meta.max_length or UNLIMITED
+        if (meta.extra or {}).get("zigzag"):
+            return "zigzag", message, SIGNED
         return kind, message, SIGNED if (meta.ge or 0) < 0 else meta.le
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):

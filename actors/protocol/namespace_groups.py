@@ -1,0 +1,120 @@
+"""Groups of options inside a namespace: `map:` for keyed state, `shared_poll:` for items that the server polls.
+
+Like the options of a namespace itself, each is a field with its type, its default and, below it, its meaning.
+"""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+MAX_MAP_KEYS: Final = 100_000
+"""Keys of one map at most: its owner holds all of them in memory."""
+
+MAX_STREAM_SIZE: Final = 10_000
+
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_PageSize = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+_Seconds = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class MapOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`map:`, for the subscription types `map`, `map_clients` and `map_users`."""
+
+    mode: Literal["ephemeral", "recoverable", "persistent"]
+    """`ephemeral`: a client that comes back reads everything again. `recoverable`: it gets what it missed, from memory.
+    `persistent`: the same, with keys and stream committed to Postgres, so that they survive any restart."""
+    key_ttl_s: _Count = 0
+    """A key that is not published again for this long is removed, and subscribers are told. 0: keys stay."""
+    ordered: bool = False
+    """Pages come by score, the greatest first (or the least, when the client asks with `asc`)."""
+    stream_size: Annotated[int, msgspec.Meta(ge=1, le=MAX_STREAM_SIZE)] = 1000
+    """Changes kept for those who come back."""
+    stream_ttl_s: _Seconds = 300
+    """How long changes are kept."""
+    meta_ttl_s: Annotated[int, msgspec.Meta(ge=60)] = 30 * 86400
+    """How long epoch and top offset outlive the last change."""
+    max_keys: Annotated[int, msgspec.Meta(ge=1, le=MAX_MAP_KEYS)] = 10_000
+    """A new key beyond this many is refused with error 106."""
+    max_key_bytes: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 255
+    max_value_bytes: Annotated[int, msgspec.Meta(ge=1)] = 65_536
+    """A longer value is refused with error 106."""
+    max_bytes: Annotated[int, msgspec.Meta(ge=1)] = 16 * 1024 * 1024
+    """Keys and values of one map together; a change that would make it larger is refused with error 106."""
+    allow_publish_for_client: bool = False
+    allow_publish_for_subscriber: bool = False
+    allow_publish_for_anonymous: bool = False
+    allow_remove_for_client: bool = False
+    allow_remove_for_subscriber: bool = False
+    allow_remove_for_anonymous: bool = False
+    client_key: Literal["", "client_id", "user_id"] = ""
+    """The key of what clients publish and remove: their connection's id or their user id, whatever they send."""
+    remove_client_on_unsubscribe: bool = False
+    """The key that equals a connection's id is removed when that connection unsubscribes or goes away."""
+    default_page_size: _PageSize = 100
+    min_page_size: _PageSize = 100
+    max_page_size: _PageSize = 1000
+    live_transition_max_publication_limit: _PageSize = 1000
+    """Changes that one reply brings at most when a subscription goes live; more: error 112, and the client begins
+    anew."""
+    subscribe_catch_up_timeout_s: _Seconds = 5
+    """A client that has not read all pages by then is closed with 3008."""
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether clients can recover."""
+        return self.mode != "ephemeral"
+
+    def inconsistencies(self) -> list[tuple[str, str]]:
+        """(option, what is wrong) for combinations that could never work."""
+        found: list[tuple[str, str]] = []
+        if self.mode == "persistent" and self.key_ttl_s:
+            found.append(("key_ttl", "keys of a persistent map stay until they are removed"))
+        if self.mode != "persistent" and not self.key_ttl_s:
+            found.append(("mode", f"a map in mode {self.mode} needs key_ttl"))
+        if self.meta_ttl_s < self.stream_ttl_s:
+            found.append(("meta_ttl", "meta_ttl must not be shorter than stream_ttl"))
+        if not self.min_page_size <= self.default_page_size <= self.max_page_size:
+            found.append(("default_page_size", "default_page_size must lie between min_page_size and max_page_size"))
+        if self.client_key != "client_id" and self.remove_client_on_unsubscribe:
+            what = "remove_client_on_unsubscribe removes keys that are connection ids: it needs client_key: client_id"
+            found.append(("remove_client_on_unsubscribe", what))
+        return found
+
+
+class PollOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`shared_poll:`, for the subscription type `shared_poll`."""
+
+    callback: str = ""
+    """Name of the function that knows the items, offered in the entry point group `mobula.shared_poll`."""
+    endpoint: str = ""
+    """URL that knows the items, asked by POST. Only this address is ever called; redirects are not followed."""
+    timeout_s: _Seconds = 5
+    """A slower answer counts as none: the items are asked for again in the next round."""
+    refresh_interval_s: _Seconds = 10
+    refresh_batch_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+    """Items of one question; larger sets are asked for in parts, spread over the interval."""
+    max_keys_per_connection: Annotated[int, msgspec.Meta(ge=1, le=MAX_MAP_KEYS)] = 5000
+    """More on one connection: error 106."""
+    max_keys: Annotated[int, msgspec.Meta(ge=1, le=MAX_MAP_KEYS)] = 50_000
+    """More in one channel, over all connections: error 106."""
+    max_value_bytes: Annotated[int, msgspec.Meta(ge=1)] = 65_536
+    """A longer value is not taken."""
+    mode: Literal["versionless", "versioned"] = "versionless"
+    """`versioned`: answers carry versions that only grow, and are compared by them; else by content."""
+    channel_shutdown_delay_s: _Seconds = 1
+    """A channel in which nobody tracks anything any more is remembered this long."""
+    track_expired_extra_delay_s: _Count = 25
+    """Keys whose signature ran out are dropped this much later, unless a new one came."""
+    publish_enabled: bool = False
+    """`shared_poll_publish` of the server API may bring values between two rounds."""
+
+    def inconsistencies(self) -> list[tuple[str, str]]:
+        """(option, what is wrong) for combinations that could never work."""
+        found: list[tuple[str, str]] = []
+        if bool(self.callback) == bool(self.endpoint):
+            found.append(("callback", "shared_poll needs either a callback or an endpoint"))
+        if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
+            found.append(("endpoint", "endpoint must begin with http:// or https://"))
+        if self.publish_enabled and self.mode != "versioned":
+            found.append(("publish_enabled", "publish_enabled needs mode: versioned"))
+        return found
