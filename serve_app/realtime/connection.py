@@ -8,25 +8,22 @@ may overtake each other between channels and never within one.
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
 from actors.brokers import contract
 from actors.protocol import codes, frames
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.codec import ProtocolError
 from actors.protocol.namespaces import UnknownNamespace
-from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, Deliver, Established, Register, Send
 from serve_app.realtime.calls import CallError, Calling, CallResult
 from serve_app.realtime.core import NEVER, ConnectionState
 from serve_app.realtime.credentials import Credentials, CredentialsExpired, CredentialsInvalid
-from serve_app.realtime.subscribing import Subscribing
-from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
+from serve_app.realtime.server_side import ServerSide
+from serve_app.realtime.subscription import SubscriptionState, ttl
 
 __all__ = ["CallError", "CallResult", "Connection", "ConnectionState"]
 
 
-class Connection(Subscribing, Calling):
+class Connection(ServerSide, Calling):
     """One client's connection."""
 
     __slots__ = ()
@@ -188,28 +185,6 @@ class Connection(Subscribing, Calling):
             return self._env.verifier.connection(token)
         return Credentials(user="") if self._env.insecure or self._env.anonymous else None
 
-    def _plan_server_side(self, credentials: Credentials, body: frames.ConnectRequest) -> None:
-        wanted: dict[str, Any] = {}
-        personal = self._env.namespaces.personal_channel(credentials.user)
-        if personal:
-            wanted[personal] = {}
-        wanted.update(credentials.subs)
-        for channel, options in wanted.items():
-            namespace = self._env.namespaces.for_channel(channel)
-            info = options.get("info")
-            chan_info = msgspec.json.encode(info) if info is not None else b""
-            data = options.get("data")
-            self.subscriptions[channel] = Subscription(
-                channel,
-                namespace,
-                next(self._env.attempts),
-                contract.ClientInfo(self.user, self.client, self.info.conn_info, chan_info),
-                permits.server_side_features(namespace),
-                body.subs.get(channel) or frames.SubscribeRequest(),
-                server_side=True,
-                server_data=msgspec.json.encode(data) if data is not None else b"",
-            )
-
     def registered(self, accepted: bool, now: float) -> list[Action]:
         """The session shard's answer."""
         actions: list[Action] = []
@@ -239,6 +214,8 @@ class Connection(Subscribing, Calling):
         self._reply(frames.Reply(id=self._connect_command, connect=result), actions)
         actions.append(Established())
         held, self._held, self._results = self._held, None, None
+        for sub in list(self.subscriptions.values()):
+            self._end_as_ordered(sub, actions)
         self._resume(held, now, actions)
 
     def _resume(self, held: list[frames.Command] | None, now: float, actions: list[Action]) -> None:
@@ -281,8 +258,7 @@ class Connection(Subscribing, Calling):
         """A message to this connection from the application."""
         actions: list[Action] = []
         if self.state is ConnectionState.CONNECTED:
-            push = frames.Push(message=frames.PushedMessage(frames.raw(data)))
-            self._reply(frames.Reply(push=push), actions)
+            self._push(frames.Push(message=frames.PushedMessage(frames.raw(data))), actions)
         return actions
 
 

@@ -96,10 +96,23 @@ class ConnectionCore:
         """Answer `connect` once nothing is missing."""
         raise NotImplementedError
 
+    def _server_side_live(
+        self, sub: Subscription, result: frames.SubscribeResult, now: float, actions: list[Action]
+    ) -> None:
+        """A subscription that the server chose is answered."""
+        raise NotImplementedError
+
+    def _end_as_ordered(self, sub: Subscription, actions: list[Action]) -> None:
+        """End a subscription that was told to end before it was answered."""
+        raise NotImplementedError
+
     # Ends
 
     def _reply(self, reply: frames.Reply, actions: list[Action]) -> None:
         actions.append(Send(self._codec.encode(reply)))
+
+    def _push(self, push: frames.Push, actions: list[Action]) -> None:
+        self._reply(frames.Reply(push=push), actions)
 
     def _error(self, command: int, error: codes.ErrorCode, actions: list[Action]) -> None:
         self._reply(frames.Reply(id=command, error=frames.Error(error.code, error.text, error.temporary)), actions)

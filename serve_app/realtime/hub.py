@@ -25,6 +25,7 @@ from serve_app.realtime.environment import Environment
 from serve_app.realtime.flushing import Flusher
 from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.peer import Peer
+from serve_app.realtime.server_side import ServerSubscription
 from serve_app.realtime.timers import TimerWheel
 from serve_app.realtime.wire import Socket
 
@@ -204,6 +205,27 @@ class Hub:
             peer = self._peers.get(client)
             if peer is not None:
                 self.apply(peer, peer.connection.message(data))
+
+    def subscribe_client(self, client: str, chosen: ServerSubscription) -> bool:
+        """Subscribe a connection of this process; returns whether it is here. Raises as `Connection` does."""
+        peer = self._peers.get(client)
+        if peer is not None:
+            self.apply(peer, peer.connection.subscribe_client(chosen))
+        return peer is not None
+
+    def unsubscribe_client(self, client: str, channel: str, code: codes.UnsubscribeCode) -> bool:
+        """End a subscription of a connection of this process; returns whether it is here."""
+        peer = self._peers.get(client)
+        if peer is not None:
+            self.apply(peer, peer.connection.unsubscribe_client(channel, code))
+        return peer is not None
+
+    def refresh_client(self, client: str, expires_at: float | None) -> bool:
+        """Set when a connection of this process expires; returns whether it is here."""
+        peer = self._peers.get(client)
+        if peer is not None:
+            self.apply(peer, peer.connection.refresh_client(expires_at, self._loop.time()))
+        return peer is not None
 
     # Time
 

@@ -104,16 +104,19 @@ class Subscribing(ConnectionCore):
         sub.state = SubscriptionState.LIVE
         sub.request = None
         if sub.server_side:
-            if self._results is not None:
-                self._results[channel] = result
-                actions.append(Attach(channel, attempt))
-                self._finish_connect(now, actions)
+            connecting = self._results is not None
+            self._server_side_live(sub, result, now, actions)
+            if connecting:
+                return actions
+            self._end_as_ordered(sub, actions)
+            self._release(sub, now, actions)
             return actions
         self._commands -= 1
         self._reply(frames.Reply(id=sub.command, subscribe=result), actions)
         actions.append(Attach(channel, attempt))
         if sub.expires_at is not None:
             self._set_expiry_due(now)
+        self._end_as_ordered(sub, actions)
         self._release(sub, now, actions)
         return actions
 
@@ -125,11 +128,12 @@ class Subscribing(ConnectionCore):
 
     def _subscribe_failed(self, sub: Subscription, error: codes.ErrorCode, now: float, actions: list[Action]) -> None:
         del self.subscriptions[sub.channel]
-        if sub.server_side:
+        if sub.server_side and self._results is not None:
             self._refuse(self._connect_command, error, actions)
             return
         self._commands -= 1
-        self._error(sub.command, error, actions)
+        if not sub.server_side:
+            self._error(sub.command, error, actions)
         self._release(sub, now, actions)
 
     def _release(self, sub: Subscription, now: float, actions: list[Action]) -> None:
@@ -164,8 +168,7 @@ class Subscribing(ConnectionCore):
             return
         del self.subscriptions[sub.channel]
         actions.append(Detach(sub.channel, sub.attempt, sub.info, tell_broker))
-        push = frames.Push(channel=sub.channel, unsubscribe=frames.Unsubscribe(code.code, code.reason))
-        self._reply(frames.Reply(push=push), actions)
+        self._push(frames.Push(channel=sub.channel, unsubscribe=frames.Unsubscribe(code.code, code.reason)), actions)
 
     def _on_sub_refresh(self, command: int, body: frames.SubRefreshRequest, now: float, actions: list[Action]) -> None:
         sub = self.subscriptions.get(body.channel)

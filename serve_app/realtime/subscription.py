@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from actors.brokers import contract
-from actors.protocol import frames
+from actors.protocol import codes, frames
 from actors.protocol.namespaces import Namespace
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.permits import Features
@@ -27,8 +27,8 @@ class Subscription:
     """State of one subscription; changed by its connection only."""
 
     __slots__ = (
-        "attempt", "channel", "command", "compact", "expires_at", "features", "held", "info", "namespace", "request",
-        "server_data", "server_side", "state",
+        "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held", "info", "namespace",
+        "request", "server_data", "server_side", "state",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +58,8 @@ class Subscription:
         self.expires_at = expires_at
         """Unix time after which the client must have refreshed."""
         self.state = SubscriptionState.DECIDING
+        self.ends_with: codes.UnsubscribeCode | None = None
+        """The server took it away before it was answered: it ends right after."""
         self.held: list[frames.Command] | None = None
         """Commands for this channel that arrived before it was live: they keep their order."""
         self.compact = (

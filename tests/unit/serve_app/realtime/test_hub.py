@@ -2,8 +2,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from actors.protocol.codes import UNSUBSCRIBE_SERVER
 from actors.protocol.namespaces import Namespaces
 from serve_app.realtime.environment import Limits
+from serve_app.realtime.server_side import ServerSubscription
 from tests.fixtures.hub import Client, World, settle
 from tests.fixtures.waiting import eventually
 
@@ -89,3 +91,20 @@ async def test_other_rules_apply_from_their_arrival(world: World) -> None:
     assert (await client.command("subscribe", channel="new:1"))["error"]["code"] == 102
     world.hub.replace_namespaces(Namespaces.parse("namespaces:\n  new:\n    allow_subscribe_for_client: true\n"))
     assert "subscribe" in await client.command("subscribe", channel="new:1")
+
+
+async def test_the_server_subscribes_unsubscribes_and_refreshes_a_connection(world: World) -> None:
+    client = await world.connected()
+    name = client.peer.connection.client
+    assert world.hub.subscribe_client(name, ServerSubscription("plain:1"))
+    await settle()
+    await world.publish("plain:1", 1)
+    assert world.hub.unsubscribe_client(name, "plain:1", UNSUBSCRIBE_SERVER)
+    assert world.hub.refresh_client(name, 2000.0)
+    await world.publish("plain:1", 2)
+    kinds = [next(kind for kind in push if kind != "channel") for push in client.pushes]
+    assert kinds == ["subscribe", "pub", "unsubscribe", "refresh"]
+    assert client.received == [1]
+    assert not world.hub.subscribe_client("unknown", ServerSubscription("plain:1"))
+    assert not world.hub.unsubscribe_client("unknown", "plain:1", UNSUBSCRIBE_SERVER)
+    assert not world.hub.refresh_client("unknown", None)

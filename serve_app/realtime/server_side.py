@@ -1,0 +1,170 @@
+"""The part of a connection that the server decides: subscriptions nobody asked for, their end, a new expiry.
+
+At connect they come from the token's claims and the personal channel and are part of the connect result. Later they
+come from the server API and are told by pushes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from actors.brokers import contract
+from actors.protocol import codes, frames
+from actors.protocol.namespace import Namespace
+from serve_app.realtime import permits
+from serve_app.realtime.actions import Action, Attach
+from serve_app.realtime.core import ConnectionState
+from serve_app.realtime.credentials import Credentials
+from serve_app.realtime.subscribing import Subscribing
+from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
+
+OVERRIDABLE_WITHOUT_HISTORY: Final = ("presence", "join_leave", "force_push_join_leave")
+OVERRIDABLE: Final = (*OVERRIDABLE_WITHOUT_HISTORY, "force_recovery", "force_positioning")
+"""Options of a namespace that the server may choose otherwise for one subscription."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSubscription:
+    """A channel that the server chooses for a connection, and how."""
+
+    channel: str
+    info: bytes = b""
+    """Raw JSON that others see as `chan_info`."""
+    data: bytes = b""
+    """Raw JSON for the client."""
+    expires_at: float | None = None
+    """Unix time after which the connection is closed with 3006."""
+    since: contract.StreamPosition | None = None
+    """Bring what was published after this position, where the channel has recovery."""
+    override: Mapping[str, bool] = field(default_factory=dict)
+    """Names of `OVERRIDABLE` → value."""
+
+
+class ServerSide(Subscribing):
+    """Subscriptions and expiry that the server sets."""
+
+    __slots__ = ()
+
+    # At connect
+
+    def _plan_server_side(self, credentials: Credentials, body: frames.ConnectRequest) -> None:
+        wanted: dict[str, Any] = {}
+        personal = self._env.namespaces.personal_channel(credentials.user)
+        if personal:
+            wanted[personal] = {}
+        wanted.update(credentials.subs)
+        for channel, options in wanted.items():
+            asked = body.subs.get(channel) or frames.SubscribeRequest()
+            self.subscriptions[channel] = self._server_side(_chosen(channel, options), asked)
+
+    def _server_side(self, chosen: ServerSubscription, asked: frames.SubscribeRequest) -> Subscription:
+        """Raises UnknownNamespace or InvalidChannel."""
+        rules = overridden(self._env.namespaces.for_channel(chosen.channel), chosen.override)
+        return Subscription(
+            chosen.channel,
+            rules,
+            next(self._env.attempts),
+            contract.ClientInfo(self.user, self.client, self.info.conn_info, chosen.info),
+            permits.server_side_features(rules),
+            asked,
+            server_side=True,
+            server_data=chosen.data,
+            expires_at=None if self._env.insecure else chosen.expires_at,
+        )
+
+    # Later
+
+    def subscribe_client(self, chosen: ServerSubscription) -> list[Action]:
+        """Subscribe this connection; the client is told by a `subscribe` push. Nothing happens when it already is.
+
+        While it is still connecting, the subscription becomes part of the connect result.
+
+        Raises UnknownNamespace or InvalidChannel.
+        """
+        actions: list[Action] = []
+        connecting = self.state is ConnectionState.CONNECTING
+        if not (connecting or self.state is ConnectionState.CONNECTED) or chosen.channel in self.subscriptions:
+            return actions
+        asked = frames.SubscribeRequest()
+        if chosen.since is not None:
+            asked.recover, asked.epoch, asked.offset = True, chosen.since.epoch, chosen.since.offset
+        sub = self._server_side(chosen, asked)
+        self.subscriptions[chosen.channel] = sub
+        if not connecting:
+            self._commands += 1
+        if not connecting or self._results is not None:
+            self._ask_broker(sub, actions)
+        return actions
+
+    def unsubscribe_client(self, channel: str, code: codes.UnsubscribeCode) -> list[Action]:
+        """End a subscription, the client's own or the server's; the client is told by an `unsubscribe` push.
+
+        One that is still being decided ends as soon as it is answered.
+        """
+        sub = self.subscriptions.get(channel)
+        if sub is not None and sub.state is not SubscriptionState.LIVE:
+            sub.ends_with = code
+            return []
+        return self.unsubscribed(channel, code, tell_broker=True)
+
+    def refresh_client(self, expires_at: float | None, now: float) -> list[Action]:
+        """Let the connection live until then (Unix time), or for good; the client is told by a `refresh` push."""
+        actions: list[Action] = []
+        if self.state is not ConnectionState.CONNECTED:
+            return actions
+        if expires_at is not None and expires_at <= self._env.wall():
+            self._close(codes.DISCONNECT_EXPIRED, actions)
+            return actions
+        self._expires_at = None if self._env.insecure else expires_at
+        self._set_expiry_due(now)
+        push = frames.Refresh()
+        if self._expires_at is not None:
+            push.expires, push.ttl = True, ttl(self._expires_at, self._env.wall())
+        self._reply(frames.Reply(push=frames.Push(refresh=push)), actions)
+        return actions
+
+    def _server_side_live(
+        self, sub: Subscription, result: frames.SubscribeResult, now: float, actions: list[Action]
+    ) -> None:
+        if self._results is not None:
+            self._results[sub.channel] = result
+            actions.append(Attach(sub.channel, sub.attempt))
+            self._finish_connect(now, actions)
+            return
+        self._commands -= 1
+        told = frames.Subscribe(result.recoverable, result.epoch, result.offset, result.positioned, result.data)
+        self._push(frames.Push(channel=sub.channel, subscribe=told), actions)
+        for publication in result.publications:
+            self._push(frames.Push(channel=sub.channel, pub=publication), actions)
+        actions.append(Attach(sub.channel, sub.attempt))
+        if sub.expires_at is not None:
+            self._set_expiry_due(now)
+
+    def _end_as_ordered(self, sub: Subscription, actions: list[Action]) -> None:
+        """End a subscription that just went live and was told to end meanwhile."""
+        if sub.ends_with is not None and not self.is_closed() and self.subscriptions.get(sub.channel) is sub:
+            self._take_away(sub, sub.ends_with, actions)
+
+
+def overridden(namespace: Namespace, override: Mapping[str, bool]) -> Namespace:
+    """The rules as the server wants them for one subscription. What needs history has no effect without it."""
+    changes = {name: bool(value) for name, value in override.items() if name in OVERRIDABLE}
+    if not namespace.has_history:
+        changes = {
+            name: value for name, value in changes.items() if name not in ("force_recovery", "force_positioning")
+        }
+    return msgspec.structs.replace(namespace, **changes) if changes else namespace
+
+
+def _chosen(channel: str, options: Mapping[str, Any]) -> ServerSubscription:
+    """A claim's options."""
+    info, data, override = options.get("info"), options.get("data"), options.get("override")
+    values = override.items() if isinstance(override, Mapping) else ()
+    return ServerSubscription(
+        channel,
+        info=msgspec.json.encode(info) if info is not None else b"",
+        data=msgspec.json.encode(data) if data is not None else b"",
+        override={name: bool(value.get("value")) for name, value in values if isinstance(value, Mapping)},
+    )

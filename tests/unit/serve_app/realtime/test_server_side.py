@@ -1,0 +1,133 @@
+import pytest
+
+from actors.brokers.contract import Publication, StreamPosition
+from actors.protocol.channels import InvalidChannel
+from actors.protocol.codes import UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
+from actors.protocol.namespaces import Namespaces, UnknownNamespace
+from serve_app.realtime import actions as act
+from serve_app.realtime.credentials import Credentials
+from serve_app.realtime.environment import Limits
+from serve_app.realtime.server_side import ServerSubscription, overridden
+from tests.fixtures.realtime import NAMESPACES, WALL_START, Driver, close_code, only, reply, sent
+
+
+@pytest.fixture
+def driver() -> Driver:
+    driver = Driver()
+    driver.connect()
+    return driver
+
+
+def test_a_subscription_by_the_server_is_told_by_a_push_and_then_attached(driver: Driver) -> None:
+    asked = driver.connection.subscribe_client(ServerSubscription("room:1", info=b'{"a":1}', data=b'{"b":2}'))
+    request = only(asked, act.Subscribe).request
+    assert (request.info.chan_info, request.positioned, request.since) == (b'{"a":1}', True, None)
+    done = driver.accept(asked, top=4)
+    assert [type(action) for action in done] == [act.Send, act.Attach]
+    told = {"recoverable": True, "positioned": True, "epoch": "e", "offset": 4, "data": {"b": 2}}
+    assert reply(done)["push"] == {"channel": "room:1", "subscribe": told}
+    assert driver.connection.subscribe_client(ServerSubscription("room:1")) == []
+
+
+def test_what_was_missed_follows_the_push(driver: Driver) -> None:
+    asked = driver.connection.subscribe_client(ServerSubscription("room:1", since=StreamPosition("e", 3)))
+    done = driver.accept(asked, top=4, recovered=True, publications=(Publication(b"4", offset=4, epoch="e"),))
+    subscribe, publication = (message["push"] for message in sent(done))
+    assert subscribe["subscribe"]["offset"] == 3
+    assert publication["pub"]["offset"] == 4
+    assert isinstance(done[-1], act.Attach)
+
+
+def test_the_server_may_choose_other_rules_for_one_subscription(driver: Driver) -> None:
+    chosen = ServerSubscription("room:1", override={"presence": False, "force_recovery": False, "durable": True})
+    asked = driver.connection.subscribe_client(chosen)
+    request = only(asked, act.Subscribe).request
+    assert (request.presence, request.join_leave, request.positioned) == (False, True, False)
+    plain = Namespaces.parse(NAMESPACES).get("plain")
+    assert overridden(plain, {"force_recovery": True, "force_positioning": True}) is plain
+    assert overridden(plain, {"presence": True, "force_recovery": True}).presence
+
+
+def test_channels_outside_the_rules_are_the_callers_mistake(driver: Driver) -> None:
+    with pytest.raises(UnknownNamespace):
+        driver.connection.subscribe_client(ServerSubscription("nowhere:1"))
+    with pytest.raises(InvalidChannel):
+        driver.connection.subscribe_client(ServerSubscription(""))
+
+
+def test_a_refusal_by_the_broker_leaves_the_connection_alone(driver: Driver) -> None:
+    asked = driver.connection.subscribe_client(ServerSubscription("room:1"))
+    assert driver.reject(asked, 100) == []
+    assert driver.connection.subscriptions == {}
+    assert reply(driver.subscribe("room:1"))["subscribe"]
+
+
+def test_commands_for_the_channel_wait_for_the_servers_subscription(driver: Driver) -> None:
+    asked = driver.connection.subscribe_client(ServerSubscription("room:1"))
+    assert reply(driver.command("subscribe", channel="room:1"))["error"]["code"] == 105
+    assert driver.command("presence", channel="room:1") == []
+    assert [type(action) for action in driver.accept(asked)] == [act.Send, act.Attach, act.Presence]
+
+
+def test_unsubscribing_tells_client_and_broker(driver: Driver) -> None:
+    driver.subscribe("room:1")
+    done = driver.connection.unsubscribe_client("room:1", UNSUBSCRIBE_SERVER)
+    assert only(done, act.Detach).tell_broker
+    assert reply(done)["push"]["unsubscribe"] == {"code": 2000, "reason": "server unsubscribe"}
+    assert driver.connection.unsubscribe_client("room:1", UNSUBSCRIBE_SERVER) == []
+
+
+def test_a_subscription_that_is_still_decided_ends_after_its_answer(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="room:1")
+    assert driver.connection.unsubscribe_client("room:1", UNSUBSCRIBE_SERVER) == []
+    done = driver.accept(asked)
+    assert [type(action) for action in done] == [act.Send, act.Attach, act.Detach, act.Send]
+    assert "subscribe" in sent(done)[0]
+    assert "unsubscribe" in sent(done)[1]["push"]
+    asked = driver.connection.subscribe_client(ServerSubscription("room:1"))
+    driver.connection.unsubscribe_client("room:1", UNSUBSCRIBE_INSUFFICIENT)
+    assert close_code(driver.accept(asked)) == 3010
+
+
+def test_orders_during_connect_are_part_of_it() -> None:
+    driver = Driver()
+    driver.command("connect", token="good:u1")
+    assert driver.connection.subscribe_client(ServerSubscription("room:1")) == []
+    asked = driver.connection.registered(True, driver.now)
+    more = driver.connection.subscribe_client(ServerSubscription("plain:1"))
+    driver.connection.unsubscribe_client("plain:1", UNSUBSCRIBE_SERVER)
+    assert sent(driver.accept(asked)) == []
+    done = sent(driver.accept(more))
+    assert set(done[0]["connect"]["subs"]) == {"room:1", "plain:1"}
+    assert done[1]["push"]["channel"] == "plain:1"
+    assert "unsubscribe" in done[1]["push"]
+
+
+def test_claims_choose_info_data_and_rules() -> None:
+    driver = Driver()
+    options = {"info": 1, "data": 2, "override": {"presence": {"value": False}, "join_leave": "odd"}}
+    driver.verifier.connections["t"] = Credentials("u1", subs={"room:1": options})
+    driver.command("connect", token="t")
+    asked = driver.connection.registered(True, driver.now)
+    request = only(asked, act.Subscribe).request
+    assert (request.info.chan_info, request.presence, request.join_leave) == (b"1", False, True)
+    assert reply(driver.accept(asked))["connect"]["subs"]["room:1"]["data"] == 2
+
+
+def test_an_expired_server_side_subscription_ends_the_connection() -> None:
+    driver = Driver(limits=Limits(ping_s=1000))
+    driver.connect()
+    asked = driver.connection.subscribe_client(ServerSubscription("room:1", expires_at=WALL_START + 10))
+    driver.accept(asked)
+    assert close_code(driver.pass_time(34)) is None
+    assert close_code(driver.pass_time(2)) == 3006
+
+
+def test_refreshing_prolongs_ends_and_frees(driver: Driver) -> None:
+    done = driver.connection.refresh_client(WALL_START + 60, driver.now)
+    assert reply(done)["push"] == {"refresh": {"expires": True, "ttl": 60}}
+    assert reply(driver.connection.refresh_client(None, driver.now))["push"] == {"refresh": {}}
+    driver.connection.refresh_client(WALL_START + 1, driver.now)
+    assert close_code(driver.connection.refresh_client(WALL_START, driver.now)) == 3005
+    assert driver.connection.refresh_client(None, driver.now) == []
+    assert driver.connection.subscribe_client(ServerSubscription("room:1")) == []
