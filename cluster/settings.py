@@ -9,9 +9,9 @@ import json
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -128,6 +128,38 @@ class Settings(BaseSettings):
         description="Key of the realtime server API beside database API keys; generated when empty.",
     )
     max_connections: int = Field(default=10_000, description="Open sockets per realtime replica.")
+    max_connections_per_user: int = Field(
+        default=200, ge=0, description="Connections of one user in the whole cluster, then 3504; 0: any number."
+    )
+    realtime_connect_rate: int = Field(
+        default=500,
+        ge=0,
+        description="Handshakes per second and realtime replica; more wait up to 3 s, then get 503. 0: any.",
+    )
+    realtime_connect_rate_per_address: int = Field(
+        default=50,
+        ge=0,
+        description="Handshakes per second, address and replica, ten seconds' worth at once, then 429; 0: any. "
+        "TRUSTED_PROXIES are exempt: behind them there is anybody.",
+    )
+    realtime_unauthenticated_per_address: int = Field(
+        default=500,
+        ge=0,
+        description="Sockets per address and replica that have not sent `connect`, then 429; 0: any number.",
+    )
+    realtime_stale_seconds: float = Field(
+        default=10.0, gt=0, description="A socket that has not sent `connect` by then is closed with 3502."
+    )
+    realtime_ping_seconds: int = Field(default=25, ge=1, description="Time between the server's pings.")
+    realtime_pong_seconds: float = Field(
+        default=8.0, gt=0, description="Without a pong this long after a ping: 3012. Less than the time between pings."
+    )
+    realtime_max_channels: int = Field(default=128, ge=1, description="Subscriptions per connection, then error 106.")
+    realtime_max_errors_per_minute: int = Field(
+        default=300,
+        ge=1,
+        description="Errors that a connection may cause per minute, then 3509; temporary ones are free.",
+    )
     edge_max_connections: int = Field(
         default=0, ge=0, description="HAProxy's connections per node; 0: computed from the open-file limit."
     )
@@ -207,6 +239,12 @@ class Settings(BaseSettings):
             return sources
         home = Path(os.environ.get("MOBULA_HOME") or ROOT / ".mobula")
         return (*sources, DotEnvSettingsSource(settings_cls, env_file=home / "state.env"), file_secret_settings)
+
+    @model_validator(mode="after")
+    def _pong_before_ping(self) -> Self:
+        if self.realtime_pong_seconds >= self.realtime_ping_seconds:
+            raise ValueError("REALTIME_PONG_SECONDS must be less than REALTIME_PING_SECONDS")
+        return self
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -22,6 +22,15 @@ HTTP_REQUEST_DURATION = Histogram(
 REQUESTS_IN_FLIGHT = Gauge("http_requests_in_flight", "HTTP requests being answered.", registry=REGISTRY)
 """Read when it is asked for: whoever answers requests sets the function."""
 ACTIVE_CONNECTIONS = Gauge("active_connections", "Open realtime connections.", registry=REGISTRY)
+REFUSED_CONNECTIONS = Counter(
+    "refused_connections", "Realtime handshakes refused at the edge.", ("reason",), registry=REGISTRY
+)
+HAPROXY_PROCESSES = Gauge(
+    "haproxy_processes", "HAProxy processes of a node, the one that listens and old ones.", registry=REGISTRY
+)
+OLD_HAPROXY_CONNECTIONS = Gauge(
+    "old_haproxy_connections", "Open realtime connections behind an HAProxy that no longer listens.", registry=REGISTRY
+)
 DATABASE_POOL_SIZE = Gauge(
     "database_connection_pool_size", "Database connections that are open in process pools.", registry=REGISTRY
 )

@@ -1,6 +1,7 @@
 """A registry as data, and the sum of several.
 
-Counters and histograms add up. Gauges add up too (connections, pool sizes), except rates, which average.
+Counters and histograms add up. Gauges add up too (connections, pool sizes), except rates, which average, and what every
+process of a node sees alike, of which the largest counts.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,9 @@ from prometheus_client.utils import floatToGoString
 
 AVERAGED = frozenset({"cache_hit_rate"})
 """Gauges whose sum over processes means nothing."""
+
+LARGEST = frozenset({"haproxy_processes"})
+"""Gauges that every process of a node sees alike."""
 
 CUMULATIVE = frozenset({"counter", "histogram", "summary"})
 """Kinds that only grow: what a dead process counted stays counted."""
@@ -77,12 +81,18 @@ def add(snapshots: Iterable[Snapshot]) -> Snapshot:
             family.kind,
             family.help,
             tuple(
-                Sample(name, labels, sum(values) / (len(values) if family.name in AVERAGED else 1))
+                Sample(name, labels, _merged(family.name, values))
                 for (name, labels), values in sums[family.name].items()
             ),
         )
         for family in families.values()
     )
+
+
+def _merged(family: str, values: list[float]) -> float:
+    if family in LARGEST:
+        return max(values)
+    return sum(values) / (len(values) if family in AVERAGED else 1)
 
 
 def cumulative(snapshot: Snapshot) -> Snapshot:

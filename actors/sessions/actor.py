@@ -32,6 +32,9 @@ from db.sessions.revocations import Credential, Revocations, RevocationsUnknown
 FORCE_DISCONNECT: Final = 3503
 FORCE_DISCONNECT_REASON: Final = "force disconnect"
 
+CONNECTION_LIMIT: Final = 3504
+CONNECTION_LIMIT_REASON: Final = "connection limit"
+
 HOUSEKEEPING_S: Final = 0.5
 CHECKED_AT_ONCE: Final = 1_000
 ASK_AGAIN_S: Final = 1.0
@@ -87,6 +90,7 @@ class SessionShard:
             on_expire=lambda stream: self.registry.forget_boot(stream.boot),
         )
         self._wall_ms = wall_ms
+        self._per_user = settings.max_connections_per_user
         self._revocations: Asks = revocations or Revocations(
             settings.asyncpg_dsn, application_name=f"mobula-sessions-{shard}"
         )
@@ -133,6 +137,10 @@ class SessionShard:
                 logger.exception("operation failed", operation=type(op).__name__)
 
     def _register(self, stream: ClientStream, op: Register) -> None:
+        self.registry.remove(stream.boot, op.record.client)
+        if self._per_user and self.registry.count(op.record.user) >= self._per_user:
+            stream.push(encode(Disconnect([op.record.client], CONNECTION_LIMIT, CONNECTION_LIMIT_REASON)))
+            return
         connection = self.registry.add(stream, op.record)
         if self.registry.is_void(op.record):
             self._refuse(connection)

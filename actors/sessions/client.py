@@ -137,6 +137,9 @@ class _ShardView:
             self._answer(held, accepted=item.accepted)
 
     def _on_disconnect(self, item: Disconnect) -> None:
+        for client in item.clients:
+            # One that the shard never took needs no answer any more.
+            self.waiting.pop(client, None)
         if self._sink is not None and item.clients:
             self._sink.on_disconnect(item.clients, item.code, item.reason)
 

@@ -70,6 +70,10 @@ class Registry:
             if (not session or record.session == session) and (not client or record.client == client):
                 yield connection
 
+    def count(self, user: str) -> int:
+        """A user's connections."""
+        return len(self.users.get(user, ()))
+
     def is_void(self, record: Record) -> bool:
         """Whether a revocation that this shard knows of covers the connection's credentials."""
         if record.session and record.session in self.ended_sessions:

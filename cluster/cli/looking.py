@@ -1,6 +1,8 @@
 """status, doctor, logs."""
 
 import subprocess
+import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +12,8 @@ from cluster.cli.setup import home
 from cluster.cli.up import print_where
 from cluster.paths import Paths
 from cluster.ports import recorded
+from cluster.ray_runtime import generations
+from cluster.ray_runtime.generations import Generation
 from cluster.settings import Settings
 from cluster.stack import budget, checks, daemon_state, plan
 from cluster.stack.plan import Options
@@ -43,6 +47,7 @@ def status() -> None:
     for name, service in found["services"].items():
         shown = "  ".join(f"{key} {value}" for key, value in service.items())
         console.print(f"{name:<10} {shown}")
+    console.print(f"{'haproxy':<10} {haproxy_line(generations.living(generations.directory(paths)), time.time())}")
     block = recorded(paths.ports_file)
     settings = Settings()
     if block is not None:
@@ -53,6 +58,18 @@ def status() -> None:
         console.print(f"  HAProxy    http://127.0.0.1:{block.service('haproxy_stats')}/stats", markup=False)
     print_where(paths)
     raise typer.Exit(0 if answer in range(200, 300) else 1)
+
+
+def haproxy_line(living: Sequence[Generation], now: float) -> str:
+    """The HAProxy processes of this node: old ones stay until their sockets are gone."""
+    if not living:
+        return "no process"
+    *old, current = living
+    line = f"pid {current.pid}"
+    if old:
+        hours = (now - old[0].started) / 3600
+        line += f"  {len(old)} old, kept for their sockets (the oldest is {hours:.1f} h old)"
+    return line
 
 
 def doctor() -> None:

@@ -9,11 +9,20 @@ RETRY_AFTER_S: Final = 2
 TRY_AGAIN_LATER: Final = 1013
 """WebSocket close code for a server that cannot serve now."""
 
-_TITLES: Final = {403: "Forbidden", 404: "Not Found", 503: "Service Unavailable"}
+_TITLES: Final = {403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, *, status: int, code: str, detail: str) -> None:
-    """Refuse an HTTP request or a WebSocket handshake."""
+async def refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    retry_after_s: int = RETRY_AFTER_S,
+) -> None:
+    """Refuse an HTTP request or a WebSocket handshake. 429 and 503 say when to come back."""
     document = {"type": "about:blank", "title": _TITLES[status], "status": status, "code": code, "detail": detail}
     body = json.dumps(document).encode()
     headers = [
@@ -21,8 +30,8 @@ async def refuse(scope: Scope, receive: Receive, send: Send, *, status: int, cod
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
-    if status == 503:
-        headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
+    if status in (429, 503):
+        headers.append((b"retry-after", str(retry_after_s).encode()))
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

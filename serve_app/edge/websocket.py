@@ -13,6 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 
 from actors.protocol.codes import DISCONNECT_SHUTDOWN, DISCONNECT_SLOW
+from serve_app.edge.arrival import Arrival
 from serve_app.realtime.flushing import QUEUE_BYTES
 from serve_app.realtime.hub import Hub
 from serve_app.realtime.peer import Peer
@@ -73,14 +74,14 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         if self.peer is None and self.close_timer is None:
             self.transport.close()
 
-    def adopt(self, hub: Hub, wire: Wire) -> None:
+    def adopt(self, hub: Hub, wire: Wire, arrival: Arrival) -> None:
         """Serve this hub from now on. The handshake must be complete."""
         if self.disconnected or self.transport.is_closing():
             return
         self.hub, self.wire, self.write = hub, wire, self.transport.write
         self.transport.set_write_buffer_limits(high=QUEUE_BYTES)
         queue = self.queue
-        self.peer = hub.open(self)
+        self.peer = hub.open(self, arrival)
         self.queue = self.writable = _NOTHING
         del self.scope, self.request, self.response
         while not queue.empty():

@@ -12,17 +12,20 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from actors.brokers.contract import BrokerClient
+from actors.metrics.registry import REFUSED_CONNECTIONS
 from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient
 from cluster import names
 from cluster.settings import Settings
 from db.session import Database
+from serve_app.edge.admission import Admission, ConnectRefused
+from serve_app.edge.arrival import Arrival
 from serve_app.edge.origin import is_allowed
-from serve_app.edge.refusal import refuse
+from serve_app.edge.refusal import RETRY_AFTER_S, refuse
 from serve_app.edge.websocket import EXTENSION, AsgiSocket, TransportProtocol
 from serve_app.openapi import VERSION
 from serve_app.realtime import permissions
-from serve_app.realtime.environment import Environment
+from serve_app.realtime.environment import Environment, Limits
 from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.hub import Hub, new_boot_id, unix_time
 from serve_app.realtime.tokens import SignedTokens
@@ -59,6 +62,13 @@ class RealtimeApplication:
         self._allowed_origins = frozenset({settings.public_url, *settings.backend_cors_origins})
         self._backends: Backends | None = None
         self._draining = False
+        self._admission = Admission(
+            rate_per_s=settings.realtime_connect_rate,
+            address_rate_per_s=settings.realtime_connect_rate_per_address,
+            unauthenticated_per_address=settings.realtime_unauthenticated_per_address,
+            exempt=settings.trusted_proxies,
+            jitter=random.random,
+        )
         self.hub: Hub | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +99,7 @@ class RealtimeApplication:
             insecure=settings.realtime_insecure and settings.environment != "production",
             rpc_methods=handlers.rpc_methods,
             handles_messages=handlers.message_handler is not None,
+            limits=Limits.from_settings(settings),
         )
         hub = Hub(new_boot_id(), environment, handlers, max_connections=settings.max_connections)
         backends = self._connect(hub)
@@ -143,35 +154,65 @@ class RealtimeApplication:
         await send({"type": "http.response.body", "body": body})
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hub = self.hub
         if _path(scope) != "/websocket":
             await refuse(scope, receive, send, status=404, code="not_found", detail="There is nothing at this path.")
-        elif not is_allowed(scope["headers"], self._allowed_origins):
-            detail = "This origin may not connect."
-            await refuse(scope, receive, send, status=403, code="origin_not_allowed", detail=detail)
-        elif hub is None or self._draining:
-            await refuse(scope, receive, send, status=503, code="unavailable", detail="This process is not serving.")
-        elif hub.is_full:
-            detail = "This process has as many connections as it may."
-            await refuse(scope, receive, send, status=503, code="connection_limit", detail=detail)
-        else:
-            await self._serve(hub, scope, receive, send)
+            return
+        arrival = Arrival.of(scope)
+        hub = await self.admit(arrival, scope, receive, send)
+        if hub is not None:
+            await self._serve(hub, arrival, scope, receive, send)
 
-    async def _serve(self, hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
+    async def admit(self, arrival: Arrival, scope: Scope, receive: Receive, send: Send) -> Hub | None:
+        """The hub for a new connection of any transport, once it is its turn; None: it was refused with a reason."""
+        try:
+            return await self._turn(arrival, scope)
+        except ConnectRefused as reason:
+            REFUSED_CONNECTIONS.labels(reason.code).inc()
+            await refuse(
+                scope,
+                receive,
+                send,
+                status=reason.status,
+                code=reason.code,
+                detail=reason.detail,
+                retry_after_s=reason.retry_after_s,
+            )
+            return None
+
+    async def _turn(self, arrival: Arrival, scope: Scope) -> Hub:
+        """Wait for this arrival's turn. Raises ConnectRefused."""
+        if not is_allowed(scope["headers"], self._allowed_origins):
+            raise ConnectRefused(403, "origin_not_allowed", "This origin may not connect.", RETRY_AFTER_S)
+        unauthenticated = self._serving().unauthenticated(arrival.address)
+        wait_s = self._admission.ask(arrival.address, unauthenticated, asyncio.get_running_loop().time())
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        hub = self._serving()
+        if hub.is_full:
+            detail = "This process has as many connections as it may."
+            raise ConnectRefused(503, "connection_limit", detail, RETRY_AFTER_S)
+        return hub
+
+    def _serving(self) -> Hub:
+        if self.hub is None or self._draining:
+            raise ConnectRefused(503, "unavailable", "This process is not serving.", RETRY_AFTER_S)
+        return self.hub
+
+    async def _serve(self, hub: Hub, arrival: Arrival, scope: Scope, receive: Receive, send: Send) -> None:
         binary = _wants_protobuf(scope)
         await receive()
         await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope, binary=binary)})
         transport = scope.get("extensions", {}).get(EXTENSION)
         if isinstance(transport, TransportProtocol):
-            transport.adopt(hub, PROTOBUF_WEBSOCKET if binary else JSON_WEBSOCKET)
+            transport.adopt(hub, PROTOBUF_WEBSOCKET if binary else JSON_WEBSOCKET, arrival)
         else:
-            await _serve_messages(hub, PROTOBUF_MESSAGES if binary else JSON_MESSAGES, receive, send)
+            await _serve_messages(hub, arrival, PROTOBUF_MESSAGES if binary else JSON_MESSAGES, receive, send)
 
 
-async def _serve_messages(hub: Hub, wire: Wire, receive: Receive, send: Send) -> None:
+async def _serve_messages(hub: Hub, arrival: Arrival, wire: Wire, receive: Receive, send: Send) -> None:
     """A socket of an ASGI server that offers no transport."""
     socket = AsgiSocket(wire, send, on_slow=lambda: hub.too_slow(peer))
-    peer = hub.open(socket)
+    peer = hub.open(socket, arrival)
     writer = asyncio.get_running_loop().create_task(socket.drain())
     try:
         while True:

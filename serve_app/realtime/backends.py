@@ -2,10 +2,13 @@
 
 from actors.brokers import handle as brokers
 from actors.metrics import handle as metrics
-from actors.metrics.registry import ACTIVE_CONNECTIONS
+from actors.metrics.registry import ACTIVE_CONNECTIONS, HAPROXY_PROCESSES, OLD_HAPROXY_CONNECTIONS
 from actors.sessions import handle as sessions
-from cluster.settings import Settings
+from cluster.paths import Paths
+from cluster.ray_runtime import generations
+from cluster.settings import Settings, get_settings
 from db.session import Database
+from serve_app.edge.generations import Retirement
 from serve_app.realtime.application import Backends, RealtimeApplication
 from serve_app.realtime.hub import Hub
 
@@ -20,14 +23,24 @@ def connect(hub: Hub) -> Backends:
     """Clients of the broker, session and metrics shards for one hub."""
     broker_client = brokers.connect(hub.boot_id, hub.channels)
     session_client = sessions.connect(hub.boot_id, hub)
-    pusher = metrics.connect(hub.boot_id, before_push=lambda: ACTIVE_CONNECTIONS.set(hub.connections))
+    records = generations.directory(Paths(get_settings().mobula_home))
+    retirement = Retirement(hub, lambda: generations.living(records))
+
+    def measure() -> None:
+        ACTIVE_CONNECTIONS.set(hub.connections)
+        HAPROXY_PROCESSES.set(retirement.processes)
+        OLD_HAPROXY_CONNECTIONS.set(retirement.old_sockets)
+
+    pusher = metrics.connect(hub.boot_id, before_push=measure)
 
     async def start() -> None:
         await broker_client.start()
         await session_client.start()
         pusher.start()
+        retirement.start()
 
     async def stop() -> None:
+        await retirement.stop()
         await pusher.stop()
         await session_client.stop()
         await broker_client.stop()

@@ -15,6 +15,9 @@ from serve_app.realtime.subscription import Subscription, SubscriptionState
 
 NEVER: Final = float("inf")
 
+ERROR_WINDOW_S: Final = 60.0
+"""Errors are counted over this time."""
+
 
 class ConnectionState(Enum):
     """A connection's life."""
@@ -31,9 +34,9 @@ class ConnectionCore:
     """State shared by the parts of `serve_app.realtime.connection.Connection`."""
 
     __slots__ = (
-        "_codec", "_commands", "_connect_command", "_env", "_expires_at", "_expires_due", "_held", "_issued_at",
-        "_numbers", "_ping_due", "_pong_due", "_results", "_state_due", "client", "info", "name", "session", "state",
-        "subscriptions", "user", "version",
+        "_codec", "_commands", "_connect_command", "_env", "_errors", "_errors_since", "_expires_at", "_expires_due",
+        "_held", "_issued_at", "_numbers", "_ping_due", "_pong_due", "_results", "_state_due", "client", "info",
+        "name", "session", "state", "subscriptions", "user", "version",
     )  # fmt: skip
 
     def __init__(self, client: str, codec: Codec, env: Environment, now: float, numbers: Callable[[str], int]) -> None:
@@ -50,6 +53,8 @@ class ConnectionCore:
         self.subscriptions: dict[str, Subscription] = {}
         self._commands = 0
         self._connect_command = 0
+        self._errors = 0
+        self._errors_since = 0.0
         self._held: list[frames.Command] | None = None
         self._results: dict[str, frames.SubscribeResult] | None = None
         self._issued_at = 0.0
@@ -116,12 +121,24 @@ class ConnectionCore:
 
     def _error(self, command: int, error: codes.ErrorCode, actions: list[Action]) -> None:
         self._reply(frames.Reply(id=command, error=frames.Error(error.code, error.text, error.temporary)), actions)
+        if not error.temporary and error is not codes.ERROR_TOKEN_EXPIRED:
+            self._count_error(actions)
+
+    def _count_error(self, actions: list[Action]) -> None:
+        """A client that does nothing but fail costs as much as one that works: it is sent away."""
+        now = self._env.wall()
+        if now - self._errors_since >= ERROR_WINDOW_S:
+            self._errors, self._errors_since = 0, now
+        self._errors += 1
+        if self._errors > self._env.limits.errors_per_minute:
+            self._close(codes.DISCONNECT_TOO_MANY_ERRORS, actions)
 
     def _refuse(self, command: int, error: codes.ErrorCode, actions: list[Action]) -> None:
         """Answer `connect` with an error: the connection is of no use any more, and the client closes it."""
         self._error(command, error, actions)
-        self._forget(actions)
-        self.state = ConnectionState.REFUSED
+        if not self.is_closed():
+            self._forget(actions)
+            self.state = ConnectionState.REFUSED
 
     def _close(self, code: codes.DisconnectCode, actions: list[Action]) -> None:
         self._forget(actions)

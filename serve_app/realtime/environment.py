@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from actors.protocol.namespaces import Namespaces
+from cluster.settings import Settings
 from serve_app.realtime.credentials import Verifier
 
 
@@ -25,6 +26,19 @@ class Limits:
     """More subscriptions than this: error 106."""
     commands_in_flight: int = 512
     """Commands that wait for an answer; more: error 111."""
+    errors_per_minute: int = 300
+    """Errors that the client makes, and not the server; more: 3509."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Limits":
+        """The configured bounds."""
+        return cls(
+            stale_after_s=settings.realtime_stale_seconds,
+            ping_s=settings.realtime_ping_seconds,
+            pong_s=settings.realtime_pong_seconds,
+            channels=settings.realtime_max_channels,
+            errors_per_minute=settings.realtime_max_errors_per_minute,
+        )
 
 
 @dataclass(slots=True)

@@ -5,11 +5,11 @@ are carried out here: messages by the flusher, subscriptions by the channels, ca
 """
 
 import asyncio
-import random
 import time
 import uuid
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import structlog
 
@@ -17,10 +17,12 @@ from actors.brokers.contract import BrokerClient
 from actors.protocol import codes
 from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient, SessionRecord
+from serve_app.edge.arrival import NOWHERE, Arrival
 from serve_app.realtime import actions as act
 from serve_app.realtime.callouts import Callouts
 from serve_app.realtime.channels import Channels
 from serve_app.realtime.connection import Connection
+from serve_app.realtime.departures import close_gradually
 from serve_app.realtime.environment import Environment
 from serve_app.realtime.flushing import Flusher
 from serve_app.realtime.handlers import Handlers
@@ -40,6 +42,8 @@ class Hub:
         self.env = env
         self._max_connections = max_connections
         self._peers: dict[str, Peer] = {}
+        self._generations: Counter[int] = Counter()
+        self._newcomers: Counter[str] = Counter()
         self._applying = False
         self._reentrant: deque[tuple[Peer, Sequence[act.Action]]] = deque()
         self._flusher = Flusher()
@@ -81,23 +85,34 @@ class Hub:
 
     async def drain(self, window_s: float) -> None:
         """Close all connections with 3001, a few at a time, within the window."""
-        waiting = list(self._peers.values())
-        random.shuffle(waiting)
-        logger.info("drain_started", connections=len(waiting), window_s=window_s)
-        started = self._loop.time()
-        for done, peer in enumerate(waiting):
-            ahead = started + window_s * done / len(waiting) - self._loop.time()
-            if ahead > 0:
-                await asyncio.sleep(ahead)
-            self.apply(peer, peer.connection.close(codes.DISCONNECT_SHUTDOWN))
+        logger.info("drain_started", connections=len(self._peers), window_s=window_s)
+        await close_gradually(self._peers.values(), self._send_elsewhere, window_s)
+
+    def behind(self, generations: Collection[int]) -> int:
+        """How many sockets came through these HAProxy processes."""
+        return sum(self._generations[pid] for pid in generations)
+
+    async def part(self, generations: Collection[int], window_s: float) -> None:
+        """Close the sockets that came through these HAProxy processes with 3001, a few at a time."""
+        leaving = [peer for peer in self._peers.values() if peer.generation in generations]
+        await close_gradually(leaving, self._send_elsewhere, window_s)
+
+    def unauthenticated(self, address: str) -> int:
+        """Connections of this address that have not sent a good `connect`."""
+        return self._newcomers[address]
+
+    def _send_elsewhere(self, peer: Peer) -> None:
+        self.apply(peer, peer.connection.close(codes.DISCONNECT_SHUTDOWN))
 
     # Sockets
 
-    def open(self, socket: Socket) -> Peer:
+    def open(self, socket: Socket, arrival: Arrival = NOWHERE) -> Peer:
         """A new socket."""
         client = str(uuid.uuid4())
         connection = Connection(client, socket.wire.codec, self.env, self._loop.time(), self.channels.number)
-        peer = Peer(connection, socket)
+        peer = Peer(connection, socket, arrival)
+        self._generations[arrival.generation] += 1
+        self._newcomers[arrival.address] += 1
         self._peers[client] = peer
         self._wheel.schedule(peer, connection.due)
         return peer
@@ -146,6 +161,7 @@ class Hub:
                 case act.Register():
                     self._register(peer, action.issued_at_ms)
                 case act.Established():
+                    self._welcome(peer)
                     self.channels.release(peer)
                 case act.Close(code):
                     self._close(peer, code)
@@ -167,8 +183,18 @@ class Hub:
         peer.socket.close(code.code, code.reason)
 
     def _forget(self, peer: Peer) -> None:
-        if self._peers.pop(peer.connection.client, None) is not None and peer.registered:
+        if self._peers.pop(peer.connection.client, None) is None:
+            return
+        self._welcome(peer)
+        _less(self._generations, peer.generation)
+        if peer.registered:
             self._sessions.unregister(peer.connection.client, peer.connection.user)
+
+    def _welcome(self, peer: Peer) -> None:
+        """It has authenticated, or is gone."""
+        address, peer.newcomer = peer.newcomer, None
+        if address is not None:
+            _less(self._newcomers, address)
 
     # Connect
 
@@ -242,3 +268,10 @@ def new_boot_id() -> str:
 def unix_time() -> float:
     """The wall clock that hubs use."""
     return time.time()
+
+
+def _less(counter: Counter[Any], key: object) -> None:
+    """One less; nothing is kept for what is gone."""
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]

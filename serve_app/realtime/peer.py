@@ -1,5 +1,6 @@
 """A connection and its socket, as the hub holds them."""
 
+from serve_app.edge.arrival import NOWHERE, Arrival
 from serve_app.realtime.connection import Connection
 from serve_app.realtime.timers import UNSCHEDULED
 from serve_app.realtime.wire import Socket
@@ -8,11 +9,17 @@ from serve_app.realtime.wire import Socket
 class Peer:
     """One connection of this process."""
 
-    __slots__ = ("connection", "held", "held_bytes", "pending", "registered", "slot", "socket")
+    __slots__ = (
+        "connection", "generation", "held", "held_bytes", "newcomer", "pending", "registered", "slot", "socket",
+    )  # fmt: skip
 
-    def __init__(self, connection: Connection, socket: Socket) -> None:
+    def __init__(self, connection: Connection, socket: Socket, arrival: Arrival = NOWHERE) -> None:
         self.connection = connection
         self.socket = socket
+        self.generation = arrival.generation
+        """Pid of the HAProxy that carries it."""
+        self.newcomer: str | None = arrival.address
+        """Its address until it has authenticated."""
         self.slot = UNSCHEDULED
         self.registered = False
         """The session shard knows of it."""

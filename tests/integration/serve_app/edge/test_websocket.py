@@ -44,7 +44,8 @@ class World:
 
 @pytest.fixture(params=[True, False], ids=["direct", "asgi"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    settings = realtime_settings(tmp_path, max_connections=20)
+    marker = request.node.get_closest_marker("settings")
+    settings = realtime_settings(tmp_path, max_connections=20, **(marker.kwargs if marker else {}))
     backends = FakeBackends(settings)
     application = RealtimeApplication(settings, backends.connect)
     async with serve_realtime(application, settings, direct=request.param) as server:
@@ -174,6 +175,66 @@ async def test_a_full_process_says_so_before_the_handshake(world: World) -> None
     await (await connect(world.server.url)).close()
     for client in clients:
         await client.close()
+
+
+OFFICE = {"X-Forwarded-For": "203.0.113.7"}
+
+
+async def refusal(world: World, **options: Any) -> tuple[int, str]:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(world.server.url, **options)
+    assert int(refused.value.response.headers["Retry-After"]) >= 1
+    return refused.value.response.status_code, json.loads(refused.value.response.body)["code"]
+
+
+@pytest.mark.settings(realtime_unauthenticated_per_address=2)
+async def test_an_address_may_leave_so_many_sockets_unauthenticated(world: World) -> None:
+    idle = [await connect(world.server.url, additional_headers=OFFICE) for _ in range(2)]
+    await eventually(lambda: world.hub.unauthenticated("203.0.113.7") == 2)
+    assert await refusal(world, additional_headers=OFFICE) == (429, "unauthenticated_per_address")
+    await (await world.connected()).close()
+    await idle[0].send(json.dumps({"id": 1, "connect": {"token": world.server.token("u1")}}))
+    await idle[0].recv()
+    await (await world.connected(additional_headers=OFFICE)).close()
+
+
+@pytest.mark.settings(realtime_connect_rate=1)
+async def test_a_storm_waits_its_turn_or_is_told_when_to_come_back(world: World) -> None:
+    results = await asyncio.gather(*(connect(world.server.url) for _ in range(12)), return_exceptions=True)
+    refused = [result for result in results if isinstance(result, InvalidStatus)]
+    admitted = [result for result in results if isinstance(result, ClientConnection)]
+    assert len(refused) + len(admitted) == 12
+    assert 2 <= len(admitted) <= 7
+    for reason in refused:
+        assert reason.response.status_code == 503
+        assert json.loads(reason.response.body)["code"] == "connect_rate"
+        assert int(reason.response.headers["Retry-After"]) >= 4
+    for client in admitted:
+        await client.close()
+
+
+@pytest.mark.settings(realtime_connect_rate_per_address=1)
+async def test_one_address_that_connects_too_often_is_refused_and_others_are_not(world: World) -> None:
+    for _ in range(11):
+        await (await connect(world.server.url, additional_headers=OFFICE)).close()
+    assert await refusal(world, additional_headers=OFFICE) == (429, "connect_rate_per_address")
+    await (await connect(world.server.url, additional_headers={"X-Forwarded-For": "198.51.100.1"})).close()
+
+
+@pytest.mark.settings(realtime_max_errors_per_minute=2)
+async def test_a_client_that_only_fails_is_closed(world: World) -> None:
+    client = await world.connected()
+    for number in range(2, 6):
+        await client.send(json.dumps({"id": number, "subscribe": {"channel": "nowhere:1"}}))
+    assert await closed(client) == (3509, "too many errors")
+
+
+async def test_compression_is_declined_and_compressed_frames_end_the_connection(world: World) -> None:
+    client = await connect(world.server.url, compression="deflate")
+    assert client.protocol.extensions == []
+    # A final text frame with RSV1 set, as a compressing client would send it without being asked.
+    client.transport.write(b"\xc1\x82" + bytes(4) + b"{}")
+    assert (await closed(client))[0] == 1002
 
 
 async def test_other_paths_are_not_found(world: World) -> None:

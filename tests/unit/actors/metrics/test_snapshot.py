@@ -14,6 +14,7 @@ class Process:
         self.registry = CollectorRegistry()
         self.count = Counter("things", "Things.", ("kind",), registry=self.registry)
         self.open = Gauge("active_connections", "Open.", registry=self.registry)
+        self.seen = Gauge("haproxy_processes", "Seen.", registry=self.registry)
         self.rate = Gauge("cache_hit_rate", "Rate.", registry=self.registry)
         self.took = Histogram("took_seconds", "Took.", registry=self.registry, buckets=(1, 10))
         self.rate.set(rate)
@@ -25,6 +26,13 @@ def values(text: str) -> dict[str, float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def test_what_every_process_of_a_node_sees_is_not_added_up():
+    one, two = Process(), Process()
+    one.seen.set(3)
+    two.seen.set(2)
+    assert values(render(add((take(one.registry), take(two.registry)))))["haproxy_processes"] == 3
 
 
 def test_counts_and_connections_add_up_and_rates_average():

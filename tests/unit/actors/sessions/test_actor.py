@@ -61,7 +61,8 @@ class Hub:
 
 
 class World:
-    def __init__(self):
+    def __init__(self, per_user=0):
+        self.settings = Settings(_env_file=None, max_connections_per_user=per_user)
         self.rows = Rows()
         self.now_ms = 10_000_000
         self.shard = None
@@ -77,7 +78,7 @@ class World:
     async def begin(self):
         if self.shard is not None:
             await self.shard.stop()
-        self.shard = SessionShard(0, 1, Settings(), revocations=self.rows, wall_ms=lambda: self.now_ms)
+        self.shard = SessionShard(0, 1, self.settings, revocations=self.rows, wall_ms=lambda: self.now_ms)
         await self.shard.start()
 
     async def call(self, shard, method, payload, timeout_s):
@@ -255,5 +256,40 @@ def test_a_dead_hubs_connections_are_forgotten_with_its_lease():
             await passes(LEASE_S + 12)
             assert await api.client.connections("u") == []
             assert world.shard.registry.users == {}
+
+    simulate(main())
+
+
+def test_a_user_has_so_many_connections_in_the_whole_cluster_and_no_more():
+    async def main():
+        async with World(per_user=2) as world:
+            one, two = await world.hub("one"), await world.hub("two")
+            assert await one.connect("c1")
+            assert await two.connect("c2")
+            third = asyncio.ensure_future(two.connect("c3"))
+            await passes(5)
+            # Closed with its own code, and neither admitted nor refused as revoked.
+            assert two.disconnected == [("c3", 3504)]
+            assert not third.done()
+            two.client.unregister("c3", "u")
+            assert await one.connect("c4", user="v")
+            assert {record.client for record in await one.client.connections("u")} == {"c1", "c2"}
+            one.client.unregister("c1", "u")
+            await passes(1)
+            assert await two.connect("c5")
+
+    simulate(main())
+
+
+def test_a_restarted_shard_counts_everybody_once():
+    async def main():
+        async with World(per_user=2) as world:
+            hub = await world.hub()
+            assert await hub.connect("c1")
+            assert await hub.connect("c2")
+            await world.begin()
+            await passes(30)
+            assert {record.client for record in await hub.client.connections("u")} == {"c1", "c2"}
+            assert hub.disconnected == []
 
     simulate(main())

@@ -1,4 +1,6 @@
+from cluster.cli.looking import haproxy_line
 from cluster.paths import Paths
+from cluster.ray_runtime.generations import Generation
 from cluster.stack import daemon_state
 from tests.fixtures.command import MobulaCommand
 
@@ -38,3 +40,10 @@ def test_doctor_looks_at_everything(mobula: MobulaCommand) -> None:
     shown = mobula.run("doctor")
     for subject in ("memory", "disk", "open-file limit", "Postgres", "Valkey", "Node", "budget"):
         assert subject in shown.output
+
+
+def test_old_haproxy_processes_are_counted() -> None:
+    assert haproxy_line([], 0.0) == "no process"
+    assert haproxy_line([Generation(7, 0.0)], 10.0) == "pid 7"
+    shown = haproxy_line([Generation(5, 0.0), Generation(6, 3600.0), Generation(7, 7200.0)], 7200.0)
+    assert shown == "pid 7  2 old, kept for their sockets (the oldest is 2.0 h old)"

@@ -45,3 +45,9 @@ async def test_only_temporary_refusals_invite_back() -> None:
     send = Sent()
     await refuse({"type": "http"}, receive, send, status=404, code="not_found", detail="")
     assert b"retry-after" not in dict(send.messages[0]["headers"])
+
+
+async def test_a_hint_of_its_own() -> None:
+    send = Sent()
+    await refuse({"type": "http"}, receive, send, status=429, code="x", detail="", retry_after_s=17)
+    assert dict(send.messages[0]["headers"])[b"retry-after"] == b"17"

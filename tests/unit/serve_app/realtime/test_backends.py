@@ -1,11 +1,14 @@
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.metrics.registry import ACTIVE_CONNECTIONS
+from actors.metrics.registry import ACTIVE_CONNECTIONS, HAPROXY_PROCESSES, OLD_HAPROXY_CONNECTIONS
+from cluster.ray_runtime.generations import Generation
 from serve_app.realtime import backends
 from serve_app.realtime.application import RealtimeApplication
+from tests.fixtures.hub import settle
 from tests.fixtures.realtime_server import realtime_settings
 
 
@@ -30,6 +33,9 @@ class FakeHub:
     boot_id = "boot"
     connections = 3
 
+    def behind(self, generations: Collection[int]) -> int:
+        return 2 * len(generations)
+
 
 async def test_a_hub_gets_every_client_and_reports_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     log: list[str] = []
@@ -42,8 +48,11 @@ async def test_a_hub_gets_every_client_and_reports_its_connections(monkeypatch: 
         return Pusher(f"metrics {boot}", log)
 
     monkeypatch.setattr(backends.metrics, "connect", pusher)
+    living = [Generation(number, 0.0) for number in (1, 2, 3)]
+    monkeypatch.setattr(backends.generations, "living", lambda directory: living)
     made = backends.connect(FakeHub())  # type: ignore[arg-type]
     await made.start()
+    await settle()
     await made.stop()
     assert log == [
         "start brokers boot", "start sessions boot", "start metrics boot",
@@ -51,6 +60,7 @@ async def test_a_hub_gets_every_client_and_reports_its_connections(monkeypatch: 
     ]  # fmt: skip
     measure[0]()
     assert ACTIVE_CONNECTIONS._value.get() == 3
+    assert (HAPROXY_PROCESSES._value.get(), OLD_HAPROXY_CONNECTIONS._value.get()) == (3, 4)
 
 
 def test_the_application_of_a_replica_needs_a_database(tmp_path: Path) -> None:

@@ -334,3 +334,35 @@ def test_no_sequence_of_commands_and_answers_breaks_the_machine(steps: list[obje
     closed = driver.connection.is_closed()
     assert not closed or driver.connection.subscriptions == {}
     assert len(driver.connection.subscriptions) <= driver.env.limits.channels
+
+
+def test_a_client_that_does_nothing_but_fail_is_sent_away() -> None:
+    driver = Driver(limits=Limits(errors_per_minute=3))
+    driver.connect()
+    for _ in range(3):
+        assert close_code(driver.command("publish", channel="closed:x", data=1)) is None
+    actions = driver.command("publish", channel="closed:x", data=1)
+    assert error_code(actions) == 103
+    assert close_code(actions) == 3509
+    assert driver.command("publish", channel="closed:x", data=1) == []
+
+
+def test_errors_are_forgiven_after_a_minute_and_temporary_ones_at_once() -> None:
+    driver = Driver(limits=Limits(errors_per_minute=3, ping_s=10_000))
+    driver.connect()
+    for _ in range(4):
+        for _ in range(3):
+            assert close_code(driver.command("publish", channel="closed:x", data=1)) is None
+        driver.pass_time(60.0)
+    for _ in range(10):
+        publish = only(driver.command("publish", channel="room:x", data=1), act.Publish)
+        answered = driver.connection.call_answered(publish.command, CallError(100))
+        assert (error_code(answered), close_code(answered)) == (100, None)
+
+
+def test_refusing_a_connection_does_not_revive_one_that_was_sent_away() -> None:
+    refused = Driver(personal=True, limits=Limits(errors_per_minute=0))
+    refused.command("connect", token="good:u")
+    actions = refused.reject(refused.connection.registered(True, refused.now), 103)
+    assert close_code(actions) == 3509
+    assert refused.connection.is_closed()

@@ -4,6 +4,7 @@ import pytest
 
 from actors.protocol.codes import UNSUBSCRIBE_SERVER
 from actors.protocol.namespaces import Namespaces
+from serve_app.edge.arrival import Arrival
 from serve_app.realtime.environment import Limits
 from serve_app.realtime.server_side import ServerSubscription
 from tests.fixtures.hub import Client, World, settle
@@ -76,6 +77,36 @@ async def test_draining_closes_everyone_within_the_window(world: World) -> None:
     await world.hub.drain(0.05)
     assert [client.socket.closed for client in clients] == [(3001, "shutdown")] * 4
     assert world.hub.connections == 0
+
+
+async def test_sockets_of_an_old_haproxy_are_sent_elsewhere_and_the_others_stay(world: World) -> None:
+    clients = [Client(world.hub, Arrival("203.0.113.7", generation)) for generation in (1, 1, 2, 3)]
+    assert [world.hub.behind(pids) for pids in ([1], [1, 2], [9], [])] == [2, 3, 0, 0]
+    await world.hub.part({1, 2}, 0.05)
+    assert [client.socket.closed for client in clients] == [(3001, "shutdown")] * 3 + [None]
+    assert world.hub.behind([1, 2, 3]) == 1
+    world.hub.lost(clients[0].peer)
+    assert world.hub.behind([1, 2, 3]) == 1
+
+
+async def test_an_address_counts_until_its_connections_have_authenticated(world: World) -> None:
+    client, gone, _ = [Client(world.hub, Arrival("203.0.113.7")) for _ in range(3)]
+    assert world.hub.unauthenticated("203.0.113.7") == 3
+    await client.command("connect", token="good:u1")
+    assert world.hub.unauthenticated("203.0.113.7") == 2
+    world.hub.lost(client.peer)
+    world.hub.lost(gone.peer)
+    assert world.hub.unauthenticated("203.0.113.7") == 1
+    assert world.hub.unauthenticated("203.0.113.8") == 0
+
+
+async def test_one_over_the_users_limit_is_closed_before_it_is_connected(world: World) -> None:
+    client = Client(world.hub)
+    world.sessions.register = lambda record, on_result: None  # type: ignore[method-assign]
+    await client.command("connect", token="good:u1")
+    world.hub.on_disconnect([client.peer.connection.client], 3504, "connection limit")
+    assert client.socket.closed == (3504, "connection limit")
+    assert client.socket.payloads == []
 
 
 async def test_deadlines_are_kept_by_the_wheel() -> None:

@@ -1,0 +1,28 @@
+"""What the edge knows of a connection before its first command."""
+
+from typing import NamedTuple
+
+from starlette.types import Scope
+
+from cluster import names
+from serve_app.edge.origin import header
+
+_GENERATION = names.EDGE_GENERATION_HEADER.encode()
+
+
+class Arrival(NamedTuple):
+    """Where a connection comes from. `generation`: pid of the HAProxy that carries it; 0: none did."""
+
+    address: str = ""
+    generation: int = 0
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Arrival":
+        """From an ASGI scope. HAProxy sets the header itself, and uvicorn the address from what HAProxy says."""
+        client = scope.get("client")
+        generation = header(scope["headers"], _GENERATION)
+        is_pid = generation.isascii() and generation.isdigit() and len(generation) < 10
+        return cls(client[0] if client else "", int(generation) if is_pid else 0)
+
+
+NOWHERE = Arrival()
