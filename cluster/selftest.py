@@ -22,6 +22,7 @@ WRAPPER_OPTIONS = {
     "tunnel_timeout_s": 3600,
     "forwarded_from": [],
     "generation_header": "x-mobula-edge",
+    "connections_per_address": 100,
 }
 
 

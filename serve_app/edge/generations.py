@@ -21,6 +21,10 @@ MAX_GENERATIONS: Final = 4
 MAX_AGE_S: Final = 20 * 3600.0
 """An old process is emptied after this: Serve's hard stop ends it at 24 h."""
 
+SETTLED_S: Final = 60.0
+"""An old process without sockets ends within half of this (idle connections are closed): one deployment is several
+reloads, and those that end by themselves must not cost anybody a socket."""
+
 LOOK_S: Final = 10.0
 SPREAD_S: Final = 60.0
 """Sockets of one generation are closed over this time."""
@@ -30,10 +34,10 @@ logger = structlog.get_logger(__name__)
 
 def overdue(living: Sequence[Generation], now: float) -> set[int]:
     """Pids whose sockets must move. `living`: oldest first, the last one listens. `now`: Unix seconds."""
-    too_many = living[:-MAX_GENERATIONS]
     # A process is old from the moment that its successor started.
-    too_old = [one for one, successor in pairwise(living) if now - successor.started > MAX_AGE_S]
-    return {generation.pid for generation in (*too_many, *too_old)}
+    ages = [(one.pid, now - successor.started) for one, successor in pairwise(living)]
+    settled = [pid for pid, age in ages if age > SETTLED_S]
+    return {*settled[: -(MAX_GENERATIONS - 1)], *(pid for pid, age in ages if age > MAX_AGE_S)}
 
 
 class Sockets(Protocol):

@@ -13,13 +13,23 @@ def line(*started: float) -> list[Generation]:
     return [Generation(number, start) for number, start in enumerate(started, 1)]
 
 
+def minutes_ago(*minutes: float) -> list[Generation]:
+    return line(*[NOW - minute * 60 for minute in minutes])
+
+
 def test_up_to_four_processes_are_left_alone() -> None:
     assert overdue([], NOW) == set()
-    assert overdue(line(*[NOW - 100.0] * MAX_GENERATIONS), NOW) == set()
+    assert len(minutes_ago(40, 30, 20, 10)) == MAX_GENERATIONS
+    assert overdue(minutes_ago(40, 30, 20, 10), NOW) == set()
 
 
 def test_beyond_four_the_oldest_are_emptied() -> None:
-    assert overdue(line(*[NOW - 100.0 + n for n in range(MAX_GENERATIONS + 2)]), NOW) == {1, 2}
+    assert overdue(minutes_ago(60, 50, 40, 30, 20, 10), NOW) == {1, 2}
+
+
+def test_processes_that_one_deployment_leaves_for_a_moment_do_not_count() -> None:
+    assert overdue(minutes_ago(40, 30, 20, 0.7, 0.6, 0.5, 0.4), NOW) == set()
+    assert overdue(minutes_ago(40, 30, 20, 10, 2, 0.6, 0.5), NOW) == {1}
 
 
 def test_age_counts_from_the_successor_and_the_one_that_listens_has_none() -> None:
@@ -45,7 +55,7 @@ class Sockets:
 
 async def test_a_look_counts_and_empties_what_is_overdue_once() -> None:
     sockets = Sockets({1: 3, 2: 5, 6: 7})
-    living = line(*[NOW - 100.0 + n for n in range(6)])
+    living = minutes_ago(60, 50, 40, 30, 20, 10)
     retirement = Retirement(sockets, lambda: living, wall=lambda: NOW, spread_s=9.0)
     await retirement.look()
     assert (retirement.processes, retirement.old_sockets) == (6, 8)
