@@ -5,6 +5,7 @@ from typing import Protocol
 
 from actors.protocol.codes import DISCONNECT_BAD_REQUEST, DisconnectCode
 from actors.protocol.frames import Command, Reply
+from actors.protocol.tags_filter import TagsFilter
 
 MAX_FRAME_BYTES = 65_536
 """Longest frame a client may send. The WebSocket layer closes with 1009 before a longer one is in memory."""
@@ -38,6 +39,9 @@ class Codec(Protocol):
 
     def decode(self, frame: bytes) -> list[Command]:
         """Every command of a frame, in order. Raises ProtocolError, and nothing else, for any bytes."""
+
+    def tags_filter(self, raw: bytes) -> TagsFilter:
+        """The filter in `SubscribeRequest.tf`. Raises InvalidFilter."""
 
     def encode(self, reply: Reply) -> bytes:
         """One message."""

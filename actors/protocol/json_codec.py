@@ -9,6 +9,7 @@ import msgspec
 
 from actors.protocol.codec import MAX_COMMANDS_PER_FRAME, MAX_FRAME_BYTES, ProtocolError
 from actors.protocol.frames import Command, Reply
+from actors.protocol.tags_filter import TagsFilter, parse
 
 MAX_NESTING: Final = 128
 """Levels of arrays and objects in a payload. A server in C reads many more, but payloads are handed to every
@@ -56,6 +57,10 @@ class JsonCodec:
             return [_decoder.decode(line) for line in frame.split(b"\n")]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
             raise ProtocolError(f"not a command: {reason}") from None
+
+    def tags_filter(self, raw: bytes) -> TagsFilter:
+        """The filter in `SubscribeRequest.tf`. Raises InvalidFilter."""
+        return parse(raw)
 
     def encode(self, reply: Reply) -> bytes:
         """One message, without a newline: every Raw inside it is free of them."""

@@ -73,6 +73,8 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     delta_publish: bool = False
     """Every publication may be sent as a delta against its predecessor."""
     allowed_delta_types: tuple[Literal["fossil"], ...] = ()
+    allow_tags_filter: bool = False
+    """Subscribers may ask for those publications only whose tags match a filter."""
     publish_debounce_ms: _Count = 0
     """Asks clients to coalesce their own publications."""
     permission: str = ""

@@ -9,6 +9,7 @@ from actors.protocol import frames
 from actors.protocol.codec import MAX_COMMANDS_PER_FRAME, MAX_FRAME_BYTES, ProtocolError
 from actors.protocol.frames import Command, Reply
 from actors.protocol.protobuf_wire import Wire, WireError, read_varint, write_varint
+from actors.protocol.tags_filter import FilterNode, InvalidFilter, TagsFilter
 
 TAGS: Final[Mapping[type[msgspec.Struct], Mapping[str, int]]] = {
     frames.StreamPosition: {"offset": 1, "epoch": 2},
@@ -22,6 +23,7 @@ TAGS: Final[Mapping[type[msgspec.Struct], Mapping[str, int]]] = {
         **{"recoverable": 10, "join_leave": 11, "delta": 12, "tf": 13, "flag": 14, "type": 15, "phase": 16},
         **{"cursor": 17, "limit": 18, "asc": 19},
     },
+    FilterNode: {"op": 1, "key": 2, "cmp": 3, "val": 4, "vals": 5, "nodes": 6},
     frames.ConnectRequest: {"token": 1, "data": 2, "subs": 3, "name": 4, "version": 5, "headers": 6, "flag": 7},
     frames.UnsubscribeRequest: {"channel": 1},
     frames.PublishRequest: {"channel": 1, "data": 2, "type": 3, "key": 4, "removed": 5},
@@ -107,6 +109,13 @@ class ProtobufCodec:
         except WireError as reason:
             raise ProtocolError(f"not a command: {reason}") from None
         return commands
+
+    def tags_filter(self, raw: bytes) -> TagsFilter:
+        """The filter in `SubscribeRequest.tf`. Raises InvalidFilter."""
+        try:
+            return TagsFilter(WIRE.decode(FilterNode, raw))
+        except (WireError, RecursionError) as reason:
+            raise InvalidFilter(str(reason)) from None
 
     def encode(self, reply: Reply) -> bytes:
         """One message with its length before it."""

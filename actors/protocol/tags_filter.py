@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from msgspec import DecodeError, Struct, ValidationError
-from msgspec.json import Decoder
+from msgspec.json import Decoder, Encoder
 
 MAX_NODES: Final = 64
 """A filter runs once per publication and subscriber: its size is the server's cost."""
@@ -31,21 +31,39 @@ class FilterNode(Struct, omit_defaults=True):
     nodes: list["FilterNode"] = []
 
 
+class TagsFilter:
+    """A filter that has passed its checks. Two that say the same in the same order are equal."""
+
+    __slots__ = ("key", "matches")
+
+    def __init__(self, node: FilterNode) -> None:
+        """Raises InvalidFilter."""
+        check(node)
+        self.key = _encoder.encode(node)
+        self.matches: Match = compile_filter(node)
+        """Whether a publication with these tags is wanted."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TagsFilter) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
 class InvalidFilter(ValueError):
     """The filter cannot be used; the message says why (error 107)."""
 
 
 _decoder = Decoder(FilterNode)
+_encoder = Encoder()
 
 
-def parse(raw: bytes) -> FilterNode:
-    """Decode and check a filter's JSON. Raises InvalidFilter."""
+def parse(raw: bytes) -> TagsFilter:
+    """A filter from its JSON. Raises InvalidFilter."""
     try:
-        node = _decoder.decode(raw)
+        return TagsFilter(_decoder.decode(raw))
     except (DecodeError, ValidationError, RecursionError) as error:
         raise InvalidFilter(str(error)) from error
-    check(node)
-    return node
 
 
 def check(node: FilterNode) -> None:

@@ -54,6 +54,8 @@ class Attach:
 
     channel: str
     attempt: int
+    recovered: contract.SubscribeReply | None = None
+    """The answer whose publications brought the client up to date; None when none were needed or to be had."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,19 @@
 """Who in this process listens to a channel, and what they are written."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Final
 
 import structlog
 
 from actors.brokers import contract
 from actors.protocol import frames
-from serve_app.realtime.encoding import info_message, publication_message
+from serve_app.realtime.deltas import DeltaState
+from serve_app.realtime.encoding import info_message
 from serve_app.realtime.peer import Peer
-from serve_app.realtime.wire import Wire
+from serve_app.realtime.rendering import Rendering, Variant, addressed
 
 WRITES_PER_STEP: Final = 256
 """About 2 ms of writing: between steps the hub looks at the clock."""
-
-
-class Variant(NamedTuple):
-    """Everything that makes two subscribers' bytes differ."""
-
-    wire: Wire
-    compact: bool
-    join_leave: bool
-    """Wants joins and leaves."""
-
 
 logger = structlog.get_logger(__name__)
 
@@ -32,7 +23,9 @@ Members = dict[Peer, Callable[[bytes], None]]
 class Channel:
     """One channel in one process. Positions are kept here, once, and not per connection."""
 
-    __slots__ = ("epoch", "interest", "name", "number", "offset", "variants", "waiting")
+    __slots__ = (
+        "_bases", "_deltas", "_filtered", "epoch", "interest", "name", "number", "offset", "variants", "waiting",
+    )  # fmt: skip
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name
@@ -45,34 +38,67 @@ class Channel:
         self.variants: dict[Variant, Members] = {}
         self.waiting: dict[Peer, Variant] = {}
         """Subscribed on the server's behalf; their connect reply is not written yet."""
+        self._filtered: dict[Peer, Variant] = {}
+        """There may be as many filters as subscribers: where to find those who have one."""
+        self._deltas = 0
+        """How many agreed to deltas."""
+        self._bases: dict[str, contract.Publication] = {}
+        """The last publication written, by key; kept while somebody agreed to deltas."""
 
-    def add(self, peer: Peer, *, compact: bool, join_leave: bool, waiting: bool) -> None:
+    # Members
+
+    def add(self, peer: Peer, variant: Variant, *, waiting: bool = False) -> None:
         """Deliver to this connection from now on."""
-        variant = Variant(peer.socket.wire, compact, join_leave)
         if waiting:
             self.waiting[peer] = variant
-        else:
-            self.variants.setdefault(variant, {})[peer] = peer.socket.write
+            return
+        if variant.tags is not None:
+            self._filtered[peer] = variant
+        if variant.delta is not DeltaState.NONE:
+            self._deltas += 1
+        self.variants.setdefault(variant, {})[peer] = peer.socket.write
+
+    def delta_state(self, recovered: contract.SubscribeReply | None) -> DeltaState:
+        """What a new subscriber is based on that was brought up to date by this answer, or by none.
+
+        Without publications among the recovered ones nobody knows what the client holds, if anything.
+        """
+        if recovered is None:
+            return DeltaState.FRESH
+        last = recovered.publications[-1]
+        if not self._deltas:
+            self._bases[last.key] = last
+        base = self._bases.get(last.key)
+        is_base = base is not None and (base.epoch, base.offset) == (last.epoch, last.offset)
+        return DeltaState.BASED if is_base else DeltaState.FRESH
 
     def remove(self, peer: Peer) -> None:
         """Deliver nothing more to it."""
         self.waiting.pop(peer, None)
-        for variant, members in self.variants.items():
+        filtered = self._filtered.pop(peer, None)
+        for variant in [filtered] if filtered is not None else list(self.variants):
+            members = self.variants[variant]
             if members.pop(peer, None) is not None:
                 if not members:
                     del self.variants[variant]
+                if variant.delta is not DeltaState.NONE:
+                    self._deltas -= 1
+                    if not self._deltas:
+                        self._bases.clear()
                 return
 
     def release(self, peer: Peer) -> None:
         """Its connect reply is written: it is a member like any other."""
         variant = self.waiting.pop(peer, None)
         if variant is not None:
-            self.variants.setdefault(variant, {})[peer] = peer.socket.write
+            self.add(peer, variant)
 
     def peers(self) -> list[Peer]:
         """Everyone who listens."""
         listening = [peer for members in self.variants.values() for peer in members]
         return listening + list(self.waiting)
+
+    # Publications
 
     def advance(self, publications: Sequence[contract.Publication]) -> list[contract.Publication] | None:
         """Those that come next in the stream; late ones are dropped. None: there is a gap."""
@@ -94,7 +120,7 @@ class Channel:
         return fresh
 
     def publish(self, publications: Sequence[contract.Publication]) -> Iterator[None]:
-        """Write publications to everyone, pausing after every few writes. Encoded and framed once per variant."""
+        """Write publications to everyone, pausing after every few writes."""
         plain: list[contract.Publication] = []
         for publication in publications:
             if publication.exclude_clients or publication.exclude_users:
@@ -110,78 +136,74 @@ class Channel:
     def announce(self, info: contract.ClientInfo, *, joined: bool) -> Iterator[None]:
         """Write a join or leave to those who want them."""
         message = info_message(info)
+        packed: dict[tuple[str, bool], bytes] = {}
 
-        def push(compact: bool) -> frames.Push:
-            to = self._addressed(compact)
+        def encoded(variant: Variant) -> bytes:
+            push = addressed(self.name, self.number, compact=variant.compact)
             if joined:
-                to.join = frames.Join(message)
+                push.join = frames.Join(message)
             else:
-                to.leave = frames.Leave(message)
-            return to
+                push.leave = frames.Leave(message)
+            return variant.wire.codec.encode(frames.Reply(push=push))
 
-        yield from self._write(lambda compact: [push(compact)], lambda variant: variant.join_leave, None)
-
-    def _addressed(self, compact: bool) -> frames.Push:
-        return frames.Push(id=self.number) if compact else frames.Push(channel=self.name)
+        for peer, variant in self.waiting.items():
+            if variant.join_leave:
+                _hold(peer, [encoded(variant)])
+        for variant, members in list(self.variants.items()):
+            if variant.join_leave:
+                key = (variant.wire.name, variant.compact)
+                if key not in packed:
+                    packed[key] = variant.wire.pack([encoded(variant)])
+                yield from _write_all(packed[key], members)
 
     def _write_publications(
         self, publications: Sequence[contract.Publication], exclusion: contract.Publication | None
     ) -> Iterator[None]:
-        messages = [publication_message(publication) for publication in publications]
-
-        def pushes(compact: bool) -> list[frames.Push]:
-            made = []
-            for message in messages:
-                push = self._addressed(compact)
-                push.pub = message
-                made.append(push)
-            return made
-
-        yield from self._write(pushes, lambda variant: True, exclusion)
-
-    def _write(
-        self,
-        pushes: Callable[[bool], list[frames.Push]],
-        wants: Callable[[Variant], bool],
-        exclusion: contract.Publication | None,
-    ) -> Iterator[None]:
-        encoded: dict[tuple[str, bool], list[bytes]] = {}
-
-        def messages(variant: Variant) -> list[bytes]:
-            key = (variant.wire.codec.name, variant.compact)
-            if key not in encoded:
-                encode = variant.wire.codec.encode
-                encoded[key] = [encode(frames.Reply(push=push)) for push in pushes(variant.compact)]
-            return encoded[key]
-
+        rendering = Rendering(self.name, self.number, publications, self._bases)
         for peer, variant in self.waiting.items():
-            if wants(variant) and not _excluded(peer, exclusion):
-                held = messages(variant)
-                peer.held = (peer.held or []) + held
-                peer.held_bytes += sum(map(len, held))
-        packed: dict[tuple[str, bool], bytes] = {}
+            if exclusion is None or not _is_excluded(peer, exclusion):
+                _hold(peer, rendering.messages(variant))
+        moves: list[tuple[Variant, list[Peer], DeltaState]] = []
         for variant, members in list(self.variants.items()):
-            if not wants(variant):
+            data = rendering.packed(variant)
+            if not data:
                 continue
-            key = (variant.wire.name, variant.compact)
-            data = packed.get(key)
-            if data is None:
-                data = packed[key] = variant.wire.pack(messages(variant))
-            if exclusion is not None:
-                for peer, write in list(members.items()):
-                    if not _excluded(peer, exclusion):
-                        write(data)
-                yield
-                continue
-            yield from _write_all(data, members)
+            left_out = {peer for peer in members if _is_excluded(peer, exclusion)} if exclusion is not None else set()
+            yield from _write_all(data, members, left_out)
+            if variant.delta is DeltaState.FRESH:
+                moves.append((variant, [peer for peer in members if peer not in left_out], DeltaState.BASED))
+            elif variant.delta is DeltaState.BASED and left_out:
+                # They have not read what the next patch starts from.
+                moves.append((variant, list(left_out), DeltaState.FRESH))
+        for variant, peers, delta in moves:
+            self._move(variant, peers, delta)
+        if self._deltas:
+            for publication in publications:
+                self._bases[publication.key] = publication
+
+    def _move(self, variant: Variant, peers: Sequence[Peer], delta: DeltaState) -> None:
+        members = self.variants.get(variant, {})
+        target = self.variants.setdefault(variant._replace(delta=delta), {})
+        for peer in peers:
+            write = members.pop(peer, None)
+            if write is not None:
+                target[peer] = write
+        for each in (variant, variant._replace(delta=delta)):
+            if not self.variants.get(each, True):
+                del self.variants[each]
 
 
-def _write_all(data: bytes, members: Members) -> Iterator[None]:
-    if len(members) <= WRITES_PER_STEP:
+def _hold(peer: Peer, messages: list[bytes]) -> None:
+    peer.held = (peer.held or []) + messages
+    peer.held_bytes += sum(map(len, messages))
+
+
+def _write_all(data: bytes, members: Members, left_out: Collection[Peer] = ()) -> Iterator[None]:
+    if len(members) <= WRITES_PER_STEP and not left_out:
         _write_each(data, iter(members.values()))
         yield
         return
-    everyone = list(members.items())
+    everyone = [(peer, write) for peer, write in members.items() if peer not in left_out]
     for start in range(0, len(everyone), WRITES_PER_STEP):
         # Others had their turn since the list was made: who left must not be written to.
         step = [write for peer, write in everyone[start : start + WRITES_PER_STEP] if peer in members]
@@ -201,8 +223,6 @@ def _write_each(data: bytes, writes: Iterator[Callable[[bytes], None]]) -> None:
             return
 
 
-def _excluded(peer: Peer, publication: contract.Publication | None) -> bool:
-    if publication is None:
-        return False
+def _is_excluded(peer: Peer, publication: contract.Publication) -> bool:
     connection = peer.connection
     return connection.client in publication.exclude_clients or connection.user in publication.exclude_users

@@ -16,8 +16,10 @@ from actors.protocol import codes
 from serve_app.realtime import actions as act
 from serve_app.realtime.channel import Channel
 from serve_app.realtime.connection import ConnectionState
+from serve_app.realtime.deltas import DeltaState, Patches
 from serve_app.realtime.flushing import QUEUE_BYTES, Flusher
 from serve_app.realtime.peer import Peer
+from serve_app.realtime.rendering import Variant
 from serve_app.realtime.turns import Turns, at_once
 
 SPREAD_PER_S: Final = 500
@@ -39,6 +41,7 @@ class Channels:
         self._too_slow = too_slow
         self._channels: dict[str, Channel] = {}
         self._numbers = itertools.count(1)
+        self.patches = Patches()
         self._turns = Turns()
         self._brokers: BrokerClient
         self._loop: asyncio.AbstractEventLoop
@@ -101,9 +104,12 @@ class Channels:
         sub = peer.connection.subscriptions.get(action.channel)
         if sub is None or sub.attempt != action.attempt:
             return
+        delta = DeltaState.NONE
+        if sub.features.delta:
+            delta = channel.delta_state(action.recovered)
+        variant = Variant(peer.socket.wire, sub.compact, sub.features.pushes_join_leave, delta, sub.tags)
         # Before anything else is written to the channel, the subscribe reply must be on its way.
-        waiting = peer.connection.state is not ConnectionState.CONNECTED
-        channel.add(peer, compact=sub.compact, join_leave=sub.features.pushes_join_leave, waiting=waiting)
+        channel.add(peer, variant, waiting=peer.connection.state is not ConnectionState.CONNECTED)
 
     def release(self, peer: Peer) -> None:
         """The connect reply is queued: what comes for server-side subscriptions need not be held any more."""

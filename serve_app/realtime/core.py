@@ -1,6 +1,5 @@
 """What every part of a connection's state machine works on: its state, its replies, its end."""
 
-from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
@@ -11,7 +10,7 @@ from actors.protocol.codec import Codec
 from actors.protocol.namespaces import Namespace, UnknownNamespace
 from serve_app.realtime.actions import Action, Close, Detach, Send, Subscribe
 from serve_app.realtime.environment import Environment
-from serve_app.realtime.subscription import Subscription, SubscriptionState
+from serve_app.realtime.subscription import Lookup, Subscription, SubscriptionState
 
 NEVER: Final = float("inf")
 
@@ -35,15 +34,15 @@ class ConnectionCore:
 
     __slots__ = (
         "_codec", "_commands", "_connect_command", "_env", "_errors", "_errors_since", "_expires_at", "_expires_due",
-        "_held", "_issued_at", "_numbers", "_ping_due", "_pong_due", "_results", "_state_due", "client", "info",
+        "_held", "_issued_at", "_lookup", "_ping_due", "_pong_due", "_results", "_state_due", "client", "info",
         "name", "session", "state", "subscriptions", "user", "version",
     )  # fmt: skip
 
-    def __init__(self, client: str, codec: Codec, env: Environment, now: float, numbers: Callable[[str], int]) -> None:
+    def __init__(self, client: str, codec: Codec, env: Environment, now: float, lookup: Lookup) -> None:
         self.client = client
         self._codec = codec
         self._env = env
-        self._numbers = numbers
+        self._lookup = lookup
         self.state = ConnectionState.NEW
         self.user = ""
         self.session = ""

@@ -109,7 +109,7 @@ class Hub:
     def open(self, socket: Socket, arrival: Arrival = NOWHERE) -> Peer:
         """A new socket."""
         client = str(uuid.uuid4())
-        connection = Connection(client, socket.wire.codec, self.env, self._loop.time(), self.channels.number)
+        connection = Connection(client, socket.wire.codec, self.env, self._loop.time(), self.channels)
         peer = Peer(connection, socket, arrival)
         self._generations[arrival.generation] += 1
         self._newcomers[arrival.address] += 1

@@ -62,6 +62,7 @@ class Features:
     recoverable: bool
     positioned: bool
     pushes_join_leave: bool
+    delta: bool = False
 
 
 def features(namespace: Namespace, request: SubscribeRequest, user: str, *, insecure: bool) -> Features:
@@ -75,7 +76,8 @@ def features(namespace: Namespace, request: SubscribeRequest, user: str, *, inse
         request.positioned and namespace.has_history and (namespace.allow_positioning or may_read)
     )
     join_leave = namespace.join_leave and (namespace.force_push_join_leave or (request.join_leave and may_see))
-    return Features(recoverable, positioned or recoverable, join_leave)
+    delta = request.delta in namespace.allowed_delta_types
+    return Features(recoverable, positioned or recoverable, join_leave, delta)
 
 
 def server_side_features(namespace: Namespace) -> Features:

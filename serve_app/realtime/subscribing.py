@@ -3,6 +3,7 @@
 from actors.brokers import contract
 from actors.protocol import codes, frames
 from actors.protocol.codec import ProtocolError
+from actors.protocol.tags_filter import InvalidFilter
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
 from serve_app.realtime.core import ConnectionCore
@@ -27,13 +28,21 @@ class Subscribing(ConnectionCore):
         if body.type != 0:
             self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
             return
-        if body.tf is not frames.EMPTY:
-            self._error(command, codes.ERROR_BAD_REQUEST, actions)
-            return
         resolved = self._resolve(command, body.channel, actions)
         if resolved is None:
             return
         namespace, name = resolved
+        tags = None
+        if body.tf is not frames.EMPTY:
+            # What a subscriber with a filter does not get cannot be the base of what it gets.
+            if body.delta or not namespace.allow_tags_filter:
+                self._error(command, codes.ERROR_BAD_REQUEST, actions)
+                return
+            try:
+                tags = self._codec.tags_filter(bytes(body.tf))
+            except InvalidFilter:
+                self._error(command, codes.ERROR_BAD_REQUEST, actions)
+                return
         info, expires_at = self.info, None
         if body.token:
             try:
@@ -63,6 +72,7 @@ class Subscribing(ConnectionCore):
             body,
             command=command,
             expires_at=expires_at,
+            tags=tags,
         )
         self.subscriptions[body.channel] = sub
         self._commands += 1
@@ -96,7 +106,7 @@ class Subscribing(ConnectionCore):
         if isinstance(reply, contract.BrokerError):
             self._subscribe_failed(sub, codes.error(reply.code, reply.message), now, actions)
             return actions
-        result = sub.result(reply, self._numbers(channel) if sub.compact else 0, self._env.wall())
+        result = sub.result(reply, self._lookup, self._env.wall(), binary=self._codec.is_binary)
         if result.was_recovering and not result.recovered and sub.rejects_unrecovered:
             actions.append(Detach(channel, attempt, sub.info))
             self._subscribe_failed(sub, codes.ERROR_UNRECOVERABLE_POSITION, now, actions)
@@ -113,7 +123,7 @@ class Subscribing(ConnectionCore):
             return actions
         self._commands -= 1
         self._reply(frames.Reply(id=sub.command, subscribe=result), actions)
-        actions.append(Attach(channel, attempt))
+        actions.append(Attach(channel, attempt, reply if result.publications else None))
         if sub.expires_at is not None:
             self._set_expiry_due(now)
         self._end_as_ordered(sub, actions)

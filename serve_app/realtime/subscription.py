@@ -1,16 +1,27 @@
 """One connection's hold on one channel."""
 
-from collections.abc import Sequence
 from enum import Enum
+from typing import Protocol
 
 from actors.brokers import contract
 from actors.protocol import codes, frames
-from actors.protocol.namespaces import Namespace
+from actors.protocol.namespace import Namespace
+from actors.protocol.tags_filter import TagsFilter
+from serve_app.realtime.deltas import Patches, recovered_messages
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.permits import Features
 
 TTL_MAX_S = 365 * 86400
 """Longest life told to a client: SDKs start a timer with it."""
+
+
+class Lookup(Protocol):
+    """What a subscribe reply needs to know of its channel in this process."""
+
+    patches: Patches
+
+    def number(self, channel: str) -> int:
+        """What stands for the channel's name in compact pushes; never 0."""
 
 
 class SubscriptionState(Enum):
@@ -28,7 +39,7 @@ class Subscription:
 
     __slots__ = (
         "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held", "info", "namespace",
-        "request", "server_data", "server_side", "state",
+        "request", "server_data", "server_side", "state", "tags",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +55,7 @@ class Subscription:
         server_side: bool = False,
         server_data: bytes = b"",
         expires_at: float | None = None,
+        tags: TagsFilter | None = None,
     ) -> None:
         self.channel = channel
         self.namespace = namespace
@@ -57,6 +69,8 @@ class Subscription:
         self.server_data = server_data
         self.expires_at = expires_at
         """Unix time after which the client must have refreshed."""
+        self.tags = tags
+        """Only publications whose tags match are wanted."""
         self.state = SubscriptionState.DECIDING
         self.ends_with: codes.UnsubscribeCode | None = None
         """The server took it away before it was answered: it ends right after."""
@@ -87,8 +101,10 @@ class Subscription:
             cache_mode=self.namespace.force_recovery_mode == "cache",
         )
 
-    def result(self, reply: contract.SubscribeReply, number: int, now_wall: float) -> frames.SubscribeResult:
-        """The message for the client. `number` is the channel's for compact pushes."""
+    def result(
+        self, reply: contract.SubscribeReply, lookup: Lookup, now_wall: float, *, binary: bool
+    ) -> frames.SubscribeResult:
+        """The message for the client, whose encoding is `binary` or text."""
         request = self.request
         result = frames.SubscribeResult(data=frames.raw(self.server_data))
         if self.features.positioned:
@@ -100,16 +116,24 @@ class Subscription:
             result.was_recovering = True
             result.recovered = reply.recovered
             if reply.recovered:
+                result.publications = self._recovered(reply, lookup.patches, binary=binary)
+            if result.publications:
                 # The client's own position: processing the publications brings it to the top.
                 result.offset = request.offset
-                result.publications = _messages(reply.publications)
         if self.compact:
-            result.id = number
+            result.id = lookup.number(self.channel)
         if self.expires_at is not None:
             result.expires = True
             result.ttl = ttl(self.expires_at, now_wall)
+        result.delta = self.features.delta
         result.publish_debounce = self.namespace.publish_debounce_ms
         return result
+
+    def _recovered(self, reply: contract.SubscribeReply, patches: Patches, *, binary: bool) -> list[frames.Publication]:
+        if self.features.delta:
+            return recovered_messages(self.channel, reply.publications, patches, binary=binary)
+        tags = self.tags
+        return [publication_message(each) for each in reply.publications if tags is None or tags.matches(each.tags)]
 
     @property
     def rejects_unrecovered(self) -> bool:
@@ -120,7 +144,3 @@ class Subscription:
 def ttl(expires_at: float, now_wall: float) -> int:
     """Whole seconds until then, at least one: zero would mean none."""
     return min(max(int(expires_at - now_wall), 1), TTL_MAX_S)
-
-
-def _messages(publications: Sequence[contract.Publication]) -> list[frames.Publication]:
-    return [publication_message(publication) for publication in publications]

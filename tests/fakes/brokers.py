@@ -90,6 +90,7 @@ class FakeBrokers:
             info=request.info,
             tags=request.tags,
             time_ms=1,
+            delta=request.delta or namespace.delta_publish,
             exclude_clients=request.exclude_clients,
             exclude_users=request.exclude_users,
         )

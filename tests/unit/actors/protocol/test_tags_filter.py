@@ -6,13 +6,13 @@ from centrifuge.filter import Filter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.protocol.tags_filter import MAX_DEPTH, MAX_NODES, InvalidFilter, compile_filter, parse
+from actors.protocol.tags_filter import MAX_DEPTH, MAX_NODES, InvalidFilter, parse
 
 TAGS = {"ticker": "AAPL", "price": "100.50", "source": "NASDAQ"}
 
 
 def matches(node: dict[str, Any], tags: dict[str, str] = TAGS) -> bool:
-    return compile_filter(parse(json.dumps(node).encode()))(tags)
+    return parse(json.dumps(node).encode()).matches(tags)
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_any_bytes_are_refused_or_usable(raw: bytes) -> None:
         node = parse(raw)
     except InvalidFilter:
         return
-    assert compile_filter(node)({}) in (True, False)
+    assert node.matches({}) in (True, False)

@@ -1,12 +1,23 @@
+import itertools
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from centrifuge.fossil import apply_delta
+from centrifuge.protocol import client_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
-from actors.brokers.contract import ClientInfo, Publication
+from actors.brokers.contract import ClientInfo, Publication, StreamPosition, SubscribeReply
+from actors.protocol.protobuf_wire import read_varint
+from actors.protocol.tags_filter import parse
 from serve_app.realtime.channel import WRITES_PER_STEP, Channel
+from serve_app.realtime.deltas import Patches, recovered_messages
 from serve_app.realtime.peer import Peer
-from serve_app.realtime.wire import JSON_MESSAGES, Wire
+from serve_app.realtime.rendering import Variant
+from serve_app.realtime.wire import JSON_MESSAGES, PROTOBUF_MESSAGES, Wire
 
 
 class Inbox:
@@ -31,9 +42,9 @@ def peer(inbox: Inbox | None = None) -> Any:
     return Peer(None, inbox or Inbox())  # type: ignore[arg-type]
 
 
-def member(channel: Channel, inbox: Inbox | None = None, **options: bool) -> Any:
+def member(channel: Channel, inbox: Inbox | None = None, *, waiting: bool = False, **variant: Any) -> Any:
     added = peer(inbox)
-    channel.add(added, **{"compact": False, "join_leave": False, "waiting": False, **options})
+    channel.add(added, Variant(added.socket.wire, **variant), waiting=waiting)
     return added
 
 
@@ -137,3 +148,155 @@ def test_joins_go_only_to_those_who_want_them() -> None:
     ]
     assert json.loads(compact.got[0])["push"] == {"id": 1, "join": info}
     assert quiet.got == []
+
+
+class Reader:
+    """A client that agreed to deltas."""
+
+    def __init__(self, channel: Channel, wire: Wire, name: str, recovered: SubscribeReply | None) -> None:
+        self.channel, self.wire, self.name = channel, wire, name
+        self.base = b""
+        self.texts: list[str] = []
+        self.deltas: list[bool] = []
+        self.peer: Any = Peer(SimpleNamespace(client=name, user=name), self)  # type: ignore[arg-type]
+        delta = channel.delta_state(recovered)
+        if recovered is not None:
+            binary = wire.codec.is_binary
+            for message in recovered_messages("c", recovered.publications, Patches(), binary=binary):
+                data = bytes(message.data)
+                self.read(data if binary else json.loads(data).encode(), patch=message.delta)
+        channel.add(self.peer, Variant(wire, delta=delta))
+
+    def write(self, data: bytes) -> None:
+        if self.wire is JSON_MESSAGES:
+            for line in data.split(b"\n"):
+                pub = json.loads(line)["push"]["pub"]
+                self.read(pub["data"].encode(), patch=pub.get("delta", False))
+            return
+        position = 0
+        while position < len(data):
+            length, position = read_varint(data, position, len(data))
+            message = client_pb2.Reply.FromString(data[position : position + length])
+            position += length
+            self.read(message.push.pub.data, patch=message.push.pub.delta)
+
+    def read(self, content: bytes, *, patch: bool) -> None:
+        self.base = apply_delta(self.base, content) if patch else content
+        self.texts.append(self.base.decode())
+        self.deltas.append(patch)
+
+    def leave(self) -> None:
+        self.channel.remove(self.peer)
+
+
+def run(channel: Channel, *publications: Publication) -> None:
+    assert channel.advance(publications)
+    list(channel.publish(publications))
+
+
+def flagged(offset: int, text: str, **fields: Any) -> Publication:
+    return Publication(json.dumps(text, ensure_ascii=False).encode(), offset=offset, epoch="e", delta=True, **fields)
+
+
+def answer(*publications: Publication) -> SubscribeReply:
+    last = publications[-1]
+    return SubscribeReply("c", 1, StreamPosition(last.epoch, last.offset), recovered=True, publications=publications)
+
+
+LONG = "Матч начался вовремя, обе команды играют осторожно 👍🏽. " * 3
+
+
+def test_the_first_live_publication_is_whole_and_the_next_is_a_patch() -> None:
+    channel = at(0)
+    first = Reader(channel, JSON_MESSAGES, "a", None)
+    run(channel, flagged(1, LONG + "1"))
+    second = Reader(channel, PROTOBUF_MESSAGES, "b", None)
+    run(channel, flagged(2, LONG + "2"))
+    run(channel, flagged(3, LONG + "3"), flagged(4, LONG + "4"))
+    assert first.deltas == [False, True, True, True]
+    assert second.deltas == [False, True, True]
+    assert first.texts == [json.dumps(LONG + str(n), ensure_ascii=False) for n in (1, 2, 3, 4)]
+
+
+def test_after_recovery_patches_start_at_once_where_the_base_is_known_to_be_the_same() -> None:
+    channel = at(2)
+    missed = [flagged(1, LONG + "1"), flagged(2, LONG + "2")]
+    first = Reader(channel, JSON_MESSAGES, "a", answer(*missed))
+    same = Reader(channel, JSON_MESSAGES, "b", answer(missed[1]))
+    other = Reader(channel, JSON_MESSAGES, "c", answer(flagged(1, LONG + "1")))
+    nothing = Reader(channel, JSON_MESSAGES, "d", None)
+    run(channel, flagged(3, LONG + "3"))
+    assert [reader.deltas[-1] for reader in (first, same, other, nothing)] == [True, True, False, False]
+
+
+def test_who_was_left_out_gets_the_next_one_whole() -> None:
+    channel = at(0)
+    left_out, other = Reader(channel, JSON_MESSAGES, "a", None), Reader(channel, JSON_MESSAGES, "b", None)
+    run(channel, flagged(1, LONG + "1"))
+    run(channel, flagged(2, LONG + "2", exclude_clients=("a",)))
+    run(channel, flagged(3, LONG + "3"))
+    assert left_out.deltas == [False, False]
+    assert other.deltas == [False, True, True]
+    assert left_out.texts[-1] == other.texts[-1]
+
+
+def test_bases_are_kept_only_while_somebody_uses_them() -> None:
+    channel = at(0)
+    member(channel)
+    run(channel, flagged(1, LONG))
+    assert channel._bases == {}
+    reader = Reader(channel, JSON_MESSAGES, "a", None)
+    run(channel, flagged(2, LONG))
+    assert set(channel._bases) == {""}
+    reader.leave()
+    assert channel._bases == {}
+
+
+def test_a_filter_holds_back_and_the_position_goes_on() -> None:
+    channel = at(0)
+    inbox, everything = Inbox(), Inbox()
+    tags = parse(b'{"key":"a","cmp":"eq","val":"x"}')
+    filtered = member(channel, inbox, tags=tags)
+    member(channel, everything)
+    run(channel, Publication(b"1", offset=1, epoch="e", tags={"a": "y"}))
+    run(channel, Publication(b"2", offset=2, epoch="e", tags={"a": "x"}))
+    assert channel.offset == 2
+    assert [json.loads(data)["push"]["pub"]["offset"] for data in inbox.got] == [2]
+    assert len(everything.got) == 2
+    channel.remove(filtered)
+    run(channel, Publication(b"3", offset=3, epoch="e", tags={"a": "x"}))
+    assert len(inbox.got) == 1
+
+
+TEXT = st.text(alphabet='абв日😀👍🏽é\\"\n ', max_size=40)
+
+
+@given(data=st.data())
+def test_whatever_happens_everyone_with_deltas_reads_what_was_published(data: st.DataObject) -> None:
+    channel, numbers = at(0), itertools.count()
+    readers: list[Reader] = []
+    stream: list[Publication] = []
+    for _ in range(data.draw(st.integers(1, 14))):
+        match data.draw(st.sampled_from(["publish", "publish", "publish", "join", "recover", "leave"])):
+            case "publish":
+                batch = []
+                for _ in range(data.draw(st.integers(1, 3))):
+                    names = [reader.name for reader in readers]
+                    excluded = data.draw(st.sampled_from(names)) if names and data.draw(st.integers(0, 3)) == 0 else ""
+                    text = LONG + data.draw(TEXT) + LONG
+                    pub = flagged(len(stream) + 1, text, exclude_clients=(excluded,) if excluded else ())
+                    batch.append(replace(pub, delta=data.draw(st.booleans())))
+                    stream.append(pub)
+                before = {reader.name: list(reader.texts) for reader in readers}
+                run(channel, *batch)
+                for reader in readers:
+                    wanted = [pub.data.decode() for pub in batch if reader.name not in pub.exclude_clients]
+                    assert reader.texts == before[reader.name] + wanted
+            case "leave" if readers:
+                readers.pop(data.draw(st.integers(0, len(readers) - 1))).leave()
+            case kind:
+                missed = stream[-data.draw(st.integers(1, 4)) :] if kind == "recover" and stream else []
+                wire = data.draw(st.sampled_from([JSON_MESSAGES, PROTOBUF_MESSAGES]))
+                name, recovered = f"r{next(numbers)}", answer(*missed) if missed else None
+                readers.append(Reader(channel, wire, name, recovered))
+                assert readers[-1].texts == [pub.data.decode() for pub in missed]

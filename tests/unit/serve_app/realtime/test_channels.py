@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -158,3 +159,21 @@ async def test_what_is_held_back_is_bounded(world: World) -> None:
     await client.send({"id": 1, "connect": {"token": "t"}})
     await world.publish("plain:fast", "x" * QUEUE_BYTES)
     assert client.socket.closed == (3008, "slow")
+
+
+async def test_deltas_and_filters_are_negotiated_per_subscription(world: World) -> None:
+    text = "long enough for a patch to be worth its bytes, whatever is around it: "
+    whole, patched = await world.subscribed("scores:1"), await world.subscribed("scores:1", "u2", delta="fossil")
+    picky = await world.subscribed("scores:1", "u3", tf={"key": "kind", "cmp": "eq", "val": "goal"})
+    await world.publish("scores:1", text + "1", tags={"kind": "goal"})
+    await world.publish("scores:1", text + "2")
+    assert whole.received == [text + "1", text + "2"]
+    assert picky.received == [text + "1"]
+    assert json.loads(patched.received[0]) == text + "1"
+    assert patched.pushes[-1]["pub"]["delta"] is True
+    again = await world.connected("u4")
+    reply = await again.command("subscribe", channel="scores:1", delta="fossil", recover=True, epoch="epoch", offset=1)
+    assert reply["subscribe"]["recovered"]
+    await world.publish("scores:1", text + "3")
+    assert again.pushes[-1]["pub"] == patched.pushes[-1]["pub"]
+    assert patched.pushes[-1]["pub"]["delta"] is True

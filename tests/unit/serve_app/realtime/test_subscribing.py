@@ -1,7 +1,11 @@
+import json
+
 import pytest
+from centrifuge.protocol import client_pb2
 
 from actors.brokers.contract import Publication
 from actors.protocol.codes import ERROR_INTERNAL, UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
+from actors.protocol.protobuf_codec import PROTOBUF
 from serve_app.realtime import actions as act
 from serve_app.realtime.credentials import SubscriptionGrant
 from serve_app.realtime.environment import Limits
@@ -277,3 +281,74 @@ def test_a_bad_subscription_refresh_ends_the_connection(driver: Driver, token: s
 def test_a_refresh_of_what_is_not_subscribed_is_refused(driver: Driver) -> None:
     assert error_code(driver.command("sub_refresh", channel="a", token="t")) == 103
     assert error_code(driver.command("sub_refresh", channel="a", token="t", type=1)) == 108
+
+
+WANTED = {"key": "a", "cmp": "eq", "val": "x"}
+
+
+def test_deltas_are_agreed_where_the_namespace_allows_their_type(driver: Driver) -> None:
+    assert reply(driver.subscribe("scores:1", delta="fossil"))["subscribe"]["delta"] is True
+    assert "delta" not in reply(driver.subscribe("scores:2"))["subscribe"]
+    assert "delta" not in reply(driver.subscribe("room:1", delta="fossil"))["subscribe"]
+
+
+def test_recovered_publications_are_a_chain_of_strings_where_deltas_are_agreed(driver: Driver) -> None:
+    missed = tuple(
+        Publication(b'{"text":"long enough for a patch to be worth its bytes","n":%d}' % n, n, "e", delta=True)
+        for n in (3, 4)
+    )
+    asked = driver.command("subscribe", channel="scores:1", delta="fossil", recover=True, epoch="e", offset=2)
+    done = driver.accept(asked, top=4, recovered=True, publications=missed)
+    first, second = reply(done)["subscribe"]["publications"]
+    assert json.loads(first["data"])["n"] == 3
+    assert second["delta"] is True
+    assert only(done, act.Attach).recovered.publications == missed
+    asked = driver.command("subscribe", channel="scores:2", delta="fossil", recover=True, epoch="e", offset=4)
+    assert only(driver.accept(asked, top=4, recovered=True), act.Attach).recovered is None
+
+
+def test_recovered_publications_pass_the_filter_and_the_position_goes_on_without_them(driver: Driver) -> None:
+    missed = (Publication(b"3", 3, "e", tags={"a": "x"}), Publication(b"4", 4, "e", tags={"a": "y"}))
+    asked = driver.command("subscribe", channel="scores:1", tf=WANTED, recover=True, epoch="e", offset=2)
+    result = reply(driver.accept(asked, top=4, recovered=True, publications=missed))["subscribe"]
+    assert (result["recovered"], result["offset"], [pub["offset"] for pub in result["publications"]]) == (True, 2, [3])
+    asked = driver.command("subscribe", channel="scores:2", tf=WANTED, recover=True, epoch="e", offset=3)
+    result = reply(driver.accept(asked, top=4, recovered=True, publications=missed[1:]))["subscribe"]
+    assert (result["recovered"], result["offset"]) == (True, 4)
+    assert "publications" not in result
+
+
+@pytest.mark.parametrize(
+    ("channel", "extra"),
+    [
+        ("room:1", {"tf": WANTED}),
+        ("scores:1", {"tf": {"op": "and"}}),
+        ("scores:1", {"tf": {"op": "xor", "nodes": [WANTED]}}),
+        ("scores:1", {"tf": 5}),
+        ("scores:1", {"tf": WANTED, "delta": "fossil"}),
+    ],
+)
+def test_filters_that_are_not_allowed_or_say_nothing_are_bad_requests(
+    driver: Driver, channel: str, extra: dict[str, object]
+) -> None:
+    assert error_code(driver.command("subscribe", channel=channel, **extra)) == 107
+
+
+def test_filters_in_protobuf() -> None:
+    driver = Driver(codec=PROTOBUF)
+    driver.connection.receive(frame(client_pb2.Command(id=1, connect={"token": "good:u1"})), driver.now)
+    driver.connection.registered(True, driver.now)
+    command = client_pb2.Command(id=2, subscribe={"channel": "scores:1", "tf": WANTED})
+    only(driver.connection.receive(frame(command), driver.now), act.Subscribe)
+    tags = driver.connection.subscriptions["scores:1"].tags
+    assert tags is not None
+    assert (tags.matches({"a": "x"}), tags.matches({})) == (True, False)
+    command = client_pb2.Command(id=3, subscribe={"channel": "scores:2", "tf": {"op": "and"}})
+    (refused,) = driver.connection.receive(frame(command), driver.now)
+    assert isinstance(refused, act.Send)
+    assert client_pb2.Reply.FromString(refused.message[1:]).error.code == 107
+
+
+def frame(command: client_pb2.Command) -> bytes:
+    content = command.SerializeToString()
+    return bytes([len(content)]) + content
