@@ -5,8 +5,10 @@ Everything is under `.mobula/` (`MOBULA_HOME`), except sockets and Ray's session
 checkout, and `.mobula/short` links to it.
 """
 
+import contextlib
 import hashlib
 import os
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,13 +88,36 @@ class Paths:
         """HAProxy's configuration and sockets. Short, because Serve adds a node id of 56 characters."""
         return self.short / "h"
 
+    @property
+    def ray_logs(self) -> Path:
+        """Ray's logs of the last cluster, once it is gone."""
+        return self.logs / "ray"
+
+    def clear_short(self) -> None:
+        """Remove the short directory once nothing of this checkout runs. The last cluster's logs move to `ray_logs`."""
+        last = self.ray / "session_latest" / "logs"
+        if last.is_dir():
+            shutil.rmtree(self.ray_logs, ignore_errors=True)
+            # A copy, not a move: /tmp is often another file system. Sockets of dead processes are no logs.
+            with contextlib.suppress(OSError, shutil.Error):
+                shutil.copytree(last.resolve(), self.ray_logs, symlinks=True)
+        if not self.short.is_symlink():
+            shutil.rmtree(self.short, ignore_errors=True)
+        (self.home / "short").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.short.parent.rmdir()  # unless another checkout of this user has something in it
+
     def prepare(self) -> None:
         """Make the directories. Raises PermissionError when somebody else holds the short one."""
         for folder in (self.home, self.secrets, self.logs, self.run, self.home / "data", self.exports, self.build):
             folder.mkdir(parents=True, exist_ok=True)
         self.secrets.chmod(0o700)
         _private(self.short.parent)
-        _private(self.short)
+        try:
+            _private(self.short)
+        except FileNotFoundError:  # another checkout of this user has just removed the empty parent
+            _private(self.short.parent)
+            _private(self.short)
         for folder in (self.ray, self.haproxy):
             folder.mkdir(mode=0o700, exist_ok=True)
         link = self.home / "short"

@@ -64,15 +64,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     raise_file_limit()
     stack = Stack(options.url)
+    status = 0
     for name in BENCHES if options.name == "all" else [options.name]:
         try:
             report = uvloop.run(BENCHES[name][1](stack, options))
         except (StackNotReady, RequestsRefused, ConnectionFailed) as error:
             print(f"bench {name}: {error}", file=sys.stderr)
-            return 1
+            status = 1
+            continue
         print(report.text())
         print(f"  written to {report.write()}\n")
-    return 0
+    return status
 
 
 if __name__ == "__main__":

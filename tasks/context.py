@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from actors.jobs.contract import LeasedJob, Reporter
 from cluster.settings import Settings
-from db.jobs.lease import LeaseToken, hold
+from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.session import Database
 
 
@@ -102,3 +102,7 @@ class JobContext:
         async with self.database.transaction(acting_user_id=self._job.user_id) as session:
             await hold(session, self._job.id, LeaseToken(self._job.owner, self._job.number))
             yield session
+
+    async def save_checkpoint(self, session: AsyncSession, checkpoint: Mapping[str, Any]) -> None:
+        """Save a checkpoint in a `transaction()` of this attempt: what it did is then done once, however often it runs."""
+        await save_checkpoint(session, self._job.id, checkpoint)

@@ -41,7 +41,7 @@ app.command()(quality.hooks)
 def main() -> int:
     """Run the command line. Expected problems are sentences, not tracebacks."""
     try:
-        app()
+        app(prog_name="./mobula")
     except EXPECTED as problem:
         fail(str(problem))
         return 1

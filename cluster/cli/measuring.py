@@ -1,24 +1,65 @@
 """load, bench."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from cluster.cli.setup import stack_environment
+from cluster.cli.printing import console, fail, show
+from cluster.cli.setup import home, stack_environment
+from cluster.cli.stopping import stop_everything
+from cluster.paths import Paths
 from cluster.settings import ROOT
+from cluster.stack import daemon_state, runner
+from cluster.stack.plan import Options
 
 Extra = Annotated[list[str] | None, typer.Argument(help="Passed on.")]
 
+UNLIMITED = {"RATE_LIMIT_PER_MINUTE": "0"}
+"""A benchmark comes from one address, which would soon have asked enough."""
+
 
 def bench(name: Annotated[str, typer.Argument(help="fanout, rest, latency, memory …")], extra: Extra = None) -> None:
-    """Run a benchmark of loadtests/ beside its peer."""
-    command = [sys.executable, "-m", "loadtests.bench", name, *(extra or [])]
-    raise typer.Exit(subprocess.run(command, cwd=ROOT, env=stack_environment(), check=False).returncode)
+    """Run a benchmark of loadtests/ beside its peer; on a stack of its own unless one runs."""
+    with _stack(needed=not _only_asks(extra)):
+        raise typer.Exit(_loadtest("bench", name, *(extra or [])))
 
 
 def load(name: Annotated[str, typer.Argument(help="smoke, or what loadtests/ offers")], extra: Extra = None) -> None:
-    """Run a load test of loadtests/ without its web page."""
-    command = [sys.executable, "-m", f"loadtests.{name}", *(extra or [])]
-    raise typer.Exit(subprocess.run(command, cwd=ROOT, env=stack_environment(), check=False).returncode)
+    """Run a load test of loadtests/ without its web page; on a stack of its own unless one runs."""
+    with _stack(needed=not _only_asks(extra)):
+        raise typer.Exit(_loadtest(name, *(extra or [])))
+
+
+def _loadtest(module: str, *arguments: str) -> int:
+    command = [sys.executable, "-m", f"loadtests.{module}", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=stack_environment(), check=False).returncode
+
+
+def _only_asks(extra: list[str] | None) -> bool:
+    """Whether the arguments name a stack elsewhere, or only ask for help."""
+    return bool(os.environ.get("MOBULA_URL")) or any(
+        word in ("-h", "--help") or word.split("=")[0] == "--url" for word in extra or ()
+    )
+
+
+@contextmanager
+def _stack(*, needed: bool) -> Iterator[None]:
+    """The running stack of this checkout; or one without request limits that lives as long as the measurement."""
+    paths = Paths(home())
+    if not needed or daemon_state.holder(paths) is not None:
+        yield
+        return
+    console.print("Mobula does not run here: starting it for this measurement, without the front end.")
+    options = Options(home=paths.home, frontend=False)
+    if runner.detach(options, show, {**os.environ, **UNLIMITED}) != 0:
+        fail("nothing was measured")
+        raise typer.Exit(1)
+    try:
+        yield
+    finally:
+        stop_everything(paths)

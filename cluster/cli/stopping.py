@@ -31,6 +31,7 @@ def stop_everything(paths: Paths) -> int:
     if left:
         fail("these processes do not end: " + ", ".join(processes.describe(one) for one in left))
         return 1
+    paths.clear_short()
     if supervisor is None and not found and not swept:
         console.print("Nothing was running.")
     else:

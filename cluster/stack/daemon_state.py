@@ -75,5 +75,7 @@ def read_status(paths: Paths) -> dict[str, Any]:
 
 
 def logs(paths: Paths) -> list[Path]:
-    """Every log file of this checkout, services first."""
-    return sorted(paths.logs.glob("*.log")) + sorted((paths.ray / "session_latest" / "logs").glob("**/*.log"))
+    """Every log file of this checkout, services first; Ray's of the running cluster, or of the last one."""
+    running = paths.ray / "session_latest" / "logs"
+    ray = running if running.is_dir() else paths.ray_logs
+    return sorted(paths.logs.glob("*.log")) + sorted(ray.glob("**/*.log"))

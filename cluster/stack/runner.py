@@ -90,6 +90,8 @@ def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
     if left:
         record.failed("stack", "these processes do not end: " + ", ".join(left))
         status = 1
+    else:
+        paths.clear_short()
     return status
 
 

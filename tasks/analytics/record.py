@@ -10,7 +10,9 @@ MAX_EVENTS = 1_000
 
 
 async def record(job: JobContext) -> dict[str, Any]:
-    """Job `analytics.record` (args: events, a list of {event_type, payload, user_id?})."""
+    """Job `analytics.record` (args: events, a list of {event_type, payload, user_id?}). Counts each event once."""
+    if job.checkpoint is not None:
+        return dict(job.checkpoint)  # an earlier attempt committed and did not live to say so
     given = job.args.get("events")
     if not isinstance(given, list) or len(given) > MAX_EVENTS:
         raise Refused(f"events is a list of at most {MAX_EVENTS}")
@@ -27,4 +29,5 @@ async def record(job: JobContext) -> dict[str, Any]:
         raise Refused(f"not an analytics event: {error!r}") from error
     async with job.transaction() as session:
         await record_analytics(session, events)
+        await job.save_checkpoint(session, {"events": len(events)})
     return {"events": len(events)}

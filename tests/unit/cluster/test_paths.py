@@ -38,3 +38,26 @@ def test_a_short_directory_that_somebody_prepared_is_refused(tmp_path: Path, sho
     (short_base / f"mobula-{os.getuid()}").symlink_to(somewhere)
     with pytest.raises(PermissionError, match="remove it"):
         Paths(tmp_path / "home").prepare()
+
+
+def test_clearing_removes_the_short_directory_and_keeps_the_last_logs(tmp_path: Path, short_base: Path) -> None:
+    made = Paths(tmp_path / "home")
+    made.prepare()
+    logs = made.ray / "session_1" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "serve.log").write_text("the end")
+    (made.ray / "session_latest").symlink_to(made.ray / "session_1")
+    made.clear_short()
+    made.clear_short()
+    assert list(short_base.iterdir()) == []
+    assert not (made.home / "short").is_symlink()
+    assert (made.ray_logs / "serve.log").read_text() == "the end"
+
+
+def test_clearing_leaves_other_checkouts_alone(tmp_path: Path, short_base: Path) -> None:
+    one, two = Paths(tmp_path / "one"), Paths(tmp_path / "two")
+    one.prepare()
+    two.prepare()
+    one.clear_short()
+    assert not one.short.exists()
+    assert two.ray.is_dir()

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from db.jobs.errors import LeaseLost
-from db.jobs.lease import LeaseToken, hold
+from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import enqueue
 from db.jobs.store import JobStore
 from db.session import Database
@@ -32,4 +32,19 @@ async def test_only_the_holder_may_write(database: Database, database_url: str) 
             await write_under(token)
     async with database.transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM jobs.cron_fires")) == 0
+    await store.close()
+
+
+async def test_a_checkpoint_commits_or_rolls_back_with_the_work(database: Database, database_url: str) -> None:
+    store = JobStore(database_url, shard=0, boot=uuid4())
+    await store.take()
+    async with database.transaction() as session:
+        job_id = await enqueue(session, "k", {}, queue="a")
+    async with database.transaction() as session:
+        await save_checkpoint(session, job_id, {"part": 1})
+    async with database.transaction() as session:
+        await save_checkpoint(session, job_id, {"part": 2})
+        await session.rollback()
+    (job,) = await store.claim({"a": 1}, base=0, node="n1")
+    assert job.checkpoint == {"part": 1}
     await store.close()

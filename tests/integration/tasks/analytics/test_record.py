@@ -25,3 +25,17 @@ async def test_events_are_appended(bench: Bench) -> None:
 async def test_what_is_no_event_is_refused_for_good(bench: Bench, events: Any) -> None:
     await bench.enqueue("analytics.record", {"events": events})
     assert await bench.drain() == [("analytics.record", "refused")]
+
+
+async def test_an_attempt_that_died_after_its_commit_does_not_count_twice(bench: Bench) -> None:
+    await bench.enqueue("analytics.record", {"events": [{"event_type": "page.viewed"}] * 3})
+    (job,) = await bench.claim()
+    assert (await bench.run(job)).state == "succeeded"  # and its node dies before it can say so
+    async with bench.database.transaction() as session:
+        await session.execute(
+            text("UPDATE jobs.queue SET state = 'ready', lease_owner = NULL, lease_no = NULL, node = NULL")
+        )
+    assert await bench.drain() == [("analytics.record", "succeeded")]
+    async with bench.database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM app.events")) == 3
+        assert await session.scalar(text("SELECT result FROM jobs.history")) == {"events": 3}

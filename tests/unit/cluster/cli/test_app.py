@@ -31,7 +31,7 @@ def test_mistakes_are_refused_with_a_usage(mobula: MobulaCommand, arguments: lis
 def test_what_a_person_can_mend_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken() -> None:
+    def broken(**_: str) -> None:
         raise ServiceError("port 8000 is taken: choose another")
 
     monkeypatch.setattr(command_line, "app", broken)
@@ -42,10 +42,18 @@ def test_what_a_person_can_mend_is_a_sentence(
 
 
 def test_ctrl_c_and_exit_codes_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> None:
+    def interrupted(**_: str) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command_line, "app", interrupted)
     assert command_line.main() == 130
-    monkeypatch.setattr(command_line, "app", lambda: sys.exit(3))
+    monkeypatch.setattr(command_line, "app", lambda **_: sys.exit(3))
     assert command_line.main() == 3
+
+
+def test_a_usage_names_the_command_that_people_type(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/somewhere/cluster/cli/__main__.py", "up", "--help"])
+    assert command_line.main() == 0
+    assert "./mobula up" in capsys.readouterr().out

@@ -3,6 +3,9 @@ from typing import Any
 
 import pytest
 
+from cluster.paths import Paths
+from cluster.stack import daemon_state
+from cluster.stack.plan import Options
 from tests.fixtures.command import MobulaCommand
 
 
@@ -18,13 +21,66 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return commands
 
 
-def test_options_and_status_are_passed_on(mobula: MobulaCommand, ran: list[list[str]]) -> None:
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, ran: list[list[str]]) -> list[str]:
+    """What happens to a stack, in order; starting one answers 0."""
+    happened: list[str] = []
+
+    def detach(options: Options, listener: Any, environ: dict[str, str]) -> int:
+        happened.append(f"up frontend={options.frontend} limit={environ['RATE_LIMIT_PER_MINUTE']}")
+        return 0
+
+    monkeypatch.setattr("cluster.cli.measuring.runner.detach", detach)
+    monkeypatch.setattr("cluster.cli.measuring.stop_everything", lambda paths: happened.append("down"))
+    return happened
+
+
+@pytest.fixture
+def running(mobula: MobulaCommand) -> Any:
+    paths = Paths(mobula.home)
+    paths.run.mkdir(parents=True)
+    lock = daemon_state.DaemonLock(paths)
+    lock.take()
+    yield
+    lock.release()
+
+
+def test_options_and_status_are_passed_on(
+    mobula: MobulaCommand, ran: list[list[str]], started: list[str], running: None
+) -> None:
     assert mobula.run("bench", "fanout", "--sockets", "10").exit_code == 7
     assert mobula.run("load", "smoke", "--users", "3").exit_code == 7
     assert ran == [
         ["-m", "loadtests.bench", "fanout", "--sockets", "10"],
         ["-m", "loadtests.smoke", "--users", "3"],
     ]
+    assert started == []
+
+
+def test_a_stack_is_started_for_the_measurement_and_stopped_after_it(
+    mobula: MobulaCommand, ran: list[list[str]], started: list[str]
+) -> None:
+    assert mobula.run("bench", "rest").exit_code == 7
+    assert ran == [["-m", "loadtests.bench", "rest"]]
+    assert started == ["up frontend=False limit=0", "down"]
+
+
+@pytest.mark.parametrize("extra", [["--help"], ["--url", "http://127.0.0.1:1"], ["--url=http://127.0.0.1:1"]])
+def test_a_stack_elsewhere_and_a_question_start_nothing(
+    mobula: MobulaCommand, ran: list[list[str]], started: list[str], extra: list[str]
+) -> None:
+    assert mobula.run("bench", "rest", "--", *extra).exit_code == 7
+    assert started == []
+
+
+def test_a_stack_that_does_not_start_is_said(
+    mobula: MobulaCommand, ran: list[list[str]], started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.cli.measuring.runner.detach", lambda *_: 1)
+    refused = mobula.run("bench", "rest")
+    assert refused.exit_code == 1
+    assert "nothing was measured" in refused.output
+    assert ran == []
 
 
 def test_a_benchmark_needs_a_name(mobula: MobulaCommand, ran: list[list[str]]) -> None:
