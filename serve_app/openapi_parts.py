@@ -41,5 +41,18 @@ def permitted(permission: str) -> dict[str, Any]:
     return {"x-permission": permission}
 
 
+CACHED: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Cache-Version",
+            "in": "header",
+            "required": False,
+            "description": "`Cache-Version` of an answer to a write of yours: the answer is then not older than that.",
+            "schema": {"type": "string"},
+        }
+    ]
+}
+"""`openapi_extra` of an operation that is answered from the cache."""
+
 ETAG_HEADER: dict[str, Any] = {"ETag": {"description": "The resource's version.", "schema": {"type": "string"}}}
 LOCATION_HEADER: dict[str, Any] = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}

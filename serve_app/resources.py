@@ -117,9 +117,18 @@ class Resources:
         return self.settings.environment == "production"
 
     async def cached(
-        self, key: str, load: Callable[[], Awaitable[ValueT]], *, ttl_s: float, tags: Sequence[str] = ()
+        self,
+        key: str,
+        load: Callable[[], Awaitable[ValueT]],
+        *,
+        ttl_s: float,
+        tags: Sequence[str] = (),
+        at_least: str = "",
     ) -> ValueT:
-        """A JSON-compatible value through the cache, or straight from `load` when there is no cache."""
+        """A JSON-compatible value through the cache, or straight from `load` when there is no cache.
+
+        `at_least`: the caller's `Cache-Version`; what it names has taken effect in the answer.
+        """
         cache = self.actors.cache
         if cache is None:
             return await load()
@@ -130,7 +139,7 @@ class Resources:
             loaded = True
             return await load()
 
-        value: ValueT = await cache.get_or_load(key, counted, ttl_s=ttl_s, tags=tags)
+        value: ValueT = await cache.get_or_load(key, counted, ttl_s=ttl_s, tags=tags, at_least=at_least)
         CACHE_READS.labels("miss" if loaded else "hit").inc()
         return value
 

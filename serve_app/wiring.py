@@ -6,6 +6,7 @@ Each is a shortcut for a row that its owner would find anyway, only later. `Data
 from collections.abc import Sequence
 
 from db.effects import CacheInvalidated, JobsEnqueued, PublicationsQueued, SessionsRevoked
+from serve_app.middleware.cache_version import note_version
 from serve_app.resources import Resources
 
 
@@ -24,7 +25,7 @@ def connect_effects(resources: Resources) -> None:
         if actors.cache is not None:
             keys = sorted({key for effect in effects for key in effect.keys})
             tags = sorted({tag for effect in effects for tag in effect.tags})
-            await actors.cache.invalidate(keys=keys, tags=tags)
+            note_version(await actors.cache.invalidate(keys=keys, tags=tags))
 
     async def revoke(effects: Sequence[SessionsRevoked]) -> None:
         for effect in effects:

@@ -104,5 +104,5 @@ class JobContext:
             yield session
 
     async def save_checkpoint(self, session: AsyncSession, checkpoint: Mapping[str, Any]) -> None:
-        """Save a checkpoint in a `transaction()` of this attempt: what it did is then done once, however often it runs."""
+        """Save a checkpoint in a `transaction()` of this attempt: what that did is done once, however often it runs."""
         await save_checkpoint(session, self._job.id, checkpoint)

@@ -7,6 +7,7 @@ from cluster.settings import Settings
 from serve_app.middleware.access_log import AccessLines, AccessLogMiddleware
 from serve_app.middleware.authentication import AuthenticationMiddleware
 from serve_app.middleware.body_limit import BodyLimitMiddleware
+from serve_app.middleware.cache_version import CacheVersionMiddleware
 from serve_app.middleware.context import AddressFinder
 from serve_app.middleware.head_on_get import HeadOnGetMiddleware
 from serve_app.middleware.http_metrics import HttpMetricsMiddleware
@@ -27,6 +28,7 @@ COMPRESS_FROM_BYTES = 1024
 ALLOWED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 ALLOWED_HEADERS = (
     "Authorization",
+    "Cache-Version",
     "Content-Type",
     "Idempotency-Key",
     "If-Match",
@@ -38,6 +40,7 @@ ALLOWED_HEADERS = (
 )
 EXPOSED_HEADERS = (
     "API-Version",
+    "Cache-Version",
     "ETag",
     "Idempotent-Replayed",
     "Link",
@@ -61,6 +64,7 @@ def wrap(
 ) -> ASGIApp:
     """The application inside the chain. Read from the bottom: the last one added sees a request first."""
     short = HeadOnGetMiddleware(app)
+    app = CacheVersionMiddleware(app)
     app = BodyLimitMiddleware(app)
     app = CompressMiddleware(app, minimum_size=COMPRESS_FROM_BYTES)
     app = HeadOnGetMiddleware(app)

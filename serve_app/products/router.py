@@ -14,7 +14,8 @@ from db.products.repository import ProductFilter
 from serve_app.conditional import NO_CACHE, content_tag, expected_version, not_modified, version_tag
 from serve_app.dependencies import DbSession, OptionalPrincipal, ResourcesDep, require
 from serve_app.links import ROOT
-from serve_app.openapi_parts import ETAG_HEADER, LOCATION_HEADER, PUBLIC, permitted, problems
+from serve_app.middleware.cache_version import version_wanted
+from serve_app.openapi_parts import CACHED, ETAG_HEADER, LOCATION_HEADER, PUBLIC, permitted, problems
 from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
 from serve_app.products.presenting import as_json, present_product, product_links
 from serve_app.products.schemas import Category, CategoryList, Product, ProductCreate, ProductUpdate
@@ -57,7 +58,7 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Your copy
 @router.get(
     "/products",
     response_model=Page[Product],
-    openapi_extra=PUBLIC,
+    openapi_extra=PUBLIC | CACHED,
     responses=NOT_MODIFIED | {200: {"headers": ETAG_HEADER}},
 )
 async def list_products(query: Annotated[ProductQuery, Query()], request: Request, resources: ResourcesDep) -> Any:
@@ -65,7 +66,11 @@ async def list_products(query: Annotated[ProductQuery, Query()], request: Reques
     address = f"{request.url.path}?{request.url.query}"
     key = f"products:list:{hashlib.blake2b(address.encode(), digest_size=16).hexdigest()}"
     cached = await resources.cached(
-        key, lambda: _load_list(query, request, resources), ttl_s=LIST_TTL_S, tags=(service.LIST_TAG,)
+        key,
+        lambda: _load_list(query, request, resources),
+        ttl_s=LIST_TTL_S,
+        tags=(service.LIST_TAG,),
+        at_least=version_wanted(request.scope),
     )
     unchanged = not_modified(request, cached["headers"]["ETag"])
     return unchanged or Response(cached["body"], headers=cached["headers"], media_type="application/json")
@@ -74,7 +79,7 @@ async def list_products(query: Annotated[ProductQuery, Query()], request: Reques
 @router.get(
     "/products/{product_id}",
     response_model=Product,
-    openapi_extra=PUBLIC,
+    openapi_extra=PUBLIC | CACHED,
     responses=NOT_MODIFIED | problems(404) | {200: {"headers": ETAG_HEADER}},
 )
 async def get_product(product_id: UUID, principal: OptionalPrincipal, request: Request, resources: ResourcesDep) -> Any:
@@ -85,7 +90,11 @@ async def get_product(product_id: UUID, principal: OptionalPrincipal, request: R
             return as_json(present_product(await service.get_product(session, product_id)))
 
     product = await resources.cached(
-        f"products:one:{product_id}", load, ttl_s=PRODUCT_TTL_S, tags=(service.product_tag(product_id),)
+        f"products:one:{product_id}",
+        load,
+        ttl_s=PRODUCT_TTL_S,
+        tags=(service.product_tag(product_id),),
+        at_least=version_wanted(request.scope),
     )
     etag = version_tag(product["version"])
     if (unchanged := not_modified(request, etag)) is not None:
@@ -146,8 +155,8 @@ async def delete_product(
     await service.delete_product(session, product_id, expected_version=expected_version(if_match, required=True))
 
 
-@router.get("/categories", response_model=CategoryList, openapi_extra=PUBLIC)
-async def list_categories(resources: ResourcesDep) -> Any:
+@router.get("/categories", response_model=CategoryList, openapi_extra=PUBLIC | CACHED)
+async def list_categories(request: Request, resources: ResourcesDep) -> Any:
     """All categories."""
 
     async def load() -> dict[str, Any]:
@@ -155,7 +164,8 @@ async def list_categories(resources: ResourcesDep) -> Any:
             rows = await service.list_categories(session)
             return CategoryList(items=[Category.model_validate(row) for row in rows]).model_dump(mode="json")
 
-    content = await resources.cached("categories", load, ttl_s=LIST_TTL_S, tags=(CATEGORIES_TAG,))
+    wanted = version_wanted(request.scope)
+    content = await resources.cached("categories", load, ttl_s=LIST_TTL_S, tags=(CATEGORIES_TAG,), at_least=wanted)
     return Response(orjson.dumps(content), headers={"Cache-Control": NO_CACHE}, media_type="application/json")
 
 

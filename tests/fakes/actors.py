@@ -12,19 +12,30 @@ class FakeCache:
     def __init__(self) -> None:
         self.values: dict[str, tuple[Any, frozenset[str]]] = {}
         self.loads: list[str] = []
+        self.asked_at_least: list[str] = []
+        self.invalidations = 0
 
     async def get_or_load(
-        self, key: str, load: Callable[[], Awaitable[Any]], *, ttl_s: float, tags: Sequence[str] = ()
+        self,
+        key: str,
+        load: Callable[[], Awaitable[Any]],
+        *,
+        ttl_s: float,
+        tags: Sequence[str] = (),
+        at_least: str = "",
     ) -> Any:
+        self.asked_at_least.append(at_least)
         if key not in self.values:
             self.loads.append(key)
             self.values[key] = (await load(), frozenset(tags))
         return self.values[key][0]
 
-    async def invalidate(self, *, keys: Sequence[str] = (), tags: Sequence[str] = ()) -> None:
+    async def invalidate(self, *, keys: Sequence[str] = (), tags: Sequence[str] = ()) -> str:
         for key, (_, made_of) in list(self.values.items()):
             if key in keys or not made_of.isdisjoint(tags):
                 del self.values[key]
+        self.invalidations += 1
+        return f"0:cafecafe:{self.invalidations}"
 
 
 class FakeSessions:

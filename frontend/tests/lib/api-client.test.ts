@@ -1,6 +1,7 @@
 import { delay } from "msw";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
+import { versionSeen } from "@/lib/api/cache-version";
 import { api } from "@/lib/api/client";
 import { ApiError, messageOf, unwrap } from "@/lib/api/problem";
 import { onSessionEnded } from "@/lib/api/session";
@@ -34,6 +35,30 @@ function expiredSession({ refreshStatus = 200 } = {}) {
   );
   return state;
 }
+
+describe("reading what one wrote", () => {
+  it("echoes the newest version of each cache shard, for a while", async () => {
+    const asked: (string | null)[] = [];
+    const versions = ["0:aaaaaaaa:1,1:bbbbbbbb:4", "0:aaaaaaaa:2"];
+    server.use(
+      http.get(url("/dashboard"), ({ request }) => {
+        asked.push(request.headers.get("cache-version"));
+        return HttpResponse.json({ scope: "own" }, { headers: { "Cache-Version": "9:cccccccc:9" } });
+      }),
+      http.post(url("/orders"), () =>
+        HttpResponse.json({}, { status: 201, headers: { "Cache-Version": versions.shift()! } }),
+      ),
+    );
+    const write = () => api.POST("/api/v1/orders", { body: { lines: [{ product_id: "p-1", quantity: 1 }] } });
+    await api.GET("/api/v1/dashboard");
+    await write();
+    await api.GET("/api/v1/dashboard");
+    await write();
+    await api.GET("/api/v1/dashboard");
+    expect(asked).toEqual([null, "0:aaaaaaaa:1,1:bbbbbbbb:4", "0:aaaaaaaa:2,1:bbbbbbbb:4"]);
+    expect(versionSeen(Date.now() + 60_000)).toBe("");
+  });
+});
 
 describe("renewing the session", () => {
   it("sends one refresh for many requests, and every one of them succeeds", async () => {

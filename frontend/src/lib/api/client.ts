@@ -1,6 +1,7 @@
 import createClient from "openapi-fetch";
 
 import type { paths } from "./schema.gen";
+import { rememberVersion, versionSeen } from "./cache-version";
 import { announceSessionEnded, renewSession } from "./session";
 
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -15,19 +16,31 @@ const NEVER_RENEWED = [
 
 /** fetch, with the CSRF header where it is needed, and one silent renewal when the access token has expired. */
 export async function sessionFetch(request: Request): Promise<Response> {
-  const prepared = SAFE_METHODS.has(request.method) ? request : withCsrfHeader(request);
+  const safe = SAFE_METHODS.has(request.method);
+  const prepared = safe ? withCacheVersion(request) : withHeader(request, "X-Mobula-CSRF", "1");
   const again = prepared.clone();
   const response = await fetch(prepared);
+  if (!safe) rememberVersion(response.headers.get("Cache-Version"));
   if (response.status !== 401 || NEVER_RENEWED.includes(new URL(request.url).pathname)) return response;
-  if (await renewSession()) return fetch(again);
+  if (await renewSession()) {
+    const second = await fetch(again);
+    if (!safe) rememberVersion(second.headers.get("Cache-Version"));
+    return second;
+  }
   announceSessionEnded();
   return response;
 }
 
-/** A form of another site cannot set a header of its own: its presence proves that our script asked. */
-function withCsrfHeader(request: Request): Request {
+/** Who has just written reads what it wrote, whichever replica answers. */
+function withCacheVersion(request: Request): Request {
+  const version = versionSeen();
+  return version ? withHeader(request, "Cache-Version", version) : request;
+}
+
+/** A form of another site cannot set a header of its own: the CSRF header's presence proves that our script asked. */
+function withHeader(request: Request, name: string, value: string): Request {
   const headers = new Headers(request.headers);
-  headers.set("X-Mobula-CSRF", "1");
+  headers.set(name, value);
   return new Request(request, { headers });
 }
 

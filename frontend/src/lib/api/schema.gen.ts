@@ -4386,7 +4386,10 @@ export interface operations {
                 sort?: "name" | "-name" | "price" | "-price" | "created_at" | "-created_at" | "stock" | "-stock";
                 order?: ("asc" | "desc") | null;
             };
-            header?: never;
+            header?: {
+                /** @description `Cache-Version` of an answer to a write of yours: the answer is then not older than that. */
+                "Cache-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4542,7 +4545,10 @@ export interface operations {
     "products-get_product": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description `Cache-Version` of an answer to a write of yours: the answer is then not older than that. */
+                "Cache-Version"?: string;
+            };
             path: {
                 product_id: string;
             };
@@ -4843,7 +4849,10 @@ export interface operations {
     "products-list_categories": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description `Cache-Version` of an answer to a write of yours: the answer is then not older than that. */
+                "Cache-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4856,6 +4865,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CategoryList"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Too many requests; Retry-After says when to come back. */

@@ -98,6 +98,19 @@ class TestList:
         assert changed.status_code == 200, changed.text
         assert (await self.names(client))[0] == "Aardvark"
 
+    async def test_a_write_names_its_version_and_reads_pass_it_on(
+        self, api: Api, client: httpx.AsyncClient, admin_client: httpx.AsyncClient, shelf: list[Product]
+    ):
+        path = f"/api/v1/products/{shelf[0].id}"
+        changed = await admin_client.patch(path, json={"name": "Aardvark"}, headers={"If-Match": '"1"'})
+        version = changed.headers["cache-version"]
+        assert version == f"0:cafecafe:{api.cache.invalidations}"
+        api.cache.asked_at_least.clear()
+        for read in ("/api/v1/products", path, "/api/v1/categories"):
+            assert (await client.get(read, headers={"Cache-Version": version})).status_code == 200
+            assert (await client.get(read, headers={"Cache-Version": "?"})).status_code == 200
+        assert api.cache.asked_at_least == [version, "", version, "", version, ""]
+
     async def test_304_while_nothing_changed(self, client: httpx.AsyncClient, shelf: list[Product]):
         first = await client.get("/api/v1/products")
         again = await client.get("/api/v1/products", headers={"If-None-Match": first.headers["etag"]})
