@@ -24,6 +24,7 @@ class Secrets:
     secret_key: str
     encryption_key: str
     server_api_key: str
+    frontend_token: str
     ray_token: str
     demo_password: str
     signing_key_file: Path
@@ -41,6 +42,7 @@ def ensure(folder: Path) -> Secrets:
         secret_key=_keep(folder / "secret_key", _token),
         encryption_key=_keep(folder / "encryption_key", _fernet_key),
         server_api_key=_keep(folder / "server_api_key", _token),
+        frontend_token=_keep(folder / "frontend_token", _token),
         ray_token=_keep(folder / "ray_token", lambda: secrets.token_hex(32)),
         demo_password=_keep(folder / "demo_password", _spoken),
         signing_key_file=folder / "signing.pem",

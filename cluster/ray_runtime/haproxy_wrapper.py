@@ -57,11 +57,11 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
     replace(r"^( *bind) \*?:(\d+)$(?=\n *mode http\n *http-request use-service prometheus)", r"\1 127.0.0.1:\2")
     replace(r"^( *bind) \*:(\d+)$(?=\n *stats enable)", r"\1 127.0.0.1:\2")
     rules = "".join(f"    http-request del-header {name}\n" for name in SERVE_CONTROL_HEADERS)
-    trusted = " ".join(options["forwarded_from"])
-    unless = f" unless {{ src {trusted} }}" if trusted else ""
+    unless = unless_trusted(options)
     rules += (
         f"    http-request del-header x-forwarded-for{unless}\n"
         f"    http-request del-header forwarded{unless}\n"
+        f"    http-request del-header {options['frontend_header']}\n"
         f"    http-request set-header {options['generation_header']} {pid}\n"
         "    option forwardfor\n"
     )
@@ -69,6 +69,16 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
         rules += per_address(options["connections_per_address"], [*LOOPBACK, *options["forwarded_from"]])
     replace(r"^(frontend http_frontend\n *bind .*\n)", lambda_free(rules))
     return f"{MARK}\n{text}"
+
+
+def unless_trusted(options: Mapping[str, Any]) -> str:
+    """Who may say on whose behalf it asks: known load balancers, and our front end, which knows the token."""
+    conditions = []
+    if options["forwarded_from"]:
+        conditions.append(f"{{ src {' '.join(options['forwarded_from'])} }}")
+    if options["frontend_token"]:
+        conditions.append(f"{{ req.hdr({options['frontend_header']}) -m str {options['frontend_token']} }}")
+    return f" unless {' || '.join(conditions)}" if conditions else ""
 
 
 def per_address(limit: int, exempt: list[str]) -> str:

@@ -54,6 +54,13 @@ describe("upstreamHeaders", () => {
     },
   );
 
+  it("proves who names the visitor's address, and passes nobody else's proof on", () => {
+    const forged = new Headers({ host: "shop.test", "x-mobula-frontend": "guess" });
+    expect(upstreamHeaders(forged, upstream).has("x-mobula-frontend")).toBe(false);
+    vi.stubEnv("FRONTEND_TOKEN", "s3cret");
+    expect(upstreamHeaders(forged, upstream).get("x-mobula-frontend")).toBe("s3cret");
+  });
+
   it("sends none where there was none", () => {
     expect(upstreamHeaders(new Headers({ host: "shop.test" }), upstream).has("origin")).toBe(false);
   });

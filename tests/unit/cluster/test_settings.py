@@ -33,7 +33,13 @@ def test_the_environment_is_stronger_than_what_up_wrote(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("http_port", "many"), ("environment", "staging"), ("access_token_expire_minutes", 0)]
+    ("name", "value"),
+    [
+        ("http_port", "many"),
+        ("environment", "staging"),
+        ("access_token_expire_minutes", 0),
+        ("frontend_token", "a } || { always_true"),
+    ],
 )
 def test_nonsense_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):

@@ -1,6 +1,8 @@
 /** What the API answers itself, under the address that people know: one origin, first-party cookies, no CORS. */
 const API_PATHS = /^\/(api|docs|problems|health|\.well-known)(\/|$)|^\/openapi\.json$/;
 
+const FRONTEND_HEADER = "x-mobula-frontend";
+
 export function isApiPath(pathname: string): boolean {
   return API_PATHS.test(pathname);
 }
@@ -22,6 +24,10 @@ export function upstreamHeaders(given: Headers, upstream: URL): Headers {
   const origin = given.get("origin");
   const host = given.get("x-forwarded-host") ?? given.get("host");
   headers.set("x-forwarded-proto", given.get("x-forwarded-proto")?.split(",")[0] ?? "http");
+  // Proves that it is we who name the visitor's address; a visitor's own header of this name goes no further.
+  const token = process.env.FRONTEND_TOKEN;
+  if (token) headers.set(FRONTEND_HEADER, token);
+  else headers.delete(FRONTEND_HEADER);
   if (origin && host && hostOf(origin) === host) headers.set("origin", upstream.origin);
   return headers;
 }

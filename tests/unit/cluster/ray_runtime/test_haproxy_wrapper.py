@@ -18,6 +18,8 @@ OPTIONS: dict[str, Any] = {
     "request_timeout_s": 10,
     "tunnel_timeout_s": 3600,
     "forwarded_from": [],
+    "frontend_header": "x-mobula-frontend",
+    "frontend_token": "",
     "generation_header": "x-mobula-edge",
     "connections_per_address": 100,
 }
@@ -68,6 +70,14 @@ def test_known_load_balancers_may_name_the_client() -> None:
     assert "del-header x-forwarded-for unless { src 10.0.0.0/8 }" in text
 
 
+def test_the_front_end_may_name_the_client_and_its_token_goes_no_further() -> None:
+    text = rewrite(GENERATED, pid=1, options={**OPTIONS, "frontend_token": "s3cret"})
+    trusted = "del-header x-forwarded-for unless { req.hdr(x-mobula-frontend) -m str s3cret }"
+    assert text.index(trusted) < text.index("http-request del-header x-mobula-frontend\n")
+    both = rewrite(GENERATED, pid=1, options={**OPTIONS, "frontend_token": "s3cret", "forwarded_from": ["10.0.0.1"]})
+    assert "unless { src 10.0.0.1 } || { req.hdr(x-mobula-frontend) -m str s3cret }" in both
+
+
 def test_an_address_may_hold_so_many_connections_and_known_proxies_any_number() -> None:
     text = rewrite(GENERATED, pid=1, options={**OPTIONS, "forwarded_from": ["10.0.0.0/8"]})
     assert "acl from_proxy src 127.0.0.1 ::1 10.0.0.0/8\n" in text
@@ -111,7 +121,9 @@ def test_checking_a_configuration_is_no_generation(tmp_path: Path, monkeypatch: 
 
 def test_haproxy_itself_accepts_the_result(tmp_path: Path) -> None:
     configuration = tmp_path / "haproxy.cfg"
-    configuration.write_text(rewrite(GENERATED, pid=1, options=OPTIONS))
+    configuration.write_text(
+        rewrite(GENERATED, pid=1, options={**OPTIONS, "frontend_token": "s3-c_ret", "forwarded_from": ["10.0.0.1"]})
+    )
     checked = subprocess.run(
         [OPTIONS["binary"], "-c", "-f", str(configuration)], capture_output=True, text=True, check=False
     )
