@@ -87,10 +87,14 @@ def callback_hook() -> list[str]:
 
 
 def uvicorn_protocol() -> list[str]:
-    """Uvicorn's sans-I/O WebSocket class is where serve_app/edge subclasses it."""
+    """Uvicorn's WebSocket and HTTP classes are as serve_app/edge subclasses them."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol  # noqa: PLC0415
 
-    return _methods(WebSocketsSansIOProtocol, "run_asgi", "connection_made", "data_received", "connection_lost")
+    return [
+        *_methods(WebSocketsSansIOProtocol, "run_asgi", "data_received", "connection_lost", "handle_pong"),
+        *_methods(HttpToolsProtocol, "_start_asgi_task", "data_received", "connection_lost", "pause_writing"),
+    ]
 
 
 def serve_start() -> list[str]:

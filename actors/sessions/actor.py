@@ -12,10 +12,14 @@ from actors.links.frames import Submit
 from actors.links.stream import ClientStream, StreamServer
 from actors.sessions.registry import Connection, Registry, by_stream
 from actors.sessions.wire import (
+    Commands,
     Connections,
     ConnectionsRead,
+    Delivered,
     Disconnect,
     DisconnectUser,
+    Emulate,
+    Emulated,
     Message,
     Operation,
     Register,
@@ -38,6 +42,9 @@ CONNECTION_LIMIT_REASON: Final = "connection limit"
 HOUSEKEEPING_S: Final = 0.5
 CHECKED_AT_ONCE: Final = 1_000
 ASK_AGAIN_S: Final = 1.0
+
+EMULATION_QUEUE_BYTES: Final = 1024 * 1024
+"""A process that has this much to read is handed no more commands: its stream must not break over one client."""
 
 logger = structlog.get_logger(__name__)
 
@@ -105,6 +112,8 @@ class SessionShard:
             Connections: self._connections,
             DisconnectUser: self._disconnect_user,
             SendToUser: self._send_to_user,
+            Emulate: self._emulate,
+            Emulated: self._emulated,
         }
 
     async def start(self) -> None:
@@ -179,6 +188,20 @@ class SessionShard:
         for target, clients in by_stream(reached):
             target.push(encode(Message(clients, op.data)))
         stream.push(encode(Told(op.request, len(reached))))
+
+    def _emulate(self, stream: ClientStream, op: Emulate) -> None:
+        owner = self.streams.clients.get(op.node)
+        if owner is None:
+            stream.push(encode(Delivered(op.request, found=False)))
+        elif owner.size + len(op.data) > EMULATION_QUEUE_BYTES:
+            stream.push(encode(Delivered(op.request, found=False, busy=True)))
+        else:
+            owner.push(encode(Commands(stream.boot, op.request, op.session, op.data)))
+
+    def _emulated(self, stream: ClientStream, op: Emulated) -> None:
+        origin = self.streams.clients.get(op.origin)
+        if origin is not None:
+            origin.push(encode(Delivered(op.request, op.found)))
 
     # Revocations ------------------------------------------------------------------------------------------------------
 

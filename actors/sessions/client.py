@@ -12,12 +12,16 @@ from actors.links.frames import Batch
 from actors.links.link import Link
 from actors.links.placement import shard_of
 from actors.links.requests import Requests
-from actors.sessions.contract import SessionRecord, SessionSink
+from actors.sessions.contract import SessionRecord, SessionSink, SessionsUnreachable
 from actors.sessions.wire import (
+    Commands,
     Connections,
     ConnectionsRead,
+    Delivered,
     Disconnect,
     DisconnectUser,
+    Emulate,
+    Emulated,
     Item,
     Message,
     Operation,
@@ -39,16 +43,15 @@ shard is back everybody registers again, and who was revoked is closed then."""
 CHECK_EVERY_S: Final = 0.25
 OVERHEAD_BYTES: Final = 300
 
+EMULATION_BYTES: Final = 2 * 1024 * 1024
+"""Commands that one process has under way to others: a quarter of what a link buffers, so orders always find room."""
+
 FORCE_DISCONNECT: Final = 3503
 FORCE_DISCONNECT_REASON: Final = "force disconnect"
 
 ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
 
 logger = structlog.get_logger(__name__)
-
-
-class SessionsUnreachable(Exception):
-    """The shard did not answer in time: the order may have been carried out or not."""
 
 
 @dataclass(slots=True)
@@ -87,6 +90,8 @@ class _ShardView:
             Message: self._on_message,
             ConnectionsRead: self._on_answer,
             Told: self._on_answer,
+            Commands: self._on_commands,
+            Delivered: self._on_answer,
         }
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
@@ -147,7 +152,11 @@ class _ShardView:
         if self._sink is not None:
             self._sink.on_send(item.clients, item.data)
 
-    def _on_answer(self, item: ConnectionsRead | Told) -> None:
+    def _on_commands(self, item: Commands) -> None:
+        found = self._sink is not None and self._sink.on_commands(item.session, item.data)
+        self.link.send(Emulated(item.origin, item.request, found), OVERHEAD_BYTES, may_expire=False)
+
+    def _on_answer(self, item: ConnectionsRead | Told | Delivered) -> None:
         self.requests.answer(item.request, item)
 
     def _on_attached(self, unsent: Sequence[Operation]) -> None:
@@ -156,13 +165,13 @@ class _ShardView:
             self.link.send(Register(to_wire(held.record)), OVERHEAD_BYTES, may_expire=False)
         self.link.send(Synced(), OVERHEAD_BYTES, may_expire=False)
         for asked in self.requests.asked.values():
-            # A message must not arrive twice; the other orders do no harm when repeated.
-            if not isinstance(asked.op, SendToUser) or any(op is asked.op for op in unsent):
+            # Messages and commands must not arrive twice; the other orders do no harm when repeated.
+            if not isinstance(asked.op, SendToUser | Emulate) or any(op is asked.op for op in unsent):
                 self.link.send(asked.op, OVERHEAD_BYTES, may_expire=False)
 
     def _on_expired(self, operations: Sequence[Operation]) -> None:
         for op in operations:
-            if isinstance(op, Connections | DisconnectUser | SendToUser):
+            if isinstance(op, Connections | DisconnectUser | SendToUser | Emulate):
                 self.requests.expire([op.request])
 
 
@@ -177,6 +186,8 @@ class Sessions:
         ids = itertools.count(1)
         self._views = [_ShardView(boot_id, shard, call, sink, ids) for shard in range(shards)]
         self._checking: asyncio.TimerHandle | None = None
+        self._emulating = 0
+        """Bytes of commands on their way to other processes."""
 
     async def start(self) -> None:
         """Begin to reach the shards; returns at once."""
@@ -235,6 +246,22 @@ class Sessions:
         """Send raw JSON to every connection of the user. Returns how many were told."""
         answer: Told = await self._view(user).ask(lambda number: SendToUser(number, user, data), len(data))
         return answer.count
+
+    async def emulate(self, node: str, session: str, data: bytes) -> bool:
+        """Hand commands to the process that owns an emulated session. Returns whether it was found."""
+        if self._emulating + len(data) > EMULATION_BYTES:
+            raise SessionsUnreachable("too many commands wait for other processes")
+        self._emulating += len(data)
+        try:
+            # One shard for one session: what follows each other here arrives in the same order there.
+            answer: Delivered = await self._view(session).ask(
+                lambda number: Emulate(number, node, session, data), len(data)
+            )
+        finally:
+            self._emulating -= len(data)
+        if answer.busy:
+            raise SessionsUnreachable("the process that owns the session is behind")
+        return answer.found
 
     def _view(self, user: str) -> _ShardView:
         return self._views[shard_of(user, len(self._views))]

@@ -25,6 +25,10 @@ class SessionRecord:
     """When the connection's token was issued: compared with the revocation floor."""
 
 
+class SessionsUnreachable(Exception):
+    """The shard did not answer in time: the order may have been carried out or not."""
+
+
 class SessionSink(Protocol):
     """Receives orders for connections of this process, synchronously and in order."""
 
@@ -33,6 +37,9 @@ class SessionSink(Protocol):
 
     def on_send(self, clients: Sequence[str], data: bytes) -> None:
         """Send `data` (raw JSON) to these connections as a message push."""
+
+    def on_commands(self, session: str, data: bytes) -> bool:
+        """A frame of commands for an emulated session of this process. Returns whether there is such a session."""
 
 
 class SessionClient(Protocol):
@@ -57,3 +64,10 @@ class SessionClient(Protocol):
 
     async def send_to_user(self, user: str, data: bytes) -> int:
         """Send raw JSON to every connection of the user. Returns how many were told."""
+
+    async def emulate(self, node: str, session: str, data: bytes) -> bool:
+        """Hand a frame of commands to the process `node` (its boot id), which owns the emulated session.
+
+        Frames of one session arrive in the order of these calls. Returns whether the session was found; raises
+        SessionsUnreachable when it is not known whether the frame arrived, or the owner is behind.
+        """

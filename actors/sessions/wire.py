@@ -66,7 +66,24 @@ class SendToUser(msgspec.Struct, array_like=True, frozen=True, tag=6):
     data: bytes
 
 
-Operation = Register | Unregister | Synced | Connections | DisconnectUser | SendToUser
+class Emulate(msgspec.Struct, array_like=True, frozen=True, tag=7):
+    """Commands that reached another process than the one that owns the session. `node` is the owner's boot id."""
+
+    request: int
+    node: str
+    session: str
+    data: bytes
+
+
+class Emulated(msgspec.Struct, array_like=True, frozen=True, tag=8):
+    """The owner's answer to `Commands`. `origin` is the boot id of the process that asked."""
+
+    origin: str
+    request: int
+    found: bool
+
+
+Operation = Register | Unregister | Synced | Connections | DisconnectUser | SendToUser | Emulate | Emulated
 
 
 class Registered(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -105,7 +122,24 @@ class Told(msgspec.Struct, array_like=True, frozen=True, tag=5):
     count: int
 
 
-Item = Registered | Disconnect | Message | ConnectionsRead | Told
+class Commands(msgspec.Struct, array_like=True, frozen=True, tag=6):
+    """Commands for a session of this process, from `origin`. Answered by `Emulated`."""
+
+    origin: str
+    request: int
+    session: str
+    data: bytes
+
+
+class Delivered(msgspec.Struct, array_like=True, frozen=True, tag=7):
+    """Answer to `Emulate`. `busy`: nothing was delivered, because the owner is behind."""
+
+    request: int
+    found: bool
+    busy: bool = False
+
+
+Item = Registered | Disconnect | Message | ConnectionsRead | Told | Commands | Delivered
 
 
 def to_wire(record: SessionRecord) -> Record:

@@ -18,6 +18,7 @@ from cluster.settings import Settings, get_settings
 from serve_app.edge.ongoing import ONGOING
 from serve_app.edge.refusal import refuse
 from serve_app.edge.replica import OwnReplica
+from serve_app.edge.streaming import StreamProtocol
 from serve_app.edge.websocket import EXTENSION, TransportProtocol
 
 SERVE_PATHS: Final = "/-/"
@@ -54,6 +55,7 @@ def configure_uvicorn() -> None:
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.update(
+                http=StreamProtocol,
                 ws=TransportProtocol,
                 ws_per_message_deflate=False,  # 60 KB per socket, and frames could not be shared
                 ws_max_size=MAX_FRAME_BYTES,
@@ -112,11 +114,11 @@ class EdgeMiddleware:
         return replica.asgi_app
 
     async def _through_serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.get("extensions", {}).pop(EXTENSION, None)
         if scope["type"] == "websocket":
             # Without this header Serve reads ahead without bound and cancels the handler at a disconnect, losing
             # what the client had sent (DESIGN D9).
             scope["headers"] = [*scope["headers"], (b"x-request-disconnect-disabled", b"?1")]
-            scope.get("extensions", {}).pop(EXTENSION, None)
         await self._app(scope, receive, send)
 
     async def _watch_drain(self, replica: OwnReplica) -> None:

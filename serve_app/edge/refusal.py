@@ -1,6 +1,8 @@
 """Clear answers of the edge itself, before any application has seen the request."""
 
 import json
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -9,7 +11,7 @@ RETRY_AFTER_S: Final = 2
 TRY_AGAIN_LATER: Final = 1013
 """WebSocket close code for a server that cannot serve now."""
 
-_TITLES: Final = {403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
+Header = tuple[bytes, bytes]
 
 
 async def refuse(
@@ -21,14 +23,17 @@ async def refuse(
     code: str,
     detail: str,
     retry_after_s: int = RETRY_AFTER_S,
+    extra: Sequence[Header] = (),
 ) -> None:
-    """Refuse an HTTP request or a WebSocket handshake. 429 and 503 say when to come back."""
-    document = {"type": "about:blank", "title": _TITLES[status], "status": status, "code": code, "detail": detail}
+    """Refuse an HTTP request or a WebSocket handshake. 429 and 503 say when to come back. `extra`: more headers."""
+    title = HTTPStatus(status).phrase
+    document = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
     body = json.dumps(document).encode()
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
+        *extra,
     ]
     if status in (429, 503):
         headers.append((b"retry-after", str(retry_after_s).encode()))

@@ -17,7 +17,7 @@ from serve_app.edge.arrival import Arrival
 from serve_app.realtime.flushing import QUEUE_BYTES
 from serve_app.realtime.hub import Hub
 from serve_app.realtime.peer import Peer
-from serve_app.realtime.wire import Wire
+from serve_app.realtime.wire import Wire, websocket_frame
 
 EXTENSION: Final = "mobula.transport"
 """Key in `scope["extensions"]` under which the protocol offers itself."""
@@ -27,6 +27,8 @@ CLOSE_HANDSHAKE_S: Final = 5.0
 
 SLOW_CLOSE_S: Final = 1.0
 """A peer that does not read at all is cut sooner: its queue is memory."""
+
+PING_FRAME: Final = websocket_frame(0x89, b"")
 
 CLOSE_REASON_BYTES: Final = 123
 """What fits into a close frame beside the code."""
@@ -74,14 +76,14 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         if self.peer is None and self.close_timer is None:
             self.transport.close()
 
-    def adopt(self, hub: Hub, wire: Wire, arrival: Arrival) -> None:
+    def adopt(self, hub: Hub, wire: Wire, arrival: Arrival, *, native_ping: bool = False) -> None:
         """Serve this hub from now on. The handshake must be complete."""
         if self.disconnected or self.transport.is_closing():
             return
         self.hub, self.wire, self.write = hub, wire, self.transport.write
         self.transport.set_write_buffer_limits(high=QUEUE_BYTES)
         queue = self.queue
-        self.peer = hub.open(self, arrival)
+        self.peer = hub.open(self, arrival, native_ping=native_ping)
         self.queue = self.writable = _NOTHING
         del self.scope, self.request, self.response
         while not queue.empty():
@@ -102,6 +104,18 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         self.frames = []
         if not self.close_sent:
             self.hub.receive(self.peer, bytes(data))
+
+    def handle_pong(self, event: Any) -> None:
+        """The peer has answered a ping frame."""
+        if self.peer is None or self.hub is None:
+            super().handle_pong(event)
+        else:
+            self.hub.ponged(self.peer)
+
+    def ping(self) -> None:
+        """Send a ping frame."""
+        if not self.close_sent:
+            self.transport.write(PING_FRAME)
 
     def pause_writing(self) -> None:
         """The write buffer is over its bound."""
@@ -150,6 +164,7 @@ class AsgiSocket:
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._queued = 0
         self._closing = False
+        self._last: dict[str, Any] | None = None
 
     @property
     def write(self) -> Callable[[bytes], None]:
@@ -163,8 +178,18 @@ class AsgiSocket:
         if self._queued > QUEUE_BYTES:
             self._on_slow()
             return
+        self._queue.put_nowait(self._message(data))
+
+    def _message(self, data: bytes) -> dict[str, Any]:
         kind: dict[str, Any] = {"bytes": data} if self.wire.codec.is_binary else {"text": data.decode()}
-        self._queue.put_nowait({"type": "websocket.send", **kind})
+        return {"type": "websocket.send", **kind}
+
+    def _farewell(self, code: int, reason: str) -> dict[str, Any]:
+        return {"type": "websocket.close", "code": code, "reason": reason}
+
+    def ping(self) -> None:
+        """ASGI has none; the hub does not ask for it."""
+        raise NotImplementedError
 
     def close(self, code: int, reason: str) -> None:
         """Queue the end; for a slow client it overtakes what waits."""
@@ -173,13 +198,14 @@ class AsgiSocket:
         self._closing = True
         if code == DISCONNECT_SLOW.code:
             self._queue = asyncio.Queue()
-        self._queue.put_nowait({"type": "websocket.close", "code": code, "reason": reason})
+        self._last = self._farewell(code, reason)
+        self._queue.put_nowait(self._last)
 
     async def drain(self) -> None:
         """Send what is queued until the end has been sent. Cancelled when the client goes first."""
         while True:
             message = await self._queue.get()
             await self._send(message)
-            if message["type"] == "websocket.close":
+            if message is self._last:
                 return
-            self._queued -= len(message.get("text") or message.get("bytes") or b"")
+            self._queued -= len(message.get("text") or message.get("bytes") or message.get("body") or b"")

@@ -14,6 +14,11 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """Send a ping of the transport's own; answer with `Connection.ponged`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Close the transport with this code."""
 
@@ -120,6 +125,7 @@ class Deliver:
 
 Action = (
     Send
+    | Ping
     | Close
     | Register
     | Established

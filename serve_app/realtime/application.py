@@ -1,4 +1,4 @@
-"""The realtime application as ASGI: its lifespan opens the hub, `/connection/websocket` feeds it."""
+"""The realtime application as ASGI: its lifespan opens the hub, the paths below `/connection` feed it."""
 
 import asyncio
 import random
@@ -28,6 +28,8 @@ from serve_app.realtime import permissions
 from serve_app.realtime.environment import Environment, Limits
 from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.hub import Hub, new_boot_id, unix_time
+from serve_app.realtime.session_ids import SessionIds
+from serve_app.realtime.streams import METHODS, HttpConnections
 from serve_app.realtime.tokens import SignedTokens
 from serve_app.realtime.wire import JSON_MESSAGES, JSON_WEBSOCKET, PROTOBUF_MESSAGES, PROTOBUF_WEBSOCKET, Wire
 from serve_app.security.tokens import TokenVerifier
@@ -60,6 +62,7 @@ class RealtimeApplication:
         self._connect = connect
         self._database = database
         self._allowed_origins = frozenset({settings.public_url, *settings.backend_cors_origins})
+        self._http_connections = HttpConnections(self._allowed_origins, self._turn)
         self._backends: Backends | None = None
         self._draining = False
         self._admission = Admission(
@@ -100,6 +103,7 @@ class RealtimeApplication:
             rpc_methods=handlers.rpc_methods,
             handles_messages=handlers.message_handler is not None,
             limits=Limits.from_settings(settings),
+            session_ids=SessionIds(settings.secret_key.get_secret_value().encode()),
         )
         hub = Hub(new_boot_id(), environment, handlers, max_connections=settings.max_connections)
         backends = self._connect(hub)
@@ -140,10 +144,18 @@ class RealtimeApplication:
     # Requests
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _path(scope) != "/health":
+        path, hub = _path(scope), self.hub
+        if path in METHODS:
+            # A process that drains still takes commands; a new connection is refused when its turn comes.
+            if hub is None or self._backends is None:
+                detail = "This process is not serving."
+                await refuse(scope, receive, send, status=503, code="unavailable", detail=detail)
+                return
+            await self._http_connections.serve(path, hub, self._backends.sessions, scope, receive, send)
+            return
+        if path != "/health":
             await refuse(scope, receive, send, status=404, code="not_found", detail="There is nothing at this path.")
             return
-        hub = self.hub
         status = 503 if hub is None or self._draining else 200
         report: dict[str, Any] = {"status": "healthy" if status == 200 else "unavailable"}
         if hub is not None:
@@ -204,7 +216,8 @@ class RealtimeApplication:
         await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope, binary=binary)})
         transport = scope.get("extensions", {}).get(EXTENSION)
         if isinstance(transport, TransportProtocol):
-            transport.adopt(hub, PROTOBUF_WEBSOCKET if binary else JSON_WEBSOCKET, arrival)
+            wire = PROTOBUF_WEBSOCKET if binary else JSON_WEBSOCKET
+            transport.adopt(hub, wire, arrival, native_ping=_wants_native_ping(scope))
         else:
             await _serve_messages(hub, arrival, PROTOBUF_MESSAGES if binary else JSON_MESSAGES, receive, send)
 
@@ -238,6 +251,12 @@ def _wants_protobuf(scope: Scope) -> bool:
         return True
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
     return "protobuf" in (*query.get("cf_protocol", ()), *query.get("format", ()))
+
+
+def _wants_native_ping(scope: Scope) -> bool:
+    """For programs that answer ping frames and know nothing of the protocol's own pings."""
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return query.get("cf_ws_frame_ping_pong") == ["true"]
 
 
 def _subprotocol(scope: Scope, *, binary: bool) -> str | None:

@@ -1,7 +1,7 @@
 """What every part of a connection's state machine works on: its state, its replies, its end."""
 
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from actors.brokers import contract
 from actors.protocol import codes, frames
@@ -16,6 +16,13 @@ NEVER: Final = float("inf")
 
 ERROR_WINDOW_S: Final = 60.0
 """Errors are counted over this time."""
+
+
+class Address(NamedTuple):
+    """Where the client of an emulated connection posts its commands. `session` is a secret between it and us."""
+
+    session: str
+    node: str
 
 
 class ConnectionState(Enum):
@@ -34,12 +41,25 @@ class ConnectionCore:
 
     __slots__ = (
         "_codec", "_commands", "_connect_command", "_env", "_errors", "_errors_since", "_expires_at", "_expires_due",
-        "_held", "_issued_at", "_lookup", "_ping_due", "_pong_due", "_results", "_state_due", "client", "info",
+        "_held", "_issued_at", "_lookup", "_native_ping", "_ping_due", "_pong_due", "_results", "_state_due",
+        "address", "client", "info",
         "name", "session", "state", "subscriptions", "user", "version",
     )  # fmt: skip
 
-    def __init__(self, client: str, codec: Codec, env: Environment, now: float, lookup: Lookup) -> None:
+    def __init__(
+        self,
+        client: str,
+        codec: Codec,
+        env: Environment,
+        now: float,
+        lookup: Lookup,
+        *,
+        address: Address | None = None,
+        native_ping: bool = False,
+    ) -> None:
         self.client = client
+        self.address = address
+        self._native_ping = native_ping
         self._codec = codec
         self._env = env
         self._lookup = lookup

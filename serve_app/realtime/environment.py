@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from actors.protocol.namespaces import Namespaces
 from cluster.settings import Settings
 from serve_app.realtime.credentials import Verifier
+from serve_app.realtime.session_ids import SessionIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +60,6 @@ class Environment:
     """Connecting without a token is allowed, with the empty user."""
     rpc_methods: Collection[str] = ()
     handles_messages: bool = False
+    session_ids: SessionIds = field(default_factory=SessionIds)
     attempts: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     """Numbers of subscription attempts, unique in the process."""

@@ -22,7 +22,9 @@ from serve_app.realtime import actions as act
 from serve_app.realtime.callouts import Callouts
 from serve_app.realtime.channels import Channels
 from serve_app.realtime.connection import Connection
+from serve_app.realtime.core import Address
 from serve_app.realtime.departures import close_gradually
+from serve_app.realtime.emulation import EmulatedSessions
 from serve_app.realtime.environment import Environment
 from serve_app.realtime.flushing import Flusher
 from serve_app.realtime.handlers import Handlers
@@ -49,6 +51,7 @@ class Hub:
         self._flusher = Flusher()
         self._callouts = Callouts(handlers, self.apply)
         self._wheel: TimerWheel[Peer] = TimerWheel(self._on_due)
+        self._emulated = EmulatedSessions()
         self.channels = Channels(self._flusher, self.apply, self.too_slow)
         self._sessions: SessionClient
         self._loop: asyncio.AbstractEventLoop
@@ -106,14 +109,25 @@ class Hub:
 
     # Sockets
 
-    def open(self, socket: Socket, arrival: Arrival = NOWHERE) -> Peer:
-        """A new socket."""
+    def open(self, socket: Socket, arrival: Arrival = NOWHERE, *, native_ping: bool = False) -> Peer:
+        """A new socket. `native_ping`: it is kept alive by pings of the transport's own, not of the protocol."""
         client = str(uuid.uuid4())
-        connection = Connection(client, socket.wire.codec, self.env, self._loop.time(), self.channels)
+        wire = socket.wire
+        address = Address(self.env.session_ids.mint(self.boot_id), self.boot_id) if wire.is_emulated else None
+        connection = Connection(
+            client,
+            wire.codec,
+            self.env,
+            self._loop.time(),
+            self.channels,
+            address=address,
+            native_ping=native_ping,
+        )
         peer = Peer(connection, socket, arrival)
         self._generations[arrival.generation] += 1
         self._newcomers[arrival.address] += 1
         self._peers[client] = peer
+        self._emulated.add(peer)
         self._wheel.schedule(peer, connection.due)
         return peer
 
@@ -121,9 +135,22 @@ class Hub:
         """A frame from the client."""
         self.apply(peer, peer.connection.receive(frame, self._loop.time()))
 
+    def emulate(self, session: str, frame: bytes) -> bool:
+        """A frame that the client of an emulated session posted. Returns whether there is such a session."""
+        peer = self._emulated.find(session)
+        if peer is None:
+            return False
+        self.receive(peer, frame)
+        return True
+
+    def ponged(self, peer: Peer) -> None:
+        """The transport's own pong has arrived."""
+        self.apply(peer, peer.connection.ponged())
+
     def lost(self, peer: Peer) -> None:
         """The socket is gone."""
         peer.pending = None
+        self._emulated.remove(peer, closed_by_us=peer.connection.is_closed())
         self.apply(peer, peer.connection.transport_closed())
         self._forget(peer)
 
@@ -163,6 +190,8 @@ class Hub:
                 case act.Established():
                     self._welcome(peer)
                     self.channels.release(peer)
+                case act.Ping():
+                    peer.socket.ping()
                 case act.Close(code):
                     self._close(peer, code)
                 case act.AskPermission():
@@ -252,6 +281,10 @@ class Hub:
         if peer is not None:
             self.apply(peer, peer.connection.refresh_client(expires_at, self._loop.time()))
         return peer is not None
+
+    def on_commands(self, session: str, data: bytes) -> bool:
+        """Commands that another process received for an emulated session of ours."""
+        return self.emulate(session, data)
 
     # Time
 

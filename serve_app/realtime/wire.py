@@ -28,6 +28,8 @@ class Wire:
     frame: Callable[[bytes], bytes]
     between: bytes = b""
     """What separates frames that are written at once."""
+    is_emulated: bool = False
+    """Carries replies only: the client's commands come by requests of their own."""
 
     def pack(self, messages: Sequence[bytes]) -> bytes:
         """Messages as the bytes to write: one frame or, for many, several."""
@@ -46,6 +48,9 @@ class Socket(Protocol):
     @property
     def write(self) -> Callable[[bytes], None]:
         """Write packed bytes."""
+
+    def ping(self) -> None:
+        """Send a ping of the transport's own. Called only for sockets that were opened with `native_ping`."""
 
     def close(self, code: int, reason: str) -> None:
         """End with a code; what was written before goes out first, unless the peer does not read."""
@@ -85,6 +90,20 @@ def _payload(payload: bytes) -> bytes:
     return payload
 
 
+def _line(payload: bytes) -> bytes:
+    return payload + b"\n"
+
+
+def _events(payload: bytes) -> bytes:
+    """One event per message: a newline in a payload can only stand between two messages."""
+    return b"data: " + payload.replace(b"\n", b"\n\ndata: ") + b"\n\n"
+
+
+def chunk(content: bytes) -> bytes:
+    """One chunk of an HTTP/1.1 body (RFC 9112 §7.1): whole messages, which proxies pass on as they come."""
+    return b"%x\r\n%b\r\n" % (len(content), content)
+
+
 JSON_WEBSOCKET: Final = Wire("json/websocket", JSON, _text_frame)
 """Text frames ready for the socket."""
 
@@ -96,3 +115,21 @@ PROTOBUF_WEBSOCKET: Final = Wire("protobuf/websocket", PROTOBUF, _binary_frame)
 
 PROTOBUF_MESSAGES: Final = Wire("protobuf/messages", PROTOBUF, _payload)
 """Payloads, length-prefixed and so joined without a separator."""
+
+JSON_STREAM: Final = Wire("json/http_stream", JSON, lambda payload: chunk(_line(payload)), is_emulated=True)
+"""One message per line, in chunks ready for the transport."""
+
+JSON_STREAM_BODY: Final = Wire("json/http_stream-body", JSON, _line, is_emulated=True)
+"""The same for an ASGI server that makes chunks by itself."""
+
+PROTOBUF_STREAM: Final = Wire("protobuf/http_stream", PROTOBUF, chunk, is_emulated=True)
+"""Length-prefixed messages, in chunks ready for the transport."""
+
+PROTOBUF_STREAM_BODY: Final = Wire("protobuf/http_stream-body", PROTOBUF, _payload, is_emulated=True)
+"""The same for an ASGI server that makes chunks by itself."""
+
+EVENTS: Final = Wire("json/sse", JSON, lambda payload: chunk(_events(payload)), is_emulated=True)
+"""Server-sent events, in chunks ready for the transport."""
+
+EVENTS_BODY: Final = Wire("json/sse-body", JSON, _events, is_emulated=True)
+"""The same for an ASGI server that makes chunks by itself."""

@@ -43,6 +43,8 @@ class FakeSessions:
 
     def __init__(self) -> None:
         self.revoked: list[tuple[str, str]] = []
+        self.nodes: set[str] = set()
+        self.emulated: list[tuple[str, str, bytes]] = []
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
         on_result((record.user, record.session) not in self.revoked and (record.user, "") not in self.revoked)
@@ -64,6 +66,10 @@ class FakeSessions:
 
     async def send_to_user(self, user: str, data: bytes) -> int:
         return 0
+
+    async def emulate(self, node: str, session: str, data: bytes) -> bool:
+        self.emulated.append((node, session, data))
+        return node in self.nodes
 
 
 class Calls:

@@ -149,6 +149,9 @@ class FakeSessions:
     def unregister(self, client: str, user: str) -> None:
         self.records.pop(client, None)
 
+    async def emulate(self, node: str, session: str, data: bytes) -> bool:
+        return self.sink is not None and self.sink.on_commands(session, data)
+
     async def connections(self, user: str) -> Sequence[SessionRecord]:
         return [record for record in self.records.values() if record.user == user]
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from actors.brokers.contract import PublishRequest
 from actors.protocol.codec import MAX_FRAME_BYTES
 from serve_app.realtime.application import RealtimeApplication
+from serve_app.realtime.environment import Limits
 from serve_app.realtime.flushing import QUEUE_BYTES
 from serve_app.realtime.hub import Hub
 from tests.fixtures.realtime_server import FakeBackends, RealtimeServer, realtime_settings, serve_realtime
@@ -108,6 +110,13 @@ async def test_what_is_not_the_protocol_is_closed(world: World, frame: str | byt
         assert await closed(client) == (3501, "bad request")
 
 
+async def test_text_that_is_not_utf_8_is_closed(world: World) -> None:
+    client = await world.connected()
+    await client.send(b'{"id":2,"rpc":{"method":"\xff"}}', text=True)
+    assert (await closed(client))[0] in (3501, 1007)
+    await eventually(lambda: world.hub.connections == 0)
+
+
 async def test_a_frame_over_the_limit_never_reaches_memory(world: World) -> None:
     client = await world.connected()
     await client.send("x" * (MAX_FRAME_BYTES + 1))
@@ -120,6 +129,38 @@ async def test_fragments_are_one_message_and_native_pings_are_answered(world: Wo
     await client.send(['{"id":2,"rpc":', '{"method":"x"}}'])
     assert (await messages(client, 1))[0]["id"] == 2
     await (await client.ping())
+
+
+class Pinged(ClientConnection):
+    """Counts the ping frames that it answers."""
+
+    pings = 0
+
+    def process_event(self, event: Any) -> None:
+        if isinstance(event, Frame) and event.opcode is Opcode.PING:
+            self.pings += 1
+        super().process_event(event)
+
+
+async def test_native_pings_take_the_place_of_the_protocols(tmp_path: Path) -> None:
+    settings = realtime_settings(tmp_path)
+    backends = FakeBackends(settings)
+    async with serve_realtime(RealtimeApplication(settings, backends.connect), settings) as server:
+        hub = World(server, backends).hub
+        hub.env.limits = Limits(ping_s=0.1, pong_s=0.05)  # type: ignore[arg-type]
+        url = f"{server.url}?cf_ws_frame_ping_pong=true"
+        async with connect(url, compression=None, ping_interval=None, create_connection=Pinged) as client:
+            assert isinstance(client, Pinged)
+            await client.send(json.dumps({"id": 1, "connect": {"token": server.token()}}))
+            (reply,) = await messages(client, 1)
+            assert "ping" not in reply["connect"]
+            assert "pong" not in reply["connect"]
+            # A pong that had not counted would have closed the connection before the next ping.
+            await eventually(lambda: client.pings >= 3)
+            assert hub.connections == 1
+            await client.send('{"id":2,"rpc":{"method":"x"}}')
+            (reply,) = await messages(client, 1)
+            assert reply["id"] == 2
 
 
 async def test_a_vanished_client_is_noticed(world: World) -> None:

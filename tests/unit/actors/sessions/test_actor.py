@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from actors.links.stream import LEASE_S
-from actors.sessions.actor import SessionShard
+from actors.sessions.actor import EMULATION_QUEUE_BYTES, SessionShard
 from actors.sessions.client import ADMIT_AFTER_S, Sessions, SessionsUnreachable
 from actors.sessions.contract import SessionRecord
 from cluster.settings import Settings
@@ -39,6 +39,8 @@ class Hub:
         self.disconnected: list[tuple[str, int]] = []
         self.messages: list[tuple[str, bytes]] = []
         self.results: dict[str, list[bool]] = {}
+        self.commands: list[tuple[str, bytes]] = []
+        self.emulated: set[str] = set()
         self.client = Sessions(boot, self, shards=1, call=world.call)
 
     def on_disconnect(self, clients, code, reason):
@@ -46,6 +48,10 @@ class Hub:
 
     def on_send(self, clients, data):
         self.messages += [(client, data) for client in clients]
+
+    def on_commands(self, session, data):
+        self.commands.append((session, data))
+        return session in self.emulated
 
     async def connect(self, client, user="u", session="s", issued_at_ms=0):
         done = asyncio.get_running_loop().create_future()
@@ -291,5 +297,49 @@ def test_a_restarted_shard_counts_everybody_once():
             await passes(30)
             assert {record.client for record in await hub.client.connections("u")} == {"c1", "c2"}
             assert hub.disconnected == []
+
+    simulate(main())
+
+
+def test_commands_reach_the_process_that_owns_the_session_in_order():
+    async def main():
+        async with World() as world:
+            owner, other, api = [await world.hub(boot) for boot in ("owner", "other", "api")]
+            owner.emulated.add("e")
+            asked = [api.client.emulate("owner", "e", b"%d" % n) for n in range(200)]
+            assert all(await asyncio.gather(*asked))
+            assert owner.commands == [("e", b"%d" % n) for n in range(200)]
+            assert await other.client.emulate("owner", "e", b"last")
+            assert owner.commands[-1] == ("e", b"last")
+            assert other.commands == api.commands == []
+
+    simulate(main())
+
+
+def test_commands_for_nobody_are_answered_at_once():
+    async def main():
+        async with World() as world:
+            owner, api = await world.hub("owner"), await world.hub("api")
+            assert not await api.client.emulate("nobody", "e", b"1")
+            assert not await api.client.emulate("owner", "ended", b"1")
+            assert owner.commands == [("ended", b"1")]
+            await owner.client.stop()
+            await passes(LEASE_S + 12)
+            assert not await api.client.emulate("owner", "ended", b"1")
+
+    simulate(main())
+
+
+def test_a_process_that_does_not_read_is_handed_no_more_commands():
+    async def main():
+        async with World() as world:
+            owner, api = await world.hub("owner"), await world.hub("api")
+            await owner.client.stop()
+            asked = [asyncio.create_task(api.client.emulate("owner", "e", b"x" * 60_000)) for _ in range(30)]
+            outcomes = await asyncio.gather(*asked, return_exceptions=True)
+            assert all(isinstance(outcome, SessionsUnreachable) for outcome in outcomes)
+            assert any("behind" in str(outcome) for outcome in outcomes)
+            assert world.shard.streams.clients["owner"].size <= EMULATION_QUEUE_BYTES + 10_000
+            assert not world.shard.streams.clients["owner"].lost
 
     simulate(main())

@@ -6,12 +6,16 @@ import pytest
 
 from actors.links.frames import Submit
 from actors.links.stream import StreamServer
-from actors.sessions.client import ANSWER_WITHIN_S, Sessions, SessionsUnreachable
+from actors.sessions.client import ANSWER_WITHIN_S, EMULATION_BYTES, Sessions, SessionsUnreachable
 from actors.sessions.contract import SessionRecord
 from actors.sessions.wire import (
+    Commands,
     Connections,
+    Delivered,
     Disconnect,
     DisconnectUser,
+    Emulate,
+    Emulated,
     Message,
     Operation,
     Register,
@@ -30,6 +34,7 @@ class Script:
         self.up: list[Operation] = []
         self.closed: list[tuple[list[str], int]] = []
         self.sent: list[tuple[list[str], bytes]] = []
+        self.commands: list[tuple[str, bytes]] = []
         self.begin("inc-1")
         self.sessions = Sessions("hub", self, shards=1, call=self.call)
 
@@ -38,6 +43,10 @@ class Script:
 
     def on_send(self, clients, data):
         self.sent.append((list(clients), data))
+
+    def on_commands(self, session, data):
+        self.commands.append((session, data))
+        return session == "ours"
 
     def begin(self, incarnation):
         self.server = StreamServer(
@@ -150,5 +159,56 @@ def test_an_unanswered_order_fails_in_time():
         assert asyncio.get_running_loop().time() - before <= ANSWER_WITHIN_S + 0.5
         assert isinstance(script.up[0], DisconnectUser)
         assert not isinstance(script.up[0], SendToUser)
+
+    run(test)
+
+
+def test_commands_from_elsewhere_are_answered_with_whether_the_session_is_here():
+    async def test(script):
+        await script.down(Commands("api", 7, "ours", b"1"), Commands("api", 8, "ended", b"2"))
+        assert script.commands == [("ours", b"1"), ("ended", b"2")]
+        assert script.up == [Emulated("api", 7, found=True), Emulated("api", 8, found=False)]
+
+    run(test)
+
+
+def test_commands_are_never_sent_twice():
+    async def test(script):
+        asking = asyncio.create_task(script.sessions.emulate("owner", "e", b"1"))
+        await passes(0.5)
+        assert [op for op in script.up if isinstance(op, Emulate)] == [Emulate(1, "owner", "e", b"1")]
+        script.up.clear()
+        await script.restart()
+        await passes(ANSWER_WITHIN_S + 1)
+        assert not [op for op in script.up if isinstance(op, Emulate)]
+        with pytest.raises(SessionsUnreachable):
+            await asking
+
+    run(test)
+
+
+def test_an_owner_that_is_behind_is_said_to_be_so():
+    async def test(script):
+        asking = asyncio.create_task(script.sessions.emulate("owner", "e", b"1"))
+        await passes(0.5)
+        await script.down(Delivered(1, found=False, busy=True))
+        with pytest.raises(SessionsUnreachable, match="behind"):
+            await asking
+
+    run(test)
+
+
+def test_commands_under_way_are_bounded_and_leave_room_for_orders():
+    async def test(script):
+        size = EMULATION_BYTES // 4
+        asked = [asyncio.create_task(script.sessions.emulate("owner", "e", b"x" * size)) for _ in range(5)]
+        await passes(0.5)
+        assert [task.done() for task in asked] == [False] * 4 + [True]
+        telling = asyncio.create_task(script.sessions.send_to_user("u", b"1"))
+        await passes(0.5)
+        await script.down(Told(5, 3))
+        assert await telling == 3
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert script.sessions._emulating == 0
 
     run(test)

@@ -8,6 +8,7 @@ from actors.protocol.codec import MAX_FRAME_BYTES
 from cluster.settings import Settings
 from serve_app.edge import hook
 from serve_app.edge.hook import EdgeMiddleware
+from serve_app.edge.streaming import StreamProtocol
 from serve_app.edge.websocket import EXTENSION, TransportProtocol
 
 
@@ -142,6 +143,7 @@ def test_uvicorn_is_configured_once_for_many_sockets(monkeypatch: pytest.MonkeyP
     assert uvicorn.Config is configured
     config = uvicorn.Config(Application(), ws_max_size=1 << 30)
     assert config.ws is TransportProtocol
+    assert config.http is StreamProtocol
     assert config.ws_max_size == MAX_FRAME_BYTES
     assert config.ws_per_message_deflate is False
     assert config.ws_ping_interval is None

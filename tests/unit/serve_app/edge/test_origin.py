@@ -1,6 +1,6 @@
 import pytest
 
-from serve_app.edge.origin import header, is_allowed
+from serve_app.edge.origin import answer_headers, header, is_allowed, preflight_headers
 
 ALLOWED = {"https://app.example"}
 
@@ -29,3 +29,20 @@ def test_origins(origin: str | None, host: str, expected: bool) -> None:
 def test_headers_are_found_by_name() -> None:
     assert header([(b"a", b"1"), (b"b", b"2")], b"b") == "2"
     assert header([], b"b") == ""
+
+
+def test_only_pages_of_allowed_origins_may_read_answers() -> None:
+    assert answer_headers([], ALLOWED) == []
+    assert answer_headers([(b"origin", b"https://evil.example")], ALLOWED) == [(b"vary", b"Origin")]
+    found = dict(answer_headers([(b"origin", b"https://app.example")], ALLOWED))
+    assert found[b"access-control-allow-origin"] == b"https://app.example"
+    assert found[b"vary"] == b"Origin"
+
+
+def test_a_preflight_is_told_what_it_may_ask() -> None:
+    headers = [(b"origin", b"https://app.example"), (b"access-control-request-headers", b"content-type,x-a")]
+    found = dict(preflight_headers(headers, ALLOWED, "POST, OPTIONS"))
+    assert found[b"access-control-allow-methods"] == b"POST, OPTIONS"
+    assert found[b"access-control-allow-headers"] == b"content-type,x-a"
+    assert found[b"access-control-max-age"] == b"300"
+    assert b"access-control-allow-headers" not in dict(preflight_headers([], ALLOWED, "POST"))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from actors.protocol.codes import DISCONNECT_FORCE, DISCONNECT_SHUTDOWN
 from serve_app.realtime import actions as act
 from serve_app.realtime.connection import CallError, ConnectionState
+from serve_app.realtime.core import Address
 from serve_app.realtime.credentials import Credentials
 from serve_app.realtime.environment import Limits
 from tests.fixtures.realtime import WALL_START, Driver, close_code, error_code, only, reply, sent
@@ -173,6 +174,36 @@ def test_a_pong_that_nobody_asked_for_is_a_bad_request() -> None:
     driver = Driver()
     driver.connect()
     assert close_code(driver.frame({})) == 3501
+
+
+def test_requests_of_an_emulated_connection_may_bring_a_pong_twice() -> None:
+    driver = Driver(address=Address("secret", "node"))
+    result = driver.connect()
+    assert (result["session"], result["node"]) == ("secret", "node")
+    assert driver.frame({}) == []
+    assert sent(driver.pass_time(25)) == [{}]
+    assert driver.frame({}, {}) == []
+    assert not driver.connection.is_closed()
+    assert close_code(driver.frame({"id": 99})) == 3501
+
+
+def test_native_pings_replace_the_protocols() -> None:
+    driver = Driver(native_ping=True)
+    result = driver.connect()
+    assert "ping" not in result
+    assert "pong" not in result
+    assert [type(action) for action in driver.pass_time(25)] == [act.Ping]
+    assert driver.connection.ponged() == []
+    assert [type(action) for action in driver.pass_time(25)] == [act.Ping]
+    assert close_code(driver.pass_time(8)) == 3012
+
+
+def test_a_native_pong_is_none_where_pings_are_the_protocols() -> None:
+    driver = Driver()
+    driver.connect()
+    driver.pass_time(25)
+    assert driver.connection.ponged() == []
+    assert close_code(driver.pass_time(8)) == 3012
 
 
 def test_a_second_pong_is_a_bad_request() -> None:

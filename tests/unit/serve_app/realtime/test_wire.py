@@ -2,7 +2,18 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from serve_app.realtime.wire import JSON_MESSAGES, JSON_WEBSOCKET, MESSAGES_PER_FRAME, websocket_frame
+from serve_app.realtime.wire import (
+    EVENTS_BODY,
+    JSON_MESSAGES,
+    JSON_STREAM,
+    JSON_STREAM_BODY,
+    JSON_WEBSOCKET,
+    MESSAGES_PER_FRAME,
+    PROTOBUF_STREAM,
+    PROTOBUF_STREAM_BODY,
+    chunk,
+    websocket_frame,
+)
 
 
 def parse(data: bytes) -> list[Frame]:
@@ -39,3 +50,35 @@ def test_payloads_for_a_server_that_frames_by_itself_stay_one_payload() -> None:
     messages = [b"1"] * (MESSAGES_PER_FRAME + 2)
     assert JSON_MESSAGES.pack(messages).split(b"\n") == messages
     assert JSON_MESSAGES.pack([b"{}"]) == b"{}"
+
+
+def chunks(data: bytes) -> list[bytes]:
+    found = []
+    while data:
+        size, data = data.split(b"\r\n", 1)
+        found.append(data[: int(size, 16)])
+        assert data[int(size, 16) :][:2] == b"\r\n"
+        data = data[int(size, 16) + 2 :]
+    return found
+
+
+def test_a_stream_of_lines_ends_every_message_and_never_splits_one() -> None:
+    messages = [b"%d" % number for number in range(MESSAGES_PER_FRAME + 1)]
+    first, second = chunks(JSON_STREAM.pack(messages))
+    assert first == b"".join(message + b"\n" for message in messages[:-1])
+    assert second == messages[-1] + b"\n"
+    assert JSON_STREAM_BODY.pack(messages) == first + second
+    long = b"y" * 70_000
+    assert chunks(JSON_STREAM.pack([b"1", long, b"2"])) == [b"1\n", long + b"\n", b"2\n"]
+
+
+def test_a_stream_of_protobuf_is_messages_one_after_another() -> None:
+    assert chunks(PROTOBUF_STREAM.pack([b"\x00", b"\x01a"])) == [b"\x00\x01a"]
+    assert PROTOBUF_STREAM_BODY.pack([b"\x00", b"\x01a"]) == b"\x00\x01a"
+    assert chunk(b"x" * 300) == b"12c\r\n" + b"x" * 300 + b"\r\n"
+
+
+def test_every_message_is_an_event_of_its_own() -> None:
+    assert EVENTS_BODY.pack([b"{}"]) == b"data: {}\n\n"
+    messages = [b"%d" % number for number in range(MESSAGES_PER_FRAME + 1)]
+    assert EVENTS_BODY.pack(messages) == b"".join(b"data: " + message + b"\n\n" for message in messages)

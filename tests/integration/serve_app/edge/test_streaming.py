@@ -1,0 +1,74 @@
+"""The transport of an adopted response: real sockets against uvicorn, the shards are fakes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from serve_app.realtime.application import RealtimeApplication
+from serve_app.realtime.flushing import QUEUE_BYTES
+from tests.fixtures.http_stream import StreamWorld
+from tests.fixtures.realtime_server import FakeBackends, realtime_settings, serve_realtime
+from tests.fixtures.waiting import eventually
+
+
+@pytest.fixture(params=[True, False], ids=["direct", "asgi"])
+async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[StreamWorld]:
+    settings = realtime_settings(tmp_path, max_connections=5, backend_cors_origins=["http://shop.test"])
+    backends = FakeBackends(settings)
+    async with serve_realtime(
+        RealtimeApplication(settings, backends.connect), settings, direct=request.param
+    ) as server:
+        yield StreamWorld(server, backends)
+
+
+async def test_a_client_that_vanishes_is_noticed(world: StreamWorld) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.server.port)
+    body = world.first()
+    writer.write(
+        b"POST /connection/http_stream HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+    await eventually(lambda: world.backends.sessions.records)
+    writer.transport.abort()
+    await eventually(lambda: world.hub.connections == 0)
+    assert world.backends.sessions.records == {}
+
+
+async def test_a_client_that_does_not_read_is_closed_and_the_others_are_not(world: StreamWorld) -> None:
+    async with world.open(user="slow") as slow, world.open(user="fine") as fine:
+        for client in (slow, fine):
+            await client.connected("")
+            await client.subscribed("dashboard:live")
+        for _ in range(200):
+            await world.publish("dashboard:live", "x" * (QUEUE_BYTES // 10))
+            await fine.messages(1)
+            if world.hub.connections == 1:
+                break
+        assert world.hub.connections == 1
+        await world.publish("dashboard:live", "last")
+        assert (await fine.messages(1))[0]["push"]["pub"]["data"] == "last"
+
+
+async def test_adopted_streams_need_no_task(tmp_path: Path) -> None:
+    settings = realtime_settings(tmp_path)
+    backends = FakeBackends(settings)
+    async with serve_realtime(RealtimeApplication(settings, backends.connect), settings) as server:
+        world = StreamWorld(server, backends)
+        async with world.open() as client, world.open("sse") as events:
+            await client.connected("u1")
+            await events.connected("u1")
+            names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]  # type: ignore[union-attr]
+            assert not [name for name in names if "run_asgi" in name or "RealtimeApplication" in name]
+
+
+async def test_the_end_of_the_server_sends_clients_elsewhere(tmp_path: Path) -> None:
+    settings = realtime_settings(tmp_path)
+    backends = FakeBackends(settings)
+    async with serve_realtime(RealtimeApplication(settings, backends.connect), settings) as server:
+        opened = StreamWorld(server, backends).open()
+        client = await opened.__aenter__()
+        await client.connected("u1")
+    assert (await client.ended())[-1]["push"]["disconnect"]["code"] == 3001
+    await opened.__aexit__(None, None, None)
