@@ -37,8 +37,9 @@ const actions = {
     await client.ready(20_000);
     return {};
   },
-  async subscribe({ channel }) {
-    const subscription = client.newSubscription(channel, { minResubscribeDelay: 100, maxResubscribeDelay: 1000 });
+  async subscribe({ channel, options }) {
+    const delays = { minResubscribeDelay: 100, maxResubscribeDelay: 1000 };
+    const subscription = client.newSubscription(channel, { ...delays, ...options });
     subscription.on("publication", (publication) => write({ event: "publication", channel, ...plain(publication) }));
     subscription.on("join", ({ info }) => write({ event: "join", channel, client: info.client, user: info.user }));
     subscription.on("leave", ({ info }) => write({ event: "leave", channel, client: info.client, user: info.user }));

@@ -1,61 +1,17 @@
 """The official SDKs, unmodified, against the hub and a real broker shard in this process."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from actors.brokers.actor import BrokerShard
-from actors.brokers.client import Brokers
 from actors.brokers.contract import PublishRequest
-from actors.sessions.actor import SessionShard
-from actors.sessions.client import Sessions
-from cluster.settings import Settings
-from serve_app.realtime.application import Backends, RealtimeApplication
-from serve_app.realtime.hub import Hub
+from serve_app.realtime.application import RealtimeApplication
 from tests.fixtures.cable import Cable
+from tests.fixtures.local_shards import LocalShards
 from tests.fixtures.realtime_server import RealtimeServer, realtime_settings, serve_realtime
 from tests.fixtures.sdk import ROOT, SDKS, Sdk, SdkError
 from tests.fixtures.waiting import eventually
-
-
-class LocalShards:
-    """Shards that are called without a cluster between."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.broker = BrokerShard(0, 1, settings)
-        self.session = SessionShard(0, 1, settings)
-        self.brokers: Brokers
-        self.sessions: Sessions
-
-    async def start(self) -> None:
-        await self.broker.start()
-        await self.session.start()
-
-    async def stop(self) -> None:
-        await self.session.stop()
-        await self.broker.stop()
-
-    def connect(self, hub: Hub) -> Backends:
-        self.brokers = Brokers(hub.boot_id, hub.channels, shards=1, call=partial(call, self.broker))
-        self.sessions = Sessions(hub.boot_id, hub, shards=1, call=partial(call, self.session))
-
-        async def start() -> None:
-            await self.brokers.start()
-            await self.sessions.start()
-
-        async def stop() -> None:
-            await self.sessions.stop()
-            await self.brokers.stop()
-
-        return Backends(self.brokers, self.sessions, start, stop)
-
-
-async def call(target: object, _shard: int, method: str, payload: bytes, timeout_s: float) -> bytes:
-    answer: bytes = await asyncio.wait_for(getattr(target, method)(payload), timeout_s)
-    return answer
 
 
 class World:
