@@ -62,7 +62,7 @@ function Loaded({ dashboard, recentOrders }: { dashboard: Dashboard } & Dashboar
           label="Revenue today"
           value={formatMoney(dashboard.revenue_today, dashboard.currency)}
           icon={Banknote}
-          detail={`${formatInteger(dashboard.orders_open)} orders open`}
+          detail={`${formatInteger(dashboard.orders_open)} ${dashboard.orders_open === 1 ? "order" : "orders"} open`}
         />
         <Figure
           label="Connections"
