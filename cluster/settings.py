@@ -104,7 +104,8 @@ class Settings(BaseSettings):
 
     # Identity
     secret_key: SecretStr = Field(
-        default=SecretStr(""), description="Signs download links, cursors and CSRF tokens; generated when empty."
+        default=SecretStr(""),
+        description="Signs download links, cursors, CSRF tokens and ids of emulated sessions; generated when empty.",
     )
     encryption_key: SecretStr = Field(
         default=SecretStr(""), description="Fernet key(s), newest first, comma-separated: encrypts TOTP seeds at rest."

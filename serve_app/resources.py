@@ -16,6 +16,7 @@ from cluster.settings import Settings
 from db.session import Database
 from serve_app.middleware.access_log import AccessLines
 from serve_app.middleware.context import AddressFinder
+from serve_app.realtime.session_ids import SessionIds
 from serve_app.security.authenticator import Authenticator
 from serve_app.security.credentials import check_key, check_session
 from serve_app.security.keys import SigningKeys
@@ -66,6 +67,7 @@ class Resources:
     keys: SigningKeys
     passwords: PasswordHasher
     links: LinkSigner
+    session_ids: SessionIds
     addresses: AddressFinder
     authenticator: Authenticator
     keeper: QuotaKeeper
@@ -99,6 +101,7 @@ class Resources:
             keys=keys,
             passwords=PasswordHasher.from_settings(settings),
             links=LinkSigner.from_settings(settings),
+            session_ids=SessionIds(settings.secret_key.get_secret_value().encode()),
             addresses=addresses,
             authenticator=Authenticator(
                 verifier,

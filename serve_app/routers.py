@@ -7,6 +7,7 @@ from serve_app.auth.router import router as auth_router
 from serve_app.conversations.router import router as conversations_router
 from serve_app.dashboard.router import router as dashboard_router
 from serve_app.directory.router import router as directory_router
+from serve_app.emulation.router import router as emulation_router
 from serve_app.exports.router import router as exports_router
 from serve_app.health.router import router as health_router
 from serve_app.jobs.router import router as jobs_router
@@ -46,5 +47,6 @@ UNVERSIONED: tuple[APIRouter, ...] = (
     wellknown_router,
     problems_router,
     server_api_router,
+    emulation_router,
 )
 """Routers at fixed addresses: health, metrics, documentation, the realtime server API."""
