@@ -8,7 +8,7 @@ from typing import Any
 
 import uvloop
 
-from loadtests import bench_fanout, bench_latency, bench_memory, bench_rest
+from loadtests import bench_connections, bench_fanout, bench_latency, bench_rest, bench_storm
 from loadtests.bench_fanout import Load
 from loadtests.bench_rest import RequestsRefused
 from loadtests.client import ConnectionFailed
@@ -30,15 +30,20 @@ async def _latency(stack: Stack, options: argparse.Namespace) -> Report:
     return await bench_latency.run(stack)
 
 
-async def _memory(stack: Stack, options: argparse.Namespace) -> Report:
-    return await bench_memory.run(stack, options.sockets or 2000)
+async def _connections(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_connections.run(stack, options.sockets or 2000)
+
+
+async def _storm(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_storm.run(stack, options.sockets or 2000)
 
 
 BENCHES: dict[str, tuple[str, Callable[[Stack, argparse.Namespace], Coroutine[Any, Any, Report]]]] = {
     "fanout": ("one channel, 1,000 sockets: deliveries per second and CPU of each", _fanout),
     "rest": ("CPU per request of a trivial route and of the cached product list", _rest),
     "latency": ("publish to receive on an idle stack, memory and durable", _latency),
-    "memory": ("what an idle connection costs", _memory),
+    "connections": ("what opening a connection costs, and an idle one occupies", _connections),
+    "storm": ("2,000 sockets lost at once: until everybody is back with what was missed", _storm),
 }
 
 
@@ -55,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="mobula bench",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:<8} {about}" for name, (about, _) in BENCHES.items()),
+        epilog="\n".join(f"  {name:<11} {about}" for name, (about, _) in BENCHES.items()),
     )
     parser.add_argument("name", choices=[*BENCHES, "all"])
     parser.add_argument("--url", default="", help="where the stack answers (default: MOBULA_URL or port 8000)")

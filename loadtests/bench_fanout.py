@@ -118,11 +118,10 @@ async def run(stack: Stack, load: Load) -> Report:
     await stack.check()
     report = Report("fanout")
     servers = stack.replicas("realtime")
-    account = await stack.account()
     channel = f"room:bench-{secrets.token_hex(4)}"
     pool = Pool(stack.websocket_url)
     try:
-        await stack.connect(pool, account, load.sockets, [channel])
+        await stack.connect(pool, load.sockets, [channel])
         steady = await phase(pool, channel, load, servers, WINDOW)
         burst = await phase(pool, channel, load, servers, BURST_WINDOW)
     finally:

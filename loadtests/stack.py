@@ -17,7 +17,8 @@ import psutil
 from loadtests.client import Pool
 from loadtests.processes import checkout_home, find_replicas, find_titled
 
-SOCKETS_PER_TOKEN = 250
+SOCKETS_PER_USER = 150
+"""Below MAX_CONNECTIONS_PER_USER."""
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
@@ -53,6 +54,7 @@ class Stack:
     def __init__(self, url: str = "") -> None:
         self.url = (url or os.environ.get("MOBULA_URL") or recorded_url()).rstrip("/")
         parts = urlsplit(self.url)
+        self.host = parts.hostname or "127.0.0.1"
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         scheme = "wss" if parts.scheme == "https" else "ws"
         self.websocket_url = urlunsplit((scheme, parts.netloc, "/connection/websocket", "", ""))
@@ -89,11 +91,22 @@ class Stack:
             answer.raise_for_status()
             return str(answer.json()["token"])
 
-    async def connect(self, pool: Pool, account: Account, count: int, channels: Sequence[str] = ()) -> None:
-        """Open `count` sockets, with a new token every few hundred: a token lives a minute."""
-        for opened in range(0, count, SOCKETS_PER_TOKEN):
-            token = await self.connection_token(account)
-            await pool.open(min(SOCKETS_PER_TOKEN, count - opened), token=token, channels=channels)
+    async def tokens(self, count: int) -> list[str]:
+        """A token for each of `count` sockets, of as many new users as the limit of connections per user demands.
+
+        Sockets of one user share a token; all are valid for a minute.
+        """
+        found: list[str] = []
+        while len(found) < count:
+            token = await self.connection_token(await self.account())
+            found += [token] * min(SOCKETS_PER_USER, count - len(found))
+        return found
+
+    async def connect(self, pool: Pool, count: int, channels: Sequence[str] = ()) -> None:
+        """Open `count` sockets of several new users."""
+        tokens = await self.tokens(count)
+        for token in dict.fromkeys(tokens):
+            await pool.open(tokens.count(token), token=token, channels=channels)
 
     def replicas(self, application: str) -> list[psutil.Process]:
         """The replica processes of one application on this machine. Raises StackNotReady when there are none."""

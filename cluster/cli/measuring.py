@@ -23,7 +23,7 @@ UNLIMITED = {"RATE_LIMIT_PER_MINUTE": "0"}
 """A benchmark comes from one address, which would soon have asked enough."""
 
 
-def bench(name: Annotated[str, typer.Argument(help="fanout, rest, latency, memory …")], extra: Extra = None) -> None:
+def bench(name: Annotated[str, typer.Argument(help="fanout, rest, latency, storm …")], extra: Extra = None) -> None:
     """Run a benchmark of loadtests/ beside its peer; on a stack of its own unless one runs."""
     with _stack(needed=not _only_asks(extra)):
         raise typer.Exit(_loadtest("bench", name, *(extra or [])))

@@ -49,18 +49,22 @@ def test_account_authorises_requests() -> None:
     assert Account("u", "id", "secret").headers == {"Authorization": "Bearer secret"}
 
 
-async def test_many_sockets_get_new_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_sockets_are_of_several_users(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[int, str]] = []
-    tokens = iter("abc")
+    users = iter("abcde")
 
     class Recorder(Pool):
         async def open(self, count: int, *, token: str = "", channels: Sequence[str] = ()) -> list[Connection]:
             opened.append((count, token))
             return []
 
-    async def next_token(self: Stack, account: Account) -> str:
-        return next(tokens)
+    async def next_user(self: Stack) -> Account:
+        return Account(next(users), "id", "t")
 
-    monkeypatch.setattr(Stack, "connection_token", next_token)
-    await Stack("http://x").connect(Recorder("ws://x"), Account("u", "id", "t"), 600, ["room:x"])
-    assert opened == [(250, "a"), (250, "b"), (100, "c")]
+    async def token(self: Stack, account: Account) -> str:
+        return f"token of {account.username}"
+
+    monkeypatch.setattr(Stack, "account", next_user)
+    monkeypatch.setattr(Stack, "connection_token", token)
+    await Stack("http://x").connect(Recorder("ws://x"), 350, ["room:x"])
+    assert opened == [(150, "token of a"), (150, "token of b"), (50, "token of c")]

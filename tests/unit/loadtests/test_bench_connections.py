@@ -2,7 +2,7 @@
 
 import psutil
 
-from loadtests.bench_memory import private_bytes
+from loadtests.bench_connections import private_bytes
 
 
 def test_private_memory_adds_up() -> None:
