@@ -21,6 +21,7 @@ async def open_resources(settings: Settings) -> Resources:
     session_client = sessions.connect(boot_id, None)
     cache_client = caches.connect(boot_id)
     resources = Resources.assemble(settings, database, boot_id=boot_id)
+    resources.handlers.discover()
     pusher = metrics.connect(boot_id, before_push=resources.measure)
     clients = (broker_client, session_client, cache_client)
 

@@ -16,6 +16,7 @@ from cluster.settings import Settings
 from db.session import Database
 from serve_app.middleware.access_log import AccessLines
 from serve_app.middleware.context import AddressFinder
+from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.session_ids import SessionIds
 from serve_app.security.authenticator import Authenticator
 from serve_app.security.credentials import check_key, check_session
@@ -72,6 +73,8 @@ class Resources:
     authenticator: Authenticator
     keeper: QuotaKeeper
     lines: AccessLines = field(default_factory=AccessLines)
+    handlers: Handlers = field(default_factory=Handlers)
+    """What the application registered (`mobula.realtime`): the server API's `rpc` calls it."""
     draining: bool = False
     """Set when the replica is being replaced: readiness fails, requests are still answered."""
 
@@ -112,6 +115,7 @@ class Resources:
                 secure_cookies=settings.environment == "production",
             ),
             keeper=QuotaKeeper(valkey),
+            handlers=Handlers(database),
         )
 
     @property

@@ -10,8 +10,11 @@ import structlog
 
 from actors.links.frames import Submit
 from actors.links.stream import ClientStream, StreamServer
+from actors.sessions.questions import Questions
 from actors.sessions.registry import Connection, Registry, by_stream
 from actors.sessions.wire import (
+    AnswerQuestion,
+    AskHubs,
     Commands,
     Connections,
     ConnectionsRead,
@@ -20,14 +23,21 @@ from actors.sessions.wire import (
     DisconnectUser,
     Emulate,
     Emulated,
+    HoldsConnections,
     Message,
     Operation,
+    Refresh,
+    RefreshUser,
     Register,
     Registered,
     SendToUser,
+    Subscribe,
+    SubscribeUser,
     Synced,
     Told,
     Unregister,
+    Unsubscribe,
+    UnsubscribeUser,
     encode,
 )
 from cluster.settings import Settings
@@ -45,6 +55,7 @@ ASK_AGAIN_S: Final = 1.0
 
 EMULATION_QUEUE_BYTES: Final = 1024 * 1024
 """A process that has this much to read is handed no more commands: its stream must not break over one client."""
+ForUser = SendToUser | SubscribeUser | UnsubscribeUser | RefreshUser
 
 logger = structlog.get_logger(__name__)
 
@@ -60,13 +71,13 @@ class Asks(Protocol):
 
 
 class SessionShard:
-    """Know every connection of some users: list them, send to them, end them, refuse revoked credentials.
+    """Know every connection of some users: list them, send to them, change and end them, refuse revoked credentials.
 
     Hosted by `actors.hosts`; reached through `actors.sessions.handle`. Methods take and return msgpack (`wire`).
 
     State:
         Hard: none. Revocations are rows of auth.sessions and auth.users. Soft: connections, by user and by process;
-        revocations of the last hour.
+        revocations of the last hour; questions that hubs have not answered yet.
     Concurrency:
         Async, one event loop. A connection is registered before the database is asked about it, so a revocation that
         arrives meanwhile finds it; the answer is decided in one turn from both. One question is in flight.
@@ -88,13 +99,14 @@ class SessionShard:
     ) -> None:
         self.incarnation = uuid.uuid4().hex
         self.registry = Registry()
+        self.questions = Questions()
         self.streams: StreamServer[Operation] = StreamServer(
             self.incarnation,
             Submit[Operation],
             apply=self._apply,
             # Nothing here may be dropped, so there is never a gap to mark.
             encode_gap=lambda channel: encode(Disconnect([], 0, "")),
-            on_expire=lambda stream: self.registry.forget_boot(stream.boot),
+            on_expire=self._expired,
         )
         self._wall_ms = wall_ms
         self._per_user = settings.max_connections_per_user
@@ -114,6 +126,12 @@ class SessionShard:
             SendToUser: self._send_to_user,
             Emulate: self._emulate,
             Emulated: self._emulated,
+            SubscribeUser: self._subscribe_user,
+            UnsubscribeUser: self._unsubscribe_user,
+            RefreshUser: self._refresh_user,
+            HoldsConnections: lambda stream, _op: self.questions.announce(stream),
+            AskHubs: self.questions.ask,
+            AnswerQuestion: self.questions.answer,
         }
 
     async def start(self) -> None:
@@ -184,9 +202,22 @@ class SessionShard:
         stream.push(encode(Told(op.request, len(ended))))
 
     def _send_to_user(self, stream: ClientStream, op: SendToUser) -> None:
-        reached = list(self.registry.of_user(op.user))
+        self._pass_on(stream, op, lambda clients: encode(Message(clients, op.data)))
+
+    def _subscribe_user(self, stream: ClientStream, op: SubscribeUser) -> None:
+        self._pass_on(stream, op, lambda clients: encode(Subscribe(clients, op.order)))
+
+    def _unsubscribe_user(self, stream: ClientStream, op: UnsubscribeUser) -> None:
+        self._pass_on(stream, op, lambda clients: encode(Unsubscribe(clients, op.channel, op.code, op.reason)))
+
+    def _refresh_user(self, stream: ClientStream, op: RefreshUser) -> None:
+        self._pass_on(stream, op, lambda clients: encode(Refresh(clients, op.order)))
+
+    def _pass_on(self, stream: ClientStream, op: ForUser, make: Callable[[list[str]], bytes]) -> None:
+        """One item for each process that holds some of the connections meant, and the count for who asked."""
+        reached = list(self.registry.of_user(op.user, session=op.session, client=op.client))
         for target, clients in by_stream(reached):
-            target.push(encode(Message(clients, op.data)))
+            target.push(make(clients))
         stream.push(encode(Told(op.request, len(reached))))
 
     def _emulate(self, stream: ClientStream, op: Emulate) -> None:
@@ -202,6 +233,10 @@ class SessionShard:
         origin = self.streams.clients.get(op.origin)
         if origin is not None:
             origin.push(encode(Delivered(op.request, op.found)))
+
+    def _expired(self, stream: ClientStream) -> None:
+        self.registry.forget_boot(stream.boot)
+        self.questions.forget(stream)
 
     # Revocations ------------------------------------------------------------------------------------------------------
 

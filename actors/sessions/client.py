@@ -12,8 +12,18 @@ from actors.links.frames import Batch
 from actors.links.link import Link
 from actors.links.placement import shard_of
 from actors.links.requests import Requests
-from actors.sessions.contract import SessionRecord, SessionSink, SessionsUnreachable
+from actors.sessions.contract import (
+    HubAnswers,
+    RefreshOrder,
+    SessionRecord,
+    SessionSink,
+    SessionsUnreachable,
+    SubscribeOrder,
+)
+from actors.sessions.surveys import Surveys
 from actors.sessions.wire import (
+    AnswerQuestion,
+    AskHubs,
     Commands,
     Connections,
     ConnectionsRead,
@@ -22,15 +32,25 @@ from actors.sessions.wire import (
     DisconnectUser,
     Emulate,
     Emulated,
+    HoldsConnections,
+    HubAnswered,
+    HubsAsked,
     Item,
     Message,
     Operation,
+    Question,
+    Refresh,
+    RefreshUser,
     Register,
     Registered,
     SendToUser,
+    Subscribe,
+    SubscribeUser,
     Synced,
     Told,
     Unregister,
+    Unsubscribe,
+    UnsubscribeUser,
     from_wire,
     to_wire,
 )
@@ -48,6 +68,9 @@ EMULATION_BYTES: Final = 2 * 1024 * 1024
 
 FORCE_DISCONNECT: Final = 3503
 FORCE_DISCONNECT_REASON: Final = "force disconnect"
+
+_Asking = Connections | DisconnectUser | SendToUser | SubscribeUser | UnsubscribeUser | RefreshUser | Emulate
+"""Operations that somebody waits for."""
 
 ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
 
@@ -69,6 +92,7 @@ class _ShardView:
         self.held: dict[str, _Held] = {}
         self.waiting: dict[str, _Held] = {}
         self._sink = sink
+        self.surveys = Surveys(self._send_question, ids)
 
         async def call_shard(method: str, payload: bytes, timeout_s: float) -> bytes:
             return await call(shard, method, payload, timeout_s)
@@ -92,6 +116,12 @@ class _ShardView:
             Told: self._on_answer,
             Commands: self._on_commands,
             Delivered: self._on_answer,
+            Subscribe: self._on_subscribe,
+            Unsubscribe: self._on_unsubscribe,
+            Refresh: self._on_refresh,
+            Question: self._on_question,
+            HubsAsked: self.surveys.on_asked,
+            HubAnswered: self.surveys.on_answered,
         }
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
@@ -156,11 +186,33 @@ class _ShardView:
         found = self._sink is not None and self._sink.on_commands(item.session, item.data)
         self.link.send(Emulated(item.origin, item.request, found), OVERHEAD_BYTES, may_expire=False)
 
+    def _on_subscribe(self, item: Subscribe) -> None:
+        if self._sink is not None:
+            self._sink.on_subscribe(item.clients, item.order)
+
+    def _on_unsubscribe(self, item: Unsubscribe) -> None:
+        if self._sink is not None:
+            self._sink.on_unsubscribe(item.clients, item.channel, item.code, item.reason)
+
+    def _on_refresh(self, item: Refresh) -> None:
+        if self._sink is not None:
+            self._sink.on_refresh(item.clients, item.order)
+
+    def _on_question(self, item: Question) -> None:
+        if self._sink is not None:
+            answer = self._sink.on_question(item.question)
+            self.link.send(AnswerQuestion(item.ticket, answer), len(answer) + OVERHEAD_BYTES)
+
+    def _send_question(self, op: AskHubs, size: int) -> None:
+        self.link.send(op, size + OVERHEAD_BYTES)
+
     def _on_answer(self, item: ConnectionsRead | Told | Delivered) -> None:
         self.requests.answer(item.request, item)
 
     def _on_attached(self, unsent: Sequence[Operation]) -> None:
         """The shard knows nobody: register everybody, then ask again. Every order may be carried out twice."""
+        if self._sink is not None:
+            self.link.send(HoldsConnections(), OVERHEAD_BYTES, may_expire=False)
         for held in self.held.values():
             self.link.send(Register(to_wire(held.record)), OVERHEAD_BYTES, may_expire=False)
         self.link.send(Synced(), OVERHEAD_BYTES, may_expire=False)
@@ -168,10 +220,11 @@ class _ShardView:
             # Messages and commands must not arrive twice; the other orders do no harm when repeated.
             if not isinstance(asked.op, SendToUser | Emulate) or any(op is asked.op for op in unsent):
                 self.link.send(asked.op, OVERHEAD_BYTES, may_expire=False)
+        self.surveys.ask_again()
 
     def _on_expired(self, operations: Sequence[Operation]) -> None:
         for op in operations:
-            if isinstance(op, Connections | DisconnectUser | SendToUser | Emulate):
+            if isinstance(op, _Asking):
                 self.requests.expire([op.request])
 
 
@@ -230,21 +283,47 @@ class Sessions:
         self, user: str, *, code: int, reason: str, session: str = "", client: str = "", exclude: Sequence[str] = ()
     ) -> int:
         """Close a user's connections (all, of one login session, or one). Returns how many were told."""
-        answer: Told = await self._view(user).ask(
-            lambda number: DisconnectUser(number, user, code, reason, session, client, tuple(exclude))
+        return await self._order(
+            user, lambda number: DisconnectUser(number, user, code, reason, session, client, tuple(exclude))
         )
-        return answer.count
 
     async def revoke(self, user: str, *, session: str = "") -> int:
         """Close with 3503 and refuse tokens issued until now: of one login session, or all of the user's."""
-        answer: Told = await self._view(user).ask(
-            lambda number: DisconnectUser(number, user, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON, session, revoke=True)
+        return await self._order(
+            user,
+            lambda number: DisconnectUser(
+                number, user, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON, session, revoke=True
+            ),
         )
-        return answer.count
 
-    async def send_to_user(self, user: str, data: bytes) -> int:
-        """Send raw JSON to every connection of the user. Returns how many were told."""
-        answer: Told = await self._view(user).ask(lambda number: SendToUser(number, user, data), len(data))
+    async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
+        """Send raw JSON to a user's connections (all, of one login session, or one). Returns how many were told."""
+        return await self._order(user, lambda number: SendToUser(number, user, data, session, client), len(data))
+
+    async def subscribe_user(self, user: str, order: SubscribeOrder, *, session: str = "", client: str = "") -> int:
+        """Subscribe a user's connections to a channel. Returns how many were told."""
+        size = len(order.info) + len(order.data)
+        return await self._order(user, lambda number: SubscribeUser(number, user, order, session, client), size)
+
+    async def unsubscribe_user(
+        self, user: str, channel: str, *, code: int, reason: str, session: str = "", client: str = ""
+    ) -> int:
+        """Take a channel, or all when it is empty, away from a user's connections. Returns how many were told."""
+        return await self._order(
+            user, lambda number: UnsubscribeUser(number, user, channel, code, reason, session, client)
+        )
+
+    async def refresh_user(self, user: str, order: RefreshOrder, *, session: str = "", client: str = "") -> int:
+        """Give a user's connections another end. Returns how many were told."""
+        return await self._order(user, lambda number: RefreshUser(number, user, order, session, client))
+
+    async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
+        """Ask every realtime process, or one, and wait a second for the answers. Raises SessionsUnreachable."""
+        # Every hub is known to every shard; the first answers for all.
+        return await self._views[0].surveys.ask(question, hub)
+
+    async def _order(self, user: str, make: Callable[[int], Operation], size: int = 0) -> int:
+        answer: Told = await self._view(user).ask(make, size)
         return answer.count
 
     async def emulate(self, node: str, session: str, data: bytes) -> bool:

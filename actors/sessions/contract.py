@@ -4,9 +4,13 @@ A user's connections are known to one shard (by hash of the user id). A realtime
 connection before it answers `connect`, and re-registers all of them after a shard's reset (DESIGN §5, 12).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
+
+
+class SessionsUnreachable(Exception):
+    """The shard did not answer in time: the order may have been carried out or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,36 @@ class SessionRecord:
     """When the connection's token was issued: compared with the revocation floor."""
 
 
-class SessionsUnreachable(Exception):
-    """The shard did not answer in time: the order may have been carried out or not."""
+@dataclass(frozen=True, slots=True)
+class SubscribeOrder:
+    """A channel that the server adds to connections. `info` and `data` are raw JSON or empty.
+
+    `expire_at` is Unix seconds, 0: never. `since` is (epoch, offset) to recover from. `override` sets options of the
+    namespace for this subscription: presence, join_leave, force_push_join_leave, force_recovery, force_positioning.
+    """
+
+    channel: str
+    info: bytes = b""
+    data: bytes = b""
+    expire_at: int = 0
+    since: tuple[str, int] | None = None
+    override: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshOrder:
+    """A new end of connections: `expire_at` in Unix seconds (0: none), or `expired` at once."""
+
+    expired: bool = False
+    expire_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HubAnswers:
+    """What the realtime processes answered, by their boot id, and those that did not in time."""
+
+    answers: Mapping[str, bytes]
+    silent: Sequence[str] = ()
 
 
 class SessionSink(Protocol):
@@ -40,6 +72,18 @@ class SessionSink(Protocol):
 
     def on_commands(self, session: str, data: bytes) -> bool:
         """A frame of commands for an emulated session of this process. Returns whether there is such a session."""
+
+    def on_subscribe(self, clients: Sequence[str], order: SubscribeOrder) -> None:
+        """Subscribe these connections on the server's behalf."""
+
+    def on_unsubscribe(self, clients: Sequence[str], channel: str, code: int, reason: str) -> None:
+        """Take a channel away from these connections; an empty `channel` means all of theirs."""
+
+    def on_refresh(self, clients: Sequence[str], order: RefreshOrder) -> None:
+        """Give these connections another end."""
+
+    def on_question(self, question: bytes) -> bytes:
+        """Answer a question to every realtime process, at once. Its content is between asker and sink."""
 
 
 class SessionClient(Protocol):
@@ -62,12 +106,26 @@ class SessionClient(Protocol):
     async def revoke(self, user: str, *, session: str = "") -> int:
         """Close with 3503 and refuse tokens issued until now: of one login session, or all of the user's."""
 
-    async def send_to_user(self, user: str, data: bytes) -> int:
-        """Send raw JSON to every connection of the user. Returns how many were told."""
-
     async def emulate(self, node: str, session: str, data: bytes) -> bool:
         """Hand a frame of commands to the process `node` (its boot id), which owns the emulated session.
 
         Frames of one session arrive in the order of these calls. Returns whether the session was found; raises
         SessionsUnreachable when it is not known whether the frame arrived, or the owner is behind.
         """
+
+    async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
+        """Send raw JSON to a user's connections (all, of one login session, or one). Returns how many were told."""
+
+    async def subscribe_user(self, user: str, order: SubscribeOrder, *, session: str = "", client: str = "") -> int:
+        """Subscribe a user's connections to a channel. Returns how many were told."""
+
+    async def unsubscribe_user(
+        self, user: str, channel: str, *, code: int, reason: str, session: str = "", client: str = ""
+    ) -> int:
+        """Take a channel, or all when it is empty, away from a user's connections. Returns how many were told."""
+
+    async def refresh_user(self, user: str, order: RefreshOrder, *, session: str = "", client: str = "") -> int:
+        """Give a user's connections another end. Returns how many were told."""
+
+    async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
+        """Ask every realtime process, or one, and wait a second for the answers. Raises SessionsUnreachable."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from actors.sessions.contract import SessionRecord
+from actors.sessions.contract import RefreshOrder, SessionRecord, SubscribeOrder
 
 encode = msgspec.msgpack.Encoder().encode
 
@@ -59,11 +59,13 @@ class DisconnectUser(msgspec.Struct, array_like=True, frozen=True, tag=5):
 
 
 class SendToUser(msgspec.Struct, array_like=True, frozen=True, tag=6):
-    """A message for every connection of a user."""
+    """A message for a user's connections."""
 
     request: int
     user: str
     data: bytes
+    session: str = ""
+    client: str = ""
 
 
 class Emulate(msgspec.Struct, array_like=True, frozen=True, tag=7):
@@ -83,7 +85,73 @@ class Emulated(msgspec.Struct, array_like=True, frozen=True, tag=8):
     found: bool
 
 
-Operation = Register | Unregister | Synced | Connections | DisconnectUser | SendToUser | Emulate | Emulated
+class SubscribeUser(msgspec.Struct, array_like=True, frozen=True, tag=9):
+    """A channel for a user's connections."""
+
+    request: int
+    user: str
+    order: SubscribeOrder
+    session: str = ""
+    client: str = ""
+
+
+class UnsubscribeUser(msgspec.Struct, array_like=True, frozen=True, tag=10):
+    """A channel less for a user's connections."""
+
+    request: int
+    user: str
+    channel: str
+    code: int
+    reason: str
+    session: str = ""
+    client: str = ""
+
+
+class RefreshUser(msgspec.Struct, array_like=True, frozen=True, tag=11):
+    """Another end for a user's connections."""
+
+    request: int
+    user: str
+    order: RefreshOrder
+    session: str = ""
+    client: str = ""
+
+
+class HoldsConnections(msgspec.Struct, array_like=True, frozen=True, tag=12):
+    """This process is a hub: questions to hubs are for it too. Answered by nothing."""
+
+
+class AskHubs(msgspec.Struct, array_like=True, frozen=True, tag=13):
+    """A question for every hub, or for one."""
+
+    request: int
+    question: bytes
+    hub: str = ""
+
+
+class AnswerQuestion(msgspec.Struct, array_like=True, frozen=True, tag=14):
+    """A hub's answer to `Question`."""
+
+    ticket: int
+    answer: bytes
+
+
+Operation = (
+    Register
+    | Unregister
+    | Synced
+    | Connections
+    | DisconnectUser
+    | SendToUser
+    | SubscribeUser
+    | UnsubscribeUser
+    | RefreshUser
+    | HoldsConnections
+    | AskHubs
+    | AnswerQuestion
+    | Emulate
+    | Emulated
+)
 
 
 class Registered(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -139,7 +207,66 @@ class Delivered(msgspec.Struct, array_like=True, frozen=True, tag=7):
     busy: bool = False
 
 
-Item = Registered | Disconnect | Message | ConnectionsRead | Told | Commands | Delivered
+class Subscribe(msgspec.Struct, array_like=True, frozen=True, tag=8):
+    """Subscribe these connections."""
+
+    clients: list[str]
+    order: SubscribeOrder
+
+
+class Unsubscribe(msgspec.Struct, array_like=True, frozen=True, tag=9):
+    """Take a channel away from these connections."""
+
+    clients: list[str]
+    channel: str
+    code: int
+    reason: str
+
+
+class Refresh(msgspec.Struct, array_like=True, frozen=True, tag=10):
+    """Give these connections another end."""
+
+    clients: list[str]
+    order: RefreshOrder
+
+
+class Question(msgspec.Struct, array_like=True, frozen=True, tag=11):
+    """A question for this hub, to be answered with its ticket."""
+
+    ticket: int
+    question: bytes
+
+
+class HubsAsked(msgspec.Struct, array_like=True, frozen=True, tag=12):
+    """Who was asked; so many answers follow."""
+
+    request: int
+    hubs: list[str]
+
+
+class HubAnswered(msgspec.Struct, array_like=True, frozen=True, tag=13):
+    """What one hub answered."""
+
+    request: int
+    hub: str
+    answer: bytes
+
+
+Item = (
+    Registered
+    | Disconnect
+    | Message
+    | ConnectionsRead
+    | Told
+    | Subscribe
+    | Unsubscribe
+    | Refresh
+    | Question
+    | HubsAsked
+    | HubAnswered
+    | Commands
+    | Delivered
+)
 
 
 def to_wire(record: SessionRecord) -> Record:

@@ -1,6 +1,7 @@
-"""API keys: scoped, optionally bound to networks, shown once."""
+"""API keys: scoped, optionally bound to networks, methods and namespaces, shown once, replaced with an overlap."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,14 @@ USED_RESOLUTION = timedelta(minutes=1)
 """`last_used_at` is this coarse, so that a busy key does not write on every request."""
 
 MAX_KEYS_PER_USER = 50
+
+MAX_OVERLAP = timedelta(days=30)
+"""How long a replaced key may go on beside its successor."""
+
+_METHOD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_NAMESPACE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+_LIVE = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +57,15 @@ async def create_api_key(
     scopes: Sequence[str],
     expires_in: timedelta | None = None,
     ip_allow_list: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    namespaces: Sequence[str] = (),
     org_id: UUID | None = None,
 ) -> CreatedApiKey:
-    """Make a key for a user. Raises InvalidInput, ScopeNotHeld."""
+    """Make a key for a user. Raises InvalidInput, ScopeNotHeld.
+
+    `methods` and `namespaces` narrow what it may do through the realtime server API; empty: everything that its scopes
+    allow.
+    """
     if not name.strip() or len(name) > 80:
         raise InvalidInput("a name of 1 to 80 characters", field="name")
     if unknown := sorted(set(scopes) - PERMISSIONS.keys()):
@@ -58,8 +73,9 @@ async def create_api_key(
     if missing := sorted(set(scopes) - await repository.permissions_of(session, user_id)):
         raise ScopeNotHeld(details={"scopes": missing})
     networks = [_network(text, index) for index, text in enumerate(ip_allow_list)]
-    if len(await list_api_keys(session, user_id)) >= MAX_KEYS_PER_USER:
-        raise InvalidInput(f"a user has {MAX_KEYS_PER_USER} keys at most; revoke one first")
+    _require(_METHOD, methods, "methods", "the name of a method, such as publish")
+    _require(_NAMESPACE, namespaces, "namespaces", "the name of a namespace, such as room")
+    await _require_room(session, user_id)
     made = credentials.new_api_key()
     expires_at: datetime | None = None
     if expires_in is not None:
@@ -72,6 +88,8 @@ async def create_api_key(
         secret_sha256=made.secret_sha256,
         scopes=sorted(set(scopes)),
         ip_allow_list=networks,
+        methods=sorted(set(methods)),
+        namespaces=sorted(set(namespaces)),
         expires_at=expires_at,
     )
     session.add(key)
@@ -82,7 +100,62 @@ async def create_api_key(
         subject_type="api_key",
         subject_id=key.id,
         actor_id=user_id,
-        details={"name": key.name, "scopes": key.scopes},
+        details={
+            "name": key.name,
+            "scopes": key.scopes,
+            "methods": key.methods,
+            "namespaces": key.namespaces,
+        },
+    )
+    return CreatedApiKey(key, made.text)
+
+
+async def rotate_api_key(
+    session: AsyncSession, user_id: UUID, key_id: UUID, *, overlap: timedelta = timedelta()
+) -> CreatedApiKey:
+    """Make a key that takes over from another: same name, same rights, and from now on as long a life as the old one's.
+
+    The old one goes on for `overlap` (0 to 30 days) and ends then, or when it would have anyway. Raises ApiKeyNotFound,
+    InvalidInput.
+    """
+    if not timedelta() <= overlap <= MAX_OVERLAP:
+        raise InvalidInput(f"an overlap of 0 to {MAX_OVERLAP.days} days", field="overlap")
+    found = select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id, *_LIVE)
+    old = (await session.scalars(found.with_for_update())).one_or_none()
+    if old is None:
+        raise ApiKeyNotFound
+    await _require_room(session, user_id)
+    made = credentials.new_api_key()
+    expires_at: datetime | None = None
+    if old.expires_at is not None:
+        expires_at = (await session.execute(select(func.now() + (old.expires_at - old.created_at)))).scalar_one()
+    key = ApiKey(
+        user_id=user_id,
+        org_id=old.org_id,
+        name=old.name,
+        public_id=made.public_id,
+        secret_sha256=made.secret_sha256,
+        scopes=old.scopes,
+        ip_allow_list=old.ip_allow_list,
+        methods=old.methods,
+        namespaces=old.namespaces,
+        expires_at=expires_at,
+        replaces=old.id,
+    )
+    session.add(key)
+    await session.flush()
+    # NULL does not count: a key without an end gets one.
+    ends = (
+        update(ApiKey).where(ApiKey.id == old.id).values(expires_at=func.least(ApiKey.expires_at, func.now() + overlap))
+    )
+    await session.execute(ends.execution_options(synchronize_session="fetch"))
+    await audit.record(
+        session,
+        "api_key.rotated",
+        subject_type="api_key",
+        subject_id=old.id,
+        actor_id=user_id,
+        details={"replaced_by": str(key.id), "overlap_s": int(overlap.total_seconds())},
     )
     return CreatedApiKey(key, made.text)
 
@@ -118,12 +191,7 @@ async def verify_api_key(session: AsyncSession, text: str, *, ip: str | None = N
     if parsed is None:
         raise ApiKeyInvalid
     public_id, digest = parsed
-    wanted = select(ApiKey).where(
-        ApiKey.public_id == public_id,
-        ApiKey.revoked_at.is_(None),
-        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
-    )
-    key = (await session.scalars(wanted)).one_or_none()
+    key = (await session.scalars(select(ApiKey).where(ApiKey.public_id == public_id, *_LIVE))).one_or_none()
     if key is None or not compare_digest(key.secret_sha256, digest) or not _allowed(key.ip_allow_list, ip):
         raise ApiKeyInvalid
     user = await repository.live_user(session, key.user_id)
@@ -141,6 +209,18 @@ async def verify_api_key(session: AsyncSession, text: str, *, ip: str | None = N
     roles = (await repository.roles_of(session, [user.id]))[user.id]
     permissions = await repository.permissions_of(session, user.id) & frozenset(key.scopes)
     return ApiKeyIdentity(key, Identity(user, roles, permissions))
+
+
+async def _require_room(session: AsyncSession, user_id: UUID) -> None:
+    count = select(func.count()).select_from(ApiKey).where(ApiKey.user_id == user_id, *_LIVE)
+    if (await session.execute(count)).scalar_one() >= MAX_KEYS_PER_USER:
+        raise InvalidInput(f"a user has {MAX_KEYS_PER_USER} keys at most; revoke one first")
+
+
+def _require(pattern: re.Pattern[str], names: Sequence[str], field: str, what: str) -> None:
+    for index, name in enumerate(names):
+        if pattern.fullmatch(name) is None:
+            raise InvalidInput(what, field=f"{field}.{index}")
 
 
 def _network(text: str, index: int) -> str:

@@ -180,6 +180,12 @@ class ApiKey(Identified, Base):
     scopes: Mapped[list[str]] = mapped_column(server_default=EMPTY_LIST)
     ip_allow_list: Mapped[list[str]] = mapped_column(server_default=EMPTY_LIST)
     """Networks (CIDR) that may use it; empty: any."""
+    methods: Mapped[list[str]] = mapped_column(server_default=EMPTY_LIST)
+    """Methods of the realtime server API that it may call, of those its scopes allow; empty: all of them."""
+    namespaces: Mapped[list[str]] = mapped_column(server_default=EMPTY_LIST)
+    """Channel namespaces that it may touch through the server API; empty: any."""
+    replaces: Mapped[UUID | None] = mapped_column(ForeignKey("auth.api_keys.id", ondelete="SET NULL"), index=True)
+    """The key that this one was made to take over from."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]

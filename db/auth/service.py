@@ -11,6 +11,7 @@ from db.auth.api_keys import (
     create_api_key,
     list_api_keys,
     revoke_api_key,
+    rotate_api_key,
     verify_api_key,
 )
 from db.auth.login import LoginCandidate, authenticate, conclude, find_candidate, prune_attempts
@@ -48,6 +49,7 @@ __all__ = [
     "revoke_all",
     "revoke_api_key",
     "revoke_session",
+    "rotate_api_key",
     "rotate_refresh",
     "set_roles",
     "touch_session",

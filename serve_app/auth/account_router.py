@@ -15,6 +15,7 @@ from serve_app.auth.schemas import (
     ApiKeyCreate,
     ApiKeyCreated,
     ApiKeyList,
+    ApiKeyRotate,
     CurrentUser,
     CurrentUserUpdate,
     LoginSession,
@@ -79,7 +80,31 @@ async def create_api_key(body: ApiKeyCreate, principal: LoginPrincipal, session:
         scopes=body.scopes,
         expires_in=None if body.expires_in_days is None else timedelta(days=body.expires_in_days),
         ip_allow_list=body.allowed_ips,
+        methods=body.methods,
+        namespaces=body.namespaces,
     )
+    response.headers["Cache-Control"] = "no-store"
+    return ApiKeyCreated(**_present_key(created.key).model_dump(), key=created.text)
+
+
+@router.post(
+    "/api-keys/{key_id}/rotate",
+    status_code=status.HTTP_201_CREATED,
+    response_model=ApiKeyCreated,
+    responses=problems(404),
+)
+async def rotate_api_key(
+    key_id: UUID,
+    principal: LoginPrincipal,
+    session: DbSession,
+    resources: ResourcesDep,
+    response: Response,
+    body: ApiKeyRotate | None = None,
+) -> Any:
+    """Replace a key by a new one with the same rights. The old one goes on for the overlap, so that nothing stops."""
+    overlap = timedelta(hours=(body or ApiKeyRotate()).overlap_hours)
+    created = await service.rotate_api_key(session, principal.user_id, key_id, overlap=overlap)
+    resources.authenticator.forget(user_id=principal.user_id)
     response.headers["Cache-Control"] = "no-store"
     return ApiKeyCreated(**_present_key(created.key).model_dump(), key=created.text)
 
@@ -107,5 +132,5 @@ def _present_key(row: ApiKeyRow) -> ApiKey:
         row,
         prefix=f"sk_live_{row.public_id}",
         allowed_ips=row.ip_allow_list,
-        links=self_link(path) | {"revoke": action(path, "DELETE")},
+        links=self_link(path) | {"revoke": action(path, "DELETE"), "rotate": action(f"{path}/rotate", "POST")},
     )

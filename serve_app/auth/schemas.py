@@ -139,6 +139,24 @@ class ApiKeyCreate(RequestSchema):
     allowed_ips: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=32)] = Field(
         default_factory=list, description="Addresses or networks (CIDR) that may use it; empty: any."
     )
+    methods: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64)] = Field(
+        default_factory=list,
+        description="Methods of the realtime server API that it may call, of those its scopes allow; empty: all.",
+        examples=[["publish", "broadcast"]],
+    )
+    namespaces: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=64)] = Field(
+        default_factory=list,
+        description="Channel namespaces that it may touch through the server API; empty: any.",
+        examples=[["room"]],
+    )
+
+
+class ApiKeyRotate(RequestSchema):
+    """How to replace a key."""
+
+    overlap_hours: Annotated[int, Field(ge=0, le=720)] = Field(
+        default=24, description="How long the old key goes on beside the new one."
+    )
 
 
 class ApiKey(ResourceSchema):
@@ -149,6 +167,9 @@ class ApiKey(ResourceSchema):
     prefix: str = Field(description="Public part of the key, to recognise it by.", examples=["sk_live_x7Kd02Qa"])
     scopes: list[str]
     allowed_ips: list[str]
+    methods: list[str] = Field(description="Methods of the server API that it is limited to; empty: none left out.")
+    namespaces: list[str] = Field(description="Channel namespaces that it is limited to; empty: any.")
+    replaces: UUID | None = Field(description="The key that it took over from.")
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None

@@ -76,6 +76,11 @@ class StreamProtocol(HttpToolsProtocol):
         else:
             self.hub.too_slow(self.peer)
 
+    @property
+    def queued(self) -> int:
+        """Bytes in the transport's write buffer."""
+        return self.transport.get_write_buffer_size()
+
     def ping(self) -> None:
         """HTTP has none; the hub does not ask for it."""
         raise NotImplementedError

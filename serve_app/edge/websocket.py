@@ -117,6 +117,11 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         if not self.close_sent:
             self.transport.write(PING_FRAME)
 
+    @property
+    def queued(self) -> int:
+        """Bytes in the transport's write buffer."""
+        return self.transport.get_write_buffer_size()
+
     def pause_writing(self) -> None:
         """The write buffer is over its bound."""
         if self.peer is None or self.hub is None:
@@ -170,6 +175,11 @@ class AsgiSocket:
     def write(self) -> Callable[[bytes], None]:
         """Queue one payload."""
         return self._write
+
+    @property
+    def queued(self) -> int:
+        """Bytes of payloads that wait for the server."""
+        return self._queued
 
     def _write(self, data: bytes) -> None:
         if self._closing:

@@ -88,6 +88,16 @@ class ConnectionCore:
         """When `tick` wants to be called next."""
         return min(self._state_due, self._ping_due, self._pong_due, self._expires_due)
 
+    @property
+    def expires_at(self) -> float | None:
+        """Unix time after which the connection ends unless it is refreshed."""
+        return self._expires_at
+
+    @property
+    def commands(self) -> int:
+        """Commands that wait for an answer."""
+        return self._commands
+
     def is_closed(self) -> bool:
         """Whether the connection has ended."""
         return self.state is ConnectionState.CLOSED

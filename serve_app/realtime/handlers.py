@@ -32,6 +32,9 @@ Permission = Callable[[str, str], Awaitable[bool]]
 RpcMethod = Callable[[Caller, bytes], Awaitable[bytes]]
 """(caller, raw JSON) → raw JSON. Raises `serve_app.realtime.connection.CallError` to answer an error code."""
 
+ServerRpcMethod = Callable[[bytes], Awaitable[bytes]]
+"""(raw JSON, or nothing) → raw JSON. Raises `serve_app.realtime.calls.CallError` to answer an error code."""
+
 MessageHandler = Callable[[Caller, bytes], Awaitable[None]]
 """A message that expects no reply."""
 
@@ -45,6 +48,7 @@ class Handlers:
         self.permissions: dict[str, Permission] = {}
         self.rpc_methods: dict[str, RpcMethod] = {}
         self.message_handler: MessageHandler | None = None
+        self.server_methods: dict[str, ServerRpcMethod] = {}
 
     def permission(self, name: str, callback: Permission) -> None:
         """Offer a callback that namespaces name in `permission:`."""
@@ -57,6 +61,12 @@ class Handlers:
         if method in self.rpc_methods:
             raise ValueError(f"rpc method '{method}' is registered twice")
         self.rpc_methods[method] = callback
+
+    def server_rpc(self, method: str, callback: ServerRpcMethod) -> None:
+        """Offer a method that servers call with `POST /api/rpc` and their key; clients cannot."""
+        if method in self.server_methods:
+            raise ValueError(f"server rpc method '{method}' is registered twice")
+        self.server_methods[method] = callback
 
     def message(self, callback: MessageHandler) -> None:
         """Receive messages without reply."""

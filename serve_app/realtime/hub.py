@@ -13,10 +13,11 @@ from typing import Any
 
 import structlog
 
-from actors.brokers.contract import BrokerClient
+from actors.brokers.contract import BrokerClient, StreamPosition
 from actors.protocol import codes
-from actors.protocol.namespaces import Namespaces
-from actors.sessions.contract import SessionClient, SessionRecord
+from actors.protocol.channels import InvalidChannel
+from actors.protocol.namespaces import Namespaces, UnknownNamespace
+from actors.sessions.contract import RefreshOrder, SessionClient, SessionRecord, SubscribeOrder
 from serve_app.edge.arrival import NOWHERE, Arrival
 from serve_app.realtime import actions as act
 from serve_app.realtime.callouts import Callouts
@@ -28,6 +29,7 @@ from serve_app.realtime.emulation import EmulatedSessions
 from serve_app.realtime.environment import Environment
 from serve_app.realtime.flushing import Flusher
 from serve_app.realtime.handlers import Handlers
+from serve_app.realtime.inspector import Inspector
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.server_side import ServerSubscription
 from serve_app.realtime.timers import TimerWheel
@@ -53,6 +55,7 @@ class Hub:
         self._wheel: TimerWheel[Peer] = TimerWheel(self._on_due)
         self._emulated = EmulatedSessions()
         self.channels = Channels(self._flusher, self.apply, self.too_slow)
+        self._inspector = Inspector(boot_id, self._peers, self.channels, env.wall)
         self._sessions: SessionClient
         self._loop: asyncio.AbstractEventLoop
 
@@ -123,7 +126,7 @@ class Hub:
             address=address,
             native_ping=native_ping,
         )
-        peer = Peer(connection, socket, arrival)
+        peer = Peer(connection, socket, arrival, int(self.env.wall() * 1000))
         self._generations[arrival.generation] += 1
         self._newcomers[arrival.address] += 1
         self._peers[client] = peer
@@ -151,6 +154,8 @@ class Hub:
         """The socket is gone."""
         peer.pending = None
         self._emulated.remove(peer, closed_by_us=peer.connection.is_closed())
+        if not peer.connection.is_closed():
+            self._inspector.ended(peer, 0, "")
         self.apply(peer, peer.connection.transport_closed())
         self._forget(peer)
 
@@ -208,6 +213,7 @@ class Hub:
         if code is codes.DISCONNECT_SLOW:
             peer.pending = None
         self._flusher.flush_one(peer)
+        self._inspector.ended(peer, code.code, code.reason)
         self._forget(peer)
         peer.socket.close(code.code, code.reason)
 
@@ -260,6 +266,42 @@ class Hub:
             peer = self._peers.get(client)
             if peer is not None:
                 self.apply(peer, peer.connection.message(data))
+
+    def on_subscribe(self, clients: Sequence[str], order: SubscribeOrder) -> None:
+        """Subscribe these connections on the server's behalf."""
+        chosen = ServerSubscription(
+            order.channel,
+            info=order.info,
+            data=order.data,
+            expires_at=float(order.expire_at) if order.expire_at else None,
+            since=StreamPosition(*order.since) if order.since is not None else None,
+            override=order.override,
+        )
+        for client in clients:
+            try:
+                self.subscribe_client(client, chosen)
+            except (UnknownNamespace, InvalidChannel) as reason:
+                logger.warning("ordered_subscription_impossible", channel=order.channel, reason=str(reason))
+                return
+
+    def on_unsubscribe(self, clients: Sequence[str], channel: str, code: int, reason: str) -> None:
+        """Take a channel, or all, away from these connections."""
+        ending = codes.unsubscribe(code, reason)
+        for client in clients:
+            peer = self._peers.get(client)
+            held = list(peer.connection.subscriptions) if peer is not None else []
+            for name in [channel] if channel else held:
+                self.unsubscribe_client(client, name, ending)
+
+    def on_refresh(self, clients: Sequence[str], order: RefreshOrder) -> None:
+        """Give these connections another end."""
+        expires_at = 0.0 if order.expired else float(order.expire_at) or None
+        for client in clients:
+            self.refresh_client(client, expires_at)
+
+    def on_question(self, question: bytes) -> bytes:
+        """Answer an operator's question about this process."""
+        return self._inspector.answer(question)
 
     def subscribe_client(self, client: str, chosen: ServerSubscription) -> bool:
         """Subscribe a connection of this process; returns whether it is here. Raises as `Connection` does."""

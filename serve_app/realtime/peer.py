@@ -10,16 +10,19 @@ class Peer:
     """One connection of this process."""
 
     __slots__ = (
-        "connection", "generation", "held", "held_bytes", "newcomer", "pending", "registered", "slot", "socket",
+        "connection", "generation", "held", "held_bytes", "newcomer", "opened_ms", "pending", "registered", "slot",
+        "socket",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, socket: Socket, arrival: Arrival = NOWHERE) -> None:
+    def __init__(self, connection: Connection, socket: Socket, arrival: Arrival = NOWHERE, opened_ms: int = 0) -> None:
         self.connection = connection
         self.socket = socket
         self.generation = arrival.generation
         """Pid of the HAProxy that carries it."""
         self.newcomer: str | None = arrival.address
         """Its address until it has authenticated."""
+        self.opened_ms = opened_ms
+        """When the socket was opened, Unix milliseconds."""
         self.slot = UNSCHEDULED
         self.registered = False
         """The session shard knows of it."""

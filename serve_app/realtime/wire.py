@@ -52,6 +52,10 @@ class Socket(Protocol):
     def ping(self) -> None:
         """Send a ping of the transport's own. Called only for sockets that were opened with `native_ping`."""
 
+    @property
+    def queued(self) -> int:
+        """Bytes written and not yet taken by the peer."""
+
     def close(self, code: int, reason: str) -> None:
         """End with a code; what was written before goes out first, unless the peer does not read."""
 

@@ -1,5 +1,6 @@
 """What the database says about a credential now."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from db.auth import service
@@ -39,7 +40,8 @@ async def check_key(database: Database, key: str, address: str) -> Principal:
     """The principal of an API key. Raises ApiKeyInvalid."""
     async with database.transaction() as session:
         found = await service.verify_api_key(session, key, ip=address)
-    return principal_of_identity(found.identity, method="api_key", api_key_id=found.key.id)
+    principal = principal_of_identity(found.identity, method="api_key", api_key_id=found.key.id)
+    return replace(principal, methods=frozenset(found.key.methods), namespaces=frozenset(found.key.namespaces))
 
 
 def principal_of_identity(identity: Identity, *, method: Method, api_key_id: UUID | None = None) -> Principal:

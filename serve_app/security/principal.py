@@ -23,6 +23,10 @@ class Principal:
     authenticated_at: int = 0
     """When the password was last given, Unix seconds."""
     api_key_id: UUID | None = None
+    methods: frozenset[str] = frozenset()
+    """Methods of the realtime server API that an API key is limited to; empty: all that its permissions allow."""
+    namespaces: frozenset[str] = frozenset()
+    """Channel namespaces that an API key is limited to; empty: any."""
 
     def may(self, permission: str) -> bool:
         """Whether this credential carries a permission."""

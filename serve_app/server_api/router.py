@@ -1,21 +1,24 @@
 """`POST /api/<method>`: 200 with `{"result": …}` or `{"error": {"code", "message"}}`, as server SDKs expect.
 
 What is wrong with the request itself is an HTTP status: 400 for a body that cannot be read, 401 without a valid key,
-403 for a key without the permission, 503 when the shards cannot be reached.
+403 for a key without the permission, 503 when the shards cannot be reached. In a batch, where a request holds many
+commands, everything but the key itself is an error of one reply.
 """
 
 import secrets
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from actors.brokers.contract import BrokerError
 from db.errors import PermissionDenied, Unavailable
 from serve_app.dependencies import ResourcesDep
 from serve_app.errors import AuthenticationRequired
 from serve_app.resources import Resources
-from serve_app.server_api.methods import METHODS, Method, Refused, Shards
+from serve_app.server_api import batch
+from serve_app.server_api.methods import METHODS
+from serve_app.server_api.registry import FULL_GRANT, Context, Grant, Method, Shards, failure, outcome, within_reach
 
 KEY_HEADER = "x-api-key"
 KEY_SCHEME = "apikey"
@@ -26,18 +29,16 @@ router = APIRouter(prefix="/api", tags=["server-api"])
 _encoder = msgspec.json.Encoder()
 
 
-async def authorise(request: Request, resources: Resources, permission: str) -> None:
-    """Let the configured key do everything, and a database key what its scopes say. Raises 401 or 403."""
+async def grant_of(request: Request, resources: Resources) -> Grant:
+    """What the caller's key may do: the configured key everything, a database key what it says. Raises 401."""
     key = _key(request)
     if not key:
         raise AuthenticationRequired
     configured = resources.settings.server_api_key.get_secret_value()
     if configured and secrets.compare_digest(key.encode(), configured.encode()):
-        return
+        return FULL_GRANT
     address = resources.addresses.find(request.scope)
-    principal = await resources.authenticator.principal_of_key(key, address)
-    if not (principal.may(permission) or principal.may("realtime:admin")):
-        raise PermissionDenied(f"this needs the permission '{permission}'")
+    return Grant.of(await resources.authenticator.principal_of_key(key, address))
 
 
 def _key(request: Request) -> str:
@@ -48,28 +49,43 @@ def _key(request: Request) -> str:
     return value.strip() if scheme.lower() == KEY_SCHEME else ""
 
 
+def _context(resources: Resources, grant: Grant) -> Context:
+    brokers, sessions = resources.actors.brokers, resources.actors.sessions
+    if brokers is None or sessions is None:
+        raise Unavailable("The realtime shards cannot be reached.")
+    return Context(Shards(brokers, sessions), grant, resources.handlers)
+
+
 def _endpoint(method: Method) -> Callable[..., Awaitable[Response]]:
     async def endpoint(request: Request, resources: ResourcesDep) -> Response:
-        await authorise(request, resources, method.permission)
-        brokers, sessions = resources.actors.brokers, resources.actors.sessions
-        if brokers is None or sessions is None:
-            raise Unavailable("The realtime shards cannot be reached.")
+        grant = await grant_of(request, resources)
+        if not grant.allows(method):
+            raise PermissionDenied(f"this needs the permission '{method.permission}' and a key for '{method.name}'")
+        context = _context(resources, grant)
         try:
             body = method.body.decode(await request.body() or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-            return _answer(400, error=(107, f"bad request: {reason}"))
-        try:
-            result = await method.run(Shards(brokers, sessions), body)
-        except (BrokerError, Refused) as reason:
-            return _answer(200, error=(reason.code, reason.message))
-        return Response(_encoder.encode({"result": result}), media_type="application/json")
+            return _answer(failure(107, f"bad request: {reason}"), status=400)
+        if not within_reach(grant, method, body):
+            raise PermissionDenied("The key is limited to other namespaces.")
+        return _answer(await outcome(method.run(context, body)))
 
     return endpoint
 
 
-def _answer(status: int, *, error: tuple[int, str]) -> Response:
-    body = _encoder.encode({"error": {"code": error[0], "message": error[1]}})
-    return Response(body, status_code=status, media_type="application/json")
+@router.post("/batch", include_in_schema=False, response_model=None)
+async def run_batch(request: Request, resources: ResourcesDep) -> Response:
+    """Many commands at once: `{"replies": […]}`."""
+    context = _context(resources, await grant_of(request, resources))
+    try:
+        body = batch.decoder.decode(await request.body() or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+        return _answer(failure(107, f"bad request: {reason}"), status=400)
+    return _answer(await batch.run_batch(context, METHODS, body))
+
+
+def _answer(content: Any, *, status: int = 200) -> Response:
+    return Response(_encoder.encode(content), status_code=status, media_type="application/json")
 
 
 for _name, _method in METHODS.items():

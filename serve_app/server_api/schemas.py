@@ -14,6 +14,8 @@ MAX_CHANNELS = 1000
 """Channels of one broadcast."""
 
 Channel = Annotated[str, Meta(min_length=1, max_length=255)]
+User = Annotated[str, Meta(min_length=1, max_length=255)]
+"""Anonymous connections have no user, and are nobody's to address."""
 
 
 class Publish(Struct):
@@ -80,11 +82,83 @@ class DisconnectCode(Struct):
 class Disconnect(Struct):
     """Close a user's connections: all, one login session's, or one; not those in `whitelist`."""
 
-    user: str
+    user: User
     client: str = ""
     session: str = ""
     whitelist: tuple[str, ...] = ()
     disconnect: DisconnectCode | None = None
+
+
+class BoolValue(Struct):
+    """An option that is set, to either value."""
+
+    value: bool = False
+
+
+class Override(Struct):
+    """Options of the namespace that this subscription has otherwise."""
+
+    presence: BoolValue | None = None
+    join_leave: BoolValue | None = None
+    force_push_join_leave: BoolValue | None = None
+    force_recovery: BoolValue | None = None
+    force_positioning: BoolValue | None = None
+
+    def chosen(self) -> dict[str, bool]:
+        """Those that are given."""
+        return {name: option.value for name in self.__struct_fields__ if (option := getattr(self, name)) is not None}
+
+
+class Subscribe(Struct):
+    """Subscribe a user's connections: all, one login session's, or one. `expire_at`: Unix seconds."""
+
+    user: User
+    channel: Channel
+    client: str = ""
+    session: str = ""
+    info: Raw = EMPTY
+    b64info: str = ""
+    data: Raw = EMPTY
+    b64data: str = ""
+    expire_at: UInt63 = 0
+    recover_since: Since | None = None
+    override: Override | None = None
+
+
+class Unsubscribe(Struct):
+    """Take a channel away from a user's connections; without a channel, every one that they have."""
+
+    user: User
+    channel: Annotated[str, Meta(max_length=255)] = ""
+    client: str = ""
+    session: str = ""
+
+
+class Refresh(Struct):
+    """Another end for a user's connections. `expire_at`: Unix seconds; 0: they do not expire. `expired`: now."""
+
+    user: User
+    client: str = ""
+    session: str = ""
+    expired: bool = False
+    expire_at: UInt63 = 0
+
+
+class SendMessage(Struct):
+    """A message for a user's connections: all, one login session's, or one."""
+
+    user: User
+    data: Raw = EMPTY
+    b64data: str = ""
+    client: str = ""
+    session: str = ""
+
+
+class Rpc(Struct):
+    """Call a method of the application."""
+
+    method: Annotated[str, Meta(min_length=1, max_length=128)]
+    params: Raw = EMPTY
 
 
 class Channels(Struct):

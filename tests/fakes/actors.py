@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from actors.sessions.contract import SessionRecord
+from actors.sessions.contract import HubAnswers, RefreshOrder, SessionRecord, SubscribeOrder
 
 
 class FakeCache:
@@ -39,9 +39,10 @@ class FakeCache:
 
 
 class FakeSessions:
-    """`actors.sessions.contract.SessionClient`: remembers revocations."""
+    """`actors.sessions.contract.SessionClient`: remembers revocations and messages."""
 
     def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
         self.revoked: list[tuple[str, str]] = []
         self.nodes: set[str] = set()
         self.emulated: list[tuple[str, str, bytes]] = []
@@ -64,12 +65,27 @@ class FakeSessions:
         self.revoked.append((user, session))
         return 0
 
-    async def send_to_user(self, user: str, data: bytes) -> int:
+    async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
+        self.sent.append((user, data))
         return 0
 
     async def emulate(self, node: str, session: str, data: bytes) -> bool:
         self.emulated.append((node, session, data))
         return node in self.nodes
+
+    async def subscribe_user(self, user: str, order: SubscribeOrder, *, session: str = "", client: str = "") -> int:
+        return 0
+
+    async def unsubscribe_user(
+        self, user: str, channel: str, *, code: int, reason: str, session: str = "", client: str = ""
+    ) -> int:
+        return 0
+
+    async def refresh_user(self, user: str, order: RefreshOrder, *, session: str = "", client: str = "") -> int:
+        return 0
+
+    async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
+        return HubAnswers({})
 
 
 class Calls:

@@ -20,7 +20,7 @@ from actors.brokers.contract import (
     SubscribeRequest,
 )
 from actors.protocol.namespaces import Namespaces
-from actors.sessions.contract import SessionRecord, SessionSink
+from actors.sessions.contract import HubAnswers, RefreshOrder, SessionRecord, SessionSink, SubscribeOrder
 
 
 class FakeStream:
@@ -139,6 +139,7 @@ class FakeSessions:
         self.sink: SessionSink | None = None
         self.records: dict[str, SessionRecord] = {}
         self.revoked: set[str] = set()
+        self.one_is_silent = False
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
         accepted = record.user not in self.revoked
@@ -171,8 +172,40 @@ class FakeSessions:
         self.revoked.add(user)
         return await self.disconnect_user(user, code=3503, reason="force disconnect", session=session)
 
-    async def send_to_user(self, user: str, data: bytes) -> int:
-        clients = [record.client for record in await self.connections(user)]
+    async def _meant(self, user: str, session: str, client: str) -> list[str]:
+        return [
+            record.client
+            for record in await self.connections(user)
+            if session in ("", record.session) and client in ("", record.client)
+        ]
+
+    async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
+        clients = await self._meant(user, session, client)
         if self.sink is not None:
             self.sink.on_send(clients, data)
         return len(clients)
+
+    async def subscribe_user(self, user: str, order: SubscribeOrder, *, session: str = "", client: str = "") -> int:
+        clients = await self._meant(user, session, client)
+        if self.sink is not None:
+            self.sink.on_subscribe(clients, order)
+        return len(clients)
+
+    async def unsubscribe_user(
+        self, user: str, channel: str, *, code: int, reason: str, session: str = "", client: str = ""
+    ) -> int:
+        clients = await self._meant(user, session, client)
+        if self.sink is not None:
+            self.sink.on_unsubscribe(clients, channel, code, reason)
+        return len(clients)
+
+    async def refresh_user(self, user: str, order: RefreshOrder, *, session: str = "", client: str = "") -> int:
+        clients = await self._meant(user, session, client)
+        if self.sink is not None:
+            self.sink.on_refresh(clients, order)
+        return len(clients)
+
+    async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
+        if self.sink is None or hub not in ("", "hub-1"):
+            return HubAnswers({})
+        return HubAnswers({"hub-1": self.sink.on_question(question)}, ["hub-2"] if self.one_is_silent else [])

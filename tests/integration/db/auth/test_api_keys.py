@@ -90,3 +90,55 @@ async def test_only_the_owner_revokes_and_only_once(database: Database) -> None:
     await refused(database, ApiKeyNotFound, lambda s: service.revoke_api_key(s, made.key.user_id, made.key.id))
     assert await in_transaction(database, lambda s: service.list_api_keys(s, made.key.user_id)) == []
     await refused(database, ApiKeyInvalid, lambda s: service.verify_api_key(s, made.text))
+
+
+async def test_a_key_is_limited_to_methods_and_namespaces(database: Database) -> None:
+    made = await in_transaction(
+        database, lambda s: make_api_key(s, methods=["publish", "broadcast", "publish"], namespaces=["room"])
+    )
+    found = await in_transaction(database, lambda s: service.verify_api_key(s, made.text))
+    assert (found.key.methods, found.key.namespaces) == (["broadcast", "publish"], ["room"])
+    error = await refused(database, InvalidInput, lambda s: make_api_key(s, methods=["no method"]))
+    assert error.field == "methods.0"
+    await refused(database, InvalidInput, lambda s: make_api_key(s, namespaces=["room", "Room:"]))
+
+
+async def test_a_replaced_key_goes_on_for_the_overlap_and_ends(database: Database) -> None:
+    life = timedelta(days=90)
+    old = await in_transaction(database, lambda s: make_api_key(s, expires_in=life, namespaces=["room"]))
+    user_id = old.key.user_id
+    new = await in_transaction(
+        database, lambda s: service.rotate_api_key(s, user_id, old.key.id, overlap=timedelta(hours=1))
+    )
+    for text_ in (old.text, new.text):
+        found = await in_transaction(database, lambda s, t=text_: service.verify_api_key(s, t))  # type: ignore[misc]
+        assert found.key.namespaces == ["room"]
+    assert (new.key.replaces, new.key.scopes, new.key.name) == (old.key.id, old.key.scopes, old.key.name)
+    ends = "SELECT expires_at - now() FROM auth.api_keys WHERE id = :id"
+    assert await value(database, ends, id=old.key.id) <= timedelta(hours=1)
+    assert await value(database, ends, id=new.key.id) > timedelta(days=89), "a new life, as long as the old one's"
+    entries = await rows(database, "SELECT action, details FROM audit.entries WHERE action = 'api_key.rotated'")
+    assert entries == [("api_key.rotated", {"replaced_by": str(new.key.id), "overlap_s": 3600})]
+    assert new.text.split("_")[3] not in str(await rows(database, "SELECT k::text FROM auth.api_keys k"))
+
+
+async def test_without_overlap_the_old_key_ends_at_once(database: Database) -> None:
+    old = await in_transaction(database, make_api_key)
+    user_id = old.key.user_id
+    new = await in_transaction(database, lambda s: service.rotate_api_key(s, user_id, old.key.id))
+    await refused(database, ApiKeyInvalid, lambda s: service.verify_api_key(s, old.text))
+    assert new.key.expires_at is None, "a key without an end is replaced by one without an end"
+    await refused(database, ApiKeyNotFound, lambda s: service.rotate_api_key(s, user_id, old.key.id))
+
+
+async def test_only_the_owner_replaces_and_within_bounds(database: Database) -> None:
+    made = await in_transaction(database, make_api_key)
+    stranger = await in_transaction(database, make_user)
+    await refused(database, ApiKeyNotFound, lambda s: service.rotate_api_key(s, stranger.id, made.key.id))
+    for overlap in (timedelta(seconds=-1), timedelta(days=31)):
+        error = await refused(
+            database,
+            InvalidInput,
+            lambda s, o=overlap: service.rotate_api_key(s, made.key.user_id, made.key.id, overlap=o),  # type: ignore[misc]
+        )
+        assert error.field == "overlap"

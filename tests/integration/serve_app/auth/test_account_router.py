@@ -87,6 +87,27 @@ class TestApiKeys:
             assert revoked.status_code == 204
             assert_problem(await machine.get("/api/v1/orders"), 401, "api_key_invalid")
 
+    async def test_is_replaced_without_a_gap(self, api: Api, authenticated_client: httpx.AsyncClient):
+        limits = {"methods": ["publish"], "namespaces": ["room"]}
+        old = (await self.create(authenticated_client, **limits)).json()
+        rotate = old["_links"]["rotate"]
+        answer = await authenticated_client.request(rotate["method"], rotate["href"], json={"overlap_hours": 1})
+        assert answer.status_code == 201, answer.text
+        new = answer.json()
+        assert new["replaces"] == old["id"]
+        assert {name: new[name] for name in ("name", "scopes", *limits)} == {
+            name: old[name] for name in ("name", "scopes", *limits)
+        }
+        for key in (old["key"], new["key"]):
+            async with api.client(headers={"X-API-Key": key}) as machine:
+                assert (await machine.get("/api/v1/orders")).status_code == 200
+        at_once = await authenticated_client.post(new["_links"]["rotate"]["href"], json={"overlap_hours": 0})
+        assert at_once.status_code == 201
+        async with api.client(headers={"X-API-Key": new["key"]}) as machine:
+            assert_problem(await machine.get("/api/v1/orders"), 401, "api_key_invalid")
+        too_long = await authenticated_client.post(rotate["href"], json={"overlap_hours": 721})
+        assert_problem(too_long, 422, "validation_failed")
+
     async def test_another_persons_key_does_not_exist(self, sign_in: SignIn):
         mine, theirs = await sign_in(), await sign_in()
         key_id = (await self.create(theirs.http)).json()["id"]

@@ -7,7 +7,7 @@ import pytest
 from actors.links.stream import LEASE_S
 from actors.sessions.actor import EMULATION_QUEUE_BYTES, SessionShard
 from actors.sessions.client import ADMIT_AFTER_S, Sessions, SessionsUnreachable
-from actors.sessions.contract import SessionRecord
+from actors.sessions.contract import HubAnswers, RefreshOrder, SessionRecord, SubscribeOrder
 from cluster.settings import Settings
 from db.sessions.revocations import RevocationsUnknown
 from tests.fixtures.simulation import passes, simulate
@@ -38,6 +38,8 @@ class Hub:
         self.boot = boot
         self.disconnected: list[tuple[str, int]] = []
         self.messages: list[tuple[str, bytes]] = []
+        self.orders: list[tuple[object, ...]] = []
+        self.questions: list[bytes] = []
         self.results: dict[str, list[bool]] = {}
         self.commands: list[tuple[str, bytes]] = []
         self.emulated: set[str] = set()
@@ -48,6 +50,19 @@ class Hub:
 
     def on_send(self, clients, data):
         self.messages += [(client, data) for client in clients]
+
+    def on_subscribe(self, clients, order):
+        self.orders.append(("subscribe", clients, order))
+
+    def on_unsubscribe(self, clients, channel, code, reason):
+        self.orders.append(("unsubscribe", clients, channel, code, reason))
+
+    def on_refresh(self, clients, order):
+        self.orders.append(("refresh", clients, order))
+
+    def on_question(self, question):
+        self.questions.append(question)
+        return self.boot.encode() + b" heard " + question
 
     def on_commands(self, session, data):
         self.commands.append((session, data))
@@ -341,5 +356,81 @@ def test_a_process_that_does_not_read_is_handed_no_more_commands():
             assert any("behind" in str(outcome) for outcome in outcomes)
             assert world.shard.streams.clients["owner"].size <= EMULATION_QUEUE_BYTES + 10_000
             assert not world.shard.streams.clients["owner"].lost
+
+    simulate(main())
+
+
+def test_orders_reach_the_connections_that_are_meant_wherever_they_are():
+    async def main():
+        async with World() as world:
+            one, two, api = [await world.hub(boot) for boot in ("one", "two", "api")]
+            assert await one.connect("c1", session="s1")
+            assert await two.connect("c2", session="s2")
+            assert await two.connect("other", user="v")
+            order = SubscribeOrder(
+                "news",
+                info=b"1",
+                data=b"{}",
+                expire_at=9,
+                since=("e", 4),
+                override={"presence": True, "join_leave": False},
+            )
+            assert await api.client.subscribe_user("u", order) == 2
+            assert await api.client.unsubscribe_user("u", "news", code=2000, reason="r", session="s1") == 1
+            assert await api.client.refresh_user("u", RefreshOrder(expired=True), client="c2") == 1
+            assert await api.client.refresh_user("u", RefreshOrder(), client="c2", session="s1") == 0
+            assert await api.client.send_to_user("u", b"{}", client="c1") == 1
+            assert await api.client.send_to_user("nobody", b"{}") == 0
+            await passes(1)
+            assert one.orders == [("subscribe", ["c1"], order), ("unsubscribe", ["c1"], "news", 2000, "r")]
+            assert two.orders == [("subscribe", ["c2"], order), ("refresh", ["c2"], RefreshOrder(expired=True))]
+            assert (one.messages, two.messages) == ([("c1", b"{}")], [])
+
+    simulate(main())
+
+
+def test_every_hub_is_asked_and_answers_reach_only_the_asker():
+    async def main():
+        async with World() as world:
+            one, two = [await world.hub(boot) for boot in ("one", "two")]
+            api = Sessions("api", None, shards=1, call=world.call)
+            await api.start()
+            found = await api.ask_hubs(b"?")
+            assert found == HubAnswers({"one": b"one heard ?", "two": b"two heard ?"}, [])
+            assert (await api.ask_hubs(b"!", hub="two")).answers == {"two": b"two heard !"}
+            assert (await api.ask_hubs(b"!", hub="three")).answers == {}
+            assert (one.questions, two.questions) == ([b"?"], [b"?", b"!"])
+
+    simulate(main())
+
+
+def test_a_hub_that_does_not_answer_is_named_and_the_others_answers_are_kept():
+    async def main():
+        async with World() as world:
+            one, two = [await world.hub(boot) for boot in ("one", "two")]
+            api = Sessions("api", None, shards=1, call=world.call)
+            await api.start()
+            await two.client.stop()
+            assert await api.ask_hubs(b"?") == HubAnswers({"one": b"one heard ?"}, ["two"])
+            assert one.questions == [b"?"]
+            await passes(LEASE_S + 1)
+            assert await api.ask_hubs(b"?") == HubAnswers({"one": b"one heard ?"}, [])
+
+    simulate(main())
+
+
+def test_after_a_restart_hubs_are_known_again():
+    async def main():
+        async with World() as world:
+            await world.hub("one")
+            api = Sessions("api", None, shards=1, call=world.call)
+            await api.start()
+            await api.wait_attached()
+            await world.begin()
+            await passes(2)
+            assert (await api.ask_hubs(b"?")).answers == {"one": b"one heard ?"}
+            world.broken = True
+            with pytest.raises(SessionsUnreachable):
+                await api.ask_hubs(b"?")
 
     simulate(main())

@@ -16,6 +16,7 @@ from actors.sessions.wire import (
     DisconnectUser,
     Emulate,
     Emulated,
+    HoldsConnections,
     Message,
     Operation,
     Register,
@@ -110,10 +111,17 @@ def test_after_a_reset_the_living_are_registered_and_orders_repeated_except_mess
         await passes(0.1)
         script.up.clear()
         await script.restart()
-        assert [type(op) for op in script.up] == [Register, Register, Synced, DisconnectUser, Connections]
-        assert {op.record.client for op in script.up[:2]} == {"lives", "waits"}
+        assert [type(op) for op in script.up] == [
+            HoldsConnections,
+            Register,
+            Register,
+            Synced,
+            DisconnectUser,
+            Connections,
+        ]
+        assert {op.record.client for op in script.up[1:3]} == {"lives", "waits"}
         await script.down(
-            Registered("lives", accepted=True), Registered("waits", accepted=False), Told(script.up[3].request, 2)
+            Registered("lives", accepted=True), Registered("waits", accepted=False), Told(script.up[4].request, 2)
         )
         assert results == [("lives", True), ("waits", False)]
         assert await orders[0] == 2

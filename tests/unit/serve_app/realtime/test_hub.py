@@ -4,6 +4,7 @@ import pytest
 
 from actors.protocol.codes import UNSUBSCRIBE_SERVER
 from actors.protocol.namespaces import Namespaces
+from actors.sessions.contract import RefreshOrder, SubscribeOrder
 from serve_app.edge.arrival import Arrival
 from serve_app.realtime.environment import Limits
 from serve_app.realtime.server_side import ServerSubscription
@@ -139,3 +140,35 @@ async def test_the_server_subscribes_unsubscribes_and_refreshes_a_connection(wor
     assert not world.hub.subscribe_client("unknown", ServerSubscription("plain:1"))
     assert not world.hub.unsubscribe_client("unknown", "plain:1", UNSUBSCRIBE_SERVER)
     assert not world.hub.refresh_client("unknown", None)
+
+
+async def test_orders_for_connections_are_carried_out() -> None:
+    world = World()
+    client = await world.connected("u1")
+    name = client.peer.connection.client
+    world.hub.on_subscribe([name, "elsewhere"], SubscribeOrder("room:1", data=b'{"a":1}'))
+    await settle()
+    push = client.pushes[0]
+    assert (push["channel"], push["subscribe"]["data"]) == ("room:1", {"a": 1})
+    world.hub.on_subscribe([name], SubscribeOrder("room:2", since=("epoch", 0), override={"presence": False}))
+    await settle()
+    world.hub.on_unsubscribe([name], "room:1", 2000, "server unsubscribe")
+    assert set(client.peer.connection.subscriptions) == {"room:2"}
+    world.hub.on_unsubscribe([name, "elsewhere"], "", 2000, "server unsubscribe")
+    assert client.peer.connection.subscriptions == {}
+    world.hub.on_refresh([name], RefreshOrder(expire_at=5_000))
+    await settle()
+    assert client.pushes[-1]["refresh"] == {"expires": True, "ttl": 4000}
+    world.hub.on_refresh([name], RefreshOrder())
+    assert client.peer.connection.expires_at is None
+    world.hub.on_refresh([name], RefreshOrder(expired=True))
+    assert client.socket.closed == (3005, "connection expired")
+
+
+async def test_an_order_for_a_channel_that_cannot_exist_changes_nothing() -> None:
+    world = World()
+    client = await world.connected("u1")
+    for channel in ("nowhere:1", "\n"):
+        world.hub.on_subscribe([client.peer.connection.client], SubscribeOrder(channel))
+    assert client.peer.connection.subscriptions == {}
+    assert client.socket.closed is None

@@ -1,0 +1,162 @@
+"""What one realtime process tells operators about itself: its connections, and how the last ones ended.
+
+Everything is read from what the process holds anyway, when it is asked; only endings are remembered, a bounded number.
+"""
+
+import heapq
+import os
+import resource
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import structlog
+
+from serve_app.realtime import questions as ask
+from serve_app.realtime.channels import Channels
+from serve_app.realtime.peer import Peer
+from serve_app.realtime.subscription import Subscription
+
+ENDINGS_KEPT: Final = 1_000
+
+_PAGE_BYTES: Final = resource.getpagesize()
+
+logger = structlog.get_logger(__name__)
+
+
+class Inspector:
+    """Answers `serve_app.realtime.questions` for one hub. `wall` is Unix time in seconds."""
+
+    def __init__(self, hub: str, peers: Mapping[str, Peer], channels: Channels, wall: Callable[[], float]) -> None:
+        self._hub = hub
+        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._peers = peers
+        self._channels = channels
+        self._wall = wall
+        self._started = wall()
+        self._endings: deque[ask.Ending] = deque(maxlen=ENDINGS_KEPT)
+
+    def ended(self, peer: Peer, code: int, reason: str) -> None:
+        """Remember how a connection ended; `code` 0 when its transport went away without one."""
+        connection = peer.connection
+        self._endings.append(
+            ask.Ending(
+                self._hub,
+                connection.client,
+                connection.user,
+                connection.session,
+                peer.socket.wire.name,
+                peer.opened_ms,
+                int(self._wall() * 1000),
+                code,
+                reason,
+                peer.socket.queued,
+            )
+        )
+
+    def answer(self, question: bytes) -> bytes:
+        """The answer to any question of this process; nothing to one that it does not understand."""
+        try:
+            asked = ask.decode_question(question)
+        except ask.DecodeError:
+            # An asker of another version, during a deployment.
+            logger.warning("question_not_understood")
+            return b""
+        if isinstance(asked, ask.AskNode):
+            return ask.encode(self._node())
+        if isinstance(asked, ask.AskConnections):
+            return ask.encode(self._connections(asked))
+        return ask.encode(self._ended(asked))
+
+    def _node(self) -> ask.NodeReport:
+        transports: dict[str, int] = {}
+        users: set[str] = set()
+        subscriptions = 0
+        for peer in self._peers.values():
+            name = peer.socket.wire.name
+            transports[name] = transports.get(name, 0) + 1
+            users.add(peer.connection.user)
+            subscriptions += len(peer.connection.subscriptions)
+        uptime_s = max(self._wall() - self._started, 0.0)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return ask.NodeReport(
+            hub=self._hub,
+            name=self._name,
+            connections=len(self._peers),
+            users=len(users),
+            subscriptions=subscriptions,
+            channels=len(self._channels),
+            uptime_s=int(uptime_s),
+            cpu_percent=round(100 * (used.ru_utime + used.ru_stime) / uptime_s, 1) if uptime_s else 0.0,
+            rss_bytes=_resident_bytes(),
+            transports=transports,
+        )
+
+    def _connections(self, asked: ask.AskConnections) -> ask.ConnectionPage:
+        found = [peer for peer in self._candidates(asked) if _meets(peer, asked)]
+        limit = min(max(asked.limit, 0), ask.PAGE_MAX)
+        page = heapq.nsmallest(
+            limit,
+            (peer for peer in found if peer.connection.client > asked.after),
+            key=lambda peer: peer.connection.client,
+        )
+        return ask.ConnectionPage(len(found), [self._held(peer, whole=bool(asked.client)) for peer in page])
+
+    def _candidates(self, asked: ask.AskConnections) -> Iterable[Peer]:
+        if asked.client:
+            peer = self._peers.get(asked.client)
+            return [peer] if peer is not None else []
+        return self._peers.values()
+
+    def _held(self, peer: Peer, *, whole: bool) -> ask.HeldConnection:
+        connection = peer.connection
+        held = sorted(connection.subscriptions.values(), key=lambda sub: sub.channel)
+        return ask.HeldConnection(
+            hub=self._hub,
+            client=connection.client,
+            user=connection.user,
+            session=connection.session,
+            state=connection.state.value,
+            transport=peer.socket.wire.name,
+            name=connection.name,
+            version=connection.version,
+            opened_ms=peer.opened_ms,
+            expires_at=connection.expires_at,
+            queue_bytes=peer.socket.queued,
+            commands=connection.commands,
+            channel_count=len(held),
+            channels=[_channel(sub) for sub in (held if whole else held[: ask.CHANNELS_SHOWN])],
+        )
+
+    def _ended(self, asked: ask.AskEndings) -> ask.EndingPage:
+        found: list[ask.Ending] = []
+        limit = min(asked.limit, ask.PAGE_MAX)
+        for ending in reversed(self._endings):
+            if len(found) >= limit:
+                break
+            if asked.user in (None, ending.user) and asked.client in ("", ending.client):
+                found.append(ending)
+        return ask.EndingPage(found)
+
+
+def _meets(peer: Peer, asked: ask.AskConnections) -> bool:
+    connection = peer.connection
+    return (
+        asked.user in (None, connection.user)
+        and asked.session in ("", connection.session)
+        and (not asked.channel or asked.channel in connection.subscriptions)
+    )
+
+
+def _channel(sub: Subscription) -> ask.HeldChannel:
+    return ask.HeldChannel(sub.channel, sub.state.value, sub.server_side, sub.features.positioned, sub.expires_at)
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * _PAGE_BYTES
+    except OSError:
+        # No /proc here: the peak is the next best thing.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,147 @@
+"""What operators ask the realtime processes, and what those answer. Travels by `SessionClient.ask_hubs`, in msgpack.
+
+The asking half is here too; the answering half is `serve_app.realtime.inspector`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from actors.sessions.contract import SessionClient
+
+PAGE_MAX: Final = 200
+"""Connections or endings in one answer of one process: about 80 KB."""
+
+CHANNELS_SHOWN: Final = 20
+"""Channels of a connection in a list; the question about one connection shows all."""
+
+
+class AskNode(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """How much do you hold? Answered by `NodeReport`."""
+
+
+class AskConnections(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Who is connected? By client id, after `after`; empty conditions mean anybody. Answered by `ConnectionPage`."""
+
+    user: str | None = None
+    """'' asks for anonymous connections."""
+    channel: str = ""
+    session: str = ""
+    client: str = ""
+    after: str = ""
+    limit: int = PAGE_MAX
+
+
+class AskEndings(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """Which connections ended lately, and why? Newest first. Answered by `EndingPage`."""
+
+    user: str | None = None
+    client: str = ""
+    limit: int = PAGE_MAX
+
+
+class NodeReport(msgspec.Struct, array_like=True, frozen=True):
+    """One realtime process."""
+
+    hub: str
+    name: str
+    connections: int
+    users: int
+    subscriptions: int
+    channels: int
+    uptime_s: int
+    cpu_percent: float
+    """Of one core, on average since the process started."""
+    rss_bytes: int
+    transports: dict[str, int]
+
+
+class HeldChannel(msgspec.Struct, array_like=True, frozen=True):
+    """One subscription of a connection."""
+
+    channel: str
+    state: str
+    server_side: bool
+    positioned: bool
+    expires_at: float | None
+
+
+class HeldConnection(msgspec.Struct, array_like=True, frozen=True):
+    """One connection. Times are Unix milliseconds."""
+
+    hub: str
+    client: str
+    user: str
+    session: str
+    state: str
+    transport: str
+    name: str
+    version: str
+    opened_ms: int
+    expires_at: float | None
+    queue_bytes: int
+    """Written to the transport and not read by the client yet."""
+    commands: int
+    """Commands that wait for an answer."""
+    channel_count: int
+    channels: list[HeldChannel]
+
+
+class ConnectionPage(msgspec.Struct, array_like=True, frozen=True):
+    """Some of a process's connections, and how many there are that meet the conditions."""
+
+    total: int
+    connections: list[HeldConnection]
+
+
+class Ending(msgspec.Struct, array_like=True, frozen=True):
+    """How one connection ended. `code` 0: its transport went away without one."""
+
+    hub: str
+    client: str
+    user: str
+    session: str
+    transport: str
+    opened_ms: int
+    ended_ms: int
+    code: int
+    reason: str
+    queue_bytes: int
+
+
+class EndingPage(msgspec.Struct, array_like=True, frozen=True):
+    """The last endings of a process."""
+
+    endings: list[Ending]
+
+
+AnyQuestion = AskNode | AskConnections | AskEndings
+
+DecodeError: Final = msgspec.DecodeError
+encode: Final = msgspec.msgpack.Encoder().encode
+decode_question: Final = msgspec.msgpack.Decoder[AnyQuestion](AnyQuestion).decode
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Answers of all processes, and those that gave none in time."""
+
+    answers: Sequence[Any]
+    silent: Sequence[str] = field(default_factory=tuple)
+
+
+async def ask(sessions: SessionClient, question: AnyQuestion, answer: type[Any], *, hub: str = "") -> Survey:
+    """Ask every realtime process, or one. Raises SessionsUnreachable."""
+    found = await sessions.ask_hubs(encode(question), hub=hub)
+    decoder = msgspec.msgpack.Decoder(answer)
+    return Survey([decoder.decode(raw) for raw in found.answers.values() if raw], found.silent)
+
+
+async def ask_nodes(sessions: SessionClient) -> Sequence[NodeReport]:
+    """All realtime processes, by name."""
+    survey = await ask(sessions, AskNode(), NodeReport)
+    return sorted(survey.answers, key=lambda report: (report.name, report.hub))

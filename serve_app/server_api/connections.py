@@ -1,0 +1,86 @@
+"""Methods for the connections of a user: what they hold, what they are sent, when they end.
+
+Each order goes to the session shard that knows the user and from there to whichever process holds a connection.
+Answering means passed on to all of them; nobody connected is no error.
+"""
+
+from typing import Any
+
+from actors.brokers.contract import BrokerError
+from actors.protocol import codes
+from actors.sessions.contract import RefreshOrder, SubscribeOrder
+from serve_app.server_api import schemas
+from serve_app.server_api.publishing import optional_payload, payload
+from serve_app.server_api.registry import ADMIN, PUBLISH, Context, Reach, method
+
+
+async def subscribe(context: Context, body: schemas.Subscribe) -> Any:
+    """Subscribe a user's connections to a channel: a server-side subscription, which its client is told of."""
+    await _require_channel(context, body.channel)
+    order = SubscribeOrder(
+        channel=body.channel,
+        info=optional_payload(body.info, body.b64info, name="info"),
+        data=optional_payload(body.data, body.b64data),
+        expire_at=body.expire_at,
+        since=(body.recover_since.epoch, body.recover_since.offset) if body.recover_since is not None else None,
+        override=body.override.chosen() if body.override is not None else {},
+    )
+    await context.shards.sessions.subscribe_user(body.user, order, session=body.session, client=body.client)
+    return {}
+
+
+async def unsubscribe(context: Context, body: schemas.Unsubscribe) -> Any:
+    """Take a channel away from a user's connections."""
+    if body.channel:
+        await _require_channel(context, body.channel)
+    code = codes.UNSUBSCRIBE_SERVER
+    await context.shards.sessions.unsubscribe_user(
+        body.user, body.channel, code=code.code, reason=code.reason, session=body.session, client=body.client
+    )
+    return {}
+
+
+async def disconnect(context: Context, body: schemas.Disconnect) -> Any:
+    """Close a user's connections."""
+    ending = body.disconnect or schemas.DisconnectCode(codes.DISCONNECT_FORCE.code)
+    await context.shards.sessions.disconnect_user(
+        body.user,
+        code=ending.code,
+        reason=ending.reason or codes.disconnect(ending.code).reason,
+        session=body.session,
+        client=body.client,
+        exclude=body.whitelist,
+    )
+    return {}
+
+
+async def refresh(context: Context, body: schemas.Refresh) -> Any:
+    """Give a user's connections another end, or end them as expired."""
+    order = RefreshOrder(body.expired, body.expire_at)
+    await context.shards.sessions.refresh_user(body.user, order, session=body.session, client=body.client)
+    return {}
+
+
+async def send(context: Context, body: schemas.SendMessage) -> Any:
+    """Send a message, outside every channel, to each connection of a user. Whoever is away does not get it."""
+    data = payload(body.data, body.b64data)
+    told = await context.shards.sessions.send_to_user(body.user, data, session=body.session, client=body.client)
+    return {"num_clients": told}
+
+
+async def _require_channel(context: Context, channel: str) -> None:
+    """Raise 102 for a channel that cannot exist. Its owner knows; what it says about presence does not matter here."""
+    try:
+        await context.shards.brokers.presence_stats(channel)
+    except BrokerError as reason:
+        if reason.code != codes.ERROR_NOT_AVAILABLE.code:
+            raise
+
+
+METHODS = (
+    method("subscribe", ADMIN, schemas.Subscribe, subscribe),
+    method("unsubscribe", ADMIN, schemas.Unsubscribe, unsubscribe),
+    method("disconnect", ADMIN, schemas.Disconnect, disconnect, Reach.EVERYTHING),
+    method("refresh", ADMIN, schemas.Refresh, refresh, Reach.EVERYTHING),
+    method("send", PUBLISH, schemas.SendMessage, send, Reach.EVERYTHING),
+)
