@@ -12,6 +12,7 @@ from actors.brokers import answers
 from actors.brokers.background import Background
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
+from actors.brokers.map_turns import MapTurns
 from actors.brokers.presence import Registry
 from actors.brokers.publishing import Publishing
 from actors.brokers.questions import Questions
@@ -92,12 +93,23 @@ class BrokerShard:
         )
         self.table.load = self.committer.load
         self.table.again = self._apply
-        self.publishing = Publishing(self.table, self.committer, wall_ms=wall_ms)
+        self.maps = MapTurns(
+            self.table,
+            self.registry,
+            self.committer,
+            self._reader,
+            self.background,
+            alive=self._alive,
+            wall_ms=wall_ms,
+        )
+        self.registry.left = self.maps.left
+        self.publishing = Publishing(self.table, self.committer, wall_ms=wall_ms, change=self.maps.change)
         self.committer.feed = Relay(
             Outbox(store, buckets, self._retentions()),
             find=self.table.find,
             get=self.table.get,
             publish=self.publishing.publish_memory,
+            reload=self.committer.load,
         )
         self.subscribing = Subscribing(self.table, self.registry, self._reader, self.background, alive=self._alive)
         questions = Questions(self.table, self.registry, self._reader, self.background)
@@ -113,6 +125,7 @@ class BrokerShard:
             **self.publishing.handlers,
             **self.subscribing.handlers,
             **questions.handlers,
+            **self.maps.handlers,
         }
 
     async def start(self) -> None:
@@ -170,6 +183,7 @@ class BrokerShard:
                 self.streams.expire(now)
                 self.committer.tick(now)
                 self.table.sweep(now)
+                self.maps.expire(now)
                 if self._shard == 0 and now >= self._prune_at:
                     self._prune_at = now + PRUNE_EVERY_S
                     self.background.spawn(self._prune())
@@ -185,4 +199,4 @@ class BrokerShard:
 
     def _retentions(self) -> list[Retention]:
         rules = [self.namespaces.get(name) for name in self.namespaces.names]
-        return [Retention(ns.name, ns.history_ttl_s, ns.history_meta_ttl_s) for ns in rules if ns.durable]
+        return [Retention(ns.name, ns.history_ttl_s, ns.history_meta_ttl_s, ns.is_map) for ns in rules if ns.durable]

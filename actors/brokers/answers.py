@@ -9,6 +9,9 @@ from actors.brokers.wire import (
     Failed,
     History,
     HistoryRemove,
+    MapClear,
+    MapRead,
+    MapSubscribe,
     Operation,
     Presence,
     PresenceRead,
@@ -27,13 +30,13 @@ from actors.protocol.namespaces import Namespaces, UnknownNamespace
 
 def refuse(stream: ClientStream, op: Operation, refusal: BrokerError) -> None:
     """Answer an operation that failed, in the form its sender waits for."""
-    if isinstance(op, Subscribe):
+    if isinstance(op, Subscribe | MapSubscribe):
         failed = SubscribeFailed(op.channel, op.subscriber.subscription, refusal.code, refusal.message)
         stream.push(encode(failed))
     elif isinstance(op, Resume | Repair):
         # The hub tells its subscribers that their stream broke; they come back and are answered one by one.
         stream.push(encode(Resumed(op.channel, "", 0, ok=False, pubs=[])))
-    elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels):
+    elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels | MapRead | MapClear):
         stream.push(encode(Failed([op.request], refusal.code, refusal.message)))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from actors.brokers.history import Ring
-from actors.brokers.wire import Info, Operation, Pub, Publish, Subscriber, encode, published_prefix
+from actors.brokers.map_state import MapState
+from actors.brokers.wire import Entry, Info, Operation, Pub, Publish, Subscriber, encode, published_prefix
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespace
@@ -48,6 +49,7 @@ class Channel:
         "hubs",
         "keys",
         "loaded",
+        "map",
         "name",
         "prefix",
         "presence",
@@ -73,6 +75,8 @@ class Channel:
         self.keys: dict[str, tuple[int, str, float]] = {}
         self.version = 0
         self.version_epoch = ""
+        self.map = None if rules.map is None else MapState(rules.map)
+        """Keys and their newest values, where the channel is a map."""
         self.prefix = published_prefix(name)
         self.touched = now
         self.loaded = not rules.durable
@@ -82,8 +86,9 @@ class Channel:
 
     @property
     def in_use(self) -> bool:
-        """Whether anybody is subscribed or waits."""
-        return bool(self.hubs or self.presence or self.waiting)
+        """Whether anybody is subscribed or waits, or keys are in memory only."""
+        kept = self.map is not None and not self.rules.durable and bool(self.map.values)
+        return bool(self.hubs or self.presence or self.waiting) or kept
 
     def idempotent(self, key: str, now: float) -> tuple[int, str] | None:
         """What came of an earlier publication with the same key."""
@@ -131,6 +136,10 @@ def _expired(keys: dict[str, tuple[int, str, float]], now: float) -> Iterator[st
         yield key
 
 
-def encode_pub(op: Publish, offset: int, epoch: str, time_ms: int, *, delta: bool) -> bytes:
-    """The bytes of a publication as every hub will see it."""
-    return encode(Pub(op.data, offset, epoch, time_ms, op.info, op.tags, delta, op.exclude_clients, op.exclude_users))
+def encode_pub(op: Publish, offset: int, epoch: str, time_ms: int, *, delta: bool, before: bytes = b"") -> bytes:
+    """The bytes of a publication as every hub will see it. `before`: what a change of a key replaces."""
+    change = op.change
+    entry = None if change is None else Entry(change.key, change.removed, change.score, op.version, before)
+    return encode(
+        Pub(op.data, offset, epoch, time_ms, op.info, op.tags, delta, op.exclude_clients, op.exclude_users, entry)
+    )

@@ -10,6 +10,8 @@ from actors.brokers.contract import (
     ClientInfo,
     HistoryReply,
     HistoryRequest,
+    MapKeys,
+    MapPublished,
     PresenceStats,
     PublishRequest,
     StreamPosition,
@@ -23,6 +25,11 @@ from actors.brokers.wire import (
     History,
     HistoryRead,
     HistoryRemove,
+    KeyChange,
+    MapAnswer,
+    MapClear,
+    MapRead,
+    MapSubscribe,
     Presence,
     PresenceRead,
     Publish,
@@ -72,14 +79,32 @@ class Brokers:
     def subscribe(self, request: SubscribeRequest, on_result: SubscribeCallback) -> None:
         """Ask; `on_result` is called from the stream, before any publication after its position. Never raises."""
         since = request.since
+        subscriber = Subscriber(
+            request.subscription,
+            info_of(request.info),
+            request.presence,
+            request.join_leave,
+        )
+        if request.map is not None:
+            step = request.map
+            self._view(request.channel).subscribe(
+                MapSubscribe(
+                    request.channel,
+                    subscriber,
+                    step.phase,
+                    step.limit,
+                    step.cursor,
+                    step.since.epoch if step.since is not None else "",
+                    step.since.offset if step.since is not None else 0,
+                    step.start,
+                    step.ascending,
+                ),
+                on_result,
+            )
+            return
         op = Subscribe(
             request.channel,
-            Subscriber(
-                request.subscription,
-                info_of(request.info),
-                request.presence,
-                request.join_leave,
-            ),
+            subscriber,
             recover=since is not None,
             epoch=since.epoch if since is not None else "",
             offset=since.offset if since is not None else 0,
@@ -94,9 +119,37 @@ class Brokers:
 
     async def publish(self, request: PublishRequest) -> StreamPosition:
         """Publish. Returning means acknowledged: on a durable channel, committed. Raises BrokerError."""
+        answer = await self._publish(request)
+        return answer.position if isinstance(answer, MapPublished) else answer
+
+    async def map_publish(self, request: PublishRequest) -> MapPublished:
+        """Set or remove a key of a map. Raises BrokerError 106 for a limit, 107 where the channel is no map."""
+        answer = await self._publish(request)
+        return answer if isinstance(answer, MapPublished) else MapPublished(answer)
+
+    async def map_read(
+        self, channel: str, *, limit: int, cursor: str = "", key: str = "", asc: bool = False
+    ) -> MapKeys:
+        """A page of keys, or one key, or with `limit` 0 only how many there are."""
+        answer: MapAnswer = await self._view(channel).ask(
+            lambda number: MapRead(number, channel, limit, cursor, key, asc)
+        )
+        entries = [publication(pub) for pub in answer.state]
+        return MapKeys(StreamPosition(answer.epoch, answer.offset), answer.keys, entries, answer.cursor)
+
+    async def map_clear(self, channel: str) -> None:
+        """Forget all keys and the stream of a map."""
+        await self._view(channel).ask(lambda number: MapClear(number, channel))
+
+    async def _publish(self, request: PublishRequest) -> StreamPosition | MapPublished:
+        change = None
+        if request.change is not None:
+            asked = request.change
+            expected = None if asked.expected is None else (asked.expected.epoch, asked.expected.offset)
+            change = KeyChange(asked.key, asked.removed, asked.score, asked.mode, expected)
         info = to_wire(request.info)
         tags = dict(request.tags) if request.tags else None
-        position: StreamPosition = await self._view(request.channel).ask(
+        answer: StreamPosition | MapPublished = await self._view(request.channel).ask(
             lambda number: Publish(
                 number,
                 request.channel,
@@ -111,10 +164,11 @@ class Brokers:
                 request.version_epoch,
                 tuple(request.exclude_clients),
                 tuple(request.exclude_users),
+                change=change,
             ),
             len(request.data),
         )
-        return position
+        return answer
 
     async def history(self, request: HistoryRequest) -> HistoryReply:
         """Read the stream. Raises BrokerError 112 when `since.epoch` is another one."""

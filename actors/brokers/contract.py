@@ -50,6 +50,76 @@ class Publication:
     """The publisher allows this publication to be sent as a delta against its predecessor."""
     exclude_clients: tuple[str, ...] = ()
     exclude_users: tuple[str, ...] = ()
+    score: int = 0
+    version: int = 0
+    before: bytes = b""
+    """What a change of a map's key replaces, where clients may get it as a delta; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapStep:
+    """One step of subscribing to a map, by the protocol's phases: 2 reads keys, 1 reads changes, 0 goes live.
+
+    `since`: where the first page was read, or up to where the reader has the stream. `start` is what the last page of
+    changes said.
+    """
+
+    phase: int
+    limit: int
+    cursor: str = ""
+    since: StreamPosition | None = None
+    start: int = 0
+    ascending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MapPage:
+    """What a step brought. Phase 0: the subscription stands, and `changes` reach up to the reply's position.
+
+    Otherwise the next step goes on with this phase (1 after the last page of keys, with `since`), cursor and `start`.
+    """
+
+    phase: int
+    since: StreamPosition
+    cursor: str = ""
+    start: int = 0
+    state: Sequence[Publication] = ()
+    changes: Sequence[Publication] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MapChange:
+    """A publication that sets or removes a key of a map.
+
+    `mode`: `if_new`, `if_exists` or ''. `expected`: the position of the key's newest change, with offset 0 for a key
+    that is not there.
+    """
+
+    key: str
+    removed: bool = False
+    score: int = 0
+    mode: str = ""
+    expected: StreamPosition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapPublished:
+    """What came of a change. `suppressed`: '' or why its condition did not hold (`key_exists`, `key_not_found`,
+    `version`, `position_mismatch`); then nothing changed.
+    """
+
+    position: StreamPosition
+    suppressed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MapKeys:
+    """Keys of a map, how many there are in all, and where the next page begins ('' when there is none)."""
+
+    position: StreamPosition
+    total: int
+    entries: Sequence[Publication] = ()
+    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +143,8 @@ class PublishRequest:
     version_epoch: str = ""
     exclude_clients: tuple[str, ...] = ()
     exclude_users: tuple[str, ...] = ()
+    change: MapChange | None = None
+    """On a map, what it does to a key; `version` is the key's then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +160,8 @@ class SubscribeRequest:
     since: StreamPosition | None = None
     recovery_limit: int = 300
     cache_mode: bool = False
+    map: MapStep | None = None
+    """The channel is a map: this step of the way to a live subscription. `since` is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +176,8 @@ class SubscribeReply:
     position: StreamPosition
     recovered: bool = False
     publications: Sequence[Publication] = ()
+    page: MapPage | None = None
+    """What a step of a map brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +252,17 @@ class BrokerClient(Protocol):
 
     async def publish(self, request: PublishRequest) -> StreamPosition:
         """Publish. Returning means acknowledged: on a durable channel, committed. Raises BrokerError."""
+
+    async def map_publish(self, request: PublishRequest) -> MapPublished:
+        """Set or remove a key of a map. Raises BrokerError 106 for a limit, 107 where the channel is no map."""
+
+    async def map_read(
+        self, channel: str, *, limit: int, cursor: str = "", key: str = "", asc: bool = False
+    ) -> MapKeys:
+        """A page of keys, or one key, or with `limit` 0 only how many there are."""
+
+    async def map_clear(self, channel: str) -> None:
+        """Forget all keys and the stream of a map."""
 
     async def history(self, request: HistoryRequest) -> HistoryReply:
         """Read the stream. Raises BrokerError 112 when `since.epoch` is another one."""

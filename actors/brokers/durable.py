@@ -11,9 +11,20 @@ from typing import Final, Protocol
 
 import structlog
 
-from actors.brokers.channel import Channel, encode_pub, new_epoch
+from actors.brokers import map_changes, map_durable
+from actors.brokers.channel import Channel, new_epoch
+from actors.brokers.contract import BrokerError
 from actors.brokers.stored import attributes_of
-from actors.brokers.wire import Acknowledged, EpochChanged, Failed, Gap, Publish, encode
+from actors.brokers.wire import (
+    Acknowledged,
+    EpochChanged,
+    Failed,
+    Gap,
+    MapClear,
+    Publish,
+    Suppressed,
+    encode,
+)
 from actors.links.stream import ClientStream
 from db.streams.errors import AlreadyKnown, Ambiguous, Busy, Fenced, Refused, StaleHead, StreamError
 from db.streams.store import Commit, Head, HeadChange, StreamStore
@@ -89,6 +100,7 @@ class Committer:
         self._queue: deque[Entry] = deque()
         self._in_flight: list[Entry] = []
         self._loading: dict[str, Channel] = {}
+        self._maps = map_durable.PersistentMaps(store)
         self._wake = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -118,6 +130,11 @@ class Committer:
         self._queue.append(Entry(stream, channel, op, now, self._wall_ms()))
         self._wake.set()
 
+    def clear(self, stream: ClientStream, channel: Channel, op: MapClear) -> None:
+        """Forget a loaded map's keys and stream, after what was queued before."""
+        self._maps.clears.append((stream, channel, op))
+        self._wake.set()
+
     def tick(self, now: float) -> None:
         """Answer what has waited too long with error 100: not acknowledged."""
         limit = now - ANSWER_WITHIN_S
@@ -126,8 +143,7 @@ class Committer:
         # Answered, but kept: if it turns out to be committed, the stream contains it.
         for entry in self._in_flight:
             if entry.since < limit and not entry.answered:
-                entry.answered = True
-                entry.stream.push(encode(Failed([entry.op.request], 100, "not known to be committed")))
+                self._fail([entry], message="not known to be committed")
 
     # The loop ---------------------------------------------------------------------------------------------------------
 
@@ -177,6 +193,7 @@ class Committer:
         more = await self.feed.turn(fence) if self.feed is not None else False
         if self._queue:
             await self._commit(fence)
+        await self._maps.clear(fence)
         if not more and not self._queue and not self._loading:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), IDLE_S)
@@ -186,6 +203,7 @@ class Committer:
     async def _open(self, fence: int) -> None:
         channels = [channel for _, channel in zip(range(MAX_OPENED), self._loading.values(), strict=False)]
         heads = await self._read_heads(fence, channels)
+        await self._maps.load(c for c in channels if c.name in heads and not c.loaded)
         for channel in channels:
             self._loading.pop(channel.name, None)
             head = heads.get(channel.name)
@@ -220,6 +238,7 @@ class Committer:
             same = channel.epoch == head.epoch
             channel.epoch, channel.top = head.epoch, head.top
             channel.ring.clear(head.top)
+            await self._maps.load([channel])
             channel.tell(encode(Gap(name)) if same else encode(EpochChanged(name, head.epoch, head.top)))
 
     # Commits ----------------------------------------------------------------------------------------------------------
@@ -241,6 +260,13 @@ class Committer:
         await self._commit_batch(fence, self._next_batch())
 
     async def _commit_batch(self, fence: int, batch: list[Entry]) -> None:
+        if any(entry.op.resent and entry.channel.map is not None for entry in batch):
+            # What was committed by a lost incarnation must not be refused by a condition that it fulfilled itself.
+            self._in_flight = batch
+            found = await self._maps.known(batch)
+            self._in_flight = []
+            self._acknowledge((entry, offset, entry.channel.epoch) for entry, offset in found)
+            batch = [entry for entry in batch if not entry.answered]
         batch, commit = self._compose(batch)
         if not batch:
             return
@@ -284,6 +310,7 @@ class Committer:
         batch: list[Entry] = []
         heads: dict[str, HeadChange] = {}
         seen: set[tuple[str, str]] = set()
+        maps = map_durable.MapBatch()
         now = asyncio.get_running_loop().time()
         for entry in entries:
             op, channel = entry.op, entry.channel
@@ -309,23 +336,28 @@ class Committer:
             if known is not None:
                 self._acknowledge([(entry, *known)])
                 continue
-            if op.version and op.version_epoch == head.version_epoch and op.version <= head.version:
+            if channel.map is not None:
+                if not self._may_change(maps, entry, head.new + 1):
+                    continue
+            elif op.version and op.version_epoch == head.version_epoch and op.version <= head.version:
                 self._acknowledge([(entry, channel.top, channel.epoch)])
                 continue
             heads[op.channel] = head
             head.new += 1
-            if op.version:
+            if op.version and channel.map is None:
                 head.version, head.version_epoch = op.version, op.version_epoch
             entry.offset = head.new
-            delta = op.delta or rules.delta_publish
-            entry.pub = encode_pub(op, head.new, channel.epoch, entry.time_ms, delta=delta)
+            attributes = attributes_of(op, delta=op.delta)
+            before = maps.before(channel, op)
+            entry.pub = map_changes.compose(channel, op, head.new, channel.epoch, entry.time_ms, before=before)
+            maps.add(channel, op, head.new, entry.time_ms, attributes)
             seen.add((op.channel, op.publication_id))
             commit.buckets.add(channel.bucket)
             commit.channels.append(op.channel)
             commit.offsets.append(head.new)
             commit.ids.append(op.publication_id)
             commit.data.append(op.data)
-            commit.attributes.append(attributes_of(op, delta=op.delta))
+            commit.attributes.append(attributes)
             commit.times_ms.append(entry.time_ms)
             commit.ttls_s.append(rules.history_ttl_s)
             if op.idempotency_key:
@@ -333,7 +365,21 @@ class Committer:
                 commit.keys.append((op.channel, op.idempotency_key, channel.epoch, head.new))
             batch.append(entry)
         commit.heads = list(heads.values())
+        commit.map_keys = maps.rows()
         return batch, commit
+
+    def _may_change(self, maps: map_durable.MapBatch, entry: Entry, offset: int) -> bool:
+        """Decide a change of a key; one that may not be made is answered."""
+        try:
+            reason = maps.decide(entry.channel, entry.op, offset)
+        except BrokerError as refusal:
+            self._fail([entry], refusal.code, refusal.message)
+            return False
+        if reason and not entry.answered:
+            entry.answered = True
+            channel = entry.channel
+            entry.stream.push(encode(Suppressed(entry.op.request, channel.epoch, channel.top, reason)))
+        return not reason
 
     def _publish(self, batch: list[Entry]) -> None:
         """The batch is committed: now it is the stream's, and everybody may hear of it."""
@@ -342,7 +388,8 @@ class Committer:
         for entry in batch:
             channel, op = entry.channel, entry.op
             channel.accept(entry.offset, channel.epoch, entry.pub, now)
-            if op.version:
+            map_changes.apply(channel, op, entry.offset, entry.time_ms, now)
+            if op.version and channel.map is None:
                 channel.version, channel.version_epoch = op.version, op.version_epoch
             if op.idempotency_key:
                 channel.remember(op.idempotency_key, entry.offset, channel.epoch, now)
@@ -412,4 +459,5 @@ class Committer:
         self._fail([*self._in_flight, *self._queue], message="another incarnation owns the channel")
         self._in_flight = []
         self._queue.clear()
+        self._maps.clears.clear()
         self._on_deposed()

@@ -16,6 +16,8 @@ class Registry:
     """
 
     def __init__(self, find: Callable[[str], Channel | None]) -> None:
+        self.left: Callable[[Channel, Subscriber], None] = _nothing
+        """Told of every subscription that ended."""
         self._find = find
         self._held: dict[str, set[str]] = {}
         self._orphans: dict[str, dict[str, HubInterest]] = {}
@@ -100,6 +102,7 @@ class Registry:
                 del self._held[boot]
 
     def _leave(self, channel: Channel, boot: str, subscriber: Subscriber) -> None:
+        self.left(channel, subscriber)
         client = subscriber.info.client
         present = channel.presence.get(client)
         if subscriber.presence:
@@ -109,3 +112,7 @@ class Registry:
             del channel.presence[client]
         if subscriber.join_leave:
             channel.tell(encode(Left(channel.name, subscriber.info)), droppable=True)
+
+
+def _nothing(channel: Channel, subscriber: Subscriber) -> None:
+    """Until the shard is put together."""

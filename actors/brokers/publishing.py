@@ -7,17 +7,28 @@ from actors.brokers.channel import Channel, encode_pub
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
 from actors.brokers.table import ChannelTable, Handler
-from actors.brokers.wire import Acknowledged, Publish, encode
+from actors.brokers.wire import Acknowledged, Publish, Suppressed, encode
 from actors.links.stream import ClientStream
 
 
 class Publishing:
-    """Takes `Publish`. Acknowledgements of one submit leave together: `flush` after its last operation."""
+    """Takes `Publish`. Acknowledgements of one submit leave together: `flush` after its last operation.
 
-    def __init__(self, table: ChannelTable, committer: Committer, *, wall_ms: Callable[[], int]) -> None:
+    `change(channel, op)` changes a key of a map in memory, and returns '' or why it did not.
+    """
+
+    def __init__(
+        self,
+        table: ChannelTable,
+        committer: Committer,
+        *,
+        wall_ms: Callable[[], int],
+        change: Callable[[Channel, Publish], str],
+    ) -> None:
         self._table = table
         self._committer = committer
         self._wall_ms = wall_ms
+        self._change = change
         self._acks: list[tuple[int, int, str]] = []
         self.handlers: Mapping[type, Handler] = {Publish: self._publish}
 
@@ -31,23 +42,37 @@ class Publishing:
         channel = self._table.ready(stream, op)
         if channel is None:
             return
+        if op.change is not None and channel.map is None:
+            raise BrokerError(107, "the channel is no map")
         if channel.rules.durable:
             self._committer.publish(stream, channel, op)
         elif op.resent:
             raise BrokerError(100, "not acknowledged by the shard's last incarnation")
         else:
-            self._acks.append((op.request, *self.publish_memory(channel, op)))
+            offset, epoch, suppressed = self._publish_in_memory(channel, op)
+            if suppressed:
+                stream.push(encode(Suppressed(op.request, epoch, offset, suppressed)))
+            else:
+                self._acks.append((op.request, offset, epoch))
 
     def publish_memory(self, channel: Channel, op: Publish) -> tuple[int, str]:
         """Publish on a memory channel, now. Returns (offset, epoch); offset 0 without history."""
+        return self._publish_in_memory(channel, op)[:2]
+
+    def _publish_in_memory(self, channel: Channel, op: Publish) -> tuple[int, str, str]:
         now = asyncio.get_running_loop().time()
         if op.idempotency_key:
             known = channel.idempotent(op.idempotency_key, now)
             if known is not None:
-                return known
+                return (*known, "")
+        if channel.map is not None:
+            suppressed = self._change(channel, op)
+            if op.idempotency_key and not suppressed:
+                channel.remember(op.idempotency_key, channel.top, channel.epoch, now)
+            return channel.top, channel.epoch, suppressed
         if op.version:
             if channel.is_stale(op.version, op.version_epoch):
-                return channel.top, channel.epoch
+                return channel.top, channel.epoch, ""
             channel.version, channel.version_epoch = op.version, op.version_epoch
         rules = channel.rules
         delta = op.delta or rules.delta_publish
@@ -59,4 +84,4 @@ class Publishing:
             channel.fan_out(encode_pub(op, 0, "", self._wall_ms(), delta=delta))
         if op.idempotency_key:
             channel.remember(op.idempotency_key, offset, epoch, now)
-        return offset, epoch
+        return offset, epoch, ""

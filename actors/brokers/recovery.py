@@ -71,6 +71,21 @@ async def recover_from_database(reader: Reader, channel: Channel, epoch: str, of
     return Outcome(recovered=False)
 
 
+async def read_changes_from_database(reader: Reader, channel: Channel, epoch: str, offset: int, limit: int) -> Outcome:
+    """The next changes after (epoch, offset), `limit` at most, complete as far as they go: a map's pages of changes."""
+    rows = await reader.after(channel.name, offset, limit)
+    rows = [row for row in rows if row.offset <= channel.top]
+    known = channel.epoch == epoch and offset <= channel.top
+    if not known or [row.offset for row in rows] != list(range(offset + 1, offset + 1 + len(rows))):
+        return Outcome(recovered=False)
+    pubs = [encode_row(row, channel.epoch, delta=channel.rules.delta_publish) for row in rows]
+    reached = offset + len(pubs)
+    if reached >= channel.ring.base:
+        pubs += channel.ring.after(reached, limit - len(pubs))
+    # Nothing read although there is more: the database no longer reaches back.
+    return Outcome(recovered=bool(pubs) or offset == channel.top, pubs=pubs)
+
+
 async def recover_latest_from_database(reader: Reader, channel: Channel, epoch: str, offset: int) -> Outcome:
     """Like `recover_latest`, beyond memory."""
     rows = await reader.before(channel.name, channel.top + 1, 1)

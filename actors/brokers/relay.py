@@ -7,8 +7,10 @@ from typing import Final
 
 import structlog
 
+from actors.brokers import map_changes
 from actors.brokers.channel import Channel
-from actors.brokers.stored import encode_stored, parse_attributes
+from actors.brokers.contract import BrokerError
+from actors.brokers.stored import change_of, encode_stored, parse_attributes
 from actors.brokers.wire import Gap, Publish, encode
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import UnknownNamespace
@@ -24,7 +26,7 @@ logger = structlog.get_logger(__name__)
 class Relay:
     """One shard's relay. `find` returns a channel that is in memory, `get` one that is made if need be.
 
-    `publish(channel, op)` publishes to a memory channel.
+    `publish(channel, op)` publishes to a memory channel, `reload(channel)` reads a durable one again.
     """
 
     def __init__(
@@ -34,11 +36,13 @@ class Relay:
         find: Callable[[str], Channel | None],
         get: Callable[[str], Channel],
         publish: Callable[[Channel, Publish], object],
+        reload: Callable[[Channel], None],
     ) -> None:
         self._outbox = outbox
         self._find = find
         self._get = get
         self._publish = publish
+        self._reload = reload
         self._published: OrderedDict[int, None] = OrderedDict()
         self._floor_at = 0.0
 
@@ -70,11 +74,17 @@ class Relay:
             channel.epoch, channel.top = row.epoch, row.offset
             channel.ring.clear(row.offset)
             channel.tell(encode(Gap(row.channel)))
+            if channel.map is not None:
+                channel.loaded = False
+                self._reload(channel)
         elif row.offset == channel.top + 1:
             pub = encode_stored(
                 row.data.encode(), row.offset, row.epoch, row.time_ms, row.attributes, delta=channel.rules.delta_publish
             )
-            channel.accept(row.offset, row.epoch, pub, asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            channel.accept(row.offset, row.epoch, pub, now)
+            if channel.map is not None:
+                map_changes.apply(channel, _as_op(row), row.offset, row.time_ms, now)
 
     def _publish_once(self, row: Waiting) -> None:
         if row.id in self._published:
@@ -90,6 +100,21 @@ class Relay:
                 "outbox row for a channel that cannot exist is dropped", channel=row.channel, reason=str(reason)
             )
             return
-        tags = parse_attributes(row.attributes).tags
-        op = Publish(0, row.channel, row.data.encode(), f"outbox:{row.id}", None, tags, row.idempotency_key)
-        self._publish(channel, op)
+        op = _as_op(row)
+        if (op.change is None) != (channel.map is None):
+            logger.warning("outbox row that does not fit its channel is dropped", channel=row.channel)
+            return
+        try:
+            self._publish(channel, op)
+        except BrokerError as reason:
+            logger.warning("outbox row is refused and dropped", channel=row.channel, reason=str(reason))
+
+
+def _as_op(row: Relayed | Waiting) -> Publish:
+    """The operation that an outbox row stands for."""
+    rare = parse_attributes(row.attributes)
+    change = change_of(rare)
+    data = b"" if change is not None and change.removed else row.data.encode()
+    key = row.idempotency_key if isinstance(row, Waiting) else ""
+    made_id = f"outbox:{row.id}" if isinstance(row, Waiting) else row.publication_id
+    return Publish(0, row.channel, data, made_id, None, rare.tags, key, change=change)

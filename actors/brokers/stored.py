@@ -2,7 +2,7 @@
 
 import msgspec
 
-from actors.brokers.wire import Info, Pub, Publish, encode
+from actors.brokers.wire import Entry, Info, KeyChange, Pub, Publish, encode
 from db.streams.reader import StoredPublication
 
 
@@ -17,6 +17,9 @@ class Attributes(msgspec.Struct, omit_defaults=True):
     delta: bool = False
     exclude_clients: tuple[str, ...] = ()
     exclude_users: tuple[str, ...] = ()
+    key: str = ""
+    removed: bool = False
+    score: int = 0
 
 
 _encoder = msgspec.json.Encoder()
@@ -26,7 +29,9 @@ _NONE = Attributes()
 
 def attributes_of(op: Publish, *, delta: bool) -> str | None:
     """The JSON column of a publication, or None for most."""
-    if op.info is None and not op.tags and not delta and not op.exclude_clients and not op.exclude_users:
+    change = op.change
+    plain = op.info is None and not op.tags and not delta and not op.exclude_clients and not op.exclude_users
+    if plain and change is None:
         return None
     info = op.info or Info("", "")
     stored = Attributes(
@@ -38,6 +43,9 @@ def attributes_of(op: Publish, *, delta: bool) -> str | None:
         delta=delta,
         exclude_clients=op.exclude_clients,
         exclude_users=op.exclude_users,
+        key="" if change is None else change.key,
+        removed=change is not None and change.removed,
+        score=0 if change is None else change.score,
     )
     return _encoder.encode(stored).decode()
 
@@ -56,11 +64,28 @@ def encode_stored(data: bytes, offset: int, epoch: str, time_ms: int, attributes
     """The bytes of a publication that was read from the database, the same as when it was live."""
     rare = parse_attributes(attributes)
     info = None if rare.user is None else Info(rare.user, rare.client, rare.conn_info, rare.chan_info)
+    entry = Entry(rare.key, rare.removed, rare.score) if rare.key else None
     return encode(
         Pub(
-            data, offset, epoch, time_ms, info, rare.tags, delta or rare.delta, rare.exclude_clients, rare.exclude_users
+            b"" if rare.removed else data,
+            offset,
+            epoch,
+            time_ms,
+            info,
+            rare.tags,
+            delta or rare.delta,
+            rare.exclude_clients,
+            rare.exclude_users,
+            entry,
         )
     )
+
+
+def change_of(attributes: Attributes) -> KeyChange | None:
+    """What a stored publication did to a key of a map, if it is one of a map."""
+    if not attributes.key:
+        return None
+    return KeyChange(attributes.key, attributes.removed, attributes.score)
 
 
 def encode_row(row: StoredPublication, epoch: str, *, delta: bool) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from actors.brokers import contract
 from actors.brokers.contract import (
     BrokerError,
     ChannelSink,
@@ -24,6 +25,11 @@ from actors.brokers.wire import (
     HistoryRead,
     HistoryRemove,
     Item,
+    MapAnswer,
+    MapClear,
+    MapPage,
+    MapRead,
+    MapSubscribe,
     Operation,
     Presence,
     PresenceRead,
@@ -31,6 +37,7 @@ from actors.brokers.wire import (
     Subscribe,
     Subscribed,
     SubscribeFailed,
+    Suppressed,
     Synced,
     Unsubscribe,
     publication,
@@ -50,7 +57,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Pending:
-    op: Subscribe
+    op: Subscribe | MapSubscribe
     callback: SubscribeCallback
     since: float
 
@@ -87,6 +94,9 @@ class ShardView:
             HistoryRead: self._on_answer,
             PresenceRead: self._on_answer,
             ChannelsRead: self._on_answer,
+            MapPage: self._on_map_page,
+            MapAnswer: self._on_answer,
+            Suppressed: self._on_suppressed,
         }
 
     # Up ---------------------------------------------------------------------------------------------------------------
@@ -95,7 +105,7 @@ class ShardView:
         """Send a request; its future is resolved by the answer, or fails with BrokerError in time."""
         return self.requests.ask(make, size).future
 
-    def subscribe(self, op: Subscribe, callback: SubscribeCallback) -> None:
+    def subscribe(self, op: Subscribe | MapSubscribe, callback: SubscribeCallback) -> None:
         """Ask for a subscription; `callback` has the answer, in time."""
         try:
             self.link.send(op, OVERHEAD_BYTES)
@@ -142,6 +152,27 @@ class ShardView:
         pubs = [publication(pub) for pub in item.pubs]
         pending.callback(SubscribeReply(item.channel, item.subscription, position, item.recovered, pubs))
 
+    def _on_map_page(self, item: MapPage) -> None:
+        pending = self.pending.pop((item.channel, item.subscription), None)
+        if pending is None:
+            return
+        if item.live:
+            self.following.hold(item.channel, pending.op.subscriber, item.epoch, item.top)
+        page = contract.MapPage(
+            item.phase,
+            StreamPosition(item.epoch, item.offset),
+            item.cursor,
+            item.start,
+            [publication(pub) for pub in item.state],
+            [publication(pub) for pub in item.pubs],
+        )
+        position = StreamPosition(item.epoch, item.top)
+        pending.callback(SubscribeReply(item.channel, item.subscription, position, page=page))
+
+    def _on_suppressed(self, item: Suppressed) -> None:
+        position = StreamPosition(item.epoch, item.offset)
+        self.requests.answer(item.request, contract.MapPublished(position, item.reason))
+
     def _on_subscribe_failed(self, item: SubscribeFailed) -> None:
         pending = self.pending.pop((item.channel, item.subscription), None)
         if pending is not None:
@@ -152,7 +183,7 @@ class ShardView:
         for request, offset, epoch in item.results:
             answer(request, StreamPosition(epoch, offset))
 
-    def _on_answer(self, item: HistoryRead | PresenceRead | ChannelsRead) -> None:
+    def _on_answer(self, item: HistoryRead | PresenceRead | ChannelsRead | MapAnswer) -> None:
         self.requests.answer(item.request, item)
 
     def _on_failed(self, item: Failed) -> None:
@@ -178,11 +209,11 @@ class ShardView:
 
     def _on_expired(self, operations: Sequence[Operation]) -> None:
         for op in operations:
-            if isinstance(op, Subscribe):
+            if isinstance(op, Subscribe | MapSubscribe):
                 pending = self.pending.pop((op.channel, op.subscriber.subscription), None)
                 if pending is not None:
                     pending.callback(BrokerError(100, "the shard cannot be reached"))
-            elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels):
+            elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels | MapRead | MapClear):
                 self.requests.expire([op.request])
 
 

@@ -21,6 +21,16 @@ class Info(msgspec.Struct, array_like=True, frozen=True, gc=False):
     chan_info: bytes = b""
 
 
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What makes a publication the change of a key. `before`: the value it replaces, where clients may get deltas."""
+
+    key: str
+    removed: bool = False
+    score: int = 0
+    version: int = 0
+    before: bytes = b""
+
+
 class Pub(msgspec.Struct, array_like=True, frozen=True):
     """`Publication` on the wire."""
 
@@ -33,6 +43,7 @@ class Pub(msgspec.Struct, array_like=True, frozen=True):
     delta: bool = False
     exclude_clients: tuple[str, ...] = ()
     exclude_users: tuple[str, ...] = ()
+    entry: Entry | None = None
 
 
 class Subscriber(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -45,6 +56,18 @@ class Subscriber(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 # Up -------------------------------------------------------------------------------------------------------------------
+
+
+class KeyChange(msgspec.Struct, array_like=True, frozen=True):
+    """A publication into a map. `mode`: `if_new`, `if_exists` or ''. `expected`: (epoch, offset) of the key's newest
+    change, offset 0 for none. The publication's `version` is the key's, not the channel's.
+    """
+
+    key: str
+    removed: bool = False
+    score: int = 0
+    mode: str = ""
+    expected: tuple[str, int] | None = None
 
 
 class Publish(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -64,6 +87,7 @@ class Publish(msgspec.Struct, array_like=True, frozen=True, tag=1):
     exclude_clients: tuple[str, ...] = ()
     exclude_users: tuple[str, ...] = ()
     resent: bool = False
+    change: KeyChange | None = None
 
 
 class Subscribe(msgspec.Struct, array_like=True, frozen=True, tag=2):
@@ -140,7 +164,57 @@ class Channels(msgspec.Struct, array_like=True, frozen=True, tag=10):
     pattern: str
 
 
-Operation = Publish | Subscribe | Unsubscribe | Resume | Synced | Repair | History | HistoryRemove | Presence | Channels
+class MapSubscribe(msgspec.Struct, array_like=True, frozen=True, tag=40):
+    """A step of a subscription to a map: a page of its keys (`phase` 2), of its changes (1), or live (0).
+
+    Answered by `MapPage`, which may go live earlier than asked. `epoch` and `offset`: where the first page was read, or
+    up to where the client has the stream. `start`: top of the stream when its pages began, 0 for the first one.
+    """
+
+    channel: str
+    subscriber: Subscriber
+    phase: int
+    limit: int
+    cursor: str = ""
+    epoch: str = ""
+    offset: int = 0
+    start: int = 0
+    ascending: bool = False
+
+
+class MapRead(msgspec.Struct, array_like=True, frozen=True, tag=41):
+    """Read keys without subscribing: all from the cursor on, or one. `limit` 0: only how many there are."""
+
+    request: int
+    channel: str
+    limit: int = 0
+    cursor: str = ""
+    key: str = ""
+    ascending: bool = False
+
+
+class MapClear(msgspec.Struct, array_like=True, frozen=True, tag=42):
+    """Forget all keys and the stream; a new epoch begins."""
+
+    request: int
+    channel: str
+
+
+Operation = (
+    Publish
+    | Subscribe
+    | Unsubscribe
+    | Resume
+    | Synced
+    | Repair
+    | History
+    | HistoryRemove
+    | Presence
+    | Channels
+    | MapSubscribe
+    | MapRead
+    | MapClear
+)
 
 
 # Down -----------------------------------------------------------------------------------------------------------------
@@ -259,6 +333,49 @@ class TakenAway(msgspec.Struct, array_like=True, frozen=True, tag=14):
     reason: str
 
 
+class MapPage(msgspec.Struct, array_like=True, frozen=True, tag=40):
+    """Answer to `MapSubscribe`. `live`: the subscription stands, and `top` is the stream's top in that turn.
+
+    `offset`: from where the next step goes on. `state` are keys, `pubs` changes.
+    """
+
+    channel: str
+    subscription: int
+    phase: int
+    epoch: str
+    offset: int
+    top: int
+    cursor: str
+    state: list[Pub]
+    pubs: list[Pub]
+    start: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether the subscription stands."""
+        return self.phase == 0
+
+
+class MapAnswer(msgspec.Struct, array_like=True, frozen=True, tag=41):
+    """Answer to `MapRead` and `MapClear`."""
+
+    request: int
+    epoch: str
+    offset: int
+    keys: int
+    cursor: str = ""
+    state: list[Pub] = []
+
+
+class Suppressed(msgspec.Struct, array_like=True, frozen=True, tag=42):
+    """A conditional change of a key that was not made, and why."""
+
+    request: int
+    epoch: str
+    offset: int
+    reason: str
+
+
 Item = (
     Published
     | Joined
@@ -274,6 +391,9 @@ Item = (
     | ChannelsRead
     | EpochChanged
     | TakenAway
+    | MapPage
+    | MapAnswer
+    | Suppressed
 )
 
 
@@ -304,6 +424,7 @@ def from_wire(info: Info) -> ClientInfo:
 
 def publication(pub: Pub) -> Publication:
     """`Publication` from the wire."""
+    entry = pub.entry
     return Publication(
         data=pub.data,
         offset=pub.offset,
@@ -314,4 +435,9 @@ def publication(pub: Pub) -> Publication:
         delta=pub.delta,
         exclude_clients=pub.exclude_clients,
         exclude_users=pub.exclude_users,
+        key="" if entry is None else entry.key,
+        removed=entry is not None and entry.removed,
+        score=0 if entry is None else entry.score,
+        version=0 if entry is None else entry.version,
+        before=b"" if entry is None else entry.before,
     )

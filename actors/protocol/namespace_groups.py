@@ -78,6 +78,9 @@ class MapOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         if self.client_key != "client_id" and self.remove_client_on_unsubscribe:
             what = "remove_client_on_unsubscribe removes keys that are connection ids: it needs client_key: client_id"
             found.append(("remove_client_on_unsubscribe", what))
+        if self.mode == "persistent" and self.remove_client_on_unsubscribe:
+            what = "keys of a persistent map outlive the processes that would remove them for a connection"
+            found.append(("remove_client_on_unsubscribe", what))
         return found
 
 

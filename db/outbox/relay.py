@@ -10,6 +10,8 @@ BATCH: Final = 500
 
 _ANY = "SELECT EXISTS (SELECT 1 FROM app.outbox WHERE position > $1)"
 _RELAY = "SELECT * FROM app.relay_outbox($1, $2, $3, $4, $5, $6, $7)"
+_RELAY_KEYS = "SELECT * FROM app.relay_outbox_with_keys($1, $2, $3, $4, $5, $6, $7)"
+"""The same where some of the namespaces are maps: their keys are written along."""
 _WAITING = """
 SELECT o.id, o.position, o.channel, o.bucket, o.data::text, o.attributes::text, o.idempotency_key FROM app.outbox o
 WHERE o.position > $1 AND o.bucket = ANY ($2) AND o.namespace <> ALL ($3) ORDER BY o.position LIMIT $4
@@ -49,11 +51,12 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long publications and heads of one durable namespace live."""
+    """How long publications and heads of one durable namespace live, and whether its channels are maps."""
 
     namespace: str
     ttl_s: int
     meta_ttl_s: int
+    maps: bool = False
 
 
 class Outbox:
@@ -79,7 +82,7 @@ class Outbox:
     async def relay(self, fence: int, limit: int = BATCH) -> list[Relayed]:
         """Move the oldest rows of durable namespaces to their streams: one fenced transaction. In order."""
         rows = await self._store.rows(
-            _RELAY,
+            _RELAY_KEYS if any(retention.maps for retention in self._retentions) else _RELAY,
             fence,
             self._buckets,
             self._durable,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.effects import PublicationsQueued
@@ -13,8 +13,13 @@ from db.errors import InvalidInput
 from db.session import record_effect
 
 _PUBLISH = text("SELECT app.publish(:channel, CAST(:data AS jsonb), CAST(:tags AS jsonb), :idempotency_key)")
+_MAP_PUBLISH = text(
+    "SELECT app.map_publish(:channel, :key, CAST(:data AS jsonb), :score, CAST(:tags AS jsonb), :idempotency_key)"
+)
+_MAP_REMOVE = text("SELECT app.map_remove(:channel, :key, :idempotency_key)")
 
 MAX_CHANNEL_BYTES = 255
+MAX_KEY_BYTES = 255
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """NUL in JSON text; a written-out backslash before `u0000` is none."""
@@ -34,20 +39,48 @@ async def publish(
     once. Returns the outbox row's id. Raises InvalidInput for data that Postgres cannot store (NUL characters) and for
     a channel without a usable name.
     """
+    values = {"data": _json(channel, data), "tags": _json(channel, dict(tags)) if tags else None}
+    return await _queue(session, _PUBLISH, channel, idempotency_key, **values)
+
+
+async def map_publish(
+    session: AsyncSession,
+    channel: str,
+    key: str,
+    data: Any,
+    *,
+    score: int = 0,
+    tags: Mapping[str, str] | None = None,
+    idempotency_key: str = "",
+) -> int:
+    """Set a key of a map when this transaction commits. Otherwise like `publish`; raises InvalidInput for a bad key."""
+    values = {"data": _json(channel, data), "tags": _json(channel, dict(tags)) if tags else None, "score": score}
+    return await _queue(session, _MAP_PUBLISH, channel, idempotency_key, key=_key(channel, key), **values)
+
+
+async def map_remove(session: AsyncSession, channel: str, key: str, *, idempotency_key: str = "") -> int:
+    """Remove a key of a map when this transaction commits."""
+    return await _queue(session, _MAP_REMOVE, channel, idempotency_key, key=_key(channel, key))
+
+
+async def _queue(
+    session: AsyncSession, statement: TextClause, channel: str, idempotency_key: str, **values: Any
+) -> int:
     if not 1 <= len(channel.encode("utf-8", "replace")) <= MAX_CHANNEL_BYTES or "\0" in channel + idempotency_key:
         raise InvalidInput("A channel name has 1 to 255 bytes.", details={"channel": channel})
-    encoded = orjson.dumps(data)
-    encoded_tags = orjson.dumps(dict(tags)) if tags else None
-    if _ESCAPED_NUL.search(encoded) or (encoded_tags is not None and _ESCAPED_NUL.search(encoded_tags)):
-        raise InvalidInput("A publication cannot contain NUL characters.", details={"channel": channel})
-    row = await session.execute(
-        _PUBLISH,
-        {
-            "channel": channel,
-            "data": encoded.decode(),
-            "tags": encoded_tags.decode() if encoded_tags is not None else None,
-            "idempotency_key": idempotency_key,
-        },
-    )
+    row = await session.execute(statement, {"channel": channel, "idempotency_key": idempotency_key, **values})
     record_effect(session, PublicationsQueued((channel,)))
     return int(row.scalar_one())
+
+
+def _json(channel: str, value: Any) -> str:
+    encoded = orjson.dumps(value)
+    if _ESCAPED_NUL.search(encoded):
+        raise InvalidInput("A publication cannot contain NUL characters.", details={"channel": channel})
+    return encoded.decode()
+
+
+def _key(channel: str, key: str) -> str:
+    if not 1 <= len(key.encode("utf-8", "replace")) <= MAX_KEY_BYTES or "\0" in key:
+        raise InvalidInput(f"A key has 1 to {MAX_KEY_BYTES} bytes.", details={"channel": channel, "key": key})
+    return key

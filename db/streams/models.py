@@ -59,6 +59,23 @@ class StreamPublication(Base):
     expires_at: Mapped[datetime]
 
 
+class MapKey(Base):
+    """The newest value of one key of a persistent map, and the offset of the change that made it."""
+
+    __tablename__ = "map_keys"
+    __table_args__ = ({"schema": APP},)
+
+    channel: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    offset: Mapped[int] = mapped_column(BigInteger)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    attributes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    score: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    version_epoch: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    time_ms: Mapped[int] = mapped_column(BigInteger)
+
+
 class PublicationKey(Base):
     """An idempotency key that a caller used on a channel, and what came of it."""
 

@@ -24,10 +24,11 @@ _PRUNE = {
     "SELECT ctid FROM app.stream_publications WHERE expires_at < now() ORDER BY expires_at LIMIT $1))",
     "publication_keys": "DELETE FROM app.publication_keys WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM app.publication_keys WHERE expires_at < now() ORDER BY expires_at LIMIT $1))",
-    # A head outlives its publications, or offsets would begin again beside old rows.
+    # A head outlives its publications and a map's keys, or offsets would begin again beside old rows.
     "stream_heads": "DELETE FROM app.stream_heads WHERE ctid = ANY (ARRAY("
     "SELECT h.ctid FROM app.stream_heads h WHERE h.expires_at < now() AND NOT EXISTS ("
-    "SELECT 1 FROM app.stream_publications p WHERE p.channel = h.channel) ORDER BY h.expires_at LIMIT $1))",
+    "SELECT 1 FROM app.stream_publications p WHERE p.channel = h.channel) AND NOT EXISTS ("
+    "SELECT 1 FROM app.map_keys k WHERE k.channel = h.channel) ORDER BY h.expires_at LIMIT $1))",
 }
 
 

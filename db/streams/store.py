@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from db.streams import maps
 from db.streams.errors import AlreadyKnown, Ambiguous, Busy, Fenced, Refused, StaleHead
 
 STATEMENT_TIMEOUT_MS: Final = 2_000
@@ -37,6 +38,9 @@ _OPEN = "SELECT * FROM app.open_streams($1, $2, $3, $4, $5)"
 _COMMIT = (
     "SELECT app.commit_publications($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
     "$17, $18, $19, $20)"
+)
+_COMMIT_WITH_KEYS = (
+    f"{_COMMIT}, {maps.WRITE.format(', '.join(f'${number}' for number in range(21, 21 + len(maps.MapRow._fields))))}"
 )
 _FIND = """
 SELECT p.channel, p.publication_id, p."offset" FROM unnest($1::text[], $2::text[]) AS i(channel, id)
@@ -87,6 +91,7 @@ class Commit:
     ttls_s: list[int] = field(default_factory=list)
     keys: list[tuple[str, str, str, int]] = field(default_factory=list)
     """(channel, idempotency key, epoch, offset)."""
+    map_keys: list[maps.MapRow] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -171,7 +176,7 @@ class StreamStore:
         """Commit all of it or nothing."""
         heads, keys = commit.heads, commit.keys
         await self._value(
-            _COMMIT,
+            _COMMIT_WITH_KEYS if commit.map_keys else _COMMIT,
             fence,
             list(commit.buckets),
             [head.channel for head in heads],
@@ -192,7 +197,16 @@ class StreamStore:
             [key[1] for key in keys],
             [key[2] for key in keys],
             [key[3] for key in keys],
+            *maps.columns(commit.map_keys),
         )
+
+    async def map_keys(self, channels: Sequence[str]) -> list[maps.StoredKey]:
+        """All keys of these maps."""
+        return [maps.StoredKey(*row) for row in await self._rows(maps.LOAD, list(channels))]
+
+    async def clear_map(self, fence: int, bucket: int, channel: str, epoch: str) -> None:
+        """Forget a map's keys and stream; its head begins a new epoch at offset 0."""
+        await self._value(maps.CLEAR, fence, [bucket], channel, epoch)
 
     async def find(self, channels: Sequence[str], ids: Sequence[str]) -> dict[tuple[str, str], int]:
         """Which of these publications are committed, and with which offsets."""

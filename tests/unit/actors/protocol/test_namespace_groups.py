@@ -54,6 +54,10 @@ def test_polled_items() -> None:
         (EPHEMERAL + "      meta_ttl: 60\n", "f:7: namespace 'n': map: meta_ttl must not be shorter"),
         (EPHEMERAL + "      default_page_size: 5\n", "f:7: namespace 'n': map: default_page_size must lie"),
         (EPHEMERAL + "      remove_client_on_unsubscribe: true\n", "f:7: namespace 'n': map: remove_client_on"),
+        (
+            MAP + "      mode: persistent\n      client_key: client_id\n      remove_client_on_unsubscribe: true\n",
+            "f:7: namespace 'n': map: keys of a persistent map outlive",
+        ),
         (EPHEMERAL + "    history_size: 5\n", "f:7: namespace 'n': history_size is for streams"),
         (EPHEMERAL + "    durable: true\n", "f:7: namespace 'n': durable is for streams"),
         (

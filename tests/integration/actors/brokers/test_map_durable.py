@@ -1,0 +1,328 @@
+"""Persistent maps over a real Postgres: keys and stream are one commit, whatever dies in between."""
+
+import asyncio
+import json
+import random
+
+import asyncpg
+import pytest
+
+from actors.brokers.contract import BrokerError, StreamPosition
+from db.outbox.service import map_publish, map_remove, publish
+from db.streams.errors import Ambiguous
+from db.streams.store import StreamStore
+from tests.fixtures.brokers import Network, Process, World
+from tests.fixtures.waiting import eventually
+
+CHANNEL = "stock:a"
+
+
+@pytest.fixture
+async def world(database_url):
+    made = World(database_url)
+    await made.begin()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def plain(database_url):
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def stored_keys(connection, channel=CHANNEL):
+    rows = await connection.fetch("SELECT key, data FROM app.map_keys WHERE channel = $1 ORDER BY key", channel)
+    return {row[0]: row[1].decode() for row in rows}
+
+
+async def replayed(connection, channel=CHANNEL):
+    """What the stream alone says the keys are: it must be the same."""
+    rows = await connection.fetch(
+        'SELECT attributes, data FROM app.stream_publications WHERE channel = $1 ORDER BY "offset"', channel
+    )
+    keys = {}
+    for attributes, data in rows:
+        rare = json.loads(attributes)
+        if rare.get("removed"):
+            keys.pop(rare["key"], None)
+        else:
+            keys[rare["key"]] = data.decode()
+    return keys
+
+
+async def again(call):
+    """Try until the shard is there."""
+    return await eventually(call, retry_on=(BrokerError,))
+
+
+def entries(publications):
+    return [(p.key, None if p.removed else p.data.decode()) for p in publications]
+
+
+async def test_what_is_acknowledged_is_in_both_tables(world, plain):
+    process = await world.process()
+    for key, data in (("a", "1"), ("b", "1"), ("a", "2")):
+        await process.change(CHANNEL, key, data, score=5)
+    assert (await process.change(CHANNEL, "b", None)).position.offset == 4
+    assert await stored_keys(plain) == {"a": "2"} == await replayed(plain) == await process.keys(CHANNEL)
+    assert await plain.fetchval('SELECT "offset" FROM app.map_keys WHERE key = $1', "a") == 3
+
+
+async def test_one_batch_decides_in_order(world, plain):
+    process = await world.process()
+    await process.change(CHANNEL, "warm", 0)
+    results = await asyncio.gather(*(process.change(CHANNEL, "k", n, mode="if_new") for n in range(20)))
+    assert [r.suppressed for r in results] == [""] + ["key_exists"] * 19
+    mixed = await asyncio.gather(
+        process.change(CHANNEL, "k", None),
+        process.change(CHANNEL, "k", None),
+        process.change(CHANNEL, "k", "new", mode="if_new"),
+        process.change(CHANNEL, "k", "v", mode="if_exists", version=3),
+        process.change(CHANNEL, "k", "old", version=3),
+    )
+    assert [r.suppressed for r in mixed] == ["", "key_not_found", "", "", "version"]
+    assert await stored_keys(plain) == {"warm": "0", "k": "v"} == await replayed(plain)
+    outcomes = await asyncio.gather(*(process.change(CHANNEL, f"n{n}", n) for n in range(12)), return_exceptions=True)
+    assert [getattr(o, "code", 0) for o in outcomes] == [0] * 8 + [106] * 4
+
+
+async def test_a_restart_keeps_keys_epoch_and_versions_and_hubs_notice_nothing(world, plain):
+    hub, publisher = await world.process("hub"), await world.process("publisher")
+    await hub.step(CHANNEL, 2)
+    first = await publisher.change(CHANNEL, "a", 1, version=4, tags={"t": "x"})
+    for n in range(2, 5):
+        await world.kill()
+        await world.begin()
+        made = await again(lambda n=n: publisher.change(CHANNEL, f"k{n}", n))
+        assert made.position == StreamPosition(first.position.epoch, n)
+    await eventually(lambda: [p.offset for p in hub.sink.publications] == [1, 2, 3, 4])
+    assert hub.sink.of("insufficient") == []
+    assert (await publisher.change(CHANNEL, "a", 0, version=4)).suppressed == "version"
+    read = await publisher.brokers.map_read(CHANNEL, limit=100)
+    assert entries(read.entries) == [("a", "1"), ("k2", "2"), ("k3", "3"), ("k4", "4")]
+    assert (read.entries[0].tags, read.entries[0].offset) == ({"t": "x"}, 1)
+
+
+async def test_recovery_reaches_beyond_memory_in_pages(world):
+    process = await world.process()
+    live = await process.step(CHANNEL, 2)
+    for n in range(8):
+        await process.change(CHANNEL, f"k{n % 3}", n)
+    await process.change(CHANNEL, "k0", None)
+    await world.kill()
+    await world.begin()
+    back = await again(lambda: process.step(CHANNEL, 1, since=StreamPosition(live.position.epoch, 5)))
+    assert (back.page.phase, entries(back.page.changes)) == (
+        0,
+        [("k2", "5"), ("k0", "6"), ("k1", "7"), ("k0", None)],
+    )
+    since, start, seen = live.position, 0, []
+    for _ in range(9):
+        page = (await process.step(CHANNEL, 1, "p", limit=3, since=since, start=start)).page
+        seen += entries(page.changes)
+        if page.phase == 0:
+            break
+        since, start = page.since, page.start
+    assert len(seen) == 9
+    assert seen[0] == ("k0", "0")
+    assert seen[-1] == ("k0", None)
+
+
+async def test_recovery_that_the_database_cannot_give_says_so(world, plain):
+    process = await world.process()
+    live = await process.step(CHANNEL, 2)
+    for n in range(8):
+        await process.change(CHANNEL, "k", n)
+    await plain.execute('DELETE FROM app.stream_publications WHERE "offset" < 3')
+    with pytest.raises(BrokerError) as refusal:
+        await process.step(CHANNEL, 1, since=live.position)
+    assert refusal.value.code == 112
+
+
+async def test_a_zombie_changes_no_key_after_the_take_over(world, plain):
+    zombie = world.network.shard
+    isolated = Process(Network(zombie), "isolated")
+    world.processes.append(isolated)
+    await isolated.start()
+    await isolated.change(CHANNEL, "k", "before")
+    await world.begin()
+    process = await world.process("new")
+    assert (await process.change(CHANNEL, "k", "mine")).position.offset == 2
+    for data in ("zombie's", None):
+        with pytest.raises(BrokerError) as refusal:
+            await isolated.change(CHANNEL, "k", data)
+        assert refusal.value.code == 100
+    assert await stored_keys(plain) == {"k": "mine"} == await replayed(plain)
+
+
+class LosesAnswers(StreamStore):
+    """Commits, and then loses the answer."""
+
+    lose = 0
+
+    async def commit(self, fence, commit):
+        await super().commit(fence, commit)
+        if self.lose:
+            self.lose -= 1
+            self.abandon()
+            raise Ambiguous("the answer was lost")
+
+
+async def test_a_condition_is_not_refused_by_its_own_commit_whose_answer_was_lost(database_url, plain):
+    world = World(database_url)
+    store = LosesAnswers(database_url, owner="loser", application_name="mobula-broker-0")
+    await world.begin(store=store)
+    process = await world.process()
+    await process.change(CHANNEL, "warm", 0)
+    store.lose = 1
+    made = await process.change(CHANNEL, "k", 1, mode="if_new")
+    assert (made.suppressed, made.position.offset) == ("", 2)
+    assert await process.keys(CHANNEL) == await stored_keys(plain) == {"warm": "0", "k": "1"}
+    await world.close()
+
+
+async def test_a_condition_sent_again_to_the_next_incarnation_is_answered_by_what_it_did(world, plain):
+    process = await world.process()
+    first = await process.change(CHANNEL, "k", 1, mode="if_new", publication_id="same")
+    await world.kill()
+    # Sent while nobody is there, and marked as sent before: it may have reached the last incarnation.
+    view = process.brokers._views[0]
+    asking = asyncio.create_task(process.change(CHANNEL, "k", 1, mode="if_new", publication_id="same"))
+    await eventually(lambda: bool(view.requests.asked))
+    for asked in view.requests.asked.values():
+        asked.op = type(asked.op)(**{**{n: getattr(asked.op, n) for n in asked.op.__struct_fields__}, "resent": True})
+    await world.begin()
+    made = await asking
+    assert (made.suppressed, made.position) in (("", first.position), ("key_exists", first.position))
+    other = await again(lambda: process.change(CHANNEL, "k", 1, mode="if_new"))
+    assert other.suppressed == "key_exists"
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_keys_and_stream_agree_while_backends_are_killed(world, plain, seed):
+    dice = random.Random(seed)
+    hub, publisher = await world.process("hub"), await world.process("publisher")
+    await hub.step(CHANNEL, 2)
+    done = asyncio.Event()
+    answered = 0
+
+    async def change(worker):
+        nonlocal answered
+        for n in range(60):
+            try:
+                data = None if dice.random() < 0.3 else f"{worker}.{n}"
+                await publisher.change(CHANNEL, dice.choice("abcde"), data)
+            except BrokerError as reason:
+                assert reason.code == 100  # noqa: PT017
+            answered += 1
+
+    async def kill():
+        killed = 0
+        while not done.is_set():
+            target = answered + dice.randrange(5, 60)
+            await eventually(lambda: done.is_set() or answered >= target, every_s=0.002, timeout_s=30)  # noqa: B023
+            killed += await plain.fetchval(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE application_name = 'mobula-broker-0' AND datname = current_database()"
+            )
+        return killed
+
+    killing = asyncio.create_task(kill())
+    await asyncio.gather(*(change(worker) for worker in range(8)))
+    done.set()
+    assert await killing > 0
+    expected = await replayed(plain)
+    assert await stored_keys(plain) == expected
+    assert await again(lambda: publisher.keys(CHANNEL)) == expected
+    seen = {}
+    top = await plain.fetchval("SELECT top FROM app.stream_heads WHERE channel = $1", CHANNEL)
+    await eventually(lambda: bool(hub.sink.publications) and hub.sink.publications[-1].offset == top)
+    for publication in hub.sink.publications:
+        if publication.removed:
+            seen.pop(publication.key, None)
+        else:
+            seen[publication.key] = publication.data.decode()
+    assert seen == expected
+    assert [p.offset for p in hub.sink.publications] == list(range(1, top + 1))
+
+
+async def test_clear_begins_a_new_epoch_that_survives(world, plain):
+    hub = await world.process()
+    await hub.step(CHANNEL, 2)
+    first = await hub.change(CHANNEL, "k", 1)
+    await hub.brokers.map_clear(CHANNEL)
+    await eventually(lambda: hub.sink.of("insufficient") == [("insufficient", CHANNEL)])
+    assert await stored_keys(plain) == {} == await replayed(plain)
+    made = await hub.change(CHANNEL, "n", 1)
+    assert made.position.offset == 1
+    assert made.position.epoch != first.position.epoch
+    await world.kill()
+    await world.begin()
+    assert await again(lambda: hub.keys(CHANNEL)) == {"n": "1"}
+    assert (await hub.change(CHANNEL, "n", 2)).position == StreamPosition(made.position.epoch, 2)
+
+
+@pytest.mark.parametrize("channel", [CHANNEL, "board:a"])
+async def test_what_a_transaction_does_to_keys_arrives_when_it_commits(world, database, plain, channel):
+    hub = await world.process()
+    await hub.step(channel, 2)
+    async with database.transaction() as session:
+        await map_publish(session, channel, "a", {"n": 1}, score=3, tags={"t": "x"})
+        await map_publish(session, channel, "b", {"n": 2})
+        await map_remove(session, channel, "b")
+        assert hub.sink.publications == []
+    world.network.shard.committer.poke()
+    await eventually(lambda: len(hub.sink.publications) == 3)
+    assert entries(hub.sink.publications) == [("a", '{"n": 1}'), ("b", '{"n": 2}'), ("b", None)]
+    assert (hub.sink.publications[0].score, hub.sink.publications[0].tags) == (3, {"t": "x"})
+    assert await hub.keys(channel) == {"a": '{"n": 1}'}
+    assert (await hub.change(channel, "a", "next", mode="if_exists")).position.offset == 4
+    if channel == CHANNEL:
+        assert await stored_keys(plain) == {"a": "next"} == await replayed(plain)
+        await world.kill()
+        await world.begin()
+        assert await again(lambda: hub.keys(channel)) == {"a": "next"}
+
+
+async def test_a_rolled_back_transaction_changes_no_key(world, database, plain):
+    hub = await world.process()
+
+    async def fail():
+        async with database.transaction() as session:
+            await map_publish(session, CHANNEL, "a", 1)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    async with database.transaction() as session:
+        await map_publish(session, CHANNEL, "b", 2)
+    await eventually(lambda: stored_keys(plain))
+    assert await hub.keys(CHANNEL) == {"b": "2"}
+
+
+async def test_outbox_rows_that_do_not_fit_their_channel_are_dropped(world, database):
+    hub = await world.process()
+    await hub.subscribe("room:a", presence=False)
+    await hub.step("board:a", 2)
+    async with database.transaction() as session:
+        await map_publish(session, "room:a", "k", 1)
+        await publish(session, "board:a", 1)
+        await map_publish(session, "board:a", "toolongkey", 1)
+        await publish(session, "room:a", 2)
+        await map_publish(session, "board:a", "k", 2)
+    world.network.shard.committer.poke()
+    await eventually(lambda: len(hub.sink.publications) == 2)
+    assert {(p.key, p.data) for p in hub.sink.publications} == {("", b"2"), ("k", b"2")}
+
+
+async def test_a_head_is_not_pruned_while_there_are_keys(world, plain):
+    process = await world.process()
+    first = await process.change(CHANNEL, "k", 1)
+    await plain.execute("DELETE FROM app.stream_publications")
+    await plain.execute("UPDATE app.stream_heads SET expires_at = now() - interval '1 day'")
+    await world.network.shard._reader.prune(100)
+    await world.kill()
+    await world.begin()
+    assert (await again(lambda: process.change(CHANNEL, "k", 2))).position == StreamPosition(first.position.epoch, 2)
