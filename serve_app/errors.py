@@ -25,6 +25,7 @@ from db.errors import (
     Unavailable,
 )
 from serve_app.openapi_parts import PROBLEM_MEDIA_TYPE
+from serve_app.statuses import phrase_of
 
 logger = get_logger(__name__)
 
@@ -116,7 +117,7 @@ def status_of(error: DomainError) -> int:
 
 def code_of_status(status: int) -> str:
     """The code of an error that has nothing but a status: `method_not_allowed`."""
-    return re.sub(r"[^a-z]+", "_", HTTPStatus(status).phrase.lower()).strip("_")
+    return re.sub(r"[^a-z]+", "_", phrase_of(status).lower()).strip("_")
 
 
 def title_of(code: str) -> str:
@@ -198,7 +199,7 @@ def _pointer(location: Sequence[str | int]) -> str:
 def http_problem(scope: Scope, error: HTTPException) -> Response:
     """The response to an exception of the framework: unknown path, method, media type."""
     detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).description
-    phrase = HTTPStatus(error.status_code).phrase
+    phrase = HTTPStatus(error.status_code).phrase  # as Starlette fills it in
     described = HTTPStatus(error.status_code).description or phrase
     return problem_response(
         scope,

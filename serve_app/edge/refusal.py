@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
+
+from serve_app.statuses import phrase_of
 
 RETRY_AFTER_S: Final = 2
 TRY_AGAIN_LATER: Final = 1013
@@ -26,7 +27,7 @@ async def refuse(
     extra: Sequence[Header] = (),
 ) -> None:
     """Refuse an HTTP request or a WebSocket handshake. 429 and 503 say when to come back. `extra`: more headers."""
-    title = HTTPStatus(status).phrase
+    title = phrase_of(status)
     document = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
     body = json.dumps(document).encode()
     headers = [
