@@ -39,7 +39,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "jobs", "description": "Background jobs, for operators."},
     {"name": "mailbox", "description": "Mail that a development machine would have sent."},
     {"name": "dashboard", "description": "Figures."},
-    {"name": "realtime", "description": "Tokens for the WebSocket."},
+    {"name": "realtime", "description": "Tokens for the WebSocket; realtime processes and connections, for operators."},
     {"name": "health", "description": "Health checks."},
     {"name": "operations", "description": "Metrics, keys, problem pages."},
 ]

@@ -17,6 +17,7 @@ from serve_app.notifications.router import router as notifications_router
 from serve_app.orders.router import router as orders_router
 from serve_app.problems.router import router as problems_router
 from serve_app.products.router import router as products_router
+from serve_app.realtime_inspection.router import router as realtime_inspection_router
 from serve_app.realtime_tokens.router import router as realtime_router
 from serve_app.server_api.router import router as server_api_router
 from serve_app.users.router import router as users_router
@@ -38,6 +39,7 @@ VERSIONED: tuple[APIRouter, ...] = (
     mailbox_router,
     dashboard_router,
     realtime_router,
+    realtime_inspection_router,
 )
 """Routers under API_PREFIX."""
 

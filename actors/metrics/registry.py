@@ -37,3 +37,32 @@ DATABASE_POOL_SIZE = Gauge(
 CACHE_HIT_RATE = Gauge("cache_hit_rate", "Cached reads answered without loading, in percent.", registry=REGISTRY)
 CACHE_READS = Counter("cache_reads", "Cached reads by outcome.", ("outcome",), registry=REGISTRY)
 RATE_LIMITED = Counter("rate_limited_requests", "Requests answered 429.", ("policy",), registry=REGISTRY)
+
+REALTIME_CONNECTIONS = Gauge(
+    "realtime_connections", "Open realtime connections by transport.", ("transport",), registry=REGISTRY
+)
+REALTIME_FRAMES_RECEIVED = Counter("realtime_frames_received", "Frames from realtime clients.", registry=REGISTRY)
+REALTIME_MESSAGES_SENT = Counter(
+    "realtime_messages_sent",
+    "Messages to realtime clients: publications as each subscriber reads them, and others (replies, pushes).",
+    ("kind",),
+    registry=REGISTRY,
+)
+REALTIME_PUBLICATIONS = Counter(
+    "realtime_publications", "Publications that reached a realtime process with subscribers.", registry=REGISTRY
+)
+REALTIME_SUBSCRIBE_DURATION = Histogram(
+    "realtime_subscribe_duration_seconds",
+    "Time from asking a channel's owner to its answer in the stream.",
+    registry=REGISTRY,
+    buckets=DURATION_BUCKETS,
+)
+REALTIME_RECOVERIES = Counter(
+    "realtime_recoveries", "Subscribers that asked for what they missed, by outcome.", ("outcome",), registry=REGISTRY
+)
+REALTIME_DISCONNECTS = Counter(
+    "realtime_disconnects",
+    "Realtime connections that ended, by code; 'left' without one, 3008 for clients that read too slowly.",
+    ("code",),
+    registry=REGISTRY,
+)

@@ -10,6 +10,7 @@ from cluster.settings import Settings, get_settings
 from db.session import Database
 from serve_app.edge.generations import Retirement
 from serve_app.realtime.application import Backends, RealtimeApplication
+from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.hub import Hub
 
 
@@ -28,6 +29,7 @@ def connect(hub: Hub) -> Backends:
 
     def measure() -> None:
         ACTIVE_CONNECTIONS.set(hub.connections)
+        COUNTS.publish()
         HAPROXY_PROCESSES.set(retirement.processes)
         OLD_HAPROXY_CONNECTIONS.set(retirement.old_sockets)
 

@@ -7,6 +7,7 @@ import structlog
 
 from actors.brokers import contract
 from actors.protocol import frames
+from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.deltas import DeltaState
 from serve_app.realtime.encoding import info_message
 from serve_app.realtime.peer import Peer
@@ -169,6 +170,7 @@ class Channel:
             if not data:
                 continue
             left_out = {peer for peer in members if _is_excluded(peer, exclusion)} if exclusion is not None else set()
+            COUNTS.deliveries += (len(members) - len(left_out)) * len(rendering.messages(variant))
             yield from _write_all(data, members, left_out)
             if variant.delta is DeltaState.FRESH:
                 moves.append((variant, [peer for peer in members if peer not in left_out], DeltaState.BASED))

@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
+from actors.metrics.registry import REALTIME_SUBSCRIBE_DURATION
 from actors.protocol import codes
 from serve_app.realtime import actions as act
 from serve_app.realtime.channel import Channel
 from serve_app.realtime.connection import ConnectionState
+from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.deltas import DeltaState, Patches
 from serve_app.realtime.flushing import QUEUE_BYTES, Flusher
 from serve_app.realtime.peer import Peer
@@ -67,11 +69,19 @@ class Channels:
         if channel is None:
             channel = self._channels[request.channel] = Channel(request.channel, next(self._numbers))
         channel.interest.add(request.subscription)
-        self._brokers.subscribe(request, lambda reply: self._in_order(self._subscribed, peer, request, reply))
+        asked_at = self._loop.time()
+        self._brokers.subscribe(request, lambda reply: self._in_order(self._subscribed, peer, request, reply, asked_at))
 
     def _subscribed(
-        self, peer: Peer, request: contract.SubscribeRequest, reply: contract.SubscribeReply | BrokerError
+        self,
+        peer: Peer,
+        request: contract.SubscribeRequest,
+        reply: contract.SubscribeReply | BrokerError,
+        asked_at: float,
     ) -> None:
+        REALTIME_SUBSCRIBE_DURATION.observe(self._loop.time() - asked_at)
+        if request.since is not None:
+            COUNTS.recovered(isinstance(reply, contract.SubscribeReply) and reply.recovered)
         channel = self._channels.get(request.channel)
         if isinstance(reply, BrokerError):
             self._give_up(request.channel, request.subscription)
@@ -147,6 +157,7 @@ class Channels:
             self._insufficient(channel)
         elif fresh:
             self._flusher.flush()
+            COUNTS.publications += len(fresh)
             yield from channel.publish(fresh)
             self._bound_held(channel)
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.peer import Peer
 
 QUEUE_BYTES: Final = 1024 * 1024
@@ -41,4 +42,5 @@ class Flusher:
         """Write now what is queued for one connection."""
         pending, peer.pending = peer.pending, None
         if pending:
+            COUNTS.messages += len(pending)
             peer.socket.write(peer.socket.wire.pack(pending))

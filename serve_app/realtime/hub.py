@@ -24,6 +24,7 @@ from serve_app.realtime.callouts import Callouts
 from serve_app.realtime.channels import Channels
 from serve_app.realtime.connection import Connection
 from serve_app.realtime.core import Address
+from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.departures import close_gradually
 from serve_app.realtime.emulation import EmulatedSessions
 from serve_app.realtime.environment import Environment
@@ -55,7 +56,7 @@ class Hub:
         self._wheel: TimerWheel[Peer] = TimerWheel(self._on_due)
         self._emulated = EmulatedSessions()
         self.channels = Channels(self._flusher, self.apply, self.too_slow)
-        self._inspector = Inspector(boot_id, self._peers, self.channels, env.wall)
+        self._inspector = Inspector(boot_id, self._peers, self.channels, self.on_disconnect, env.wall)
         self._sessions: SessionClient
         self._loop: asyncio.AbstractEventLoop
 
@@ -130,12 +131,14 @@ class Hub:
         self._generations[arrival.generation] += 1
         self._newcomers[arrival.address] += 1
         self._peers[client] = peer
+        COUNTS.opened(wire.name)
         self._emulated.add(peer)
         self._wheel.schedule(peer, connection.due)
         return peer
 
     def receive(self, peer: Peer, frame: bytes) -> None:
         """A frame from the client."""
+        COUNTS.frames += 1
         self.apply(peer, peer.connection.receive(frame, self._loop.time()))
 
     def emulate(self, session: str, frame: bytes) -> bool:
@@ -155,9 +158,13 @@ class Hub:
         peer.pending = None
         self._emulated.remove(peer, closed_by_us=peer.connection.is_closed())
         if not peer.connection.is_closed():
-            self._inspector.ended(peer, 0, "")
+            self._ended(peer, 0, "")
         self.apply(peer, peer.connection.transport_closed())
         self._forget(peer)
+
+    def _ended(self, peer: Peer, code: int, reason: str) -> None:
+        COUNTS.ended(code)
+        self._inspector.ended(peer, code, reason)
 
     def too_slow(self, peer: Peer) -> None:
         """More than QUEUE_BYTES wait for the client. May be called in the middle of a fan-out."""
@@ -213,13 +220,14 @@ class Hub:
         if code is codes.DISCONNECT_SLOW:
             peer.pending = None
         self._flusher.flush_one(peer)
-        self._inspector.ended(peer, code.code, code.reason)
+        self._ended(peer, code.code, code.reason)
         self._forget(peer)
         peer.socket.close(code.code, code.reason)
 
     def _forget(self, peer: Peer) -> None:
         if self._peers.pop(peer.connection.client, None) is None:
             return
+        COUNTS.closed(peer.socket.wire.name)
         self._welcome(peer)
         _less(self._generations, peer.generation)
         if peer.registered:

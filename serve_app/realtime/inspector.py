@@ -8,7 +8,7 @@ import os
 import resource
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -26,13 +26,21 @@ logger = structlog.get_logger(__name__)
 
 
 class Inspector:
-    """Answers `serve_app.realtime.questions` for one hub. `wall` is Unix time in seconds."""
+    """Answers `serve_app.realtime.questions` for one hub. `close` ends connections; `wall` is Unix time in seconds."""
 
-    def __init__(self, hub: str, peers: Mapping[str, Peer], channels: Channels, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        hub: str,
+        peers: Mapping[str, Peer],
+        channels: Channels,
+        close: Callable[[Sequence[str], int, str], None],
+        wall: Callable[[], float],
+    ) -> None:
         self._hub = hub
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._peers = peers
         self._channels = channels
+        self._close = close
         self._wall = wall
         self._started = wall()
         self._endings: deque[ask.Ending] = deque(maxlen=ENDINGS_KEPT)
@@ -67,6 +75,10 @@ class Inspector:
             return ask.encode(self._node())
         if isinstance(asked, ask.AskConnections):
             return ask.encode(self._connections(asked))
+        if isinstance(asked, ask.CloseConnection):
+            found = asked.client in self._peers
+            self._close([asked.client], asked.code, asked.reason)
+            return ask.encode(ask.Done(found))
         return ask.encode(self._ended(asked))
 
     def _node(self) -> ask.NodeReport:

@@ -42,6 +42,20 @@ class AskEndings(msgspec.Struct, array_like=True, frozen=True, tag=3):
     limit: int = PAGE_MAX
 
 
+class CloseConnection(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """End one connection, whoever it belongs to. Answered by `Done`."""
+
+    client: str
+    code: int
+    reason: str
+
+
+class Done(msgspec.Struct, array_like=True, frozen=True):
+    """Whether what was asked for was there to be done."""
+
+    found: bool
+
+
 class NodeReport(msgspec.Struct, array_like=True, frozen=True):
     """One realtime process."""
 
@@ -117,7 +131,7 @@ class EndingPage(msgspec.Struct, array_like=True, frozen=True):
     endings: list[Ending]
 
 
-AnyQuestion = AskNode | AskConnections | AskEndings
+AnyQuestion = AskNode | AskConnections | AskEndings | CloseConnection
 
 DecodeError: Final = msgspec.DecodeError
 encode: Final = msgspec.msgpack.Encoder().encode
