@@ -1,15 +1,15 @@
 """Keys of persistent maps beside their streams, and changes of keys from inside transactions.
 
-Revision ID: 0005_maps
-Revises: 0004_caches_exports
+Revision ID: 0006_maps
+Revises: 0005_api_key_limits
 """
 
 from alembic import op
 
 from db.migrations.operations import run_script
 
-revision = "0005_maps"
-down_revision = "0004_caches_exports"
+revision = "0006_maps"
+down_revision = "0005_api_key_limits"
 branch_labels = None
 depends_on = None
 
@@ -23,7 +23,7 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
-    run_script("0005_maps.sql")
+    run_script("0006_maps.sql")
 
 
 def downgrade() -> None:
