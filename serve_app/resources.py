@@ -28,6 +28,9 @@ from serve_app.security.tokens import TokenIssuer, TokenVerifier
 
 ValueT = TypeVar("ValueT")
 
+_HITS, _MISSES = CACHE_READS.labels("hit"), CACHE_READS.labels("miss")
+"""Looked up once: that costs more than counting."""
+
 
 async def _nothing() -> None:
     """Nothing to open or close."""
@@ -147,14 +150,14 @@ class Resources:
             return await load()
 
         value: ValueT = await cache.get_or_load(key, counted, ttl_s=ttl_s, tags=tags, at_least=at_least)
-        CACHE_READS.labels("miss" if loaded else "hit").inc()
+        (_MISSES if loaded else _HITS).inc()
         return value
 
     def measure(self) -> None:
         """Set the gauges that are read rather than counted."""
         pool: Any = self.database.engine.pool
         DATABASE_POOL_SIZE.set(pool.checkedin() + pool.checkedout())
-        hits, misses = (CACHE_READS.labels(outcome)._value.get() for outcome in ("hit", "miss"))
+        hits, misses = (counter._value.get() for counter in (_HITS, _MISSES))
         if hits + misses:
             CACHE_HIT_RATE.set(100 * hits / (hits + misses))
 

@@ -27,6 +27,11 @@ def route_template(scope: Scope) -> str:
     return path if isinstance(path, str) else UNMATCHED_ROUTE
 
 
+KEPT_ADDRESSES = 1_024
+LONGEST_KEPT = 128
+"""Answers kept so that headers of frequent callers are not taken apart each time, and the longest header of them."""
+
+
 class AddressFinder:
     """Who really calls: the peer, or what a trusted proxy says about it."""
 
@@ -34,6 +39,7 @@ class AddressFinder:
         """`trusted_proxies` are addresses or networks."""
         self._trusted: list[IPv4Network | IPv6Network] = [ip_network(proxy, strict=False) for proxy in trusted_proxies]
         self._known: dict[str, bool] = {}
+        self._found: dict[tuple[str, bytes], str] = {}
 
     def find(self, scope: Scope) -> str:
         """The caller's address. X-Forwarded-For is read from the right, and only as far as trust reaches."""
@@ -50,6 +56,14 @@ class AddressFinder:
         forwarded = request_headers(scope).get(b"x-forwarded-for")
         if forwarded is None:
             return peer
+        found = self._found.get((peer, forwarded))
+        if found is None:
+            found = self._walk(peer, forwarded)
+            if len(self._found) < KEPT_ADDRESSES and len(forwarded) <= LONGEST_KEPT:
+                self._found[peer, forwarded] = found
+        return found
+
+    def _walk(self, peer: str, forwarded: bytes) -> str:
         for hop in reversed(forwarded.decode("latin-1").split(",")):
             candidate = hop.strip()
             try:
@@ -69,6 +83,6 @@ class AddressFinder:
                 known = any(parsed in network for network in self._trusted)
             except ValueError:
                 known = False
-            if len(self._known) < 1024:  # proxies are few; callers' own addresses must not fill memory
+            if len(self._known) < KEPT_ADDRESSES:  # proxies are few; callers' own addresses must not fill memory
                 self._known[address] = known
         return known

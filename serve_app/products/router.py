@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Header, Request, Response, status
 from pydantic import Field
 
 from db.products import service
@@ -19,6 +19,7 @@ from serve_app.openapi_parts import CACHED, ETAG_HEADER, LOCATION_HEADER, PUBLIC
 from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
 from serve_app.products.presenting import as_json, present_product, product_links
 from serve_app.products.schemas import Category, CategoryList, Product, ProductCreate, ProductUpdate
+from serve_app.query import parsed, query_parameters
 from serve_app.resources import Resources
 from serve_app.schemas import Page
 from serve_app.security.principal import Principal
@@ -50,6 +51,7 @@ class ProductQuery(PageQuery):
     order: Literal["asc", "desc"] | None = None
 
 
+ParsedQuery = Annotated[ProductQuery, Depends(parsed(ProductQuery))]
 ProductWriter = Annotated[Principal, Depends(require("products:write"))]
 IfMatch = Annotated[str | None, Header(description="ETag of the product as you read it.")]
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Your copy is the present one."}}
@@ -58,13 +60,13 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Your copy
 @router.get(
     "/products",
     response_model=Page[Product],
-    openapi_extra=PUBLIC | CACHED,
+    openapi_extra=PUBLIC | {"parameters": [*query_parameters(ProductQuery)["parameters"], *CACHED["parameters"]]},
     responses=NOT_MODIFIED | {200: {"headers": ETAG_HEADER}},
 )
-async def list_products(query: Annotated[ProductQuery, Query()], request: Request, resources: ResourcesDep) -> Any:
+async def list_products(query: ParsedQuery, request: Request, resources: ResourcesDep) -> Any:
     """Products, filtered, sorted, page by page."""
-    address = f"{request.url.path}?{request.url.query}"
-    key = f"products:list:{hashlib.blake2b(address.encode(), digest_size=16).hexdigest()}"
+    address = request.scope["path"].encode() + b"?" + request.scope["query_string"]
+    key = f"products:list:{hashlib.blake2b(address, digest_size=16).hexdigest()}"
     cached = await resources.cached(
         key,
         lambda: _load_list(query, request, resources),

@@ -171,6 +171,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/api-keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a key by a new one with the same rights
+         * @description Replace a key by a new one with the same rights. The old one goes on for the overlap, so that nothing stops.
+         */
+        post: operations["auth-rotate_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/api-keys/{key_id}": {
         parameters: {
             query?: never;
@@ -1018,6 +1038,21 @@ export interface components {
             /** Allowed Ips */
             allowed_ips: string[];
             /**
+             * Methods
+             * @description Methods of the server API that it is limited to; empty: none left out.
+             */
+            methods: string[];
+            /**
+             * Namespaces
+             * @description Channel namespaces that it is limited to; empty: any.
+             */
+            namespaces: string[];
+            /**
+             * Replaces
+             * @description The key that it took over from.
+             */
+            replaces: string | null;
+            /**
              * Created At
              * Format: date-time
              */
@@ -1050,6 +1085,23 @@ export interface components {
              * @description Addresses or networks (CIDR) that may use it; empty: any.
              */
             allowed_ips?: string[];
+            /**
+             * Methods
+             * @description Methods of the realtime server API that it may call, of those its scopes allow; empty: all.
+             * @example [
+             *       "publish",
+             *       "broadcast"
+             *     ]
+             */
+            methods?: string[];
+            /**
+             * Namespaces
+             * @description Channel namespaces that it may touch through the server API; empty: any.
+             * @example [
+             *       "room"
+             *     ]
+             */
+            namespaces?: string[];
         };
         /**
          * ApiKeyCreated
@@ -1078,6 +1130,21 @@ export interface components {
             /** Allowed Ips */
             allowed_ips: string[];
             /**
+             * Methods
+             * @description Methods of the server API that it is limited to; empty: none left out.
+             */
+            methods: string[];
+            /**
+             * Namespaces
+             * @description Channel namespaces that it is limited to; empty: any.
+             */
+            namespaces: string[];
+            /**
+             * Replaces
+             * @description The key that it took over from.
+             */
+            replaces: string | null;
+            /**
              * Created At
              * Format: date-time
              */
@@ -1099,6 +1166,18 @@ export interface components {
         ApiKeyList: {
             /** Items */
             items: components["schemas"]["ApiKey"][];
+        };
+        /**
+         * ApiKeyRotate
+         * @description How to replace a key.
+         */
+        ApiKeyRotate: {
+            /**
+             * Overlap Hours
+             * @description How long the old key goes on beside the new one.
+             * @default 24
+             */
+            overlap_hours?: number;
         };
         /**
          * Category
@@ -3691,6 +3770,95 @@ export interface operations {
             };
             /** @description The credential does not allow this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "auth-rotate_api_key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyRotate"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyCreated"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
