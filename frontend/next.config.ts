@@ -13,7 +13,7 @@ const SECURITY_HEADERS = [
 ];
 
 /** What the API answers is passed on untouched: it has security headers of its own. */
-const PAGES = "/((?!api/|docs|openapi.json|problems/|health|.well-known/|_next/).*)";
+const PAGES = "/((?!api/|docs|openapi.json|problems/|health|.well-known/|connection/|_next/).*)";
 
 const config: NextConfig = {
   output: "standalone",

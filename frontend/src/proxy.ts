@@ -41,7 +41,7 @@ export function proxy(request: NextRequest): NextResponse {
 
 export const config = {
   matcher: [
-    { source: "/(api|docs|problems|health|.well-known)/:path*" },
+    { source: "/(api|docs|problems|health|.well-known|connection)/:path*" },
     { source: "/(docs|health|openapi.json)" },
     {
       source: "/((?!api/|_next/static|_next/image|.*\\.(?:svg|png|ico|txt)$).*)",

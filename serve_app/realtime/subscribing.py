@@ -74,6 +74,9 @@ class Subscribing(ConnectionCore):
             expires_at=expires_at,
             tags=tags,
         )
+        if self._codec.is_binary:
+            # npm `centrifuge` compares 64-bit numbers of Protobuf by identity, and would find none of its channels.
+            sub.compact = False
         self.subscriptions[body.channel] = sub
         self._commands += 1
         if isinstance(verdict, permits.Ask):

@@ -21,11 +21,17 @@ describe("what is the API's", () => {
     "/openapi.json",
     "/problems/not_found",
     "/health/ready",
+    "/connection/http_stream",
+    "/connection/sse",
+    "/connection/emulation",
   ])("%s is passed on", (path) => expect(isApiPath(path)).toBe(true));
 
-  it.each(["/", "/apiary", "/docsy", "/orders", "/openapi.jsonx", "/metrics"])("%s is not", (path) => {
-    expect(isApiPath(path)).toBe(false);
-  });
+  it.each(["/", "/apiary", "/docsy", "/orders", "/openapi.jsonx", "/metrics", "/connection/health"])(
+    "%s is not",
+    (path) => {
+      expect(isApiPath(path)).toBe(false);
+    },
+  );
 
   it("goes to the origin that the environment names at that moment", () => {
     expect(upstreamUrl("/api/v1/me", "?a=1").href).toBe("http://127.0.0.1:8000/api/v1/me?a=1");

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from serve_app.security.tokens import TokenIssuer
+from tests.fixtures.http_stream import HttpClient, http_connection
 from tests.fixtures.stack import RunningStack
 from tests.fixtures.waiting import eventually
 
@@ -52,6 +55,43 @@ class Listener:
             self.heard.append(message["push"]["pub"]["data"])
 
 
+class StreamListener:
+    """One connection over HTTP streaming, which answers pings and keeps what it hears."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self.client = client
+        self.heard: list[Any] = []
+        self.code = 0
+        """Why the server ended it."""
+        self.task = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        while not self.code:
+            (message,) = await self.client.messages(1, 300.0)
+            if message == {}:
+                await self.client.post({})
+            push = message.get("push", {})
+            self.code = push.get("disconnect", {}).get("code", 0)
+            if "pub" in push:
+                self.heard.append(push["pub"]["data"])
+
+
+@asynccontextmanager
+async def streaming(stack: RunningStack, channel: str) -> AsyncIterator[StreamListener]:
+    """A subscriber over HTTP streaming."""
+    token = TokenIssuer.from_settings(stack.settings).connection(
+        subject="streamer", session_id="session-of-streamer", info={}, expire_at=None
+    )
+    frame = json.dumps({"id": 1, "connect": {"token": token}}).encode()
+    async with http_connection(f"{stack.http_url}/connection", frame) as client:
+        await client.connected()
+        await client.subscribed(channel)
+        listener = StreamListener(client)
+        yield listener
+        listener.task.cancel()
+        await asyncio.gather(listener.task, return_exceptions=True)
+
+
 async def publish(stack: RunningStack, http: httpx.AsyncClient, channel: str, data: Any) -> None:
     answer = await http.post(
         f"{stack.http_url}/api/publish",
@@ -67,10 +107,13 @@ async def test_redeploying_api_disturbs_no_open_socket(stack: RunningStack) -> N
     async with httpx.AsyncClient(timeout=30) as http:
         await publish(stack, http, channel, "before")
         await eventually(lambda: all(listener.heard == ["before"] for listener in listeners))
-        await asyncio.to_thread(stack.redeploy, "api")
-        assert [listener for listener in listeners if listener.task.done()] == []
-        await publish(stack, http, channel, "after")
-        await eventually(lambda: all(listener.heard == ["before", "after"] for listener in listeners))
+        async with streaming(stack, channel) as stream:
+            await asyncio.to_thread(stack.redeploy, "api")
+            assert [listener for listener in listeners if listener.task.done()] == []
+            await publish(stack, http, channel, "after")
+            await eventually(lambda: all(listener.heard == ["before", "after"] for listener in listeners))
+            await eventually(lambda: stream.heard == ["after"])
+            assert not stream.task.done()
     assert [listener for listener in listeners if listener.task.done()] == []
     for listener in listeners:
         listener.task.cancel()
@@ -95,7 +138,9 @@ async def test_requests_during_a_redeploy_are_answered(stack: RunningStack) -> N
 
 async def test_redeploying_realtime_sends_sockets_elsewhere_with_a_code(stack: RunningStack) -> None:
     listeners = [await Listener.open(stack, f"mover-{number}", "room:move") for number in range(20)]
-    await asyncio.to_thread(stack.redeploy, "realtime")
+    async with streaming(stack, "room:move") as stream:
+        await asyncio.to_thread(stack.redeploy, "realtime")
+        await eventually(lambda: stream.code == 3001, 120.0)
     await eventually(lambda: all(listener.task.done() for listener in listeners), 120.0)
     assert {listener.socket.close_code for listener in listeners} == {3001}
     again = await Listener.open(stack, "mover-again", "room:move")

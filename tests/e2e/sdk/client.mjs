@@ -4,7 +4,11 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 const fromFrontend = createRequire(process.argv[2]);
-const { Centrifuge } = fromFrontend("centrifuge");
+const protobuf = process.argv[3] === "protobuf";
+const { Centrifuge } = fromFrontend(
+  protobuf ? "centrifuge/build/protobuf" : "centrifuge",
+);
+const { EventSource } = fromFrontend("eventsource");
 const WebSocket = fromFrontend("ws");
 
 const write = (message) => process.stdout.write(JSON.stringify(message) + "\n");
@@ -12,13 +16,23 @@ const waiting = new Map();
 let client;
 let tokens = 0;
 
-const plain = (publication) => ({ offset: publication.offset, data: publication.data });
+// Protobuf carries bytes: here always the text of a JSON value.
+const encoded = (data) =>
+  protobuf ? new TextEncoder().encode(JSON.stringify(data)) : data;
+const decoded = (data) =>
+  protobuf ? JSON.parse(new TextDecoder().decode(data)) : data;
+const plain = (publication) => ({
+  offset: publication.offset,
+  data: decoded(publication.data),
+});
 
 const actions = {
-  async connect({ url, transport, emulation }) {
-    const endpoint = transport === "websocket" ? url : [{ transport, endpoint: url }];
-    client = new Centrifuge(endpoint, {
+  async connect({ endpoints, emulation }) {
+    const single =
+      endpoints.length === 1 && endpoints[0].transport === "websocket";
+    client = new Centrifuge(single ? endpoints[0].endpoint : endpoints, {
       websocket: WebSocket,
+      eventsource: EventSource,
       emulationEndpoint: emulation,
       minReconnectDelay: 100,
       maxReconnectDelay: 1000,
@@ -30,19 +44,32 @@ const actions = {
           write({ event: "token_wanted", number: tokens });
         }),
     });
-    client.on("disconnected", ({ code, reason }) => write({ event: "disconnected", code, reason }));
+    client.on("disconnected", ({ code, reason }) =>
+      write({ event: "disconnected", code, reason }),
+    );
     client.on("connecting", ({ code }) => write({ event: "connecting", code }));
-    client.on("connected", ({ client: id }) => write({ event: "connected", client: id }));
+    client.on("connected", ({ client: id, transport }) =>
+      write({ event: "connected", client: id, transport }),
+    );
     client.connect();
     await client.ready(20_000);
     return {};
   },
   async subscribe({ channel, options }) {
     const delays = { minResubscribeDelay: 100, maxResubscribeDelay: 1000 };
-    const subscription = client.newSubscription(channel, { ...delays, ...options });
-    subscription.on("publication", (publication) => write({ event: "publication", channel, ...plain(publication) }));
-    subscription.on("join", ({ info }) => write({ event: "join", channel, client: info.client, user: info.user }));
-    subscription.on("leave", ({ info }) => write({ event: "leave", channel, client: info.client, user: info.user }));
+    const subscription = client.newSubscription(channel, {
+      ...delays,
+      ...options,
+    });
+    subscription.on("publication", (publication) =>
+      write({ event: "publication", channel, ...plain(publication) }),
+    );
+    subscription.on("join", ({ info }) =>
+      write({ event: "join", channel, client: info.client, user: info.user }),
+    );
+    subscription.on("leave", ({ info }) =>
+      write({ event: "leave", channel, client: info.client, user: info.user }),
+    );
     subscription.on("subscribed", (context) =>
       write({
         event: "subscribed",
@@ -52,13 +79,28 @@ const actions = {
         epoch: context.streamPosition?.epoch ?? "",
       }),
     );
-    subscription.on("unsubscribed", ({ code }) => write({ event: "unsubscribed", channel, code }));
+    subscription.on("unsubscribed", ({ code }) =>
+      write({ event: "unsubscribed", channel, code }),
+    );
     subscription.subscribe();
     await subscription.ready(20_000);
     return {};
   },
   async publish({ channel, data }) {
-    await client.publish(channel, data);
+    await client.publish(channel, encoded(data));
+    return {};
+  },
+  async rpc({ method, data }) {
+    const result = await client.rpc(method, encoded(data));
+    return { data: decoded(result.data) };
+  },
+  async unsubscribe({ channel }) {
+    client.getSubscription(channel).unsubscribe();
+    return {};
+  },
+  async resubscribe({ channel }) {
+    client.getSubscription(channel).subscribe();
+    await client.getSubscription(channel).ready(20_000);
     return {};
   },
   async presence({ channel }) {
@@ -69,8 +111,12 @@ const actions = {
     const { numClients, numUsers } = await client.presenceStats(channel);
     return { clients: numClients, users: numUsers };
   },
-  async history({ channel, limit }) {
-    const { publications, offset, epoch } = await client.history(channel, { limit });
+  async history({ channel, limit, since, reverse }) {
+    const { publications, offset, epoch } = await client.history(channel, {
+      limit,
+      since: since ?? undefined,
+      reverse,
+    });
     return { publications: publications.map(plain), offset, epoch };
   },
 };
@@ -85,7 +131,12 @@ for await (const line of createInterface({ input: process.stdin })) {
   // Not awaited: connecting waits for a token, which arrives on the next line.
   actions[request.action](request).then(
     (answer) => write({ answer: request.number, ...answer }),
-    (error) => write({ answer: request.number, error: error.message, code: error.code ?? 0 }),
+    (error) =>
+      write({
+        answer: request.number,
+        error: error.message,
+        code: error.code ?? 0,
+      }),
   );
 }
 client?.disconnect();

@@ -1,5 +1,6 @@
 /** What the API answers itself, under the address that people know: one origin, first-party cookies, no CORS. */
-const API_PATHS = /^\/(api|docs|problems|health|\.well-known)(\/|$)|^\/openapi\.json$/;
+const API_PATHS =
+  /^\/(api|docs|problems|health|\.well-known)(\/|$)|^\/openapi\.json$|^\/connection\/(http_stream|sse|emulation)$/;
 
 const FRONTEND_HEADER = "x-mobula-frontend";
 

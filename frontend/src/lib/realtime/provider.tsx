@@ -6,6 +6,7 @@ import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 
 import { RealtimeConnection } from "./connection";
+import { FALLBACK_OPTIONS, transports } from "./transports";
 
 const RealtimeContext = createContext<RealtimeConnection | null>(null);
 
@@ -13,7 +14,8 @@ function browserConnection(onTerminated: (code: number, reason: string) => void)
   return new RealtimeConnection({
     fetchToken: () => unwrap(api.POST("/api/v1/realtime/token")),
     // Loaded when it is needed: the landing and sign-in pages do without.
-    createClient: async (url, options) => new (await import("centrifuge")).Centrifuge(url, options),
+    createClient: async (url, options) =>
+      new (await import("centrifuge")).Centrifuge(transports(url), { ...FALLBACK_OPTIONS, ...options }),
     onTerminated,
   });
 }

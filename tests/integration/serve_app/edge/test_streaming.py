@@ -39,7 +39,7 @@ async def test_a_client_that_vanishes_is_noticed(world: StreamWorld) -> None:
 async def test_a_client_that_does_not_read_is_closed_and_the_others_are_not(world: StreamWorld) -> None:
     async with world.open(user="slow") as slow, world.open(user="fine") as fine:
         for client in (slow, fine):
-            await client.connected("")
+            await client.connected()
             await client.subscribed("dashboard:live")
         for _ in range(200):
             await world.publish("dashboard:live", "x" * (QUEUE_BYTES // 10))
@@ -57,8 +57,8 @@ async def test_adopted_streams_need_no_task(tmp_path: Path) -> None:
     async with serve_realtime(RealtimeApplication(settings, backends.connect), settings) as server:
         world = StreamWorld(server, backends)
         async with world.open() as client, world.open("sse") as events:
-            await client.connected("u1")
-            await events.connected("u1")
+            await client.connected()
+            await events.connected()
             names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]  # type: ignore[union-attr]
             assert not [name for name in names if "run_asgi" in name or "RealtimeApplication" in name]
 
@@ -69,6 +69,6 @@ async def test_the_end_of_the_server_sends_clients_elsewhere(tmp_path: Path) -> 
     async with serve_realtime(RealtimeApplication(settings, backends.connect), settings) as server:
         opened = StreamWorld(server, backends).open()
         client = await opened.__aenter__()
-        await client.connected("u1")
+        await client.connected()
     assert (await client.ended())[-1]["push"]["disconnect"]["code"] == 3001
     await opened.__aexit__(None, None, None)

@@ -33,7 +33,7 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
 async def test_a_connection_lives_from_connect_to_close(world: StreamWorld, kind: str) -> None:
     async with world.open(kind) as client:
         assert client.response.status_code == 200
-        result = await client.connected("u1")
+        result = await client.connected()
         assert result["ping"] == 25
         assert result["pong"]
         await client.subscribed("dashboard:live")
@@ -91,7 +91,7 @@ async def test_an_event_source_is_told_at_once_that_it_is_open(world: StreamWorl
 
 async def test_several_commands_in_one_request_and_several_messages_in_one_chunk(world: StreamWorld) -> None:
     async with world.open() as client:
-        await client.connected("u1")
+        await client.connected()
         await client.post(
             {"id": 2, "subscribe": {"channel": "dashboard:live"}},
             {"id": 3, "rpc": {"method": "x"}},
@@ -128,7 +128,7 @@ async def test_an_expired_token_is_an_error_in_the_reply(world: StreamWorld) -> 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_revocation_ends_the_response_with_its_code(world: StreamWorld, kind: str) -> None:
     async with world.open(kind) as client:
-        await client.connected("u1")
+        await client.connected()
         await world.backends.sessions.revoke("u1")
         (push,) = await asyncio.wait_for(client.ended(), 1)
         assert push["push"]["disconnect"] == {"code": 3503, "reason": "force disconnect"}
@@ -138,8 +138,8 @@ async def test_revocation_ends_the_response_with_its_code(world: StreamWorld, ki
 
 async def test_draining_ends_streams_and_refuses_newcomers(world: StreamWorld) -> None:
     async with world.open() as client, world.open("sse", "u2") as events:
-        await client.connected("u1")
-        await events.connected("u2")
+        await client.connected()
+        await events.connected()
         await world.server.application.drain(0.1)
         for one in (client, events):
             assert (await one.ended())[-1]["push"]["disconnect"]["code"] == 3001
@@ -212,7 +212,7 @@ async def test_pages_of_allowed_origins_may_ask(world: StreamWorld, path: str) -
 
 async def test_a_session_that_was_made_up_reaches_nobody(world: StreamWorld) -> None:
     async with world.open() as client:
-        await client.connected("u1")
+        await client.connected()
         other = world.hub.env.session_ids.mint("another process")
         for fields in (
             {"session": "made up"},
@@ -234,7 +234,7 @@ async def test_a_session_that_was_made_up_reaches_nobody(world: StreamWorld) -> 
 
 async def test_repeated_and_late_requests_do_no_harm(world: StreamWorld) -> None:
     async with world.open() as client:
-        await client.connected("u1")
+        await client.connected()
         for _ in range(2):
             assert (await client.post({})).status_code == 204  # a pong that nobody waits for
             await client.post({"id": 2, "subscribe": {"channel": "dashboard:live"}})
@@ -249,8 +249,8 @@ async def test_repeated_and_late_requests_do_no_harm(world: StreamWorld) -> None
 
 async def test_bad_commands_in_a_request_end_the_session_that_sent_them(world: StreamWorld) -> None:
     async with world.open() as client, world.open(user="u2") as other:
-        await client.connected("u1")
-        await other.connected("u2")
+        await client.connected()
+        await other.connected()
         assert (await client.post(data="nonsense")).status_code == 204
         (push,) = await client.ended()
         assert push["push"]["disconnect"]["code"] == 3501
@@ -261,7 +261,7 @@ async def test_bad_commands_in_a_request_end_the_session_that_sent_them(world: S
 async def test_a_lost_stream_is_unknown_at_once(world: StreamWorld) -> None:
     async with httpx.AsyncClient() as http:
         async with world.open() as client:
-            await client.connected("u1")
+            await client.connected()
         await eventually(lambda: world.hub.connections == 0)
         client.http = http
         assert (await client.post({"id": 2, "ping": {}})).status_code == 404

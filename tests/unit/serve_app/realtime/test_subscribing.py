@@ -1,11 +1,13 @@
 import json
+from typing import Any
 
 import pytest
 from centrifuge.protocol import client_pb2
 
 from actors.brokers.contract import Publication
+from actors.protocol import frames
 from actors.protocol.codes import ERROR_INTERNAL, UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
-from actors.protocol.protobuf_codec import PROTOBUF
+from actors.protocol.protobuf_codec import PROTOBUF, WIRE
 from serve_app.realtime import actions as act
 from serve_app.realtime.credentials import SubscriptionGrant
 from serve_app.realtime.environment import Limits
@@ -43,6 +45,21 @@ def test_compaction_gives_the_channels_number_to_clients_that_understand_it(driv
     assert reply(driver.subscribe("a", flag=1))["subscribe"] == {"id": 7}
     assert reply(driver.subscribe("b", flag=4))["subscribe"] == {}
     assert reply(driver.subscribe("plain:1", flag=1))["subscribe"] == {}
+
+
+def test_protobuf_pushes_name_their_channel() -> None:
+    driver = Driver(codec=PROTOBUF)
+    connect = frames.ConnectRequest(token="good:u1")
+    driver.connection.receive(command(1, connect=connect), driver.now)
+    driver.connection.registered(True, driver.now)
+    subscribe = frames.SubscribeRequest(channel="a", flag=frames.FLAG_CHANNEL_COMPACTION)
+    driver.connection.receive(command(2, subscribe=subscribe), driver.now)
+    assert not driver.connection.subscriptions["a"].compact
+
+
+def command(number: int, **body: Any) -> bytes:
+    content = WIRE.encode(frames.Command(id=number, **body))
+    return bytes([len(content)]) + content
 
 
 def test_recovery_returns_the_missed_publications_from_the_clients_own_offset(driver: Driver) -> None:

@@ -1,0 +1,122 @@
+"""Streams and their commands in the real cluster: HAProxy in front, several replicas behind."""
+
+import json
+import secrets
+from contextlib import AbstractAsyncContextManager
+
+import httpx
+import pytest
+
+from serve_app.security.tokens import TokenIssuer
+from tests.fixtures.http_stream import HttpClient, http_connection
+from tests.fixtures.stack import RunningStack
+from tests.fixtures.waiting import eventually
+
+SILENCE_S = 40.0
+"""The first ping comes after 12.5 to 25 s: longer than HAProxy lets a request take to arrive."""
+
+
+def opened(stack: RunningStack, kind: str = "json", user: str = "streamer") -> AbstractAsyncContextManager[HttpClient]:
+    token = TokenIssuer.from_settings(stack.settings).connection(
+        subject=user, session_id=f"session-of-{user}", info={}, expire_at=None
+    )
+    frame = json.dumps({"id": 1, "connect": {"token": token}}).encode()
+    return http_connection(f"{stack.http_url}/connection", frame, kind, get=kind == "sse")
+
+
+async def replicas(stack: RunningStack) -> list[str]:
+    """The realtime replicas' own addresses, past HAProxy."""
+    found = []
+    first, last = stack.ports.replica_http
+    async with httpx.AsyncClient() as http:
+        for port in range(first, last + 1):
+            base = f"http://127.0.0.1:{port}/connection"
+            try:
+                answer = await http.get(f"{base}/health")
+            except httpx.TransportError:
+                continue
+            if answer.status_code == 200:
+                found.append(base)
+    return found
+
+
+async def server_api(stack: RunningStack, method: str, **body: object) -> dict[str, object]:
+    async with httpx.AsyncClient(timeout=30) as http:
+        answer = await http.post(
+            f"{stack.http_url}/api/{method}", json=body, headers={"X-API-Key": stack.server_api_key}
+        )
+    result: dict[str, object] = answer.json()["result"]
+    return result
+
+
+@pytest.mark.parametrize("kind", ["json", "sse"])
+async def test_any_process_takes_the_commands_of_any_session(stack: RunningStack, kind: str) -> None:
+    everywhere = await replicas(stack)
+    assert len(everywhere) == stack.settings.realtime_replicas >= 2
+    bases = [*everywhere, f"{stack.http_url}/connection", stack.http_url]
+    async with opened(stack, kind) as client:
+        await client.connected()
+        for number, base in enumerate(bases, start=2):
+            answer = await client.post({"id": number, "ping": {}}, base=base)
+            assert (answer.status_code, base) == (204, base)
+            (reply,) = await client.messages(1)
+            assert reply["id"] == number
+        for base in bases:
+            forged = await client.post({"id": 99, "ping": {}}, base=base, session=client.session[::-1])
+            assert (forged.status_code, base) == (404, base)
+
+
+async def test_commands_through_another_process_keep_their_order(stack: RunningStack) -> None:
+    channel = f"room:order-{secrets.token_hex(4)}"
+    async with opened(stack) as client:
+        await client.connected()
+        await client.subscribed(channel)
+        for number, base in enumerate(await replicas(stack) * 10, start=3):
+            answer = await client.post({"id": number, "publish": {"channel": channel, "data": number}}, base=base)
+            assert answer.status_code == 204
+        heard: list[int] = []
+        while len(heard) < 10 * stack.settings.realtime_replicas:
+            (message,) = await client.messages(1)
+            if "pub" in message.get("push", {}):
+                heard.append(message["push"]["pub"]["data"])
+        assert heard == sorted(heard)
+
+
+@pytest.mark.parametrize("kind", ["json", "sse"])
+async def test_a_client_that_leaves_is_gone_at_once(stack: RunningStack, kind: str) -> None:
+    channel = f"room:leaver-{secrets.token_hex(4)}"
+    async with opened(stack, kind) as client:
+        await client.connected()
+        answer = await client.post({"id": 2, "subscribe": {"channel": channel}})
+        assert answer.status_code == 204
+        await client.messages(1)
+        stats = await server_api(stack, "presence_stats", channel=channel)
+        assert stats["num_clients"] == 1
+
+    async def nobody() -> bool:
+        return (await server_api(stack, "presence_stats", channel=channel))["num_clients"] == 0
+
+    # Ping and pong alone would take more than twelve seconds.
+    await eventually(nobody, 8.0)
+
+
+async def test_a_silent_stream_outlives_every_timeout_on_its_way(stack: RunningStack) -> None:
+    channel = f"room:silence-{secrets.token_hex(4)}"
+    async with opened(stack) as client:
+        await client.connected()
+        await client.post({"id": 2, "subscribe": {"channel": channel}})
+        await client.messages(1)
+        pinged = await client.messages(1, SILENCE_S)
+        while pinged != [{}]:
+            pinged = await client.messages(1, SILENCE_S)
+        assert (await client.post({})).status_code == 204
+        await server_api(stack, "publish", channel=channel, data="still here")
+        (push,) = await client.messages(1)
+        assert push["push"]["pub"]["data"] == "still here"
+
+
+async def test_too_long_a_body_is_said_to_be_so(stack: RunningStack) -> None:
+    async with httpx.AsyncClient() as http:
+        for path in ("connection/http_stream", "connection/emulation", "emulation"):
+            answer = await http.post(f"{stack.http_url}/{path}", content=b"x" * 70_000)
+            assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large"), path
