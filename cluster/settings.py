@@ -135,6 +135,30 @@ class Settings(BaseSettings):
     realtime_insecure: bool = Field(
         default=False, description="Development only: connect and do anything without a token."
     )
+    realtime_token_hmac_secret: SecretStr = Field(
+        default=SecretStr(""), description="Shared secret of another issuer of realtime tokens; empty: none."
+    )
+    realtime_token_hmac_algorithm: Literal["HS256", "HS384", "HS512"] = Field(
+        default="HS256", description="The only algorithm that the shared secret is used with."
+    )
+    realtime_token_public_key_file: Path | None = Field(
+        default=None, description="PEM with public keys (RSA, ECDSA, Ed25519) of another issuer of realtime tokens."
+    )
+    realtime_token_rsa_algorithm: Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] = Field(
+        default="RS256", description="The only algorithm that RSA keys which state none are used with."
+    )
+    realtime_token_jwks_url: str = Field(
+        default="", description="Where another issuer of realtime tokens publishes its keys (JWKS)."
+    )
+    realtime_token_issuer: str = Field(
+        default="", description="What `iss` must be in another issuer's tokens; empty: anything."
+    )
+    realtime_token_audience: str = Field(
+        default="", description="What `aud` must hold in another issuer's tokens; empty: anything."
+    )
+    realtime_token_user_claim: str = Field(
+        default="sub", min_length=1, description="Claim with the user's id in another issuer's tokens."
+    )
     server_api_key: SecretStr = Field(
         default=SecretStr(""),
         description="Key of the realtime server API beside database API keys; generated when empty.",
@@ -299,6 +323,11 @@ class Settings(BaseSettings):
             problems.append(f"SIGNING_KEY_FILE: there is no file {self.signing_key_path}")
         if self.realtime_insecure:
             problems.append("REALTIME_INSECURE lets anybody do anything: switch it off")
+        secret = self.realtime_token_hmac_secret.get_secret_value()
+        if secret and (weakness := _weakness("REALTIME_TOKEN_HMAC_SECRET", secret)):
+            problems.append(weakness)
+        if self.realtime_token_jwks_url and not self.realtime_token_jwks_url.startswith("https://"):
+            problems.append("REALTIME_TOKEN_JWKS_URL must begin with https://: who answers it decides who may connect")
         if "*" in self.backend_cors_origins:
             problems.append("BACKEND_CORS_ORIGINS must list exact origins, not *")
         return problems

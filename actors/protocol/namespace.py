@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_type_hints
 
 import msgspec
 
+from actors.protocol.channel_patterns import segments
 from actors.protocol.channels import MAX_CHANNEL_BYTES
 from actors.protocol.namespace_groups import MapOptions, PollOptions
 
@@ -77,8 +78,17 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Subscribers may ask for those publications only whose tags match a filter."""
     publish_debounce_ms: _Count = 0
     """Asks clients to coalesce their own publications."""
-    permission: str = ""
-    """Name of the callback that decides whether a signed-in user may subscribe, not `allow_subscribe_for_client`."""
+    subscribe_permission: str = ""
+    """Name of the Python callback that decides who may subscribe, instead of `allow_subscribe_for_client`."""
+    publish_permission: str = ""
+    """The same for publishing, instead of `allow_publish_for_client` and `allow_publish_for_subscriber`."""
+    history_permission: str = ""
+    """The same for reading history."""
+    presence_permission: str = ""
+    """The same for reading presence and its counts."""
+    pattern: str = ""
+    """Channels of this form, such as `/users/:user`, belong to the namespace, and no others. Permission callbacks get
+    the variables."""
     channel_max_length: Annotated[int, msgspec.Meta(ge=1, le=MAX_CHANNEL_BYTES)] = MAX_CHANNEL_BYTES
     channel_regex: str = ""
     """What follows `namespace:` must match this from start to end; empty: anything."""
@@ -119,6 +129,14 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             found.append(("history_meta_ttl", "history_meta_ttl must not be shorter than history_ttl"))
         if self.force_push_join_leave and not self.join_leave:
             found.append(("force_push_join_leave", "force_push_join_leave needs join_leave"))
+        if self.pattern:
+            try:
+                segments(self.pattern)
+            except ValueError as reason:
+                found.append(("pattern", f"pattern: {reason}"))
+            if self.durable or (self.map is not None and self.map.mode == "persistent"):
+                what = "a namespace with a pattern cannot be durable: the outbox knows namespaces by their prefix"
+                found.append(("pattern", what))
         try:
             re.compile(self.channel_regex)
         except re.error as reason:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from actors.protocol.channel_patterns import ChannelPatterns, SamePattern
 from actors.protocol.namespace import DURATION_SUFFIX, GROUPS, Namespace, field_types, written_options
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -35,6 +36,9 @@ class _Reader:
 
     def __init__(self, source: str) -> None:
         self._source = source
+        self._patterns = ChannelPatterns()
+        self._lines: dict[str, yaml.Node] = {}
+        """Options of the namespace that was read last."""
         self.mistakes: list[str] = []
 
     def _mistake(self, node: yaml.Node | None, what: str) -> None:
@@ -71,6 +75,8 @@ class _Reader:
             self._mistake(root, "expected 'namespaces:' with one entry per namespace")
         if personal_node is not None and personal not in by_name:
             self._mistake(personal_node, f"personal_channel_namespace '{personal}' is not declared")
+        elif personal and by_name[personal].pattern:
+            self._mistake(personal_node, f"personal_channel_namespace '{personal}' cannot have a pattern")
         return by_name, personal
 
     def _pairs(self, loader: yaml.SafeLoader, mapping: yaml.MappingNode) -> list[tuple[str, yaml.Node]]:
@@ -100,10 +106,20 @@ class _Reader:
                 self._mistake(value, f"'{name}' is no name for a namespace: a-z first, then a-z 0-9 _ -")
                 continue
             by_name[name] = self._namespace(loader, name, value)
+            self._add_pattern(by_name[name], value)
         return by_name
 
+    def _add_pattern(self, namespace: Namespace, node: yaml.Node) -> None:
+        if namespace.pattern:
+            try:
+                self._patterns.add(namespace.name, namespace.pattern)
+            except SamePattern as reason:
+                self._mistake(self._lines.get("pattern", node), f"namespace '{namespace.name}': {reason}")
+            except ValueError:
+                return  # reported as an inconsistency
+
     def _namespace(self, loader: yaml.SafeLoader, name: str, node: yaml.Node) -> Namespace:
-        lines: dict[str, yaml.Node] = {}
+        lines = self._lines = {}
         options: dict[str, Any] = {}
         if isinstance(node, yaml.MappingNode):
             options = self._options(loader, f"namespace '{name}'", Namespace, node, lines)

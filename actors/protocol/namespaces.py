@@ -13,10 +13,19 @@ Option names and meanings are those that users of this protocol know (`actors.pr
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-from actors.protocol.channels import MAX_CHANNEL_BYTES, ChannelName, parse, user_channel
+from actors.protocol.channel_patterns import SLASH, ChannelPatterns, Match
+from actors.protocol.channels import (
+    MAX_CHANNEL_BYTES,
+    PRIVATE_PREFIX,
+    USER_BOUNDARY,
+    ChannelName,
+    parse,
+    user_channel,
+)
 from actors.protocol.namespace import Namespace, option_names
 from actors.protocol.namespace_file import NamespaceMistake, read
 
@@ -24,6 +33,9 @@ __all__ = ["DEFAULT_NAMESPACE", "Namespace", "NamespaceMistake", "Namespaces", "
 
 DEFAULT_NAMESPACE = "default"
 """The name under which the rules for channels without a colon are declared."""
+
+
+_SLASHES: Final = (SLASH, PRIVATE_PREFIX + SLASH)
 
 
 class UnknownNamespace(LookupError):
@@ -35,6 +47,11 @@ class Namespaces:
 
     def __init__(self, by_name: Mapping[str, Namespace], personal_channel_namespace: str = "") -> None:
         self._by_name = dict(by_name)
+        self._by_pattern = ChannelPatterns()
+        for namespace in self._by_name.values():
+            if namespace.pattern:
+                self._by_pattern.add(namespace.name, namespace.pattern)
+        self._has_patterns = any(namespace.pattern for namespace in self._by_name.values())
         self._patterns = {n: re.compile(ns.channel_regex) for n, ns in self._by_name.items() if ns.channel_regex}
         self._personal = personal_channel_namespace
 
@@ -67,17 +84,36 @@ class Namespaces:
     def resolve(self, channel: str) -> tuple[Namespace, ChannelName]:
         """The rules of a channel and its name taken apart. Raises UnknownNamespace or InvalidChannel."""
         name = parse(channel)
-        if name.namespace == DEFAULT_NAMESPACE:
+        if self._has_patterns and channel.startswith(_SLASHES):
+            match = self._match(channel, name)
+            if match is None:
+                raise UnknownNamespace("channel does not fit any pattern")
+            name = replace(name, namespace=match.namespace)
+        elif name.namespace == DEFAULT_NAMESPACE:
             raise UnknownNamespace(f"'{DEFAULT_NAMESPACE}:' is no prefix: channels without a colon use it")
         namespace = self.get(name.namespace)
+        if namespace.pattern and not channel.startswith(_SLASHES):
+            raise UnknownNamespace(f"the channels of '{namespace.name}' have the form {namespace.pattern}")
         if namespace.channel_max_length < MAX_CHANNEL_BYTES:
             parse(channel, namespace.channel_max_length)
         pattern = self._patterns.get(namespace.name)
         if pattern is not None:
-            rest = channel.removeprefix("$").removeprefix(f"{name.namespace}:" if name.namespace else "")
+            prefix = f"{name.namespace}:" if name.namespace and not namespace.pattern else ""
+            rest = channel.removeprefix("$").removeprefix(prefix)
             if pattern.fullmatch(rest) is None:
                 raise UnknownNamespace(f"channel does not match the pattern of '{namespace.name}'")
         return namespace, name
+
+    def variables(self, channel: str) -> Mapping[str, str]:
+        """What the variables of a channel's pattern are; empty for a channel without one, or an unknown one."""
+        if not self._has_patterns or not channel.startswith(_SLASHES):
+            return {}
+        match = self._match(channel, parse(channel))
+        return match.variables if match is not None else {}
+
+    def _match(self, channel: str, name: ChannelName) -> Match | None:
+        body = channel.removeprefix(PRIVATE_PREFIX)
+        return self._by_pattern.match(body if name.users is None else body.rpartition(USER_BOUNDARY)[0])
 
     def personal_channel(self, user: str) -> str:
         """The channel every connection of this user is subscribed to, or '' when there is none."""

@@ -1,9 +1,12 @@
 """What a connection's state machine asks its hub to do. Executed in order."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from actors.brokers import contract
+from actors.protocol import frames
 from actors.protocol.codes import DisconnectCode
+from serve_app.realtime.credentials import Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,31 @@ class Established:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchKeys:
+    """Await `fetch`, which never raises; answer with `Connection.keys_fetched`."""
+
+    fetch: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class AskConnect:
+    """Run the connect handler; answer with `Connection.connect_answered`."""
+
+    credentials: Credentials | None
+    """What the token says; None when there was none."""
+    request: frames.ConnectRequest
+
+
+@dataclass(frozen=True, slots=True)
 class AskPermission:
     """Run a permission callback; answer with `Connection.permission_answered`."""
 
     callback: str
     channel: str
     attempt: int
+    operation: str = "subscribe"
+    data: bytes = b""
+    """What is published, or what came with the subscribe command; raw JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +151,8 @@ Action = (
     | Close
     | Register
     | Established
+    | FetchKeys
+    | AskConnect
     | AskPermission
     | Subscribe
     | Attach

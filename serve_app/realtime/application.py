@@ -32,7 +32,6 @@ from serve_app.realtime.session_ids import SessionIds
 from serve_app.realtime.streams import METHODS, HttpConnections
 from serve_app.realtime.tokens import SignedTokens
 from serve_app.realtime.wire import JSON_MESSAGES, JSON_WEBSOCKET, PROTOBUF_MESSAGES, PROTOBUF_WEBSOCKET, Wire
-from serve_app.security.tokens import TokenVerifier
 
 JSON_SUBPROTOCOL: Final = "centrifuge-json"
 PROTOBUF_SUBPROTOCOL: Final = "centrifuge-protobuf"
@@ -95,11 +94,12 @@ class RealtimeApplication:
         handlers.discover()
         environment = Environment(
             namespaces=Namespaces.load(settings.namespaces_file),
-            verifier=SignedTokens(TokenVerifier.from_settings(settings)),
+            verifier=SignedTokens.from_settings(settings),
             version=VERSION,
             wall=unix_time,
             jitter=random.random,
             insecure=settings.realtime_insecure and settings.environment != "production",
+            asks_on_connect=handlers.connect_handler is not None,
             rpc_methods=handlers.rpc_methods,
             handles_messages=handlers.message_handler is not None,
             limits=Limits.from_settings(settings),

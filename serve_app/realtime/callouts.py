@@ -6,7 +6,7 @@ Each is one task that ends in an answer to the connection's state machine; none 
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -16,11 +16,15 @@ from actors.protocol import codes
 from actors.protocol.json_codec import single_line
 from serve_app.realtime import actions as act
 from serve_app.realtime.connection import CallError, CallResult
-from serve_app.realtime.handlers import Caller, Handlers
+from serve_app.realtime.environment import Environment
+from serve_app.realtime.handlers import DEADLINE_S, Caller, ConnectAttempt, Handlers, Question
 from serve_app.realtime.peer import Peer
+from serve_app.realtime.verdicts import Admission, Granted
 
-PERMISSION_DEADLINE_S: Final = 3.0
-"""SDK commands time out after 5 s: an answer must come before."""
+RPC_DEADLINE_S: Final = 4.5
+"""A method may take almost as long as SDKs wait."""
+
+Answer = TypeVar("Answer")
 
 logger = structlog.get_logger(__name__)
 
@@ -28,7 +32,10 @@ logger = structlog.get_logger(__name__)
 class Callouts:
     """Carries out the calls of one hub's connections."""
 
-    def __init__(self, handlers: Handlers, apply: Callable[[Peer, Sequence[act.Action]], None]) -> None:
+    def __init__(
+        self, env: Environment, handlers: Handlers, apply: Callable[[Peer, Sequence[act.Action]], None]
+    ) -> None:
+        self._env = env
         self._handlers = handlers
         self._apply = apply
         self._tasks: set[asyncio.Task[None]] = set()
@@ -65,12 +72,17 @@ class Callouts:
                 self._answer(peer, action.command, self._brokers.presence_stats(action.channel))
             case act.Rpc():
                 self._answer(peer, action.command, self._rpc(peer, action))
+            case act.AskConnect():
+                self._spawn(self._ask_connect(peer, action))
+            case act.FetchKeys():
+                self._spawn(self._fetch_keys(peer, action))
 
     async def _presence(self, channel: str) -> dict[str, contract.ClientInfo]:
         return dict(await self._brokers.presence(channel))
 
     async def _rpc(self, peer: Peer, action: act.Rpc) -> bytes:
-        result = await self._handlers.rpc_methods[action.method](_caller(peer), action.data)
+        async with asyncio.timeout(RPC_DEADLINE_S):
+            result = await self._handlers.rpc_methods[action.method](_caller(peer), action.data)
         return single_line(result) if result else b""
 
     def _answer(self, peer: Peer, command: int, call: Awaitable[CallResult]) -> None:
@@ -95,19 +107,35 @@ class Callouts:
 
     async def _ask_permission(self, peer: Peer, action: act.AskPermission) -> None:
         callback = self._handlers.permissions.get(action.callback)
-        verdict: bool | codes.ErrorCode
+        verdict: bool | Granted | codes.ErrorCode
         if callback is None:
             logger.error("permission_callback_missing", callback=action.callback, channel=action.channel)
             verdict = codes.ERROR_NOT_AVAILABLE
         else:
-            try:
-                async with asyncio.timeout(PERMISSION_DEADLINE_S):
-                    verdict = await callback(peer.connection.user, action.channel)
-            except Exception:
-                logger.exception("permission_callback_failed", callback=action.callback, channel=action.channel)
-                verdict = codes.ERROR_INTERNAL
+            variables = self._env.namespaces.variables(action.channel)
+            question = Question(_caller(peer), action.operation, action.channel, variables, action.data)
+            verdict = await _decided(callback(question), action.callback)
         now = self._loop.time()
         self._apply(peer, peer.connection.permission_answered(action.channel, action.attempt, verdict, now))
+
+    async def _ask_connect(self, peer: Peer, action: act.AskConnect) -> None:
+        handler, request = self._handlers.connect_handler, action.request
+        answer: Admission | codes.ErrorCode | codes.DisconnectCode = codes.DISCONNECT_PERMISSION_DENIED
+        if handler is not None:
+            attempt = ConnectAttempt(
+                peer.connection.client,
+                action.credentials,
+                bytes(request.data),
+                request.name,
+                request.version,
+                request.headers,
+            )
+            answer = await _decided(handler(attempt), "connect") or codes.DISCONNECT_PERMISSION_DENIED
+        self._apply(peer, peer.connection.connect_answered(answer, self._loop.time()))
+
+    async def _fetch_keys(self, peer: Peer, action: act.FetchKeys) -> None:
+        await action.fetch()
+        self._apply(peer, peer.connection.keys_fetched(self._loop.time()))
 
     def deliver(self, peer: Peer, data: bytes) -> None:
         """Hand the application a message that expects no reply."""
@@ -119,6 +147,20 @@ class Callouts:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _decided(deciding: Awaitable[Answer], name: str) -> Answer | codes.ErrorCode:
+    """What a callback answers within its time; else the error that its caller is told."""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await deciding
+    except CallError as reason:
+        return reason.error
+    except TimeoutError:
+        logger.warning("callback_too_slow", callback=name, deadline_s=DEADLINE_S)
+    except Exception:
+        logger.exception("callback_failed", callback=name)
+    return codes.ERROR_INTERNAL
 
 
 async def _handle_message(handling: Awaitable[None]) -> None:
@@ -135,4 +177,4 @@ def _publisher(peer: Peer, channel: str) -> contract.ClientInfo:
 
 def _caller(peer: Peer) -> Caller:
     connection = peer.connection
-    return Caller(connection.user, connection.client, connection.session)
+    return Caller(connection.user, connection.client, connection.session, connection.meta)

@@ -1,13 +1,18 @@
 """The part of a connection that publishes, reads and calls the application."""
 
+from collections.abc import Callable
+from functools import partial
+
 from actors.brokers import contract
 from actors.protocol import codes, frames
 from actors.protocol.json_codec import single_line
+from actors.protocol.namespaces import Namespace
 from serve_app.realtime import permits
-from serve_app.realtime.actions import Action, History, Presence, PresenceStats, Publish, Rpc
-from serve_app.realtime.core import ConnectionCore
+from serve_app.realtime.actions import Action, AskPermission, History, Presence, PresenceStats, Publish, Rpc
+from serve_app.realtime.core import AskedOperation, ConnectionCore
 from serve_app.realtime.encoding import history_message, info_message
 from serve_app.realtime.subscription import SubscriptionState
+from serve_app.realtime.verdicts import Granted
 
 
 class CallError(Exception):
@@ -29,59 +34,117 @@ class Calling(ConnectionCore):
 
     __slots__ = ()
 
-    def _permitted(self, operation: permits.Operation, command: int, channel: str, actions: list[Action]) -> bool:
+    def _if_permitted(
+        self,
+        operation: permits.Operation,
+        command: int,
+        channel: str,
+        proceed: Callable[[Namespace, list[Action], bytes], None],
+        actions: list[Action],
+        data: bytes = b"",
+    ) -> None:
+        """Go on at once, or when a callback allows it; or answer an error.
+
+        `proceed` gets the rules and what the callback wants published instead of `data`, if anything.
+        """
         resolved = self._resolve(command, channel, actions)
         if resolved is None:
-            return False
+            return
         sub = self.subscriptions.get(channel)
         subscribed = sub is not None and sub.state is SubscriptionState.LIVE
-        refusal = permits.operate(operation, resolved[0], self.user, subscribed=subscribed, insecure=self._env.insecure)
-        if refusal is not None:
-            self._error(command, refusal, actions)
-        return refusal is None
+        rules = resolved[0]
+        verdict = permits.operate(
+            operation,
+            rules,
+            self.user,
+            subscribed=subscribed,
+            insecure=self._env.insecure,
+            granted=self._granted(channel),
+        )
+        if isinstance(verdict, codes.ErrorCode):
+            self._error(command, verdict, actions)
+        elif verdict is None:
+            self._commands += 1
+            proceed(rules, actions, b"")
+        else:
+            self._commands += 1
+            attempt = next(self._env.attempts)
+            if self._asked is None:
+                self._asked = {}
+            self._asked[channel] = AskedOperation(attempt, command, partial(proceed, rules))
+            actions.append(AskPermission(verdict.callback, channel, attempt, operation, data))
+
+    def _operation_answered(
+        self,
+        channel: str,
+        asked: AskedOperation,
+        verdict: bool | Granted | codes.ErrorCode,
+        now: float,
+        actions: list[Action],
+    ) -> None:
+        if self._asked is not None:
+            del self._asked[channel]
+            self._asked = self._asked or None
+        if isinstance(verdict, Granted):
+            asked.proceed(actions, verdict.data)
+        elif verdict is True:
+            asked.proceed(actions, b"")
+        else:
+            self._commands -= 1
+            self._error(asked.command, codes.ERROR_PERMISSION_DENIED if verdict is False else verdict, actions)
+        self._commands -= len(asked.held)
+        self._resume(asked.held, now, actions)
 
     def _on_publish(self, command: int, body: frames.PublishRequest, _now: float, actions: list[Action]) -> None:
         if body.type != 0:
             self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
-        elif body.data is frames.EMPTY:
+            return
+        if body.data is frames.EMPTY:
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
-        elif self._permitted("publish", command, body.channel, actions):
-            try:
-                # The JSON codec has validated its payloads; everyone must be able to read what others publish.
-                data = single_line(bytes(body.data)) if self._codec.is_binary else bytes(body.data)
-            except ValueError:
-                self._error(command, codes.ERROR_BAD_REQUEST, actions)
-                return
-            self._commands += 1
-            delta = self._env.namespaces.for_channel(body.channel).delta_publish
-            actions.append(Publish(command, body.channel, data, delta))
+            return
+        try:
+            # The JSON codec has validated its payloads; everyone must be able to read what others publish.
+            data = single_line(bytes(body.data)) if self._codec.is_binary else bytes(body.data)
+        except ValueError:
+            self._error(command, codes.ERROR_BAD_REQUEST, actions)
+            return
+
+        def proceed(rules: Namespace, then: list[Action], instead: bytes) -> None:
+            then.append(Publish(command, body.channel, instead or data, rules.delta_publish))
+
+        self._if_permitted("publish", command, body.channel, proceed, actions, data)
 
     def _on_history(self, command: int, body: frames.HistoryRequest, _now: float, actions: list[Action]) -> None:
         since = body.since
         if since is not None and body.reverse and since.offset == 0:
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
-        elif self._permitted("history", command, body.channel, actions):
-            self._commands += 1
-            bound = self._env.namespaces.for_channel(body.channel).recovery_max_publications
+            return
+
+        def proceed(rules: Namespace, then: list[Action], _instead: bytes) -> None:
+            bound = rules.recovery_max_publications
             request = contract.HistoryRequest(
                 body.channel,
                 limit=bound if body.limit < 0 else min(body.limit, bound),
                 since=contract.StreamPosition(since.epoch, since.offset) if since is not None else None,
                 reverse=body.reverse,
             )
-            actions.append(History(command, request))
+            then.append(History(command, request))
+
+        self._if_permitted("history", command, body.channel, proceed, actions)
 
     def _on_presence(self, command: int, body: frames.PresenceRequest, _now: float, actions: list[Action]) -> None:
-        if self._permitted("presence", command, body.channel, actions):
-            self._commands += 1
-            actions.append(Presence(command, body.channel))
+        def proceed(_rules: Namespace, then: list[Action], _instead: bytes) -> None:
+            then.append(Presence(command, body.channel))
+
+        self._if_permitted("presence", command, body.channel, proceed, actions)
 
     def _on_presence_stats(
         self, command: int, body: frames.PresenceStatsRequest, _now: float, actions: list[Action]
     ) -> None:
-        if self._permitted("presence", command, body.channel, actions):
-            self._commands += 1
-            actions.append(PresenceStats(command, body.channel))
+        def proceed(_rules: Namespace, then: list[Action], _instead: bytes) -> None:
+            then.append(PresenceStats(command, body.channel))
+
+        self._if_permitted("presence", command, body.channel, proceed, actions)
 
     def _on_rpc(self, command: int, body: frames.RPCRequest, _now: float, actions: list[Action]) -> None:
         if not self._env.rpc_methods:

@@ -8,22 +8,19 @@ may overtake each other between channels and never within one.
 from collections.abc import Callable
 from typing import Any, Final
 
-from actors.brokers import contract
 from actors.protocol import codes, frames
-from actors.protocol.channels import InvalidChannel
 from actors.protocol.codec import ProtocolError
-from actors.protocol.namespaces import UnknownNamespace
-from serve_app.realtime.actions import Action, Deliver, Established, Ping, Register, Send
+from serve_app.realtime.actions import Action, Deliver, FetchKeys, Ping, Send
 from serve_app.realtime.calls import CallError, Calling, CallResult
+from serve_app.realtime.connecting import Connecting
 from serve_app.realtime.core import NEVER, ConnectionState
-from serve_app.realtime.credentials import Credentials, CredentialsExpired, CredentialsInvalid
-from serve_app.realtime.server_side import ServerSide
-from serve_app.realtime.subscription import SubscriptionState, ttl
+from serve_app.realtime.credentials import CredentialsUnverifiable, KeysMissing
+from serve_app.realtime.subscription import SubscriptionState
 
 __all__ = ["CallError", "CallResult", "Connection", "ConnectionState"]
 
 
-class Connection(ServerSide, Calling):
+class Connection(Connecting, Calling):
     """One client's connection."""
 
     __slots__ = ()
@@ -93,14 +90,14 @@ class Connection(ServerSide, Calling):
 
     def _dispatch(self, command: frames.Command, now: float, actions: list[Action]) -> None:
         kind, body = _body(command)
-        if self.state is ConnectionState.CONNECTING and kind != "connect":
+        if self._verifying is not None or (self.state is ConnectionState.CONNECTING and kind != "connect"):
             self._hold(command, actions)
         elif body is None:
             self._pong(command)
         elif kind == "connect":
             if self.state is not ConnectionState.NEW or command.id == 0:
                 raise ProtocolError("connect must come once and with an id")
-            self._connect(command.id, body, now, actions)
+            self._with_keys(command, lambda: self._connect(command.id, body, now, actions), actions)
         elif self.state is not ConnectionState.CONNECTED:
             raise ProtocolError("connect must come first")
         elif kind == "send":
@@ -138,8 +135,37 @@ class Connection(ServerSide, Calling):
                 sub.held.append(command)
                 self._commands += 1
                 return
+            if self._asked is not None and body.channel in self._asked:
+                self._asked[body.channel].held.append(command)
+                self._commands += 1
+                return
         handler: Callable[[int, Any, float, list[Action]], None] = getattr(self, f"_on_{kind}")
-        handler(command.id, body, now, actions)
+        if kind in _TOKEN_COMMANDS:
+            self._with_keys(command, lambda: handler(command.id, body, now, actions), actions)
+        else:
+            handler(command.id, body, now, actions)
+
+    def _with_keys(self, command: frames.Command, handle: Callable[[], None], actions: list[Action]) -> None:
+        """Handle a command with a token, now or when the keys that it needs are here. Nothing changes before that."""
+        try:
+            handle()
+        except KeysMissing as missing:
+            self._verifying = command
+            actions.append(FetchKeys(missing.fetch))
+        except CredentialsUnverifiable:
+            if self.state is ConnectionState.NEW:
+                self._refuse(command.id, codes.ERROR_INTERNAL, actions)
+            else:
+                self._error(command.id, codes.ERROR_INTERNAL, actions)
+
+    def keys_fetched(self, now: float) -> list[Action]:
+        """The issuer was asked for its keys, with or without success: handle what waited for them."""
+        actions: list[Action] = []
+        command, held = self._verifying, self._held
+        if command is not None:
+            self._verifying = self._held = None
+            self._resume([command, *(held or ())], now, actions)
+        return actions
 
     def _pong(self, command: frames.Command) -> None:
         # Requests of an emulated connection overtake each other and are repeated on the way: a pong too many is none.
@@ -154,82 +180,6 @@ class Connection(ServerSide, Calling):
             self._pong_due = NEVER
         return []
 
-    # Connect
-
-    def _connect(self, command: int, body: frames.ConnectRequest, now: float, actions: list[Action]) -> None:
-        try:
-            credentials = self._credentials(body.token)
-        except CredentialsExpired:
-            self._refuse(command, codes.ERROR_TOKEN_EXPIRED, actions)
-            return
-        except CredentialsInvalid:
-            self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
-            return
-        if credentials is None:
-            raise ProtocolError("credentials not found")
-        if credentials.expires_at is not None and credentials.expires_at <= self._env.wall():
-            self._refuse(command, codes.ERROR_TOKEN_EXPIRED, actions)
-            return
-        self.user, self.session = credentials.user, credentials.session
-        self.name, self.version = body.name, body.version
-        self.info = contract.ClientInfo(credentials.user, self.client, credentials.info)
-        self._issued_at = credentials.issued_at
-        self._expires_at = None if self._env.insecure else credentials.expires_at
-        self._connect_command = command
-        self.state = ConnectionState.CONNECTING
-        self._state_due = now + self._env.limits.connecting_s
-        try:
-            self._plan_server_side(credentials, body)
-        except (UnknownNamespace, InvalidChannel):
-            self._refuse(command, codes.ERROR_UNKNOWN_CHANNEL, actions)
-            return
-        if self.user:
-            actions.append(Register(int(credentials.issued_at * 1000)))
-        else:
-            actions += self.registered(True, now)
-
-    def _credentials(self, token: str) -> Credentials | None:
-        if token:
-            return self._env.verifier.connection(token)
-        return Credentials(user="") if self._env.insecure or self._env.anonymous else None
-
-    def registered(self, accepted: bool, now: float) -> list[Action]:
-        """The session shard's answer."""
-        actions: list[Action] = []
-        if self.state is not ConnectionState.CONNECTING:
-            return actions
-        if not accepted:
-            self._close(codes.DISCONNECT_FORCE, actions)
-            return actions
-        self._results = {}
-        for sub in self.subscriptions.values():
-            self._ask_broker(sub, actions)
-        self._finish_connect(now, actions)
-        return actions
-
-    def _finish_connect(self, now: float, actions: list[Action]) -> None:
-        if self._results is None or len(self._results) < len(self.subscriptions):
-            return
-        limits = self._env.limits
-        self.state = ConnectionState.CONNECTED
-        self._state_due = NEVER
-        self._ping_due = now + limits.ping_s * (0.5 + 0.5 * self._env.jitter())
-        self._set_expiry_due(now)
-        result = frames.ConnectResult(self.client, self._env.version, subs=self._results)
-        if not self._native_ping:
-            result.ping, result.pong = limits.ping_s, True
-        if self.address is not None:
-            result.session, result.node = self.address
-        if self._expires_at is not None:
-            result.expires = True
-            result.ttl = ttl(self._expires_at, self._env.wall())
-        self._reply(frames.Reply(id=self._connect_command, connect=result), actions)
-        actions.append(Established())
-        held, self._held, self._results = self._held, None, None
-        for sub in list(self.subscriptions.values()):
-            self._end_as_ordered(sub, actions)
-        self._resume(held, now, actions)
-
     def _resume(self, held: list[frames.Command] | None, now: float, actions: list[Action]) -> None:
         try:
             for command in held or ():
@@ -238,31 +188,6 @@ class Connection(ServerSide, Calling):
                 self._dispatch(command, now, actions)
         except ProtocolError as reason:
             self._close(reason.disconnect, actions)
-
-    # Refresh
-
-    def _on_refresh(self, command: int, body: frames.RefreshRequest, now: float, actions: list[Action]) -> None:
-        try:
-            credentials = self._env.verifier.connection(body.token)
-        except CredentialsExpired:
-            self._close(codes.DISCONNECT_EXPIRED, actions)
-            return
-        except CredentialsInvalid:
-            self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
-            return
-        if credentials.user != self.user:
-            self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
-            return
-        if credentials.expires_at is not None and credentials.expires_at <= self._env.wall():
-            self._close(codes.DISCONNECT_EXPIRED, actions)
-            return
-        self._expires_at = None if self._env.insecure else credentials.expires_at
-        self._set_expiry_due(now)
-        result = frames.RefreshResult()
-        if self._expires_at is not None:
-            result.expires = True
-            result.ttl = ttl(self._expires_at, self._env.wall())
-        self._reply(frames.Reply(id=command, refresh=result), actions)
 
     # Pushes outside channels
 
@@ -277,6 +202,8 @@ class Connection(ServerSide, Calling):
 _CHANNEL_COMMANDS: Final = frozenset(
     {"subscribe", "unsubscribe", "publish", "presence", "presence_stats", "history", "sub_refresh"}
 )
+
+_TOKEN_COMMANDS: Final = frozenset({"subscribe", "refresh", "sub_refresh"})
 
 _BODIES: Final = tuple(field for field in frames.Command.__struct_fields__ if field != "id")
 

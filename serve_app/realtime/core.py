@@ -1,5 +1,7 @@
 """What every part of a connection's state machine works on: its state, its replies, its end."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -8,9 +10,12 @@ from actors.protocol import codes, frames
 from actors.protocol.channels import ChannelName, InvalidChannel
 from actors.protocol.codec import Codec
 from actors.protocol.namespaces import Namespace, UnknownNamespace
+from serve_app.realtime import capabilities
 from serve_app.realtime.actions import Action, Close, Detach, Send, Subscribe
+from serve_app.realtime.capabilities import Capabilities
 from serve_app.realtime.environment import Environment
 from serve_app.realtime.subscription import Lookup, Subscription, SubscriptionState
+from serve_app.realtime.verdicts import Granted
 
 NEVER: Final = float("inf")
 
@@ -36,14 +41,26 @@ class ConnectionState(Enum):
     CLOSED = "closed"
 
 
+@dataclass(slots=True)
+class AskedOperation:
+    """A publish, history or presence command that a callback decides about."""
+
+    attempt: int
+    command: int
+    proceed: Callable[[list[Action], bytes], None]
+    """Appends what follows when it is allowed; with the payload that the callback wants instead, if any."""
+    held: list[frames.Command] = field(default_factory=list)
+    """Commands for the same channel that arrived meanwhile: they keep their order."""
+
+
 class ConnectionCore:
     """State shared by the parts of `serve_app.realtime.connection.Connection`."""
 
     __slots__ = (
-        "_codec", "_commands", "_connect_command", "_env", "_errors", "_errors_since", "_expires_at", "_expires_due",
-        "_held", "_issued_at", "_lookup", "_native_ping", "_ping_due", "_pong_due", "_results", "_state_due",
-        "address", "client", "info",
-        "name", "session", "state", "subscriptions", "user", "version",
+        "_asked", "_codec", "_commands", "_connect_command", "_connect_data", "_connect_request", "_env", "_errors",
+        "_errors_since", "_expires_at", "_expires_due", "_held", "_issued_at", "_lookup", "_native_ping", "_ping_due",
+        "_pong_due", "_refreshes", "_results", "_state_due", "_verifying", "address", "capabilities", "client", "info",
+        "meta", "name", "session", "state", "subscriptions", "token_id", "user", "version",
     )  # fmt: skip
 
     def __init__(
@@ -69,15 +86,26 @@ class ConnectionCore:
         self.name = ""
         self.version = ""
         self.info = contract.ClientInfo("", client)
+        self.meta = b""
+        self.token_id = ""
+        self.capabilities: Capabilities = ()
         self.subscriptions: dict[str, Subscription] = {}
         self._commands = 0
         self._connect_command = 0
         self._errors = 0
         self._errors_since = 0.0
+        self._connect_data = b""
+        self._connect_request: frames.ConnectRequest | None = None
         self._held: list[frames.Command] | None = None
+        self._verifying: frames.Command | None = None
+        """The command whose token waits for the issuer's keys: everything after it waits too."""
+        self._asked: dict[str, AskedOperation] | None = None
+        """Channel → the operation that a permission callback decides about now."""
         self._results: dict[str, frames.SubscribeResult] | None = None
         self._issued_at = 0.0
         self._expires_at: float | None = None
+        self._refreshes = False
+        """The client got in with a token and sends a new one in time."""
         self._expires_due = NEVER
         self._ping_due = NEVER
         self._pong_due = NEVER
@@ -118,6 +146,12 @@ class ConnectionCore:
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
         return None
 
+    def _granted(self, channel: str) -> frozenset[str]:
+        """Capabilities in the channel: the connection's, and those of the subscription."""
+        sub = self.subscriptions.get(channel)
+        own = capabilities.allowed(self.capabilities, channel) if self.capabilities else capabilities.NOTHING
+        return own | sub.allow if sub is not None and sub.allow else own
+
     def _ask_broker(self, sub: Subscription, actions: list[Action]) -> None:
         sub.state = SubscriptionState.JOINING
         actions.append(Subscribe(sub.broker_request()))
@@ -128,6 +162,17 @@ class ConnectionCore:
 
     def _finish_connect(self, now: float, actions: list[Action]) -> None:
         """Answer `connect` once nothing is missing."""
+        raise NotImplementedError
+
+    def _operation_answered(
+        self,
+        channel: str,
+        asked: AskedOperation,
+        verdict: bool | Granted | codes.ErrorCode,
+        now: float,
+        actions: list[Action],
+    ) -> None:
+        """A callback has decided about a publish, history or presence command."""
         raise NotImplementedError
 
     def _server_side_live(
@@ -177,7 +222,7 @@ class ConnectionCore:
         actions += [Detach(sub.channel, sub.attempt, sub.info) for sub in self.subscriptions.values() if _is_known(sub)]
         self.subscriptions = {}
         self.state = ConnectionState.CLOSED
-        self._held = self._results = None
+        self._held = self._results = self._verifying = self._asked = None
 
 
 def _is_known(sub: Subscription) -> bool:

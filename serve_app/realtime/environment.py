@@ -58,6 +58,8 @@ class Environment:
     """Development only: connect and do anything without a token."""
     anonymous: bool = False
     """Connecting without a token is allowed, with the empty user."""
+    asks_on_connect: bool = False
+    """An application's handler decides who is let in."""
     rpc_methods: Collection[str] = ()
     handles_messages: bool = False
     session_ids: SessionIds = field(default_factory=SessionIds)

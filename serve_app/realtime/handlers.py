@@ -1,20 +1,32 @@
-"""What an application adds to realtime: permission callbacks, rpc methods, a handler of messages.
+"""What an application adds to realtime: permission callbacks, a connect handler, rpc methods, a handler of messages.
 
 A package names a function in the entry point group `mobula.realtime`; it is called once per process with the registry:
 
     def register(handlers: Handlers) -> None:
         handlers.permission("project_member", is_member)
+        handlers.connect(let_in)
         handlers.rpc("project.rename", rename)
+
+Everything runs on the event loop of the realtime process and has `DEADLINE_S`. A late answer or an exception is error
+100, and the client tries again; `CallError` answers a code of the application's own (400 to 1999).
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Final
 
 from db.session import Database
+from serve_app.realtime.calls import CallError
+from serve_app.realtime.credentials import Credentials
+from serve_app.realtime.verdicts import Admission, Granted
+
+__all__ = ["Admission", "CallError", "Caller", "ConnectAttempt", "Credentials", "Granted", "Handlers", "Question"]
 
 ENTRY_POINT_GROUP: Final = "mobula.realtime"
+
+DEADLINE_S: Final = 3.0
+"""SDK commands time out after 5 s: an answer must come before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +36,52 @@ class Caller:
     user: str
     client: str
     session: str = ""
+    meta: bytes = b""
+    """Raw JSON of the token's claim `meta`."""
 
 
-Permission = Callable[[str, str], Awaitable[bool]]
-"""(user, channel) → may this user subscribe?"""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May this caller do this in this channel?"""
+
+    caller: Caller
+    operation: str
+    """`subscribe`, `publish`, `history` or `presence`."""
+    channel: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the variables of the namespace's `pattern` are in this channel."""
+    data: bytes = b""
+    """Raw JSON: what is published, or what came with the subscribe command."""
+
+    @property
+    def user(self) -> str:
+        """The caller's user."""
+        return self.caller.user
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectAttempt:
+    """Somebody wants to connect."""
+
+    client: str
+    credentials: Credentials | None
+    """What the verified token says; None when the client sent none."""
+    data: bytes = b""
+    """Raw JSON from the client."""
+    name: str = ""
+    version: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers that the client emulates: what a browser cannot set on a WebSocket."""
+
+
+Permission = Callable[[Question], Awaitable[bool | Granted]]
+"""Whether the caller may."""
+
+ConnectHandler = Callable[[ConnectAttempt], Awaitable[Admission | None]]
+"""Who is let in: as the token says (`Admission(attempt.credentials)`), as somebody else, or nobody (None: 3507)."""
 
 RpcMethod = Callable[[Caller, bytes], Awaitable[bytes]]
-"""(caller, raw JSON) → raw JSON. Raises `serve_app.realtime.connection.CallError` to answer an error code."""
+"""(caller, raw JSON) → raw JSON."""
 
 ServerRpcMethod = Callable[[bytes], Awaitable[bytes]]
 """(raw JSON, or nothing) → raw JSON. Raises `serve_app.realtime.calls.CallError` to answer an error code."""
@@ -47,11 +98,12 @@ class Handlers:
         """For handlers that read rows; None in processes without one."""
         self.permissions: dict[str, Permission] = {}
         self.rpc_methods: dict[str, RpcMethod] = {}
+        self.connect_handler: ConnectHandler | None = None
         self.message_handler: MessageHandler | None = None
         self.server_methods: dict[str, ServerRpcMethod] = {}
 
     def permission(self, name: str, callback: Permission) -> None:
-        """Offer a callback that namespaces name in `permission:`."""
+        """Offer a callback that namespaces name in `subscribe_permission:` and its like."""
         if name in self.permissions:
             raise ValueError(f"permission callback '{name}' is registered twice")
         self.permissions[name] = callback
@@ -67,6 +119,12 @@ class Handlers:
         if method in self.server_methods:
             raise ValueError(f"server rpc method '{method}' is registered twice")
         self.server_methods[method] = callback
+
+    def connect(self, callback: ConnectHandler) -> None:
+        """Decide about every connection, with or without a token."""
+        if self.connect_handler is not None:
+            raise ValueError("a connect handler is registered already")
+        self.connect_handler = callback
 
     def message(self, callback: MessageHandler) -> None:
         """Receive messages without reply."""

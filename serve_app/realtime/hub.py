@@ -52,7 +52,7 @@ class Hub:
         self._applying = False
         self._reentrant: deque[tuple[Peer, Sequence[act.Action]]] = deque()
         self._flusher = Flusher()
-        self._callouts = Callouts(handlers, self.apply)
+        self._callouts = Callouts(env, handlers, self.apply)
         self._wheel: TimerWheel[Peer] = TimerWheel(self._on_due)
         self._emulated = EmulatedSessions()
         self.channels = Channels(self._flusher, self.apply, self.too_slow)

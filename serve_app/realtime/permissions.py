@@ -6,7 +6,7 @@ from uuid import UUID
 from db.auth import repository as auth
 from db.conversations import repository as conversations
 from db.session import Database
-from serve_app.realtime.handlers import Handlers
+from serve_app.realtime.handlers import Handlers, Question
 
 CONVERSATION_PREFIX: Final = "conversation:"
 JOBS_PERMISSION: Final = "jobs:manage"
@@ -28,17 +28,17 @@ class Checks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def conversation_member(self, user: str, channel: str) -> bool:
+    async def conversation_member(self, question: Question) -> bool:
         """Whether the user takes part in the conversation that `conversation:<id>` names."""
-        conversation_id, user_id = _uuid(channel.removeprefix(CONVERSATION_PREFIX)), _uuid(user)
+        conversation_id, user_id = _uuid(question.channel.removeprefix(CONVERSATION_PREFIX)), _uuid(question.user)
         if conversation_id is None or user_id is None:
             return False
         async with self._database.transaction(read_only=True) as session:
             return await conversations.is_participant(session, conversation_id, user_id)
 
-    async def jobs_operator(self, user: str, _channel: str) -> bool:
+    async def jobs_operator(self, question: Question) -> bool:
         """Whether the user may manage jobs."""
-        user_id = _uuid(user)
+        user_id = _uuid(question.user)
         if user_id is None:
             return False
         async with self._database.transaction(read_only=True) as session:

@@ -1,14 +1,17 @@
-"""The permission model of the protocol: what a namespace lets a client do. Pure decisions, no calls."""
+"""The permission model of the protocol: what tokens and a namespace let a client do. Pure decisions, no calls."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from actors.protocol.channels import ChannelName
 from actors.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED, ErrorCode
 from actors.protocol.frames import SubscribeRequest
 from actors.protocol.namespaces import Namespace
+from serve_app.realtime.capabilities import HISTORY, NOTHING, PRESENCE, PUBLISH, SUBSCRIBE
 
 Operation = Literal["publish", "history", "presence"]
+
+CAPABILITY: Final = {"publish": PUBLISH, "history": HISTORY, "presence": PRESENCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,35 +22,56 @@ class Ask:
 
 
 def subscribe(
-    namespace: Namespace, name: ChannelName, user: str, *, has_grant: bool, insecure: bool
+    namespace: Namespace,
+    name: ChannelName,
+    user: str,
+    *,
+    has_grant: bool,
+    insecure: bool,
+    granted: frozenset[str] = NOTHING,
 ) -> ErrorCode | Ask | None:
-    """None: allowed. A verified subscription token alone is enough; a private channel needs one."""
+    """None: allowed. A verified subscription token alone is enough; a private channel needs one.
+
+    `granted` are the connection's capabilities in the channel.
+    """
     if has_grant:
         return None
     if name.private:
         return ERROR_PERMISSION_DENIED
+    if SUBSCRIBE in granted:
+        return None
     if name.users is not None and namespace.allow_user_limited_channels:
         return None if user and user in name.users else ERROR_PERMISSION_DENIED
     if insecure:
         return None
-    if namespace.permission:
-        return Ask(namespace.permission) if user else ERROR_PERMISSION_DENIED
-    allowed = namespace.allow_subscribe_for_client if user else namespace.allow_subscribe_for_anonymous
-    return None if allowed else ERROR_PERMISSION_DENIED
+    if not user and not namespace.allow_subscribe_for_anonymous:
+        return ERROR_PERMISSION_DENIED
+    if namespace.subscribe_permission:
+        return Ask(namespace.subscribe_permission)
+    return None if not user or namespace.allow_subscribe_for_client else ERROR_PERMISSION_DENIED
 
 
 def operate(
-    operation: Operation, namespace: Namespace, user: str, *, subscribed: bool, insecure: bool
-) -> ErrorCode | None:
-    """None: allowed."""
+    operation: Operation,
+    namespace: Namespace,
+    user: str,
+    *,
+    subscribed: bool,
+    insecure: bool,
+    granted: frozenset[str] = NOTHING,
+) -> ErrorCode | Ask | None:
+    """None: allowed. `granted` are the capabilities in the channel, of connection and subscription."""
     if operation == "history" and not namespace.has_history:
         return ERROR_NOT_AVAILABLE
     if operation == "presence" and not namespace.presence:
         return ERROR_NOT_AVAILABLE
-    if insecure:
+    if insecure or CAPABILITY[operation] in granted:
         return None
     if not user and not getattr(namespace, f"allow_{operation}_for_anonymous"):
         return ERROR_PERMISSION_DENIED
+    callback: str = getattr(namespace, f"{operation}_permission")
+    if callback:
+        return Ask(callback)
     if getattr(namespace, f"allow_{operation}_for_client"):
         return None
     if subscribed and getattr(namespace, f"allow_{operation}_for_subscriber"):
@@ -65,10 +89,17 @@ class Features:
     delta: bool = False
 
 
-def features(namespace: Namespace, request: SubscribeRequest, user: str, *, insecure: bool) -> Features:
+def features(
+    namespace: Namespace,
+    request: SubscribeRequest,
+    user: str,
+    *,
+    insecure: bool,
+    granted: frozenset[str] = NOTHING,
+) -> Features:
     """Features of a client-side subscription."""
-    may_read = operate("history", namespace, user, subscribed=True, insecure=insecure) is None
-    may_see = operate("presence", namespace, user, subscribed=True, insecure=insecure) is None
+    may_read = operate("history", namespace, user, subscribed=True, insecure=insecure, granted=granted) is None
+    may_see = operate("presence", namespace, user, subscribed=True, insecure=insecure, granted=granted) is None
     recoverable = namespace.force_recovery or (
         request.recoverable and namespace.has_history and (namespace.allow_recovery or may_read)
     )

@@ -6,23 +6,15 @@ come from the server API and are told by pushes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import msgspec
 
 from actors.brokers import contract
-from actors.protocol import codes, frames
-from actors.protocol.namespace import Namespace
+from actors.protocol import codes, frames, overrides
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, Attach
 from serve_app.realtime.core import ConnectionState
-from serve_app.realtime.credentials import Credentials
+from serve_app.realtime.credentials import ClaimedSubscription, Credentials
 from serve_app.realtime.subscribing import Subscribing
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
-
-OVERRIDABLE_WITHOUT_HISTORY: Final = ("presence", "join_leave", "force_push_join_leave")
-OVERRIDABLE: Final = (*OVERRIDABLE_WITHOUT_HISTORY, "force_recovery", "force_positioning")
-"""Options of a namespace that the server may choose otherwise for one subscription."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class ServerSubscription:
     since: contract.StreamPosition | None = None
     """Bring what was published after this position, where the channel has recovery."""
     override: Mapping[str, bool] = field(default_factory=dict)
-    """Names of `OVERRIDABLE` → value."""
+    """Names of `actors.protocol.overrides.OVERRIDABLE` → value."""
 
 
 class ServerSide(Subscribing):
@@ -50,18 +42,19 @@ class ServerSide(Subscribing):
     # At connect
 
     def _plan_server_side(self, credentials: Credentials, body: frames.ConnectRequest) -> None:
-        wanted: dict[str, Any] = {}
+        wanted: dict[str, ClaimedSubscription] = {}
         personal = self._env.namespaces.personal_channel(credentials.user)
         if personal:
-            wanted[personal] = {}
+            wanted[personal] = ClaimedSubscription()
         wanted.update(credentials.subs)
-        for channel, options in wanted.items():
+        for channel, claimed in wanted.items():
             asked = body.subs.get(channel) or frames.SubscribeRequest()
-            self.subscriptions[channel] = self._server_side(_chosen(channel, options), asked)
+            chosen = ServerSubscription(channel, claimed.info, claimed.data, override=dict(claimed.overrides))
+            self.subscriptions[channel] = self._server_side(chosen, asked)
 
     def _server_side(self, chosen: ServerSubscription, asked: frames.SubscribeRequest) -> Subscription:
         """Raises UnknownNamespace or InvalidChannel."""
-        rules = overridden(self._env.namespaces.for_channel(chosen.channel), chosen.override)
+        rules = overrides.apply(self._env.namespaces.for_channel(chosen.channel), overrides.of(chosen.override))
         return Subscription(
             chosen.channel,
             rules,
@@ -146,25 +139,3 @@ class ServerSide(Subscribing):
         """End a subscription that just went live and was told to end meanwhile."""
         if sub.ends_with is not None and not self.is_closed() and self.subscriptions.get(sub.channel) is sub:
             self._take_away(sub, sub.ends_with, actions)
-
-
-def overridden(namespace: Namespace, override: Mapping[str, bool]) -> Namespace:
-    """The rules as the server wants them for one subscription. What needs history has no effect without it."""
-    changes = {name: bool(value) for name, value in override.items() if name in OVERRIDABLE}
-    if not namespace.has_history:
-        changes = {
-            name: value for name, value in changes.items() if name not in ("force_recovery", "force_positioning")
-        }
-    return msgspec.structs.replace(namespace, **changes) if changes else namespace
-
-
-def _chosen(channel: str, options: Mapping[str, Any]) -> ServerSubscription:
-    """A claim's options."""
-    info, data, override = options.get("info"), options.get("data"), options.get("override")
-    values = override.items() if isinstance(override, Mapping) else ()
-    return ServerSubscription(
-        channel,
-        info=msgspec.json.encode(info) if info is not None else b"",
-        data=msgspec.json.encode(data) if data is not None else b"",
-        override={name: bool(value.get("value")) for name, value in values if isinstance(value, Mapping)},
-    )

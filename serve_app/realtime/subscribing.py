@@ -1,7 +1,7 @@
 """The part of a connection that subscribes, unsubscribes and refreshes subscriptions."""
 
 from actors.brokers import contract
-from actors.protocol import codes, frames
+from actors.protocol import codes, frames, overrides
 from actors.protocol.codec import ProtocolError
 from actors.protocol.tags_filter import InvalidFilter
 from serve_app.realtime import permits
@@ -9,6 +9,7 @@ from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
 from serve_app.realtime.core import ConnectionCore
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
+from serve_app.realtime.verdicts import Granted
 
 
 class Subscribing(ConnectionCore):
@@ -43,7 +44,7 @@ class Subscribing(ConnectionCore):
             except InvalidFilter:
                 self._error(command, codes.ERROR_BAD_REQUEST, actions)
                 return
-        info, expires_at = self.info, None
+        info, expires_at, grant = self.info, None, None
         if body.token:
             try:
                 grant = self._env.verifier.subscription(body.token)
@@ -58,8 +59,13 @@ class Subscribing(ConnectionCore):
                 return
             info = contract.ClientInfo(self.user, self.client, self.info.conn_info, grant.info)
             expires_at = None if self._env.insecure else grant.expires_at
-        insecure = self._env.insecure
-        verdict = permits.subscribe(namespace, name, self.user, has_grant=bool(body.token), insecure=insecure)
+            namespace = overrides.apply(namespace, grant.overrides)
+        insecure, granted = self._env.insecure, self._granted(body.channel)
+        verdict = permits.subscribe(
+            namespace, name, self.user, has_grant=grant is not None, insecure=insecure, granted=granted
+        )
+        if grant is not None:
+            granted |= grant.allow
         if isinstance(verdict, codes.ErrorCode):
             self._error(command, verdict, actions)
             return
@@ -68,7 +74,7 @@ class Subscribing(ConnectionCore):
             namespace,
             next(self._env.attempts),
             info,
-            permits.features(namespace, body, self.user, insecure=insecure),
+            permits.features(namespace, body, self.user, insecure=insecure, granted=granted),
             body,
             command=command,
             expires_at=expires_at,
@@ -77,26 +83,51 @@ class Subscribing(ConnectionCore):
         if self._codec.is_binary:
             # npm `centrifuge` compares 64-bit numbers of Protobuf by identity, and would find none of its channels.
             sub.compact = False
+        if grant is not None:
+            sub.allow, sub.refreshes = grant.allow, True
         self.subscriptions[body.channel] = sub
         self._commands += 1
         if isinstance(verdict, permits.Ask):
-            actions.append(AskPermission(verdict.callback, body.channel, sub.attempt))
+            actions.append(AskPermission(verdict.callback, body.channel, sub.attempt, data=bytes(body.data)))
         else:
             self._ask_broker(sub, actions)
 
     def permission_answered(
-        self, channel: str, attempt: int, allowed: bool | codes.ErrorCode, now: float
+        self, channel: str, attempt: int, verdict: bool | Granted | codes.ErrorCode, now: float
     ) -> list[Action]:
-        """A permission callback's verdict; an ErrorCode when it could not decide."""
+        """A permission callback's verdict; an ErrorCode when it could not decide, or decided with a code."""
         actions: list[Action] = []
+        asked = self._asked.get(channel) if self._asked is not None else None
+        if asked is not None and asked.attempt == attempt:
+            self._operation_answered(channel, asked, verdict, now, actions)
+            return actions
         sub = self._pending(channel, attempt)
         if sub is None:
             return actions
-        if allowed is True:
+        if isinstance(verdict, Granted):
+            self._accept_grant(sub, verdict)
+            verdict = True
+        if verdict is True:
             self._ask_broker(sub, actions)
         else:
-            self._subscribe_failed(sub, codes.ERROR_PERMISSION_DENIED if allowed is False else allowed, now, actions)
+            self._subscribe_failed(sub, codes.ERROR_PERMISSION_DENIED if verdict is False else verdict, now, actions)
         return actions
+
+    def _accept_grant(self, sub: Subscription, granted: Granted) -> None:
+        """What a callback gives beyond permission."""
+        sub.namespace = overrides.apply(sub.namespace, overrides.of(granted.override))
+        sub.allow = granted.allow
+        sub.server_data = granted.data
+        sub.info = contract.ClientInfo(self.user, self.client, self.info.conn_info, granted.info)
+        sub.expires_at = None if self._env.insecure else granted.expires_at
+        if sub.request is not None:
+            sub.features = permits.features(
+                sub.namespace,
+                sub.request,
+                self.user,
+                insecure=self._env.insecure,
+                granted=self._granted(sub.channel),
+            )
 
     def subscribe_answered(
         self, channel: str, attempt: int, reply: contract.SubscribeReply | contract.BrokerError, now: float
@@ -202,7 +233,7 @@ class Subscribing(ConnectionCore):
         if grant.channel != body.channel or grant.user != self.user or grant.client not in ("", self.client):
             self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
             return
-        sub.expires_at = None if self._env.insecure else grant.expires_at
+        sub.expires_at, sub.allow, sub.refreshes = None if self._env.insecure else grant.expires_at, grant.allow, True
         self._set_expiry_due(now)
         result = frames.SubRefreshResult()
         if sub.expires_at is not None:

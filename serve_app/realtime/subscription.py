@@ -7,6 +7,7 @@ from actors.brokers import contract
 from actors.protocol import codes, frames
 from actors.protocol.namespace import Namespace
 from actors.protocol.tags_filter import TagsFilter
+from serve_app.realtime.capabilities import NOTHING
 from serve_app.realtime.deltas import Patches, recovered_messages
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.permits import Features
@@ -38,8 +39,8 @@ class Subscription:
     """State of one subscription; changed by its connection only."""
 
     __slots__ = (
-        "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held", "info", "namespace",
-        "request", "server_data", "server_side", "state", "tags",
+        "allow", "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held", "info",
+        "namespace", "refreshes", "request", "server_data", "server_side", "state", "tags",
     )  # fmt: skip
 
     def __init__(
@@ -68,7 +69,11 @@ class Subscription:
         self.server_side = server_side
         self.server_data = server_data
         self.expires_at = expires_at
-        """Unix time after which the client must have refreshed."""
+        """Unix time after which the subscription ends, unless it is refreshed."""
+        self.refreshes = False
+        """The client subscribed with a token and sends a new one in time."""
+        self.allow = NOTHING
+        """Capabilities in the channel."""
         self.tags = tags
         """Only publications whose tags match are wanted."""
         self.state = SubscriptionState.DECIDING
@@ -122,7 +127,7 @@ class Subscription:
                 result.offset = request.offset
         if self.compact:
             result.id = lookup.number(self.channel)
-        if self.expires_at is not None:
+        if self.expires_at is not None and self.refreshes:
             result.expires = True
             result.ttl = ttl(self.expires_at, now_wall)
         result.delta = self.features.delta

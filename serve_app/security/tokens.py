@@ -8,13 +8,12 @@ import hashlib
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import jwt
-import orjson
 
 from cluster.settings import Settings
 from serve_app.security.keys import SigningKeys
@@ -63,29 +62,6 @@ class AccessClaims:
     authenticated_at: int
     session_expires_at: int
     token_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionClaims:
-    """Who opens a socket. `sub` may be empty (anonymous). `info` is raw JSON; `expire_at` ends the connection."""
-
-    sub: str
-    sid: str
-    info: bytes = b""
-    subs: dict[str, Any] = field(default_factory=dict)
-    expire_at: int | None = None
-    issued_at: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionClaims:
-    """Who may subscribe to what. `client` empty: any connection of the user; `expire_at` ends the subscription."""
-
-    sub: str
-    channel: str
-    client: str = ""
-    info: bytes = b""
-    expire_at: int | None = None
 
 
 class TokenIssuer:
@@ -147,8 +123,10 @@ class TokenIssuer:
         info: Mapping[str, Any],
         expire_at: int | None,
         subs: Mapping[str, Any] | None = None,
+        caps: Sequence[Mapping[str, Any]] = (),
+        meta: Mapping[str, Any] | None = None,
     ) -> str:
-        """A connection token. `subs` are server-side subscriptions: channel → options."""
+        """A connection token. `subs` are server-side subscriptions: channel → options; `caps` capabilities."""
         now = int(time.time())
         claims: dict[str, Any] = {
             "aud": CONNECTION_AUDIENCE,
@@ -164,23 +142,42 @@ class TokenIssuer:
             claims["expire_at"] = expire_at
         if subs:
             claims["subs"] = dict(subs)
+        if caps:
+            claims["caps"] = list(caps)
+        if meta is not None:
+            claims["meta"] = dict(meta)
         return self._sign(CONNECTION_TYPE, claims)
 
     def subscription(
-        self, *, subject: str, channel: str, client: str = "", info: Any = None, expire_at: int | None = None
+        self,
+        *,
+        subject: str,
+        channel: str,
+        client: str = "",
+        info: Any = None,
+        expire_at: int | None = None,
+        override: Mapping[str, bool] | None = None,
+        allow: Sequence[str] = (),
     ) -> str:
-        """A subscription token: it alone opens `channel`, private ones too."""
+        """A subscription token: it alone opens `channel`, private ones too.
+
+        `override` changes rules of the namespace for this subscription (`actors.protocol.overrides`), `allow` lists
+        capabilities in the channel.
+        """
         now = int(time.time())
         claims: dict[str, Any] = {
             "aud": CONNECTION_AUDIENCE,
             "sub": subject,
             "channel": channel,
             "client": client,
+            "jti": uuid.uuid4().hex,
             "iat": now,
             "nbf": now,
             "exp": now + CONNECTION_TTL_S,
             "info": info,
             "expire_at": expire_at,
+            "override": {option: {"value": value} for option, value in override.items()} if override else None,
+            "allow": list(allow) or None,
         }
         return self._sign(SUBSCRIPTION_TYPE, {name: value for name, value in claims.items() if value is not None})
 
@@ -223,35 +220,17 @@ class TokenVerifier:
             self._verified.popitem(last=False)
         return claims
 
-    def verify_connection(self, token: str) -> ConnectionClaims:
-        """The claims of a connection token. Raises TokenInvalid or TokenExpired."""
-        payload = self._decode(token, CONNECTION_TYPE, CONNECTION_AUDIENCE)
-        subs, expire_at = payload.get("subs", {}), payload.get("expire_at")
-        if not isinstance(subs, dict) or not isinstance(expire_at, int | None):
-            raise TokenInvalid("malformed claims")
-        info = payload.get("info")
-        return ConnectionClaims(
-            sub=str(payload["sub"]),
-            sid=str(payload.get("sid", "")),
-            info=b"" if info is None else orjson.dumps(info),
-            subs=subs,
-            expire_at=expire_at,
-            issued_at=int(payload["iat"]),
-        )
+    def connection_payload(self, token: str) -> dict[str, Any]:
+        """All claims of a connection token, as they are written. Raises TokenInvalid or TokenExpired."""
+        return self._decode(token, CONNECTION_TYPE, CONNECTION_AUDIENCE)
 
-    def verify_subscription(self, token: str) -> SubscriptionClaims:
-        """The claims of a subscription token. Raises TokenInvalid or TokenExpired."""
-        payload = self._decode(token, SUBSCRIPTION_TYPE, CONNECTION_AUDIENCE)
-        channel, expire_at, info = payload.get("channel"), payload.get("expire_at"), payload.get("info")
-        if not isinstance(channel, str) or not isinstance(expire_at, int | None):
-            raise TokenInvalid("malformed claims")
-        return SubscriptionClaims(
-            sub=str(payload["sub"]),
-            channel=channel,
-            client=str(payload.get("client", "")),
-            info=b"" if info is None else orjson.dumps(info),
-            expire_at=expire_at,
-        )
+    def subscription_payload(self, token: str) -> dict[str, Any]:
+        """All claims of a subscription token, as they are written. Raises TokenInvalid or TokenExpired."""
+        return self._decode(token, SUBSCRIPTION_TYPE, CONNECTION_AUDIENCE)
+
+    def knows(self, kid: object) -> bool:
+        """Whether this is the id of one of our keys."""
+        return kid in self._keys.verifying
 
     def _decode(self, token: str, kind: str, audience: str) -> dict[str, Any]:
         try:

@@ -3,10 +3,14 @@ from uuid import uuid4
 import pytest
 
 from db.session import Database
-from serve_app.realtime.handlers import Handlers
+from serve_app.realtime.handlers import Caller, Handlers, Question
 from serve_app.realtime.permissions import Checks, register
 from tests.factories.auth import make_user
 from tests.factories.conversations import make_conversation
+
+
+def asks(user: str, channel: str) -> Question:
+    return Question(Caller(user, "c"), "subscribe", channel)
 
 
 async def test_only_participants_are_members(database: Database) -> None:
@@ -15,15 +19,15 @@ async def test_only_participants_are_members(database: Database) -> None:
         conversation = await make_conversation(session, [ann, bob])
     checks = Checks(database)
     channel = f"conversation:{conversation.id}"
-    assert await checks.conversation_member(str(ann.id), channel)
-    assert not await checks.conversation_member(str(eve.id), channel)
-    assert not await checks.conversation_member(str(ann.id), f"conversation:{uuid4()}")
+    assert await checks.conversation_member(asks(str(ann.id), channel))
+    assert not await checks.conversation_member(asks(str(eve.id), channel))
+    assert not await checks.conversation_member(asks(str(ann.id), f"conversation:{uuid4()}"))
 
 
 @pytest.mark.parametrize(("user", "channel"), [("", "conversation:x"), ("u", f"conversation:{uuid4()}")])
 async def test_what_is_no_id_is_nobody(database: Database, user: str, channel: str) -> None:
-    assert not await Checks(database).conversation_member(user, channel)
-    assert not await Checks(database).jobs_operator(user, "jobs:x")
+    assert not await Checks(database).conversation_member(asks(user, channel))
+    assert not await Checks(database).jobs_operator(asks(user, "jobs:x"))
 
 
 async def test_only_operators_hear_of_jobs(database: Database) -> None:
@@ -31,8 +35,8 @@ async def test_only_operators_hear_of_jobs(database: Database) -> None:
         operator = await make_user(session, roles=("operator",))
         customer = await make_user(session, roles=("customer",))
     checks = Checks(database)
-    assert await checks.jobs_operator(str(operator.id), "jobs:all")
-    assert not await checks.jobs_operator(str(customer.id), "jobs:all")
+    assert await checks.jobs_operator(asks(str(operator.id), "jobs:all"))
+    assert not await checks.jobs_operator(asks(str(customer.id), "jobs:all"))
 
 
 async def test_they_are_offered_under_the_names_that_namespaces_use(database: Database) -> None:

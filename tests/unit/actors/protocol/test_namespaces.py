@@ -13,7 +13,7 @@ def test_the_shipped_file_declares_the_documented_namespaces() -> None:
     assert set(namespaces.names) == {
         "default", "room", "ledger", "scores", "conversation", "orders", "exports", "jobs", "dashboard", "user",
     }  # fmt: skip
-    assert namespaces.for_channel("conversation:1").permission == "conversation_member"
+    assert namespaces.for_channel("conversation:1").subscribe_permission == "conversation_member"
     assert namespaces.for_channel("lobby").name == "default"
     assert namespaces.personal_channel("42") == "user:#42"
     assert namespaces.personal_channel("") == ""
@@ -44,3 +44,38 @@ def test_a_namespace_narrows_its_channels() -> None:
         namespaces.for_channel("n:1234567")
     with pytest.raises(UnknownNamespace):
         namespaces.for_channel("n:12x")
+
+
+PATTERNS = """
+namespaces:
+  default:
+  device:
+    pattern: /users/:user/devices/:device
+    channel_regex: '/users/[0-9]+/.*'
+  me:
+    pattern: /users/me/devices/:device
+  inbox:
+    pattern: /users/:user
+    allow_user_limited_channels: true
+"""
+
+
+def test_a_pattern_names_the_namespace_and_its_variables() -> None:
+    namespaces = Namespaces.parse(PATTERNS)
+    assert namespaces.for_channel("/users/42/devices/7").name == "device"
+    assert namespaces.variables("/users/42/devices/7") == {"user": "42", "device": "7"}
+    assert namespaces.variables("$/users/me/devices/7") == {"device": "7"}
+    rules, name = namespaces.resolve("$/users/42#42,43")
+    assert (rules.name, name.namespace, name.private, name.users) == ("inbox", "inbox", True, ("42", "43"))
+    assert namespaces.variables("/users/42#42,43") == {"user": "42"}
+    assert namespaces.variables("lobby") == namespaces.variables("/nowhere") == {}
+
+
+@pytest.mark.parametrize("channel", ["/users", "/users/", "/users/x/devices/7", "/users/1/devices/7/8", "inbox:x", "/"])
+def test_what_fits_no_pattern_is_no_channel(channel: str) -> None:
+    with pytest.raises(UnknownNamespace):
+        Namespaces.parse(PATTERNS).for_channel(channel)
+
+
+def test_without_patterns_a_slash_is_a_letter() -> None:
+    assert Namespaces.parse("namespaces:\n  default:\n").for_channel("/users/42").name == "default"

@@ -1,11 +1,15 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
 
 from actors.brokers.contract import BrokerError
-from serve_app.realtime.handlers import Caller
-from tests.fixtures.hub import World
+from serve_app.realtime.credentials import KeysMissing
+from serve_app.realtime.handlers import Admission, Caller, CallError, ConnectAttempt, Credentials, Granted, Question
+from tests.fixtures.hub import Client, World, settle
+from tests.fixtures.realtime import FakeVerifier
+from tests.fixtures.waiting import eventually
 
 
 @pytest.fixture
@@ -56,15 +60,126 @@ async def test_permission_callbacks_decide(world: World) -> None:
     client = await world.connected()
     assert (await client.command("subscribe", channel="members:1"))["error"]["code"] == 108
 
-    async def member(user: str, channel: str) -> bool:
-        if channel == "members:broken":
+    async def member(question: Question) -> bool:
+        if question.channel == "members:broken":
             raise RuntimeError
-        return (user, channel) == ("u1", "members:1")
+        if question.channel == "members:full":
+            raise CallError(420, "the room is full")
+        return (question.user, question.operation, question.channel) == ("u1", "subscribe", "members:1")
 
     world.handlers.permission("member", member)
     assert "subscribe" in await client.command("subscribe", channel="members:1")
     assert (await client.command("subscribe", channel="members:2"))["error"]["code"] == 103
     assert (await client.command("subscribe", channel="members:broken"))["error"]["code"] == 100
+    full = (await client.command("subscribe", channel="members:full"))["error"]
+    assert (full["code"], full["message"]) == (420, "the room is full")
+
+
+async def test_operations_wait_for_their_callback_in_order(world: World) -> None:
+    asked: list[Question] = []
+    door = asyncio.Event()
+
+    async def referee(question: Question) -> bool | Granted:
+        asked.append(question)
+        await door.wait()
+        if question.operation == "publish" and question.data == b"2":
+            return Granted(data=b'"two"')
+        return question.data != b"3"
+
+    world.handlers.permission("referee", referee)
+    client = await world.subscribed("judged:1")
+    await client.send(*[{"id": 90 + n, "publish": {"channel": "judged:1", "data": n}} for n in (1, 2, 3)])
+    await client.send({"id": 94, "history": {"channel": "judged:1", "limit": 10}})
+    assert [(question.operation, question.data) for question in asked] == [("publish", b"1")]
+    door.set()
+    await settle()
+    await settle()
+    answers = [message for message in client.socket.messages if message.get("id", 0) > 90]
+    assert [message["id"] for message in answers] == [91, 92, 93, 94]
+    assert answers[2]["error"]["code"] == 103
+    assert [entry["data"] for entry in answers[3]["history"]["publications"]] == [1, "two"]
+    assert client.received == [1, "two"]
+    assert [question.operation for question in asked] == ["publish"] * 3 + ["history"]
+
+
+async def test_a_callback_may_say_more_than_yes(world: World) -> None:
+    async def member(question: Question) -> Granted:
+        assert question.data == b'{"why": 1}'
+        return Granted(b'{"role":"x"}', b'{"welcome":1}', 1060.0, {"presence": True}, frozenset({"pub"}))
+
+    world.handlers.permission("member", member)
+    client = await world.connected()
+    result = (await client.command("subscribe", channel="members:1", data={"why": 1}))["subscribe"]
+    assert result == {"data": {"welcome": 1}}
+    sub = client.peer.connection.subscriptions["members:1"]
+    assert (sub.info.chan_info, sub.expires_at, sub.namespace.presence) == (b'{"role":"x"}', 1060.0, True)
+    assert "publish" in await client.command("publish", channel="members:1", data=1)
+
+
+async def test_a_callback_that_takes_too_long_is_an_error_for_its_caller(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.realtime.callouts.DEADLINE_S", 0.01)
+    monkeypatch.setattr("serve_app.realtime.callouts.RPC_DEADLINE_S", 0.01)
+
+    async def never(*_: object) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    world.handlers.permission("member", never)
+    world.handlers.rpc("slow", never)  # type: ignore[arg-type]
+    client = await world.connected()
+    await client.send({"id": 50, "subscribe": {"channel": "members:1"}}, {"id": 51, "rpc": {"method": "slow"}})
+    await eventually(lambda: len(client.socket.messages) == 3)
+    failed = {message["id"]: message["error"] for message in client.socket.messages if "error" in message}
+    assert failed == {
+        number: {"code": 100, "message": "internal server error", "temporary": True} for number in (50, 51)
+    }
+
+
+async def test_the_connect_handler_decides(world: World) -> None:
+    async def let_in(attempt: ConnectAttempt) -> Admission | None:
+        match attempt.data:
+            case b'"door"':
+                return Admission(Credentials("u9", meta=b"5"), b'{"hello":1}')
+            case b'"teapot"':
+                raise CallError(418, "teapot")
+            case b'"broken"':
+                raise RuntimeError
+        return Admission(attempt.credentials) if attempt.credentials is not None else None
+
+    async def who(caller: Caller, data: bytes) -> bytes:
+        return json.dumps([caller.user, json.loads(caller.meta)]).encode()
+
+    world.handlers.connect(let_in)
+    world.handlers.rpc("who", who)
+    world.env.asks_on_connect = True
+    client = Client(world.hub)
+    assert (await client.command("connect", data="door"))["connect"]["data"] == {"hello": 1}
+    assert (await client.command("rpc", method="who"))["rpc"]["data"] == ["u9", 5]
+    assert "connect" in await Client(world.hub).command("connect", token="good:u1")
+    refused = Client(world.hub)
+    await refused.command("connect")
+    assert refused.socket.closed == (3507, "permission denied")
+    assert (await Client(world.hub).command("connect", data="teapot"))["error"]["code"] == 418
+    assert (await Client(world.hub).command("connect", data="broken"))["error"]["code"] == 100
+
+
+async def test_keys_are_fetched_for_a_token(world: World) -> None:
+    fetched: list[bool] = []
+
+    class Distant(FakeVerifier):
+        def connection(self, token: str) -> Credentials:
+            if not fetched:
+                raise KeysMissing(self.fetch)
+            return super().connection(token)
+
+        async def fetch(self) -> None:
+            fetched.append(True)
+
+    world.env.verifier = Distant()
+    assert "connect" in await Client(world.hub).command("connect", token="good:u1")
+    assert fetched == [True]
 
 
 async def test_messages_reach_the_application() -> None:

@@ -146,9 +146,9 @@ def _hold(request: Any, reply: Any, done: Any, answers: list[Callable[[], None]]
 
 
 def _credentials() -> Any:
-    from serve_app.realtime.credentials import Credentials
+    from serve_app.realtime.credentials import ClaimedSubscription, Credentials
 
-    return Credentials(user="u1", subs={"plain:fast": {}, "plain:slow": {}})
+    return Credentials(user="u1", subs={"plain:fast": ClaimedSubscription(), "plain:slow": ClaimedSubscription()})
 
 
 async def test_what_is_held_back_is_bounded(world: World) -> None:

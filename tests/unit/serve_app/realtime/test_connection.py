@@ -8,7 +8,7 @@ from actors.protocol.codes import DISCONNECT_FORCE, DISCONNECT_SHUTDOWN
 from serve_app.realtime import actions as act
 from serve_app.realtime.connection import CallError, ConnectionState
 from serve_app.realtime.core import Address
-from serve_app.realtime.credentials import Credentials
+from serve_app.realtime.credentials import ClaimedSubscription, Credentials
 from serve_app.realtime.environment import Limits
 from tests.fixtures.realtime import WALL_START, Driver, close_code, error_code, only, reply, sent
 
@@ -117,7 +117,7 @@ def test_a_connect_that_the_shards_do_not_answer_is_ended_so_that_the_client_com
 def test_personal_channel_and_claimed_subscriptions_come_with_the_connect_reply() -> None:
     driver = Driver(personal=True)
     driver.verifier.connections["t"] = Credentials(
-        user="u1", subs={"plain:news": {"info": {"role": "x"}, "data": {"hello": 1}}}
+        user="u1", subs={"plain:news": ClaimedSubscription(b'{"role":"x"}', b'{"hello":1}')}
     )
     driver.command("connect", token="t", subs={"user:#u1": {"recover": True, "epoch": "e", "offset": 3}})
     actions = driver.connection.registered(True, driver.now)
@@ -146,7 +146,7 @@ def test_a_server_side_subscription_that_fails_refuses_the_connection() -> None:
 
 def test_a_claimed_channel_without_namespace_refuses_the_connection() -> None:
     driver = Driver()
-    driver.verifier.connections["t"] = Credentials(user="u1", subs={"nowhere:x": {}})
+    driver.verifier.connections["t"] = Credentials(user="u1", subs={"nowhere:x": ClaimedSubscription()})
     assert error_code(driver.command("connect", token="t")) == 102
 
 

@@ -2,11 +2,15 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from serve_app.realtime.handlers import Caller, Handlers
+from serve_app.realtime.handlers import Caller, ConnectAttempt, Handlers, Question
 
 
-async def allow(user: str, channel: str) -> bool:
+async def allow(question: Question) -> bool:
     return True
+
+
+async def let_in(attempt: ConnectAttempt) -> None:
+    return None
 
 
 async def echo(caller: Caller, data: bytes) -> bytes:
@@ -22,6 +26,9 @@ def test_names_are_unique() -> None:
     handlers.permission("p", allow)
     handlers.rpc("m", echo)
     handlers.message(hear)
+    handlers.connect(let_in)
+    with pytest.raises(ValueError, match="connect handler"):
+        handlers.connect(let_in)
     with pytest.raises(ValueError, match="'p'"):
         handlers.permission("p", allow)
     with pytest.raises(ValueError, match="'m'"):

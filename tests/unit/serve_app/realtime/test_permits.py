@@ -24,9 +24,10 @@ HISTORY = {"history_size": 1, "history_ttl_s": 1}
         ({"allow_user_limited_channels": True}, "c#", "", ERROR_PERMISSION_DENIED),
         ({**LIMITED, "allow_subscribe_for_client": True}, "c#u", "v", ERROR_PERMISSION_DENIED),
         ({"allow_subscribe_for_client": True}, "c#u", "v", None),
-        ({"permission": "p"}, "c", "u", permits.Ask("p")),
-        ({"permission": "p", "allow_subscribe_for_client": True}, "c", "u", permits.Ask("p")),
-        ({"permission": "p"}, "c", "", ERROR_PERMISSION_DENIED),
+        ({"subscribe_permission": "p"}, "c", "u", permits.Ask("p")),
+        ({"subscribe_permission": "p", "allow_subscribe_for_client": True}, "c", "u", permits.Ask("p")),
+        ({"subscribe_permission": "p"}, "c", "", ERROR_PERMISSION_DENIED),
+        ({"subscribe_permission": "p", "allow_subscribe_for_anonymous": True}, "c", "", permits.Ask("p")),
     ],
 )  # fmt: skip
 def test_who_may_subscribe(options: dict[str, object], channel: str, user: str, expected: object) -> None:
@@ -37,7 +38,7 @@ def test_who_may_subscribe(options: dict[str, object], channel: str, user: str, 
 
 def test_insecure_mode_allows_all_but_other_peoples_and_private_channels() -> None:
     for channel, allowed in (("c", True), ("$c", False), ("c#other", False)):
-        namespace = Namespace(allow_user_limited_channels=True, permission="p")
+        namespace = Namespace(allow_user_limited_channels=True, subscribe_permission="p")
         verdict = permits.subscribe(namespace, parse(channel), "", has_grant=False, insecure=True)
         assert (verdict is None) is allowed
     assert permits.operate("publish", Namespace(), "", subscribed=False, insecure=True) is None
@@ -100,3 +101,35 @@ def test_server_side_subscriptions_get_what_the_namespace_forces() -> None:
     )
     allowed = Namespace(**HISTORY, allow_recovery=True, join_leave=True)
     assert permits.server_side_features(allowed) == permits.Features(False, False, False)
+
+
+@pytest.mark.parametrize(("channel", "expected"), [("c", None), ("c#other", None), ("$c", ERROR_PERMISSION_DENIED)])
+def test_a_capability_opens_all_but_private_channels(channel: str, expected: object) -> None:
+    namespace = Namespace(allow_user_limited_channels=True, subscribe_permission="p")
+    granted = frozenset({"sub"})
+    verdict = permits.subscribe(namespace, parse(channel), "u", has_grant=False, insecure=False, granted=granted)
+    assert verdict is expected
+
+
+@pytest.mark.parametrize(("operation", "capability"), [("publish", "pub"), ("history", "hst"), ("presence", "prs")])
+def test_capabilities_and_callbacks_permit_operations(operation: permits.Operation, capability: str) -> None:
+    rules = Namespace(presence=True, **HISTORY, **{f"{operation}_permission": "p"})  # type: ignore[arg-type]
+
+    def verdict(namespace: Namespace, granted: str, user: str = "u") -> object:
+        return permits.operate(
+            operation, namespace, user, subscribed=True, insecure=False, granted=frozenset({granted})
+        )
+
+    assert verdict(rules, capability) is None
+    assert verdict(rules, "sub") == permits.Ask("p")
+    assert verdict(rules, "sub", user="") is ERROR_PERMISSION_DENIED
+    if operation != "publish":
+        assert verdict(Namespace(), capability) is ERROR_NOT_AVAILABLE
+
+
+def test_capabilities_bring_the_features_that_go_with_them() -> None:
+    rules = Namespace(presence=True, join_leave=True, **HISTORY)  # type: ignore[arg-type]
+    request = SubscribeRequest(recoverable=True, positioned=True, join_leave=True)
+    assert permits.features(rules, request, "u", insecure=False) == permits.Features(False, False, False)
+    granted = frozenset({"hst", "prs"})
+    assert permits.features(rules, request, "u", insecure=False, granted=granted) == permits.Features(True, True, True)

@@ -3,12 +3,12 @@ import pytest
 from actors.brokers.contract import Publication, StreamPosition
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.codes import UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
-from actors.protocol.namespaces import Namespaces, UnknownNamespace
+from actors.protocol.namespaces import UnknownNamespace
 from serve_app.realtime import actions as act
-from serve_app.realtime.credentials import Credentials
+from serve_app.realtime.credentials import ClaimedSubscription, Credentials
 from serve_app.realtime.environment import Limits
-from serve_app.realtime.server_side import ServerSubscription, overridden
-from tests.fixtures.realtime import NAMESPACES, WALL_START, Driver, close_code, only, reply, sent
+from serve_app.realtime.server_side import ServerSubscription
+from tests.fixtures.realtime import WALL_START, Driver, close_code, only, reply, sent
 
 
 @pytest.fixture
@@ -43,9 +43,6 @@ def test_the_server_may_choose_other_rules_for_one_subscription(driver: Driver) 
     asked = driver.connection.subscribe_client(chosen)
     request = only(asked, act.Subscribe).request
     assert (request.presence, request.join_leave, request.positioned) == (False, True, False)
-    plain = Namespaces.parse(NAMESPACES).get("plain")
-    assert overridden(plain, {"force_recovery": True, "force_positioning": True}) is plain
-    assert overridden(plain, {"presence": True, "force_recovery": True}).presence
 
 
 def test_channels_outside_the_rules_are_the_callers_mistake(driver: Driver) -> None:
@@ -105,8 +102,8 @@ def test_orders_during_connect_are_part_of_it() -> None:
 
 def test_claims_choose_info_data_and_rules() -> None:
     driver = Driver()
-    options = {"info": 1, "data": 2, "override": {"presence": {"value": False}, "join_leave": "odd"}}
-    driver.verifier.connections["t"] = Credentials("u1", subs={"room:1": options})
+    claimed = ClaimedSubscription(b"1", b"2", (("presence", False),))
+    driver.verifier.connections["t"] = Credentials("u1", subs={"room:1": claimed})
     driver.command("connect", token="t")
     asked = driver.connection.registered(True, driver.now)
     request = only(asked, act.Subscribe).request

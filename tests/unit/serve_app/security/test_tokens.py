@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-import orjson
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -91,26 +90,25 @@ def test_the_kinds_do_not_mix():
     with pytest.raises(TokenInvalid):
         verifier().verify_access(connection)
     with pytest.raises(TokenInvalid):
-        verifier().verify_connection(access()[0])
+        verifier().connection_payload(access()[0])
 
 
 def test_connection_tokens_come_back_whole():
     token = issuer().connection(
         subject="u", session_id="s", info={"name": "ada"}, expire_at=2_000_000_000, subs={"user:#u": {}}
     )
-    claims = verifier().verify_connection(token)
-    assert (claims.sub, claims.sid, claims.expire_at) == ("u", "s", 2_000_000_000)
-    assert orjson.loads(claims.info) == {"name": "ada"}
-    assert claims.subs == {"user:#u": {}}
+    claims = verifier().connection_payload(token)
+    assert (claims["sub"], claims["sid"], claims["expire_at"]) == ("u", "s", 2_000_000_000)
+    assert (claims["info"], claims["subs"]) == ({"name": "ada"}, {"user:#u": {}})
 
 
 def test_a_connection_token_lives_a_minute():
     with time_machine.travel(0, tick=False) as clock:
         token = issuer().connection(subject="u", session_id="s", info={}, expire_at=None)
-        assert verifier().verify_connection(token)
+        assert verifier().connection_payload(token)
         clock.shift(tokens.CONNECTION_TTL_S + tokens.CLOCK_SKEW_S + 1)
         with pytest.raises(TokenExpired):
-            verifier().verify_connection(token)
+            verifier().connection_payload(token)
 
 
 def test_keys_rotate():
@@ -140,7 +138,7 @@ def test_claims_are_frozen():
 
 def test_subscription_tokens_open_one_channel():
     token = issuer().subscription(subject="u", channel="$room:1", client="c", info={"a": 1})
-    claims = verifier().verify_subscription(token)
-    assert (claims.sub, claims.channel, claims.client) == ("u", "$room:1", "c")
+    claims = verifier().subscription_payload(token)
+    assert (claims["sub"], claims["channel"], claims["client"]) == ("u", "$room:1", "c")
     with pytest.raises(TokenInvalid):
-        verifier().verify_connection(token)
+        verifier().connection_payload(token)
