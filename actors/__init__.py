@@ -2,7 +2,7 @@
 
 | actor | how many | holds | after a restart |
 |---|---|---|---|
-| `hosts.ShardHost` | `SHARD_HOSTS` per cluster | the shards below, as plain objects | makes its shards anew |
+| `hosts.ShardHost` | `SHARD_HOSTS` per cluster, and a standby each | the shards below, as plain objects | stands by |
 | `brokers.BrokerShard` (hosted) | `BROKER_SHARDS` | streams, presence, interest of hubs | durable ones from Postgres |
 | `sessions.SessionShard` (hosted) | `SESSION_SHARDS` | user → connections, revocations | hubs register again |
 | `caches.CacheShard` (hosted) | `CACHE_SHARDS` | fill leases, invalidation stream | empty; every L1 is flushed |

@@ -9,9 +9,9 @@ SUPERVISOR = "mobula:supervisor"
 """The one supervisor actor."""
 
 
-def shard_host(index: int) -> str:
-    """Name of the actor that hosts the shards of placement group `index` (0-based)."""
-    return f"mobula:host:{index}"
+def shard_host(index: int, side: int = 0) -> str:
+    """Name of one of the two actors that host the shards of placement group `index` (0-based): `actors.hosts.pair`."""
+    return f"mobula:host:{index}" if side == 0 else f"mobula:host:{index}:{side}"
 
 
 def node_agent(node_id: str) -> str:

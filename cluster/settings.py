@@ -226,6 +226,11 @@ class Settings(BaseSettings):
 
     # Placement
     shard_hosts: int = Field(default=1, ge=1, description="Processes that host shards.")
+    shard_standby: bool = Field(
+        default=True,
+        description="A second, warm process per shard host that takes over within about a second (80 MB each). Without "
+        "it a host that dies is back when Ray has started it again, after 3 to 7 s.",
+    )
     broker_shards: int = Field(default=1, ge=1, description="Shards that own channels.")
     session_shards: int = Field(default=1, ge=1, description="Shards that own users' sessions.")
     cache_shards: int = Field(default=1, ge=1, description="Shards of the cache.")

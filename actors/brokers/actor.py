@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +20,7 @@ from actors.brokers.subscribing import Subscribing
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import Gap, Operation, encode
 from actors.hosts.contract import ShardDeposed
+from actors.links import incarnations
 from actors.links.frames import Submit
 from actors.links.placement import buckets_of
 from actors.links.stream import ClientStream, StreamServer
@@ -71,7 +71,7 @@ class BrokerShard:
         reader: StreamReader | None = None,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self.incarnation = uuid.uuid4().hex
+        self.incarnation = incarnations.mint()
         self.namespaces = namespaces or Namespaces.load(settings.namespaces_file)
         self.table = ChannelTable(self.namespaces, shard, shards)
         self.registry = Registry(self.table.find)

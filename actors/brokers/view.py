@@ -46,7 +46,7 @@ from actors.links.frames import Batch
 from actors.links.link import Link, LinkFull
 from actors.links.requests import OVERHEAD_BYTES, Requests
 
-ANSWER_WITHIN_S: Final = 4.0
+ANSWER_WITHIN_S: Final = 3.0
 """After this a request is answered with error 100. SDKs give up at 5 s and reconnect the whole connection."""
 
 ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]

@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from typing import Final
-from uuid import uuid4
 
 import structlog
 
@@ -11,6 +10,7 @@ from actors.caches.flights import Flights, answer
 from actors.caches.shared_tier import SharedTier, SharedValue
 from actors.caches.store import BoundedStore
 from actors.caches.wire import Done, Fetch, Fill, Flush, GiveUp, Invalidated, Up, Value, encode
+from actors.links import incarnations
 from actors.links.frames import Submit
 from actors.links.placement import shard_of
 from actors.links.stream import ClientStream, StreamServer
@@ -57,7 +57,7 @@ class CacheShard:
     """
 
     def __init__(self, shard: int, shards: int, settings: Settings) -> None:
-        self.incarnation = uuid4().hex
+        self.incarnation = incarnations.mint()
         self._shard, self._shards = shard, shards
         self._database = Database(
             settings.asyncpg_dsn, pool_size=1, max_overflow=0, application_name=f"mobula cache shard {shard}"

@@ -80,7 +80,7 @@ class _ShardLink:
                 continue
             incarnation, _, sequence = rest.partition(":")
             # Another incarnation than ours: either could be the newer one, so the shard decides.
-            if incarnation != self.link.incarnation[:8] or not sequence.isdecimal() or int(sequence) > self.applied:
+            if incarnation != self.link.incarnation[-8:] or not sequence.isdecimal() or int(sequence) > self.applied:
                 return False
         return True
 
@@ -97,7 +97,7 @@ class _ShardLink:
                 self.applied = item.sequence
                 self.store.invalidate(item.keys, item.tags)
             elif isinstance(item, Done):
-                self.invalidations.answer(item.request, f"{self.shard}:{self.link.incarnation[:8]}:{item.sequence}")
+                self.invalidations.answer(item.request, f"{self.shard}:{self.link.incarnation[-8:]}:{item.sequence}")
             else:
                 self.store.clear()
 

@@ -34,3 +34,7 @@ class ShardDeposed(Exception):
 
     Only a call makes the host replace it. A forgotten process that nobody calls therefore never takes anything back.
     """
+
+
+class NotActive(Exception):
+    """The other process of this host's pair answers, or will in a moment: the caller asks that one."""

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import ray
 from ray.actor import ActorProxy
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, ActorUnavailableError
 
 from actors.hosts.actor import HostReport, ShardHost
+from actors.hosts.contract import NotActive
 from actors.hosts.kinds import host_of
+from actors.hosts.peer import RayPeer
 from cluster.names import RAY_NAMESPACE, shard_host
 from cluster.settings import get_settings
 
@@ -26,19 +29,31 @@ class ShardHostProcess(ShardHost):
     State, Concurrency, Failure, Restart: see `ShardHost`.
     """
 
-    async def __init__(self, index: int) -> None:  # type: ignore[misc]  # Ray awaits an actor's constructor
-        super().__init__(index, get_settings())
+    async def __init__(self, index: int, side: int) -> None:  # type: ignore[misc]  # Ray awaits an actor's constructor
+        settings = get_settings()
+        node = ray.get_runtime_context().get_node_id()
+        other = None
+        if settings.shard_standby:
+            other = RayPeer(node, partial(get_host, index, 1 - side), partial(kill, index, 1 - side))
+        super().__init__(index, settings, side=side, node=node, other=other)
         await self.start()
 
 
-_handles: dict[int, ActorProxy[ShardHost]] = {}
-_lookups: dict[int, asyncio.Task[ActorProxy[ShardHost]]] = {}
+_handles: dict[tuple[int, int], ActorProxy[ShardHost]] = {}
+_lookups: dict[tuple[int, int], asyncio.Task[ActorProxy[ShardHost]]] = {}
+_active: dict[int, int] = {}
+"""Host → the side that answered last. A guess: a wrong one is answered by an error, and the other side is asked."""
 
 
-def ensure(index: int) -> ActorProxy[ShardHost]:
-    """The host's handle; creates the actor when there is none. Blocks while it asks the cluster."""
+def sides() -> int:
+    """How many processes each host has."""
+    return 2 if get_settings().shard_standby else 1
+
+
+def ensure(index: int, side: int = 0) -> ActorProxy[ShardHost]:
+    """The handle of one process of a host; creates the actor when there is none. Blocks while it asks the cluster."""
     actor: Any = ray.remote(ShardHostProcess).options(
-        name=shard_host(index),
+        name=shard_host(index, side),
         namespace=RAY_NAMESPACE,
         lifetime="detached",
         get_if_exists=True,
@@ -47,60 +62,106 @@ def ensure(index: int) -> ActorProxy[ShardHost]:
         max_task_retries=0,
         max_concurrency=MAX_CONCURRENCY,
         enable_task_events=False,
+        # On another node than the first, where there is one.
+        scheduling_strategy="SPREAD" if side else "DEFAULT",
     )
-    handle: ActorProxy[ShardHost] = actor.remote(index)
-    _handles[index] = handle
+    handle: ActorProxy[ShardHost] = actor.remote(index, side)
+    _handles[index, side] = handle
     return handle
 
 
-async def get_host(index: int) -> ActorProxy[ShardHost]:
-    """The host's handle, looked up once per process: a lookup needs the GCS, a call does not (DESIGN §5, 22)."""
-    handle = _handles.get(index)
+async def get_host(index: int, side: int = 0) -> ActorProxy[ShardHost]:
+    """The handle of one process, looked up once: a lookup needs the GCS, a call does not (DESIGN §5, 22).
+
+    Raises ValueError when there is no such actor.
+    """
+    key = (index, side)
+    handle = _handles.get(key)
     if handle is not None:
         return handle
-    lookup = _lookups.get(index)
+    lookup = _lookups.get(key)
     if lookup is None:
-        lookup = asyncio.create_task(asyncio.to_thread(_look_up, index))
-        _lookups[index] = lookup
-        lookup.add_done_callback(lambda _: _lookups.pop(index, None))
+        lookup = asyncio.create_task(asyncio.to_thread(_look_up, index, side))
+        _lookups[key] = lookup
+        lookup.add_done_callback(lambda _: _lookups.pop(key, None))
     handle = await asyncio.shield(lookup)
-    _handles[index] = handle
+    _handles[key] = handle
     return handle
 
 
-def _look_up(index: int) -> ActorProxy[ShardHost]:
-    handle: ActorProxy[ShardHost] = ray.get_actor(shard_host(index), namespace=RAY_NAMESPACE)
+def _look_up(index: int, side: int) -> ActorProxy[ShardHost]:
+    handle: ActorProxy[ShardHost] = ray.get_actor(shard_host(index, side), namespace=RAY_NAMESPACE)
     return handle
 
 
 async def call(kind: str, shard: int, method: str, payload: bytes, timeout_s: float) -> bytes:
     """Call a shard. Raises TimeoutError at our own deadline: a stopped process neither answers nor fails (rule 2)."""
-    return await _ask(
-        host_of(kind, shard, get_settings()), lambda host: host.call.remote(kind, shard, method, payload), timeout_s
-    )
+    index = host_of(kind, shard, get_settings())
+    return await _ask_active(index, lambda host: host.call.remote(kind, shard, method, payload), timeout_s)
 
 
-async def report(index: int) -> HostReport:
-    """What host `index` says about itself. Raises TimeoutError, or Ray's error when it is not there."""
-    answer = await _ask(index, lambda host: host.report.remote(), REPORT_DEADLINE_S)
+async def report(index: int, side: int | None = None) -> HostReport:
+    """What a host says about itself: its active process, or the one named. Raises TimeoutError, or Ray's error."""
+
+    def ask(host: ActorProxy[ShardHost]) -> "ray.ObjectRef[bytes]":
+        return host.report.remote()
+
+    if side is not None:
+        async with asyncio.timeout(REPORT_DEADLINE_S):
+            return _report(await _ask(index, side, ask))
+    found = await asyncio.gather(*(report(index, each) for each in range(sides())), return_exceptions=True)
+    active = [each for each in found if isinstance(each, HostReport) and each.active]
+    failures = [each for each in found if isinstance(each, Exception)]
+    if active:
+        return active[0]
+    raise failures[0] if failures else NotActive(f"no process of host {index} is active")
+
+
+async def _ask_active(
+    index: int, call_host: Callable[[ActorProxy[ShardHost]], "ray.ObjectRef[bytes]"], timeout_s: float
+) -> bytes:
+    """Ask the side that answered last, and the other one when that is gone or not active."""
+    side = _active.get(index, 0)
+    try:
+        async with asyncio.timeout(timeout_s):
+            for last in range(sides()):
+                try:
+                    answer = await _ask(index, side, call_host)
+                except (NotActive, ActorDiedError, ActorUnavailableError, ValueError):
+                    side = _turn(index, side)
+                    if last == sides() - 1:
+                        raise
+                else:
+                    return answer
+    except TimeoutError:
+        _turn(index, side)
+        raise
+    raise NotActive(f"host {index}")
+
+
+def _turn(index: int, side: int) -> int:
+    """Ask the other side from now on, unless somebody else has found that out already."""
+    if _active.get(index, 0) == side:
+        _active[index] = (side + 1) % sides()
+    return _active[index]
+
+
+async def _ask(index: int, side: int, call_host: Callable[[ActorProxy[ShardHost]], "ray.ObjectRef[bytes]"]) -> bytes:
+    host = await get_host(index, side)
+    try:
+        return await call_host(host)
+    except ActorDiedError:
+        # Ray will not bring this actor back; whoever ensures hosts makes another under the same name.
+        if _handles.get((index, side)) is host:
+            del _handles[index, side]
+        raise
+
+
+def _report(answer: bytes) -> HostReport:
     return msgspec.msgpack.decode(answer, type=HostReport)
 
 
-async def _ask(
-    index: int, call_host: Callable[[ActorProxy[ShardHost]], "ray.ObjectRef[bytes]"], timeout_s: float
-) -> bytes:
-    async with asyncio.timeout(timeout_s):
-        host = await get_host(index)
-        try:
-            return await call_host(host)
-        except ActorDiedError:
-            # Ray will not bring this actor back; whoever ensures hosts makes another under the same name.
-            if _handles.get(index) is host:
-                del _handles[index]
-            raise
-
-
-def kill(index: int) -> None:
-    """End a host that does not answer; Ray starts it again. Blocks while it asks the cluster."""
-    handle: Any = ray.get_actor(shard_host(index), namespace=RAY_NAMESPACE)
+def kill(index: int, side: int = 0) -> None:
+    """End a process that does not answer; Ray starts it again. Blocks while it asks the cluster."""
+    handle: Any = ray.get_actor(shard_host(index, side), namespace=RAY_NAMESPACE)
     ray.kill(handle, no_restart=False)

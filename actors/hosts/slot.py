@@ -26,8 +26,10 @@ logger = structlog.get_logger(__name__)
 class Slot:
     """Creates its shard, starts it, tries again while that fails, replaces it when it was deposed."""
 
-    def __init__(self, name: str, create: Callable[[], HostedShard]) -> None:
-        self.name = name
+    def __init__(self, card: tuple[str, int, int], create: Callable[[], HostedShard]) -> None:
+        """`card`: (kind, shard, how many of the kind)."""
+        self.card = card
+        self.name = f"{card[0]}/{card[1]}"
         self.shard: HostedShard | None = None
         self._create = create
         self._ready = asyncio.Event()

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from actors.links.frames import Accepted, Batch, Poll, Submit
+from actors.links.incarnations import is_older
 from actors.links.stream import POLL_LIMIT_S
 
 SUBMIT_DEADLINE_S: Final = 2.0
@@ -32,6 +33,7 @@ BUFFER_AGE_S: Final = 2.0
 SUBMIT_BYTES: Final = 80_000
 """Operations per submit end here: above 100 KB Ray moves an argument through its object store."""
 
+NEWEST_COUNTS_S: Final = 15.0
 BACKOFF_FIRST_S: Final = 0.05
 BACKOFF_LIMIT_S: Final = 1.0
 
@@ -98,6 +100,8 @@ class Link(Generic[Up, Down]):
         self._current = 0
         self._cursor = 0
         self._abandoned: deque[str] = deque(maxlen=16)
+        self._newest = ""
+        self._newest_at = float("-inf")
         self._waiting: deque[_Waiting[Up]] = deque()
         self._waiting_bytes = 0
         self._sequence = 0
@@ -165,7 +169,7 @@ class Link(Generic[Up, Down]):
         self._current = next(self._session)
         ask = self._encoder.encode(Poll(self.boot, self._current, "", 0))
         batch = self._batches.decode(await self._call("poll", ask, ATTACH_DEADLINE_S))
-        self._refuse_abandoned(batch.incarnation)
+        self._refuse_older(batch.incarnation)
         if batch.reset:
             # It is stopping, or knows a later session of ours.
             raise ConnectionError(f"shard incarnation {batch.incarnation!r} does not take us")
@@ -192,7 +196,7 @@ class Link(Generic[Up, Down]):
         if self.incarnation != incarnation or self._current != session:
             return
         batch = self._batches.decode(answer)
-        self._refuse_abandoned(batch.incarnation)
+        self._refuse_older(batch.incarnation)
         if batch.reset or batch.incarnation != incarnation:
             self._detach(batch.incarnation)
             return
@@ -201,10 +205,17 @@ class Link(Generic[Up, Down]):
         if batch.items:
             self._deliver(self._on_items, batch.items)
 
-    def _refuse_abandoned(self, incarnation: str) -> None:
-        """An older process of this shard says nothing about the one that we are attached to (rule 7)."""
+    def _refuse_older(self, incarnation: str) -> None:
+        """A process that was replaced says nothing about the one that we are attached to (rule 7).
+
+        Only while the newer one was heard of lately: a clock that went back must not shut a shard out for ever.
+        """
+        now = asyncio.get_running_loop().time()
+        if is_older(incarnation, self._newest) and now - self._newest_at < NEWEST_COUNTS_S:
+            raise ConnectionError(f"shard incarnation {incarnation!r} is older than {self._newest!r}")
         if incarnation in self._abandoned:
             raise ConnectionError(f"shard incarnation {incarnation!r} was abandoned")
+        self._newest, self._newest_at = incarnation, now
 
     def _deliver(self, callback: Callable[[Any], None], argument: Any) -> None:
         try:
@@ -264,7 +275,7 @@ class Link(Generic[Up, Down]):
         answer = self._answers.decode(await self._call("submit", payload, SUBMIT_DEADLINE_S))
         if self._current != session or not self.attached:
             return
-        self._refuse_abandoned(answer.incarnation)
+        self._refuse_older(answer.incarnation)
         if answer.reset or answer.incarnation != self.incarnation:
             self._detach(answer.incarnation)
             if self._reader is not None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import structlog
 
+from actors.links import incarnations
 from actors.links.frames import Submit
 from actors.links.stream import ClientStream, StreamServer
 from actors.sessions.questions import Questions
@@ -97,7 +97,7 @@ class SessionShard:
         revocations: Asks | None = None,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self.incarnation = uuid.uuid4().hex
+        self.incarnation = incarnations.mint()
         self.registry = Registry()
         self.questions = Questions()
         self.streams: StreamServer[Operation] = StreamServer(

@@ -55,7 +55,7 @@ from actors.sessions.wire import (
     to_wire,
 )
 
-ANSWER_WITHIN_S: Final = 4.0
+ANSWER_WITHIN_S: Final = 3.0
 ADMIT_AFTER_S: Final = 3.0
 """A connection whose shard does not answer is let in after this. Its token was verified and lives a minute; when the
 shard is back everybody registers again, and who was revoked is closed then."""

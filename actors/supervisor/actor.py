@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 import ray
@@ -23,16 +24,26 @@ class HostRestarting(Exception):
     """Ray is making the host's process anew: it is no process yet that could answer."""
 
 
+class State(StrEnum):
+    """What a host's process answered."""
+
+    READY = "ready"
+    """It is active and all its shards answer."""
+    STARTING = "starting"
+    STANDBY = "standby"
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What the supervisor can do to the cluster. Ray in production, a fake in tests. Coroutines may take their time."""
 
     hosts: int
-    ensure_host: Callable[[int], Awaitable[None]]
-    ask_host: Callable[[int], Awaitable[bool]]
-    """True: it answered and all its shards are ready. False: it answered. Raises when it did not answer:
-    HostRestarting when Ray makes it anew."""
-    kill_host: Callable[[int], Awaitable[None]]
+    sides: int
+    """Processes per host: with a standby two."""
+    ensure_host: Callable[[int, int], Awaitable[None]]
+    ask_host: Callable[[int, int], Awaitable[State]]
+    """Raises when it did not answer: HostRestarting when Ray makes it anew."""
+    kill_host: Callable[[int, int], Awaitable[None]]
     nodes: Callable[[], Awaitable[Sequence[str]]]
     ensure_agent: Callable[[str], Awaitable[None]]
 
@@ -40,7 +51,7 @@ class World:
 @dataclass(slots=True)
 class _Watch:
     silent: int = 0
-    ready: bool = False
+    state: State | None = None
     answered: bool = field(default=False)
     """Since its process was last made."""
 
@@ -61,7 +72,7 @@ class Supervisor:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._watches = {index: _Watch() for index in range(world.hosts)}
+        self._watches = {(index, side): _Watch() for index in range(world.hosts) for side in range(world.sides)}
         self._agents: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
 
@@ -72,13 +83,14 @@ class Supervisor:
     @ray.method
     async def ready(self) -> list[str]:
         """What is not there yet; empty when everything answers."""
-        missing = [f"shard host {index}" for index, watch in self._watches.items() if not watch.ready]
+        ready = {index for (index, _), watch in self._watches.items() if watch.state is State.READY}
+        missing = [f"shard host {index}" for index in range(self._world.hosts) if index not in ready]
         nodes = await self._world.nodes()
         return missing + [f"agent of node {node}" for node in nodes if node not in self._agents]
 
     async def look(self) -> None:
         """One round over everything."""
-        await asyncio.gather(*(self._look_at_host(index) for index in self._watches), self._look_at_agents())
+        await asyncio.gather(*(self._look_at_host(*process) for process in self._watches), self._look_at_agents())
 
     async def _look_for_ever(self) -> None:
         while True:
@@ -88,29 +100,32 @@ class Supervisor:
                 logger.exception("look failed")
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _look_at_host(self, index: int) -> None:
-        watch = self._watches[index]
+    async def _look_at_host(self, index: int, side: int) -> None:
+        watch = self._watches[index, side]
+        if side and not watch.answered and self._watches[index, 0].state is None:
+            # Whoever comes first is active, and a cold start has enough to do without the standby.
+            return
         try:
             if not watch.answered or watch.silent:
-                await self._world.ensure_host(index)
-            watch.ready = await self._world.ask_host(index)
+                await self._world.ensure_host(index, side)
+            watch.state = await self._world.ask_host(index, side)
             watch.answered = True
             watch.silent = 0
         except Exception as reason:
-            watch.ready = False
+            watch.state = None
             if isinstance(reason, HostRestarting) and watch.answered:
                 watch.answered, watch.silent = False, 0
             watch.silent += 1
-            logger.warning("shard host does not answer", host=index, times=watch.silent, reason=repr(reason))
+            logger.warning("shard host does not answer", host=index, side=side, times=watch.silent, reason=repr(reason))
             if watch.silent >= (SILENT_LIMIT if watch.answered else STARTING_LIMIT):
                 watch.answered, watch.silent = False, 1
-                await self._kill(index)
+                await self._kill(index, side)
 
-    async def _kill(self, index: int) -> None:
+    async def _kill(self, index: int, side: int) -> None:
         try:
-            await self._world.kill_host(index)
+            await self._world.kill_host(index, side)
         except Exception as reason:
-            logger.warning("shard host cannot be ended", host=index, reason=repr(reason))
+            logger.warning("shard host cannot be ended", host=index, side=side, reason=repr(reason))
 
     async def _look_at_agents(self) -> None:
         nodes = await self._world.nodes()

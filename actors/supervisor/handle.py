@@ -11,7 +11,7 @@ from ray.actor import ActorProxy
 
 from actors.agents import handle as agents
 from actors.hosts import handle as hosts
-from actors.supervisor.actor import HostRestarting, Supervisor, World
+from actors.supervisor.actor import HostRestarting, State, Supervisor, World
 from cluster.names import RAY_NAMESPACE, SUPERVISOR
 from cluster.settings import get_settings
 
@@ -67,6 +67,7 @@ def ensure(timeout_s: float = READY_LIMIT_S) -> None:
 def _world() -> World:
     return World(
         hosts=get_settings().shard_hosts,
+        sides=hosts.sides(),
         ensure_host=_ensure_host,
         ask_host=_ask_host,
         kill_host=_kill_host,
@@ -75,20 +76,22 @@ def _world() -> World:
     )
 
 
-async def _ensure_host(index: int) -> None:
-    await asyncio.to_thread(hosts.ensure, index)
+async def _ensure_host(index: int, side: int) -> None:
+    await asyncio.to_thread(hosts.ensure, index, side)
 
 
-async def _ask_host(index: int) -> bool:
+async def _ask_host(index: int, side: int) -> State:
     try:
-        report = await hosts.report(index)
+        report = await hosts.report(index, side)
     except ray.exceptions.ActorUnavailableError as reason:
         raise HostRestarting from reason
-    return all(report.ready.values())
+    if not report.active:
+        return State.STANDBY
+    return State.READY if all(report.ready.values()) else State.STARTING
 
 
-async def _kill_host(index: int) -> None:
-    await asyncio.to_thread(hosts.kill, index)
+async def _kill_host(index: int, side: int) -> None:
+    await asyncio.to_thread(hosts.kill, index, side)
 
 
 async def _nodes() -> Sequence[str]:

@@ -6,7 +6,6 @@ from cluster.settings import Settings
 
 CONNECTIONS_PER_HOST = 8
 """A shard host: group commit, relay, recovery reads, sessions, and the queue owner's claim and listen connections."""
-STANDBYS = 1
 CONNECTIONS_PER_AGENT = 8
 """A node's agent and its inline jobs (`actors.agents.handle`)."""
 CONNECTIONS_PER_WORKER = 4
@@ -50,7 +49,8 @@ def budget(settings: Settings, *, nodes: int = 1, job_workers: int = 4) -> Budge
     return Budget(
         api=2 * settings.api_replicas * per_pool,
         realtime=2 * settings.realtime_replicas,
-        hosts=(settings.shard_hosts + STANDBYS) * (CONNECTIONS_PER_HOST + settings.broker_shards),
+        # A standby opens none, but a process that was replaced may hold its own for a moment.
+        hosts=settings.shard_hosts * (1 + settings.shard_standby) * (CONNECTIONS_PER_HOST + settings.broker_shards),
         agents=nodes * CONNECTIONS_PER_AGENT,
         workers=nodes * job_workers * CONNECTIONS_PER_WORKER,
     )

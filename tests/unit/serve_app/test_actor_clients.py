@@ -64,7 +64,7 @@ async def test_the_actors_are_well_when_every_shard_is_ready(
     ready = {"brokers/0": True, "jobs/0": True}
 
     async def report(_index: int) -> HostReport:
-        return HostReport("incarnation", 1, ready)
+        return HostReport("incarnation", 1, 0, active=True, ready=ready)
 
     monkeypatch.setattr(actor_clients.hosts, "report", report)
     resources = await actor_clients.open_resources(settings(tmp_path))

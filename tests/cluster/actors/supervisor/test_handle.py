@@ -9,7 +9,7 @@ import ray
 from actors.hosts import handle as hosts
 from actors.supervisor import handle
 from cluster.names import RAY_NAMESPACE, shard_host
-from tests.fixtures.shards import host_report
+from tests.fixtures.shards import host_report, standby_report
 from tests.fixtures.waiting import eventually
 
 
@@ -31,10 +31,14 @@ async def test_ensuring_again_changes_nothing(stack):
 async def test_a_host_that_was_ended_for_good_is_created_again(stack):
     stack.connect_ray()
     before = await host_report()
-    actor = await asyncio.to_thread(ray.get_actor, shard_host(0), RAY_NAMESPACE)
+    standby = await standby_report()
+    actor = await asyncio.to_thread(ray.get_actor, shard_host(0, before.side), RAY_NAMESPACE)
     await asyncio.to_thread(ray.kill, actor, no_restart=True)
     after = await other_incarnation(before)
-    assert after.pid != before.pid
+    assert after.pid == standby.pid
+    created = await standby_report()
+    assert created.side == before.side
+    assert created.pid != before.pid
 
 
 async def test_a_host_that_stays_stopped_is_ended_and_restarted(stack):

@@ -54,7 +54,7 @@ def test_a_call_waits_for_the_start(kind):
     kind.slow_s = 1.0
 
     async def main():
-        slot = Slot("k/0", kind)
+        slot = Slot(("k", 0, 1), kind)
         slot.start()
         assert await slot.call("echo", b"x") == b"x1"
 
@@ -65,7 +65,7 @@ def test_a_start_that_fails_is_tried_again_with_a_new_object(kind):
     kind.failures = 4
 
     async def main():
-        slot = Slot("k/0", kind)
+        slot = Slot(("k", 0, 1), kind)
         slot.start()
         with pytest.raises(ShardNotReady):
             await slot.call("echo", b"x")
@@ -80,7 +80,7 @@ def test_a_call_gives_up_before_its_caller_does(kind):
     kind.slow_s = 60.0
 
     async def main():
-        slot = Slot("k/0", kind)
+        slot = Slot(("k", 0, 1), kind)
         slot.start()
         before = asyncio.get_running_loop().time()
         with pytest.raises(ShardNotReady):
@@ -95,7 +95,7 @@ def test_a_call_gives_up_before_its_caller_does(kind):
 @pytest.mark.parametrize("method", ["_private", "start", "stop", "nothing"])
 def test_only_public_methods_can_be_called(kind, method):
     async def main():
-        slot = Slot("k/0", kind)
+        slot = Slot(("k", 0, 1), kind)
         slot.start()
         with pytest.raises(UnknownShard):
             await slot.call(method, b"")
@@ -105,7 +105,7 @@ def test_only_public_methods_can_be_called(kind, method):
 
 def test_an_error_of_the_shard_reaches_the_caller_and_changes_nothing(kind):
     async def main():
-        slot = Slot("k/0", kind)
+        slot = Slot(("k", 0, 1), kind)
         slot.start()
         with pytest.raises(ValueError, match="a bug"):
             await slot.call("fail", b"")
@@ -116,7 +116,7 @@ def test_an_error_of_the_shard_reaches_the_caller_and_changes_nothing(kind):
 
 def test_a_deposed_shard_is_replaced_when_called_and_not_before(kind):
     async def main():
-        slot = Slot("k/0", kind)
+        slot = Slot(("k", 0, 1), kind)
         slot.start()
         await slot.call("echo", b"")
         kind.created[0].deposed = True
@@ -132,7 +132,7 @@ def test_a_deposed_shard_is_replaced_when_called_and_not_before(kind):
 
 def test_two_owners_do_not_spin(kind):
     async def main():
-        slot = Slot("k/0", kind)
+        slot = Slot(("k", 0, 1), kind)
         slot.start()
         await slot.call("echo", b"")
         for _ in range(20):

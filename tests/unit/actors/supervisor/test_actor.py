@@ -1,24 +1,26 @@
 import pytest
 
-from actors.supervisor.actor import SILENT_LIMIT, STARTING_LIMIT, HostRestarting, Supervisor, World
+from actors.supervisor.actor import SILENT_LIMIT, STARTING_LIMIT, HostRestarting, State, Supervisor, World
 from tests.fixtures.simulation import passes, simulate
 
 
 class Cluster:
     """A fake cluster: hosts that exist or not, answer or not."""
 
-    def __init__(self, hosts: int = 2) -> None:
+    def __init__(self, hosts: int = 2, sides: int = 1) -> None:
         self.alive: set[int] = set()
         self.silent: set[int] = set()
         self.starting: set[int] = set()
         self.restarting: set[int] = set()
         self.killed: list[int] = []
         self.ensured: list[int] = []
+        self.standbys: list[int] = []
         self.node_ids = ["n1"]
         self.agents: set[str] = set()
         self.broken_agents: set[str] = set()
         self.world = World(
             hosts=hosts,
+            sides=sides,
             ensure_host=self.ensure_host,
             ask_host=self.ask_host,
             kill_host=self.kill_host,
@@ -26,18 +28,23 @@ class Cluster:
             ensure_agent=self.ensure_agent,
         )
 
-    async def ensure_host(self, index):
+    async def ensure_host(self, index, side):
+        if side:
+            self.standbys.append(index)
+            return
         self.ensured.append(index)
         self.alive.add(index)
 
-    async def ask_host(self, index):
+    async def ask_host(self, index, side):
+        if side:
+            return State.STANDBY
         if index in self.restarting:
             raise HostRestarting
         if index not in self.alive or index in self.silent:
             raise TimeoutError
-        return index not in self.starting
+        return State.STARTING if index in self.starting else State.READY
 
-    async def kill_host(self, index):
+    async def kill_host(self, index, side):
         self.killed.append(index)
         self.silent.discard(index)
 
@@ -171,5 +178,21 @@ def test_a_failing_look_does_not_end_the_watch(part):
         await supervisor.start()
         await passes(10)
         assert await supervisor.ready() == []
+
+    simulate(main())
+
+
+def test_a_standby_is_made_once_its_host_answers_and_nobody_waits_for_it():
+    async def main():
+        cluster = Cluster(hosts=1, sides=2)
+        cluster.silent.add(0)
+        supervisor = Supervisor(cluster.world)
+        await supervisor.look()
+        assert cluster.standbys == [], "who comes first is active"
+        cluster.silent.clear()
+        await supervisor.look()
+        assert await supervisor.ready() == []
+        await supervisor.look()
+        assert cluster.standbys == [0]
 
     simulate(main())

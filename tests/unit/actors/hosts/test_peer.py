@@ -1,0 +1,110 @@
+"""What is known of the other process without asking it: the kernel tells of its end at once."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import msgspec
+import pytest
+from ray.exceptions import ActorDiedError
+
+from actors.hosts.pair import Claim, Life
+from actors.hosts.peer import RayPeer
+from tests.fixtures.waiting import eventually
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+class Method:
+    def __init__(self, answer):
+        self.answer = answer
+
+    def remote(self, *arguments):
+        async def call():
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            return self.answer
+
+        return call()
+
+
+class Actor:
+    def __init__(self, answer):
+        self.look = self.give_leave = Method(answer)
+
+
+def claim(pid=1, node="here"):
+    return Claim(0, active=True, term=1, pid=pid, node=node)
+
+
+def peer(answer=b"", missing=False):
+    async def get():
+        if missing:
+            raise ValueError("no such actor")
+        return Actor(answer)
+
+    return RayPeer("here", get, kill=lambda: None)
+
+
+@pytest.fixture
+def process():
+    child = subprocess.Popen(SLEEPER)
+    yield child
+    child.kill()
+    child.wait()
+
+
+async def test_its_claim_comes_from_the_other_actor():
+    other = claim(7)
+    there = peer(msgspec.msgpack.encode(other))
+    assert await there.look(1.0) == other
+    assert await there.ask_leave(claim(), 1.0) == other
+    assert await there.life() is Life.UNKNOWN
+
+
+async def test_an_actor_that_does_not_exist_or_will_not_come_back_is_absent():
+    for there, error in ((peer(missing=True), ValueError), (peer(ActorDiedError()), ActorDiedError)):
+        with pytest.raises(error):
+            await there.look(1.0)
+        assert await there.life() is Life.ABSENT
+
+
+async def test_an_answer_that_does_not_come_meets_the_deadline():
+    async def get():
+        await asyncio.get_running_loop().create_future()
+
+    there = RayPeer("here", get, kill=lambda: None)
+    with pytest.raises(TimeoutError):
+        await there.look(0.01)
+    assert await there.life() is Life.UNKNOWN
+
+
+async def test_the_end_of_a_process_on_this_node_is_told_at_once(process):
+    there, told = peer(), []
+    there.watch(claim(process.pid), lambda: told.append(True))
+    there.watch(claim(process.pid), lambda: told.append("twice"))
+    assert await there.life() is Life.UNKNOWN
+    os.kill(process.pid, signal.SIGSTOP)
+    assert await there.life() is Life.UNKNOWN, "stopped is not dead"
+    await there.end(claim(process.pid))
+    await eventually(lambda: told == [True])
+    assert await there.life() is Life.DEAD, "also while its parent has not waited for it"
+
+
+async def test_a_process_that_has_ended_before_it_is_watched_is_dead(process):
+    process.kill()
+    process.wait()
+    there = peer()
+    there.watch(claim(process.pid), lambda: None)
+    assert await there.life() is Life.DEAD
+    await there.end(claim(process.pid))
+
+
+@pytest.mark.parametrize(("alive", "life"), [(True, Life.UNKNOWN), (False, Life.DEAD)])
+async def test_a_process_of_another_node_is_dead_when_its_node_is(alive, life, monkeypatch):
+    monkeypatch.setattr("actors.hosts.peer.ray.nodes", lambda: [{"NodeID": "there", "Alive": alive}])
+    there = peer()
+    there.watch(claim(os.getpid(), node="there"), lambda: None)
+    assert await there.life() is life
