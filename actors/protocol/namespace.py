@@ -17,6 +17,8 @@ from actors.protocol.namespace_groups import MapOptions, PollOptions
 MAX_HISTORY_SIZE = 10_000
 """Publications kept in memory per channel at most: a shard holds many channels."""
 
+MAX_BATCH_DELAY_MS = 60_000
+
 DURATION_SUFFIX: Final = "_s"
 """Fields that end so are durations, written without it."""
 
@@ -78,6 +80,12 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Subscribers may ask for those publications only whose tags match a filter."""
     publish_debounce_ms: _Count = 0
     """Asks clients to coalesce their own publications."""
+    batch_max_delay_ms: Annotated[int, msgspec.Meta(ge=0, le=MAX_BATCH_DELAY_MS)] = 0
+    """Publications of a channel wait this long for others, to leave in one write; 0: they leave at once."""
+    batch_max_size: _Count = 0
+    """This many publications leave without waiting any longer; 0: only the delay counts."""
+    batch_flush_latest: bool = False
+    """Of those that gathered only the latest is sent. Subscriptions then have no position and no recovery."""
     subscribe_permission: str = ""
     """Name of the Python callback that decides who may subscribe, instead of `allow_subscribe_for_client`."""
     publish_permission: str = ""
@@ -129,6 +137,16 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             found.append(("history_meta_ttl", "history_meta_ttl must not be shorter than history_ttl"))
         if self.force_push_join_leave and not self.join_leave:
             found.append(("force_push_join_leave", "force_push_join_leave needs join_leave"))
+        if not self.batch_max_delay_ms:
+            wants = ["batch_max_size", "batch_flush_latest"]
+            found += [(n, f"{n} needs batch_max_delay_ms") for n in wants if getattr(self, n)]
+        if self.batch_flush_latest:
+            refused = [*_RECOVERY, "allow_recovery", "allow_positioning"]
+            found += [
+                (n, f"{n} promises every publication, batch_flush_latest only the latest")
+                for n in refused
+                if getattr(self, n)
+            ]
         if self.pattern:
             try:
                 segments(self.pattern)

@@ -7,6 +7,7 @@ import structlog
 
 from actors.brokers import contract
 from actors.protocol import frames
+from serve_app.realtime.batching import Batch
 from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.deltas import DeltaState
 from serve_app.realtime.encoding import info_message
@@ -25,7 +26,8 @@ class Channel:
     """One channel in one process. Positions are kept here, once, and not per connection."""
 
     __slots__ = (
-        "_bases", "_deltas", "_filtered", "epoch", "interest", "name", "number", "offset", "variants", "waiting",
+        "_bases", "_deltas", "_filtered", "batch", "epoch", "interest", "name", "number", "offset", "variants",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int) -> None:
@@ -39,6 +41,8 @@ class Channel:
         self.variants: dict[Variant, Members] = {}
         self.waiting: dict[Peer, Variant] = {}
         """Subscribed on the server's behalf; their connect reply is not written yet."""
+        self.batch: Batch | None = None
+        """Publications gather here before they are written, where the namespace wants that."""
         self._filtered: dict[Peer, Variant] = {}
         """There may be as many filters as subscribers: where to find those who have one."""
         self._deltas = 0

@@ -14,11 +14,14 @@ from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
 from actors.metrics.registry import REALTIME_SUBSCRIBE_DURATION
 from actors.protocol import codes
+from actors.protocol.namespace import Namespace
 from serve_app.realtime import actions as act
+from serve_app.realtime.batching import Batch
 from serve_app.realtime.channel import Channel
 from serve_app.realtime.connection import ConnectionState
 from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.deltas import DeltaState, Patches
+from serve_app.realtime.encoding import fitting
 from serve_app.realtime.flushing import QUEUE_BYTES, Flusher
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.rendering import Variant
@@ -27,6 +30,13 @@ from serve_app.realtime.turns import Turns, at_once
 SPREAD_PER_S: Final = 500
 SPREAD_LIMIT_S: Final = 10.0
 """A channel's subscribers are told to come back at this rate, within this time."""
+
+
+def newest(publications: Sequence[contract.Publication]) -> Sequence[contract.Publication]:
+    """As many of the last publications as may be written at once, at least one."""
+    if len(publications) == 1:
+        return publications
+    return fitting(publications[::-1])[::-1]
 
 
 class Channels:
@@ -67,10 +77,18 @@ class Channels:
         """Ask the broker; the answer goes to the connection in the order of the stream."""
         channel = self._channels.get(request.channel)
         if channel is None:
-            channel = self._channels[request.channel] = Channel(request.channel, next(self._numbers))
+            channel = self._begin(request.channel, peer.connection.subscriptions[request.channel].namespace)
         channel.interest.add(request.subscription)
         asked_at = self._loop.time()
-        self._brokers.subscribe(request, lambda reply: self._in_order(self._subscribed, peer, request, reply, asked_at))
+        self._brokers.subscribe(
+            request, lambda reply: self._turns.run(self._subscribed(peer, request, reply, asked_at))
+        )
+
+    def _begin(self, name: str, rules: Namespace) -> Channel:
+        channel = self._channels[name] = Channel(name, next(self._numbers))
+        if rules.batch_max_delay_ms:
+            channel.batch = Batch(rules, lambda: self._turns.run(self._write_batch(channel)))
+        return channel
 
     def _subscribed(
         self,
@@ -78,11 +96,14 @@ class Channels:
         request: contract.SubscribeRequest,
         reply: contract.SubscribeReply | BrokerError,
         asked_at: float,
-    ) -> None:
+    ) -> Iterator[None]:
         REALTIME_SUBSCRIBE_DURATION.observe(self._loop.time() - asked_at)
         if request.since is not None:
             COUNTS.recovered(isinstance(reply, contract.SubscribeReply) and reply.recovered)
         channel = self._channels.get(request.channel)
+        if channel is not None and channel.batch is not None and not channel.batch.latest_only:
+            # The answer's position includes them: the others must have them before, the newcomer never.
+            yield from self._write_batch(channel)
         if isinstance(reply, BrokerError):
             self._give_up(request.channel, request.subscription)
         elif channel is not None:
@@ -105,6 +126,8 @@ class Channels:
         channel.interest.discard(attempt)
         if not channel.interest:
             del self._channels[name]
+            if channel.batch is not None:
+                channel.batch.cancel()
             return True
         return False
 
@@ -154,12 +177,28 @@ class Channels:
             return
         fresh = channel.advance(publications)
         if fresh is None:
+            yield from self._write_batch(channel)
             self._insufficient(channel)
-        elif fresh:
-            self._flusher.flush()
-            COUNTS.publications += len(fresh)
-            yield from channel.publish(fresh)
-            self._bound_held(channel)
+        elif fresh and channel.batch is None:
+            yield from self._write(channel, fresh)
+        elif fresh and channel.batch is not None and channel.batch.add(fresh, self._loop):
+            yield from self._write_batch(channel)
+
+    def _write(self, channel: Channel, publications: Sequence[contract.Publication]) -> Iterator[None]:
+        fits = newest(publications)
+        if len(fits) < len(publications):
+            # After a long gap: all at once would make everyone a slow client. Those with a position ask one by one.
+            self._insufficient(channel)
+            publications = fits
+        self._flusher.flush()
+        COUNTS.publications += len(publications)
+        yield from channel.publish(publications)
+        self._bound_held(channel)
+
+    def _write_batch(self, channel: Channel) -> Iterator[None]:
+        gathered = channel.batch.take() if channel.batch is not None else []
+        if gathered:
+            yield from self._write(channel, gathered)
 
     def on_join(self, channel: str, info: contract.ClientInfo) -> None:
         """A connection joined a channel."""
@@ -182,11 +221,12 @@ class Channels:
 
     def on_insufficient(self, channel: str) -> None:
         """The stream of a channel broke."""
-        self._in_order(self._on_insufficient, channel)
+        self._turns.run(self._on_insufficient(channel))
 
-    def _on_insufficient(self, name: str) -> None:
+    def _on_insufficient(self, name: str) -> Iterator[None]:
         channel = self._channels.get(name)
         if channel is not None:
+            yield from self._write_batch(channel)
             self._insufficient(channel)
             channel.epoch, channel.offset = "", 0
 

@@ -1,7 +1,13 @@
 """Between the broker's contract and the protocol's messages."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from actors.brokers import contract
 from actors.protocol import frames
+
+ANSWER_BYTES: Final = 512 * 1024
+"""Bytes of publications in one answer: a client that reads well must not be closed as slow because of what it asked."""
 
 
 def info_message(info: contract.ClientInfo) -> frames.ClientInfo:
@@ -23,10 +29,20 @@ def publication_message(publication: contract.Publication, *, with_epoch: bool =
     )
 
 
+def fitting(publications: Sequence[contract.Publication]) -> Sequence[contract.Publication]:
+    """As many of the first publications as one answer may carry, at least one."""
+    size = 0
+    for number, publication in enumerate(publications):
+        size += len(publication.data)
+        if size > ANSWER_BYTES and number:
+            return publications[:number]
+    return publications
+
+
 def history_message(reply: contract.HistoryReply) -> frames.HistoryResult:
-    """History as a message."""
+    """History as a message: a page may be shorter than was asked for."""
     return frames.HistoryResult(
-        [publication_message(publication) for publication in reply.publications],
+        [publication_message(publication) for publication in fitting(reply.publications)],
         reply.position.epoch,
         reply.position.offset,
     )

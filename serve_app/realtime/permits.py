@@ -108,6 +108,9 @@ def features(
     )
     join_leave = namespace.join_leave and (namespace.force_push_join_leave or (request.join_leave and may_see))
     delta = request.delta in namespace.allowed_delta_types
+    if namespace.batch_flush_latest:
+        # Most publications are left out: there is no position to be at.
+        return Features(recoverable=False, positioned=False, pushes_join_leave=join_leave, delta=delta)
     return Features(recoverable, positioned or recoverable, join_leave, delta)
 
 

@@ -9,7 +9,7 @@ from actors.protocol.namespace import Namespace
 from actors.protocol.tags_filter import TagsFilter
 from serve_app.realtime.capabilities import NOTHING
 from serve_app.realtime.deltas import Patches, recovered_messages
-from serve_app.realtime.encoding import publication_message
+from serve_app.realtime.encoding import fitting, publication_message
 from serve_app.realtime.permits import Features
 
 TTL_MAX_S = 365 * 86400
@@ -119,8 +119,9 @@ class Subscription:
             result.offset = reply.position.offset
         if request is not None and request.recover and self.features.recoverable:
             result.was_recovering = True
-            result.recovered = reply.recovered
-            if reply.recovered:
+            # What does not fit into one answer is as good as lost: the client loads its state again.
+            result.recovered = reply.recovered and len(fitting(reply.publications)) == len(reply.publications)
+            if result.recovered:
                 result.publications = self._recovered(reply, lookup.patches, binary=binary)
             if result.publications:
                 # The client's own position: processing the publications brings it to the top.

@@ -22,6 +22,13 @@ def test_durations(written: str, seconds: int) -> None:
         ("namespaces:\n  n:\n    presense: true\n", "f:3: namespace 'n': unknown option 'presense'"),
         ("namespaces:\n  n:\n    history_ttl_s: 5\n", "f:3: namespace 'n': unknown option 'history_ttl_s'"),
         ("namespaces:\n  n:\n    presence: true\n    presence: true\n", "f:4: 'presence' is given twice"),
+        ("namespaces:\n  n:\n    batch_max_size: 3\n", "f:3: namespace 'n': batch_max_size needs batch_max_delay_ms"),
+        ("namespaces:\n  n:\n    batch_flush_latest: true\n", "batch_flush_latest needs batch_max_delay_ms"),
+        (
+            "namespaces:\n  n:\n    batch_flush_latest: true\n    batch_max_delay_ms: 5\n    allow_positioning: true\n"
+            "    history_size: 1\n    history_ttl: 5\n",
+            "f:5: namespace 'n': allow_positioning promises every publication",
+        ),
         ("namespaces:\n  n:\n    allow_recovery: true\n", "needs history_size and history_ttl"),
         ("namespaces:\n  n:\n    durable: true\n", "f:3: namespace 'n': durable needs history_size and history_ttl"),
         ("namespaces:\n  n:\n    history_size: 5\n", "history needs both"),

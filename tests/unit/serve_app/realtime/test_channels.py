@@ -177,3 +177,65 @@ async def test_deltas_and_filters_are_negotiated_per_subscription(world: World) 
     await world.publish("scores:1", text + "3")
     assert again.pushes[-1]["pub"] == patched.pushes[-1]["pub"]
     assert patched.pushes[-1]["pub"]["delta"] is True
+
+
+async def test_batched_publications_leave_in_one_write_in_time_or_when_they_are_enough(world: World) -> None:
+    client = await world.subscribed("batched:1")
+    before = len(client.socket.payloads)
+    await world.publish("batched:1", 1)
+    await world.publish("batched:1", 2)
+    assert client.received == []
+    await eventually(lambda: client.received == [1, 2])
+    for number in (3, 4, 5):
+        await world.publish("batched:1", number)
+    assert client.received == [1, 2, 3, 4, 5]
+    assert len(client.socket.payloads) == before + 2
+
+
+async def test_a_subscriber_comes_after_what_its_position_includes(world: World) -> None:
+    first = await world.subscribed("batched:1")
+    await world.publish("batched:1", 1)
+    second = await world.connected("u2")
+    result = (await second.command("subscribe", channel="batched:1"))["subscribe"]
+    assert (result["offset"], first.received) == (1, [1])
+    await world.publish("batched:1", 2)
+    await eventually(lambda: (first.received, second.received) == ([1, 2], [2]))
+
+
+async def test_a_gap_or_the_last_leave_ends_a_batch(world: World) -> None:
+    client = await world.subscribed("batched:1")
+    await world.publish("batched:1", 1)
+    world.hub.channels.on_insufficient("batched:1")
+    assert client.received == [1]
+    await eventually(lambda: "unsubscribe" in client.pushes[-1])
+    assert len(world.hub.channels) == 0
+    again = await world.subscribed("batched:1", "u2")
+    await world.publish("batched:1", 2)
+    await again.command("unsubscribe", channel="batched:1")
+    third = await world.subscribed("batched:1", "u3")
+    await world.publish("batched:1", 3)
+    await eventually(lambda: third.received == [3])
+    assert again.received == []
+
+
+async def test_where_only_the_latest_counts_there_are_no_positions(world: World) -> None:
+    client = await world.connected()
+    result = (await client.command("subscribe", channel="latest:1", recoverable=True, positioned=True))["subscribe"]
+    assert "recoverable" not in result
+    assert "positioned" not in result
+    for number in range(5):
+        await world.publish("latest:1", number)
+    assert client.received == []
+    await eventually(lambda: client.received == [4])
+
+
+async def test_more_than_a_client_may_leave_unread_is_never_written_at_once(world: World) -> None:
+    positioned = await world.subscribed("room:1")
+    plain = await world.subscribed("a", "u2")
+    burst = [Publication(b'"%s"' % (b"x" * 200_000), offset=n, epoch="epoch") for n in range(1, 6)]
+    for channel in ("room:1", "a"):
+        world.hub.channels.on_publications(channel, burst)
+    await eventually(lambda: any(push.get("unsubscribe", {}).get("code") == 2500 for push in positioned.pushes))
+    assert positioned.received == []
+    assert [push["pub"]["offset"] for push in plain.pushes] == [4, 5]
+    assert positioned.socket.closed is None

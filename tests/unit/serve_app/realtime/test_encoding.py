@@ -3,7 +3,7 @@ import json
 from actors.brokers.contract import ClientInfo, HistoryReply, Publication, StreamPosition
 from actors.protocol.frames import Push, Reply
 from actors.protocol.json_codec import JSON
-from serve_app.realtime.encoding import history_message, info_message, publication_message
+from serve_app.realtime.encoding import ANSWER_BYTES, fitting, history_message, info_message, publication_message
 
 
 def test_only_the_first_publication_of_a_stream_carries_the_epoch() -> None:
@@ -30,3 +30,12 @@ def test_empty_values_are_left_out() -> None:
 def test_history_names_the_top() -> None:
     message = history_message(HistoryReply(StreamPosition("e", 5)))
     assert (message.epoch, message.offset, message.publications) == ("e", 5, [])
+
+
+def test_an_answer_carries_what_fits_and_at_least_one() -> None:
+    publications = [Publication(b"x" * 200_000, offset=n) for n in range(1, 6)]
+    assert [each.offset for each in fitting(publications)] == [1, 2]
+    huge = [Publication(b"x" * (ANSWER_BYTES + 1), offset=1), publications[0]]
+    assert fitting(huge) == huge[:1]
+    assert fitting([]) == []
+    assert len(history_message(HistoryReply(StreamPosition("e", 5), publications)).publications) == 2
