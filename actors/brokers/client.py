@@ -218,4 +218,5 @@ class Brokers:
         now = loop.time()
         for view in self._views:
             view.check(now)
+            view.comparing.check(now)
         self._checking = loop.call_later(CHECK_EVERY_S, self._check)

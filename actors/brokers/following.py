@@ -74,9 +74,13 @@ class Following:
     def resume(self) -> None:
         """Tell a shard that knows nothing of us what we hold."""
         for channel, held in self.held.items():
-            held.repairing = True
-            resume = Resume(channel, held.epoch, held.offset, list(held.subscribers.values()))
-            self._send(resume, OVERHEAD_BYTES * (1 + len(held.subscribers)), may_expire=False)
+            self.resume_one(channel, held)
+
+    def resume_one(self, channel: str, held: Held) -> None:
+        """Tell a shard that does not know of it that we hold this channel."""
+        held.repairing = True
+        resume = Resume(channel, held.epoch, held.offset, list(held.subscribers.values()))
+        self._send(resume, OVERHEAD_BYTES * (1 + len(held.subscribers)), may_expire=False)
 
     def take(self, items: list[Item], other: Callable[[Item], None]) -> None:
         """Deliver a batch of the stream, publications in runs per channel; `other` gets everything else, in order."""
@@ -97,7 +101,7 @@ class Following:
                         if run:
                             self._deliver(channel, run)
                             run = []
-                        self._repair(channel, held)
+                        self.repair(channel, held)
                         continue
                     if pub.offset <= held.offset:
                         continue
@@ -118,7 +122,8 @@ class Following:
             except Exception:
                 logger.exception("sink failed", channel=channel)
 
-    def _repair(self, channel: str, held: Held) -> None:
+    def repair(self, channel: str, held: Held) -> None:
+        """Ask for what was missed of a channel."""
         held.repairing = True
         self._send(Repair(channel, held.epoch, held.offset), OVERHEAD_BYTES, may_expire=False)
 
@@ -126,7 +131,7 @@ class Following:
         held = self.held.get(item.channel)
         # A channel without history has lost what it lost.
         if held is not None and held.epoch and not held.repairing:
-            self._repair(item.channel, held)
+            self.repair(item.channel, held)
 
     def _on_resumed(self, item: Resumed) -> None:
         held = self.held.get(item.channel)

@@ -11,7 +11,19 @@ from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.presence import Registry
 from actors.brokers.table import ChannelTable, Handler
-from actors.brokers.wire import Repair, Resume, Resumed, Subscribe, Subscribed, Synced, Unsubscribe, encode, raw
+from actors.brokers.wire import (
+    Behind,
+    Compare,
+    Repair,
+    Resume,
+    Resumed,
+    Subscribe,
+    Subscribed,
+    Synced,
+    Unsubscribe,
+    encode,
+    raw,
+)
 from actors.links.stream import ClientStream
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader
@@ -43,6 +55,7 @@ class Subscribing:
             Resume: self._resume,
             Synced: self._synced,
             Repair: self._repair,
+            Compare: self._compare,
         }
 
     def _subscribe(self, stream: ClientStream, op: Subscribe) -> None:
@@ -153,6 +166,19 @@ class Subscribing:
             logger.warning("repair cannot read the database", channel=channel.name, reason=str(reason))
             outcome = recovery.Outcome(recovered=False)
         self._answer_repair(stream, channel, epoch, outcome)
+
+    def _compare(self, stream: ClientStream, op: Compare) -> None:
+        behind = []
+        for name, epoch, offset in op.positions:
+            channel = self._table.find(name)
+            if channel is None:
+                behind.append((name, "", 0, False))
+                continue
+            is_registered = stream.boot in channel.hubs
+            if channel.loaded and not (is_registered and (channel.epoch, channel.top) == (epoch, offset)):
+                behind.append((name, channel.epoch, channel.top, is_registered))
+        if behind:
+            stream.push(encode(Behind(behind)))
 
     def _synced(self, stream: ClientStream, op: Synced) -> None:
         self._registry.synced(stream.boot)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import structlog
 
 from actors.brokers import contract
+from actors.brokers.comparing import Comparing
 from actors.brokers.contract import (
     BrokerError,
     ChannelSink,
@@ -82,11 +83,13 @@ class ShardView:
             on_expired=self._on_expired,
         )
         self.following = Following(sink, self.link.send)
+        self.comparing = Comparing(self.following, self.link.send)
         self.requests: Requests[Any] = Requests(
             self.link.send, numbers, within_s=ANSWER_WITHIN_S, full=_too_many, late=_not_acknowledged
         )
         self._handlers: dict[type, Callable[[Any], None]] = {
             **self.following.handlers,
+            **self.comparing.handlers,
             Subscribed: self._on_subscribed,
             SubscribeFailed: self._on_subscribe_failed,
             Acknowledged: self._on_acknowledged,

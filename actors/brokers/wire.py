@@ -164,6 +164,12 @@ class Channels(msgspec.Struct, array_like=True, frozen=True, tag=10):
     pattern: str
 
 
+class Compare(msgspec.Struct, array_like=True, frozen=True, tag=20):
+    """What this process has seen, `(channel, epoch, offset)`. Answered by `Behind` where that is not all there is."""
+
+    positions: list[tuple[str, str, int]]
+
+
 class MapSubscribe(msgspec.Struct, array_like=True, frozen=True, tag=40):
     """A step of a subscription to a map: a page of its keys (`phase` 2), of its changes (1), or live (0).
 
@@ -201,7 +207,8 @@ class MapClear(msgspec.Struct, array_like=True, frozen=True, tag=42):
 
 
 Operation = (
-    Publish
+    Compare
+    | Publish
     | Subscribe
     | Unsubscribe
     | Resume
@@ -333,6 +340,12 @@ class TakenAway(msgspec.Struct, array_like=True, frozen=True, tag=14):
     reason: str
 
 
+class Behind(msgspec.Struct, array_like=True, frozen=True, tag=20):
+    """`(channel, epoch, offset, registered)` of channels whose stream is elsewhere, or that do not know the process."""
+
+    channels: list[tuple[str, str, int, bool]]
+
+
 class MapPage(msgspec.Struct, array_like=True, frozen=True, tag=40):
     """Answer to `MapSubscribe`. `live`: the subscription stands, and `top` is the stream's top in that turn.
 
@@ -377,7 +390,8 @@ class Suppressed(msgspec.Struct, array_like=True, frozen=True, tag=42):
 
 
 Item = (
-    Published
+    Behind
+    | Published
     | Joined
     | Left
     | Subscribed
