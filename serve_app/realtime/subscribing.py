@@ -1,5 +1,7 @@
 """The part of a connection that subscribes, unsubscribes and refreshes subscriptions."""
 
+from typing import Final
+
 from actors.brokers import contract
 from actors.protocol import codes, frames, overrides
 from actors.protocol.codec import ProtocolError
@@ -10,6 +12,12 @@ from serve_app.realtime.core import ConnectionCore
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
 from serve_app.realtime.verdicts import Granted
+
+_ENDINGS: Final = {
+    codes.UNSUBSCRIBE_EXPIRED: codes.DISCONNECT_SUBSCRIPTION_EXPIRED,
+    codes.UNSUBSCRIBE_STATE_INVALIDATED: codes.DISCONNECT_STATE_INVALIDATED,
+}
+"""What ends the whole connection where a subscription of the server's cannot go on."""
 
 
 class Subscribing(ConnectionCore):
@@ -206,9 +214,7 @@ class Subscribing(ConnectionCore):
     ) -> None:
         if sub.server_side and code.resubscribe:
             # SDKs cannot subscribe again by themselves to what the server chose: they reconnect and recover.
-            expired = code is codes.UNSUBSCRIBE_EXPIRED
-            ending = codes.DISCONNECT_SUBSCRIPTION_EXPIRED if expired else codes.DISCONNECT_INSUFFICIENT_STATE
-            self._close(ending, actions)
+            self._close(_ENDINGS.get(code, codes.DISCONNECT_INSUFFICIENT_STATE), actions)
             return
         del self.subscriptions[sub.channel]
         actions.append(Detach(sub.channel, sub.attempt, sub.info, tell_broker))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from actors.brokers.contract import ClientInfo, Publication, PublishRequest
+from serve_app.realtime import channel
 from serve_app.realtime.flushing import QUEUE_BYTES
 from tests.fixtures.hub import Client, World, settle
 from tests.fixtures.waiting import eventually
@@ -233,9 +234,26 @@ async def test_more_than_a_client_may_leave_unread_is_never_written_at_once(worl
     positioned = await world.subscribed("room:1")
     plain = await world.subscribed("a", "u2")
     burst = [Publication(b'"%s"' % (b"x" * 200_000), offset=n, epoch="epoch") for n in range(1, 6)]
-    for channel in ("room:1", "a"):
-        world.hub.channels.on_publications(channel, burst)
+    for name in ("room:1", "a"):
+        world.hub.channels.on_publications(name, burst)
     await eventually(lambda: any(push.get("unsubscribe", {}).get("code") == 2500 for push in positioned.pushes))
     assert positioned.received == []
     assert [push["pub"]["offset"] for push in plain.pushes] == [4, 5]
     assert positioned.socket.closed is None
+
+
+async def test_nothing_follows_an_unsubscribe_reply_even_in_the_middle_of_a_fan_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = [await world.subscribed("plain:1", f"u{number}") for number in range(3)]
+    monkeypatch.setattr(channel, "WRITES_PER_STEP", 1)
+    monkeypatch.setattr(world.hub.channels._turns, "_budget_s", 0.0)
+    await world.brokers.publish(PublishRequest("plain:1", b"1", "id"))
+    while not clients[0].received:
+        await asyncio.sleep(0)
+    assert [client.received for client in clients] == [[1], [], []]
+    last = clients[-1]
+    world.hub.receive(last.peer, b'{"id":9,"unsubscribe":{"channel":"plain:1"}}')
+    await settle()
+    assert [client.received for client in clients] == [[1], [1], []]
+    assert last.socket.messages[-1] == {"id": 9, "unsubscribe": {}}

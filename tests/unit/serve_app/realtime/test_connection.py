@@ -5,10 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.protocol.codes import DISCONNECT_FORCE, DISCONNECT_SHUTDOWN
+from actors.protocol.frames import Join, Push, Reply
+from actors.protocol.json_codec import JSON
 from serve_app.realtime import actions as act
 from serve_app.realtime.connection import CallError, ConnectionState
 from serve_app.realtime.core import Address
 from serve_app.realtime.credentials import ClaimedSubscription, Credentials
+from serve_app.realtime.encoding import info_message
 from serve_app.realtime.environment import Limits
 from tests.fixtures.realtime import WALL_START, Driver, close_code, error_code, only, reply, sent
 
@@ -397,3 +400,26 @@ def test_refusing_a_connection_does_not_revive_one_that_was_sent_away() -> None:
     actions = refused.reject(refused.connection.registered(True, refused.now), 103)
     assert close_code(actions) == 3509
     assert refused.connection.is_closed()
+
+
+def test_optimistic_subscriptions_in_the_frame_of_connect_are_answered_after_it_in_order() -> None:
+    driver = Driver()
+    asked = driver.frame(
+        {"id": 1, "connect": {"token": "good:u1"}},
+        {"id": 2, "subscribe": {"channel": "room:1"}},
+        {"id": 3, "publish": {"channel": "room:1", "data": 1}},
+        {"id": 4, "subscribe": {"channel": "nowhere:1"}},
+    )
+    assert sent(asked) == []
+    done = driver.connection.registered(True, driver.now)
+    assert [message["id"] for message in sent(done)] == [1, 4]
+    assert sent(done)[1]["error"]["code"] == 102
+    later = driver.accept(done)
+    assert [type(action) for action in later] == [act.Send, act.Attach, act.Publish]
+
+
+def test_anonymous_people_have_an_empty_name_that_is_there() -> None:
+    driver = Driver(anonymous=True)
+    driver.command("connect")
+    request = only(driver.command("subscribe", channel="open:1"), act.Subscribe).request
+    assert JSON.encode(Reply(push=Push(join=Join(info_message(request.info))))).count(b'"user":""') == 1

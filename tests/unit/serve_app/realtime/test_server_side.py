@@ -2,7 +2,13 @@ import pytest
 
 from actors.brokers.contract import Publication, StreamPosition
 from actors.protocol.channels import InvalidChannel
-from actors.protocol.codes import UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
+from actors.protocol.codes import (
+    UNSUBSCRIBE_EXPIRED,
+    UNSUBSCRIBE_INSUFFICIENT,
+    UNSUBSCRIBE_SERVER,
+    UNSUBSCRIBE_STATE_INVALIDATED,
+    UnsubscribeCode,
+)
 from actors.protocol.namespaces import UnknownNamespace
 from serve_app.realtime import actions as act
 from serve_app.realtime.credentials import ClaimedSubscription, Credentials
@@ -128,3 +134,14 @@ def test_refreshing_prolongs_ends_and_frees(driver: Driver) -> None:
     assert close_code(driver.connection.refresh_client(WALL_START, driver.now)) == 3005
     assert driver.connection.refresh_client(None, driver.now) == []
     assert driver.connection.subscribe_client(ServerSubscription("room:1")) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "ending"),
+    [(UNSUBSCRIBE_INSUFFICIENT, 3010), (UNSUBSCRIBE_EXPIRED, 3006), (UNSUBSCRIBE_STATE_INVALIDATED, 3014)],
+)
+def test_what_a_client_could_repair_by_subscribing_again_ends_the_connection_instead(
+    driver: Driver, code: UnsubscribeCode, ending: int
+) -> None:
+    driver.accept(driver.connection.subscribe_client(ServerSubscription("room:1")))
+    assert close_code(driver.connection.unsubscribe_client("room:1", code)) == ending

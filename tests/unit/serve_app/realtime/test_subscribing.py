@@ -378,3 +378,23 @@ def test_more_than_one_answer_may_carry_is_not_recovered(driver: Driver) -> None
     assert (result["was_recovering"], result.get("recovered"), result["offset"]) == (True, None, 5)
     asked = driver.command("subscribe", channel="room:2", recover=True, epoch="e", offset=2, flag=2)
     assert error_code(driver.accept(asked, top=5, recovered=True, publications=missed)) == 112
+
+
+def test_zeros_are_left_out_of_everything(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="room:1", recoverable=True)
+    (answer, _) = driver.accept(asked, top=0)
+    assert isinstance(answer, act.Send)
+    for zero in (b"offset", b"version", b"phase", b"type", b"ttl", b"expires", b"recovered", b'"id":0', b"cursor"):
+        assert zero not in answer.message
+
+
+def test_clients_are_asked_to_coalesce_their_publications(driver: Driver) -> None:
+    assert reply(driver.subscribe("scores:1"))["subscribe"]["publish_debounce"] == 200
+
+
+def test_joins_are_pushed_where_asked_for_and_where_forced(driver: Driver) -> None:
+    for channel, extra, pushed in (("a", {}, False), ("b", {"join_leave": True}, True), ("room:1", {}, True)):
+        driver.subscribe(channel, **extra)
+        assert driver.connection.subscriptions[channel].features.pushes_join_leave is pushed
+    driver.subscribe("plain:1", join_leave=True)
+    assert not driver.connection.subscriptions["plain:1"].features.pushes_join_leave
