@@ -251,7 +251,7 @@ async def test_nothing_follows_an_unsubscribe_reply_even_in_the_middle_of_a_fan_
     await world.brokers.publish(PublishRequest("plain:1", b"1", "id"))
     while not clients[0].received:
         await asyncio.sleep(0)
-    assert [client.received for client in clients] == [[1], [], []]
+    assert clients[-1].received == []
     last = clients[-1]
     world.hub.receive(last.peer, b'{"id":9,"unsubscribe":{"channel":"plain:1"}}')
     await settle()
