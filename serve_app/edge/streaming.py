@@ -81,6 +81,10 @@ class StreamProtocol(HttpToolsProtocol):
         """Bytes in the transport's write buffer."""
         return self.transport.get_write_buffer_size()
 
+    def expect(self, size: int) -> None:
+        """An answer of this size may wait beside the usual bound."""
+        self.transport.set_write_buffer_limits(high=QUEUE_BYTES + size)
+
     def ping(self) -> None:
         """HTTP has none; the hub does not ask for it."""
         raise NotImplementedError

@@ -122,6 +122,10 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         """Bytes in the transport's write buffer."""
         return self.transport.get_write_buffer_size()
 
+    def expect(self, size: int) -> None:
+        """An answer of this size may wait beside the usual bound."""
+        self.transport.set_write_buffer_limits(high=QUEUE_BYTES + size)
+
     def pause_writing(self) -> None:
         """The write buffer is over its bound."""
         if self.peer is None or self.hub is None:
@@ -168,6 +172,7 @@ class AsgiSocket:
         self._on_slow = on_slow
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._queued = 0
+        self._bound = QUEUE_BYTES
         self._closing = False
         self._last: dict[str, Any] | None = None
 
@@ -181,11 +186,15 @@ class AsgiSocket:
         """Bytes of payloads that wait for the server."""
         return self._queued
 
+    def expect(self, size: int) -> None:
+        """An answer of this size may wait beside the usual bound."""
+        self._bound = QUEUE_BYTES + size
+
     def _write(self, data: bytes) -> None:
         if self._closing:
             return
         self._queued += len(data)
-        if self._queued > QUEUE_BYTES:
+        if self._queued > self._bound:
             self._on_slow()
             return
         self._queue.put_nowait(self._message(data))

@@ -27,6 +27,9 @@ from serve_app.realtime.peer import Peer
 from serve_app.realtime.rendering import Variant
 from serve_app.realtime.turns import Turns, at_once
 
+BURST_BYTES: Final = QUEUE_BYTES // 2
+"""Publications of one channel that are written at once, whatever came."""
+
 SPREAD_PER_S: Final = 500
 SPREAD_LIMIT_S: Final = 10.0
 """A channel's subscribers are told to come back at this rate, within this time."""
@@ -36,7 +39,7 @@ def newest(publications: Sequence[contract.Publication]) -> Sequence[contract.Pu
     """As many of the last publications as may be written at once, at least one."""
     if len(publications) == 1:
         return publications
-    return fitting(publications[::-1])[::-1]
+    return fitting(publications[::-1], BURST_BYTES)[::-1]
 
 
 class Channels:

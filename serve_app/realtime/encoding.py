@@ -6,8 +6,8 @@ from typing import Final
 from actors.brokers import contract
 from actors.protocol import frames
 
-ANSWER_BYTES: Final = 512 * 1024
-"""Bytes of publications in one answer: a client that reads well must not be closed as slow because of what it asked."""
+ANSWER_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of publications in one answer. More than a client may leave unread, which must be recoverable."""
 
 
 def info_message(info: contract.ClientInfo) -> frames.ClientInfo:
@@ -29,12 +29,12 @@ def publication_message(publication: contract.Publication, *, with_epoch: bool =
     )
 
 
-def fitting(publications: Sequence[contract.Publication]) -> Sequence[contract.Publication]:
-    """As many of the first publications as one answer may carry, at least one."""
+def fitting(publications: Sequence[contract.Publication], limit: int = ANSWER_BYTES) -> Sequence[contract.Publication]:
+    """As many of the first publications as one answer may carry, or `limit` bytes; at least one."""
     size = 0
     for number, publication in enumerate(publications):
         size += len(publication.data)
-        if size > ANSWER_BYTES and number:
+        if size > limit and number:
             return publications[:number]
     return publications
 

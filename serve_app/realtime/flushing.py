@@ -9,6 +9,10 @@ from serve_app.realtime.peer import Peer
 QUEUE_BYTES: Final = 1024 * 1024
 """Bytes a client may leave unread before it is closed with 3008."""
 
+LARGE_BYTES: Final = QUEUE_BYTES // 4
+"""What a client asked for may be as large as its queue, as when it recovers after having been slow. One such answer
+does not count; a second one does while the first is unread."""
+
 
 class Flusher:
     """Queues messages per connection and writes them at the end of the turn."""
@@ -43,4 +47,12 @@ class Flusher:
         pending, peer.pending = peer.pending, None
         if pending:
             COUNTS.messages += len(pending)
-            peer.socket.write(peer.socket.wire.pack(pending))
+            socket = peer.socket
+            data = socket.wire.pack(pending)
+            if len(data) > LARGE_BYTES:
+                socket.expect(len(data))
+                peer.expecting = True
+            elif peer.expecting and socket.queued <= QUEUE_BYTES:
+                socket.expect(0)
+                peer.expecting = False
+            socket.write(data)

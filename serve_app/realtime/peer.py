@@ -10,8 +10,8 @@ class Peer:
     """One connection of this process."""
 
     __slots__ = (
-        "connection", "generation", "held", "held_bytes", "newcomer", "opened_ms", "pending", "registered", "slot",
-        "socket",
+        "connection", "expecting", "generation", "held", "held_bytes", "newcomer", "opened_ms", "pending", "registered",
+        "slot", "socket",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, socket: Socket, arrival: Arrival = NOWHERE, opened_ms: int = 0) -> None:
@@ -28,6 +28,8 @@ class Peer:
         """The session shard knows of it."""
         self.pending: list[bytes] | None = None
         """Messages of this turn of the event loop, written together at its end."""
+        self.expecting = False
+        """An answer larger than usual was written and may be unread."""
         self.held: list[bytes] | None = None
         """Pushes of server-side subscriptions that must follow the connect reply."""
         self.held_bytes = 0

@@ -49,6 +49,9 @@ class Socket(Protocol):
     def write(self) -> Callable[[bytes], None]:
         """Write packed bytes."""
 
+    def expect(self, size: int) -> None:
+        """An answer of this size may wait beside the usual bound; 0: no more."""
+
     def ping(self) -> None:
         """Send a ping of the transport's own. Called only for sockets that were opened with `native_ping`."""
 

@@ -33,8 +33,9 @@ def test_history_names_the_top() -> None:
 
 
 def test_an_answer_carries_what_fits_and_at_least_one() -> None:
-    publications = [Publication(b"x" * 200_000, offset=n) for n in range(1, 6)]
+    publications = [Publication(b"x" * 1_500_000, offset=n) for n in range(1, 6)]
     assert [each.offset for each in fitting(publications)] == [1, 2]
+    assert [each.offset for each in fitting(publications, 5_000_000)] == [1, 2, 3]
     huge = [Publication(b"x" * (ANSWER_BYTES + 1), offset=1), publications[0]]
     assert fitting(huge) == huge[:1]
     assert fitting([]) == []

@@ -372,7 +372,7 @@ def frame(command: client_pb2.Command) -> bytes:
 
 
 def test_more_than_one_answer_may_carry_is_not_recovered(driver: Driver) -> None:
-    missed = tuple(Publication(b'"%s"' % (b"x" * 200_000), offset, "e") for offset in (3, 4, 5))
+    missed = tuple(Publication(b'"%s"' % (b"x" * 2_000_000), offset, "e") for offset in (3, 4, 5))
     asked = driver.command("subscribe", channel="room:1", recover=True, epoch="e", offset=2)
     result = reply(driver.accept(asked, top=5, recovered=True, publications=missed))["subscribe"]
     assert (result["was_recovering"], result.get("recovered"), result["offset"]) == (True, None, 5)
