@@ -887,6 +887,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/realtime/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The realtime processes, and what each holds
+         * @description The realtime processes, and what each holds.
+         */
+        get: operations["realtime-list_realtime_nodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is connected, to what, since when, and how much they have not read
+         * @description Who is connected, to what, since when, and how much they have not read.
+         */
+        get: operations["realtime-list_realtime_connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/connections/{client}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One connection, with all its channels
+         * @description One connection, with all its channels.
+         */
+        get: operations["realtime-get_realtime_connection"];
+        put?: never;
+        post?: never;
+        /**
+         * End a connection with 3503
+         * @description End a connection with 3503: its client does not come back by itself.
+         */
+        delete: operations["realtime-close_realtime_connection"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/endings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the last connections ended, and why
+         * @description How the last connections ended, and why.
+         */
+        get: operations["realtime-list_ended_connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1528,6 +1612,58 @@ export interface components {
             items: components["schemas"]["UserSummary"][];
         };
         /**
+         * EndedConnection
+         * @description How a connection ended.
+         */
+        EndedConnection: {
+            /** Client */
+            client: string;
+            /** User */
+            user: string;
+            /** Session */
+            session: string;
+            /** Node */
+            node: string;
+            /** Transport */
+            transport: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Ended At
+             * Format: date-time
+             */
+            ended_at: string;
+            /**
+             * Code
+             * @description Close code; 0: its transport went away without one.
+             * @example 3008
+             */
+            code: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Queue Bytes
+             * @description What it had not read.
+             */
+            queue_bytes: number;
+        };
+        /**
+         * EndedConnectionList
+         * @description The last endings, newest first. Each process remembers a thousand.
+         */
+        EndedConnectionList: {
+            /** Items */
+            items: components["schemas"]["EndedConnection"][];
+            /**
+             * Silent
+             * @description Processes that did not answer in time: their part is missing.
+             */
+            silent: string[];
+        };
+        /**
          * Export
          * @description An export with its files.
          */
@@ -1772,6 +1908,28 @@ export interface components {
             checks: {
                 [key: string]: components["schemas"]["Check"];
             };
+        };
+        /**
+         * HeldChannel
+         * @description One subscription of a connection.
+         */
+        HeldChannel: {
+            /** Channel */
+            channel: string;
+            /**
+             * State
+             * @example live
+             */
+            state: string;
+            /**
+             * Server Side
+             * @description Chosen by the server, not by the client.
+             */
+            server_side: boolean;
+            /** Positioned */
+            positioned: boolean;
+            /** Expires At */
+            expires_at: string | null;
         };
         /**
          * Job
@@ -2880,6 +3038,150 @@ export interface components {
              * @enum {string}
              */
             status: "ready" | "draining";
+        };
+        /**
+         * RealtimeConnection
+         * @description One connection.
+         */
+        RealtimeConnection: {
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+            /** Client */
+            client: string;
+            /**
+             * User
+             * @description Empty: anonymous, or not known yet.
+             */
+            user: string;
+            /**
+             * Session
+             * @description Login session.
+             */
+            session: string;
+            /** Node */
+            node: string;
+            /**
+             * State
+             * @example connected
+             */
+            state: string;
+            /**
+             * Transport
+             * @example json/websocket
+             */
+            transport: string;
+            /**
+             * Name
+             * @description What the client calls itself.
+             */
+            name: string;
+            /** Version */
+            version: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Queue Bytes
+             * @description Written and not read by the client yet. Above 1 MiB it is closed with 3008.
+             */
+            queue_bytes: number;
+            /**
+             * Commands
+             * @description Commands that wait for an answer.
+             */
+            commands: number;
+            /** Channel Count */
+            channel_count: number;
+            /**
+             * Channels
+             * @description In a list the first 20, else all.
+             */
+            channels: components["schemas"]["HeldChannel"][];
+        };
+        /**
+         * RealtimeConnectionList
+         * @description Connections by client id.
+         */
+        RealtimeConnectionList: {
+            /** Items */
+            items: components["schemas"]["RealtimeConnection"][];
+            /**
+             * Total
+             * @description How many meet the conditions, in all processes that answered.
+             */
+            total: number;
+            /**
+             * Next
+             * @description `after` of the next page.
+             */
+            next: string | null;
+            /**
+             * Silent
+             * @description Processes that did not answer in time: their part is missing.
+             */
+            silent: string[];
+        };
+        /**
+         * RealtimeNode
+         * @description One realtime process.
+         */
+        RealtimeNode: {
+            /**
+             * Node
+             * @description Identity of this life of the process.
+             */
+            node: string;
+            /**
+             * Name
+             * @description Machine and process id.
+             */
+            name: string;
+            /** Connections */
+            connections: number;
+            /** Users */
+            users: number;
+            /** Subscriptions */
+            subscriptions: number;
+            /** Channels */
+            channels: number;
+            /** Uptime S */
+            uptime_s: number;
+            /**
+             * Cpu Percent
+             * @description Of one core, on average since it started.
+             */
+            cpu_percent: number;
+            /** Rss Bytes */
+            rss_bytes: number;
+            /**
+             * Transports
+             * @description Connections by transport.
+             * @example {
+             *       "json/websocket": 12
+             *     }
+             */
+            transports: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * RealtimeNodeList
+         * @description All realtime processes.
+         */
+        RealtimeNodeList: {
+            /** Items */
+            items: components["schemas"]["RealtimeNode"][];
+            /**
+             * Silent
+             * @description Processes that did not answer in time: their part is missing.
+             */
+            silent: string[];
         };
         /**
          * RealtimeToken
@@ -7520,6 +7822,400 @@ export interface operations {
             };
             /** @description The credential does not allow this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "realtime-list_realtime_nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RealtimeNodeList"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "realtime-list_realtime_connections": {
+        parameters: {
+            query?: {
+                /** @description Of this user; empty: anonymous ones. */
+                user?: string | null;
+                channel?: string | null;
+                /** @description Of this login session. */
+                session?: string | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RealtimeConnectionList"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "realtime-get_realtime_connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RealtimeConnection"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "realtime-close_realtime_connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "realtime-list_ended_connections": {
+        parameters: {
+            query?: {
+                user?: string | null;
+                client?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedConnectionList"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
