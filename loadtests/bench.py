@@ -8,7 +8,7 @@ from typing import Any
 
 import uvloop
 
-from loadtests import bench_connections, bench_fanout, bench_latency, bench_rest, bench_storm
+from loadtests import bench_connections, bench_fanout, bench_latency, bench_rest, bench_slow_consumer, bench_storm
 from loadtests.bench_fanout import Load
 from loadtests.bench_rest import RequestsRefused
 from loadtests.client import ConnectionFailed
@@ -38,11 +38,17 @@ async def _storm(stack: Stack, options: argparse.Namespace) -> Report:
     return await bench_storm.run(stack, options.sockets or 2000)
 
 
+async def _slow_consumer(stack: Stack, options: argparse.Namespace) -> Report:
+    load = Load(options.sockets or 500, options.seconds or 20.0, payload=bench_slow_consumer.PAYLOAD)
+    return await bench_slow_consumer.run(stack, load)
+
+
 BENCHES: dict[str, tuple[str, Callable[[Stack, argparse.Namespace], Coroutine[Any, Any, Report]]]] = {
     "fanout": ("one channel, 1,000 sockets: deliveries per second and CPU of each", _fanout),
     "rest": ("CPU per request of a trivial route and of the cached product list", _rest),
     "latency": ("publish to receive on an idle stack, memory and durable", _latency),
     "connections": ("what opening a connection costs, and an idle one occupies", _connections),
+    "slow-consumer": ("one of 500 does not read: what the others notice", _slow_consumer),
     "storm": ("2,000 sockets lost at once: until everybody is back with what was missed", _storm),
 }
 
@@ -60,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="mobula bench",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:<11} {about}" for name, (about, _) in BENCHES.items()),
+        epilog="\n".join(f"  {name:<13} {about}" for name, (about, _) in BENCHES.items()),
     )
     parser.add_argument("name", choices=[*BENCHES, "all"])
     parser.add_argument("--url", default="", help="where the stack answers (default: MOBULA_URL or port 8000)")
