@@ -42,11 +42,11 @@ def of(options: Mapping[str, bool]) -> Overrides:
 
 @lru_cache(maxsize=1024)
 def apply(namespace: Namespace, overrides: Overrides) -> Namespace:
-    """The rules for one subscription. What a namespace cannot do (recovery without history) stays off."""
+    """The rules for one subscription. What a namespace cannot do stays off: recovery without history, say."""
     if not overrides:
         return namespace
     changed = dict(overrides)
-    if not namespace.has_history:
+    if not namespace.has_history or namespace.batch_flush_latest:
         changed.pop("force_recovery", None)
         changed.pop("force_positioning", None)
     if not changed.get("join_leave", namespace.join_leave):

@@ -5,7 +5,7 @@ wrote it, so a patch is made once per publication and never per connection.
 """
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import IntEnum
 from typing import Final
 
 import msgspec
@@ -19,14 +19,14 @@ REMEMBERED: Final = 1024
 """Patches of recovered publications that are kept: after an outage many clients miss the same ones."""
 
 
-class DeltaState(Enum):
-    """What a subscriber's base is."""
+class DeltaState(IntEnum):
+    """What a subscriber's base is. An integer: it is part of a key that is looked up for every publication."""
 
-    NONE = "none"
+    NONE = 0
     """Deltas were not agreed."""
-    FRESH = "fresh"
+    FRESH = 1
     """It has no base, or another one than the channel's: the next publication is sent whole."""
-    BASED = "based"
+    BASED = 2
     """It holds the channel's previous publication."""
 
 

@@ -30,6 +30,8 @@ def test_rules_change_for_one_subscription() -> None:
 def test_what_a_namespace_cannot_do_stays_off() -> None:
     changed = overrides.apply(Namespace(), overrides.of({"force_recovery": True, "force_positioning": True}))
     assert (changed.force_recovery, changed.force_positioning) == (False, False)
+    latest = Namespace(batch_flush_latest=True, **KEPT)  # type: ignore[arg-type]
+    assert not overrides.apply(latest, overrides.of({"force_recovery": True})).force_recovery
     assert not overrides.apply(Namespace(), overrides.of({"force_push_join_leave": True})).force_push_join_leave
     both = overrides.of({"force_push_join_leave": True, "join_leave": True})
     assert overrides.apply(Namespace(), both).force_push_join_leave
