@@ -11,7 +11,7 @@ import pytest
 from tests.fixtures.custody import Publisher, caught_up, problems
 from tests.fixtures.faults import kill_one
 from tests.fixtures.people import Person
-from tests.fixtures.sdk import SDKS, Sdk
+from tests.fixtures.sdk import SDKS, JavaScriptSdk, Sdk
 from tests.fixtures.stack import RunningStack
 from tests.fixtures.waiting import eventually
 
@@ -30,8 +30,12 @@ def channels() -> list[str]:
 @pytest.fixture
 async def subscribers(stack_page: RunningStack, ada: Person, channels: list[str]) -> AsyncIterator[list[Sdk]]:
     clients = [make() for make in SDKS.values() for _ in range(CLIENTS_OF_EACH)]
-    for client in clients:
-        await client.connect(stack_page.ws_url, ada.connection_token)
+    endpoints = [stack_page.ws_url] * len(clients)
+    for transport in ("http_stream", "sse"):
+        clients.append(JavaScriptSdk(transport=transport))
+        endpoints.append(f"{stack_page.http_url}/connection/{transport}")
+    for client, endpoint in zip(clients, endpoints, strict=True):
+        await client.connect(endpoint, ada.connection_token)
         for channel in channels:
             await client.subscribe(channel)
     yield clients

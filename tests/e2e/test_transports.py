@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import httpx
 import pytest
 
 from serve_app.security.tokens import TokenIssuer
@@ -173,6 +174,40 @@ async def test_a_lost_connection_recovers_what_it_missed(
     await eventually(lambda: sdk.seen.data(channel) == [1, 2, 3, 4, 5])
     assert sdk.seen.offsets(channel) == [1, 2, 3, 4, 5]
     assert sdk.seen.transports == [row.transport, row.transport]
+
+
+async def test_deltas_are_applied_live_and_after_a_loss(
+    stack_page: RunningStack, ada: Person, row: Row, sdk: Sdk, cord: Cable
+) -> None:
+    channel = f"scores:matrix-{secrets.token_hex(6)}"
+    text = "Счёт не открыт, обе команды осторожны 👍🏽. " * 20
+    published: list[dict[str, object]] = []
+
+    async def publish() -> None:
+        data: dict[str, object] = {"text": text, "n": len(published)}
+        published.append(data)
+        async with httpx.AsyncClient(timeout=30) as http:
+            body = {"channel": channel, "data": data}
+            headers = {"X-API-Key": stack_page.server_api_key}
+            answer = await http.post(f"{stack_page.http_url}/api/publish", json=body, headers=headers)
+        assert "result" in answer.json(), answer.text
+
+    await sdk.connect(row.endpoint(cord.port), ada.connection_token)
+    await sdk.subscribe(channel, delta="fossil")
+    for _ in range(4):
+        await publish()
+    await eventually(lambda: sdk.seen.data(channel) == published)
+    carried = cord.bytes_down
+    for _ in range(10):
+        await publish()
+    await eventually(lambda: sdk.seen.data(channel) == published)
+    assert cord.bytes_down - carried < 10 * len(text.encode()), "publications came whole"
+    cord.pull()
+    for _ in range(3):
+        await publish()
+    cord.plug()
+    await eventually(lambda: sdk.seen.data(channel) == published, 30)
+    assert sdk.seen.subscribed[channel] == [(False, False), (True, True)]
 
 
 async def test_an_expiring_token_is_refreshed_in_time(stack_page: RunningStack, row: Row, sdk: Sdk) -> None:
