@@ -39,7 +39,7 @@ async def _storm(stack: Stack, options: argparse.Namespace) -> Report:
 
 
 async def _slow_consumer(stack: Stack, options: argparse.Namespace) -> Report:
-    load = Load(options.sockets or 500, options.seconds or 20.0, payload=bench_slow_consumer.PAYLOAD)
+    load = Load(options.sockets or 500, options.seconds or 30.0, payload=bench_slow_consumer.PAYLOAD)
     return await bench_slow_consumer.run(stack, load)
 
 

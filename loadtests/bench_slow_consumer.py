@@ -20,7 +20,7 @@ from loadtests.report import Report
 from loadtests.stack import Stack
 
 WINDOW = 4
-PAYLOAD = 8_000
+PAYLOAD = 30_000
 """Bytes: its queue must fill within the run."""
 
 KERNEL_BYTES = 16_384
