@@ -18,6 +18,9 @@ BLOCK: Final = 16
 MAX_CANDIDATES: Final = 8
 """Places tried per block of the origin: repetitive input would otherwise make the search quadratic."""
 
+MAX_MISSES: Final = 4096
+"""Positions looked up in vain before the rest is sent as it is: a patch is made while everybody waits."""
+
 
 def create_delta(origin: bytes, target: bytes) -> bytes | None:
     """The patch, or None when it would not be smaller than `target` itself.
@@ -52,10 +55,12 @@ def _encode_middle(parts: list[bytes], origin: bytes, target: bytes, start: int,
     """Copies and inserts for `target[start:end]`."""
     blocks = _blocks(origin) if end - start >= BLOCK else {}
     pending = position = start
-    while position + BLOCK <= end:
+    misses = 0
+    while position + BLOCK <= end and misses < MAX_MISSES:
         found = _longest_match(blocks, origin, target, position, pending, end)
         if found is None:
             position += 1
+            misses += 1
             continue
         begin, source, length = found
         if begin > pending:
@@ -81,15 +86,8 @@ def _longest_match(
     """(start in target, start in origin, length) of the best copy around `position`, on code point boundaries."""
     best: tuple[int, int, int] | None = None
     for source in blocks.get(target[position : position + BLOCK], ()):
-        back = 0
-        while (
-            position - back > floor and source - back > 0 and target[position - back - 1] == origin[source - back - 1]
-        ):
-            back += 1
-        ahead = BLOCK
-        limit = min(end - position, len(origin) - source)
-        while ahead < limit and target[position + ahead] == origin[source + ahead]:
-            ahead += 1
+        back = _run_behind(target, position, origin, source, min(position - floor, source))
+        ahead = _run_ahead(target, position, origin, source, min(end - position, len(origin) - source))
         begin = _forward_to_boundary(target, position - back)
         stop = _back_to_boundary(target, position + ahead)
         length = stop - begin
@@ -114,26 +112,47 @@ def _number(value: int) -> bytes:
 
 
 def _common_prefix(a: bytes, b: bytes) -> int:
-    """Length of the common beginning, by bisection over slices (compared in C)."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return _run_ahead(a, 0, b, 0, min(len(a), len(b)))
 
 
 def _common_suffix(a: bytes, b: bytes, limit: int) -> int:
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return _run_behind(a, len(a), b, len(b), limit)
+
+
+def _run_ahead(a: bytes, i: int, b: bytes, j: int, limit: int) -> int:
+    """Length of what is equal from `a[i]` and `b[j]` on: growing slices, compared in C, then bisection in the last."""
+    known, step = 0, BLOCK
+    while known < limit:
+        reach = min(known + step, limit)
+        if a[i + known : i + reach] != b[j + known : j + reach]:
+            limit = reach - 1
+            while known < limit:
+                middle = (known + limit + 1) // 2
+                if a[i + known : i + middle] == b[j + known : j + middle]:
+                    known = middle
+                else:
+                    limit = middle - 1
+            return known
+        known, step = reach, step * 2
+    return known
+
+
+def _run_behind(a: bytes, i: int, b: bytes, j: int, limit: int) -> int:
+    """The same backwards from before `a[i]` and `b[j]`."""
+    known, step = 0, BLOCK
+    while known < limit:
+        reach = min(known + step, limit)
+        if a[i - reach : i - known] != b[j - reach : j - known]:
+            limit = reach - 1
+            while known < limit:
+                middle = (known + limit + 1) // 2
+                if a[i - middle : i - known] == b[j - middle : j - known]:
+                    known = middle
+                else:
+                    limit = middle - 1
+            return known
+        known, step = reach, step * 2
+    return known
 
 
 def _back_to_boundary(text: bytes, position: int) -> int:

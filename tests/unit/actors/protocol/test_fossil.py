@@ -1,12 +1,15 @@
 """The encoder against the unmodified SDK's decoder."""
 
+from typing import Any
+
 import pytest
 from centrifuge.fossil import apply_delta
 from centrifuge.fossil import checksum as sdk_checksum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.protocol.fossil import checksum, create_delta
+from actors.protocol import fossil
+from actors.protocol.fossil import MAX_MISSES, _run_ahead, _run_behind, checksum, create_delta
 
 ORIGIN = b'{"match":"Arsenal - Chelsea","minute":12,"events":["kick-off","corner","throw-in"],"score":[0,0]}'
 
@@ -68,3 +71,38 @@ def test_one_letter_edits_in_russian_stay_text() -> None:
         assert patch is not None
         patch.decode("utf-8")
         assert apply_delta(text.encode(), patch) == target
+
+
+@given(st.binary(max_size=80), st.binary(max_size=80), st.data())
+def test_runs_are_as_long_as_they_are(a: bytes, b: bytes, data: st.DataObject) -> None:
+    i, j = data.draw(st.integers(0, len(a))), data.draw(st.integers(0, len(b)))
+    ahead = min(len(a) - i, len(b) - j)
+    wanted = next((n for n in range(ahead) if a[i + n] != b[j + n]), ahead)
+    assert _run_ahead(a, i, b, j, ahead) == wanted
+    behind = min(i, j)
+    wanted = next((n for n in range(behind) if a[i - n - 1] != b[j - n - 1]), behind)
+    assert _run_behind(a, i, b, j, behind) == wanted
+
+
+@pytest.mark.parametrize(
+    ("origin", "target"),
+    [
+        (b"ab" * 32_000 + b"x" + b"ab" * 500, b"y" + b"ab" * 32_000 + b"z" + b"ab" * 400),
+        (b"a" * 64_000, b"b" + b"a" * 30_000 + b"b" + b"a" * 33_000 + b"c"),
+        (bytes(n * n % 251 for n in range(60_000)), bytes(n * n % 241 for n in range(60_000))),
+    ],
+    ids=["alternating", "one letter", "nothing in common"],
+)
+def test_hostile_pairs_cost_a_bounded_search(origin: bytes, target: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    search = fossil._longest_match
+
+    def counted(*arguments: Any) -> Any:
+        tried.append(1)
+        return search(*arguments)
+
+    monkeypatch.setattr(fossil, "_longest_match", counted)
+    patch = create_delta(origin, target)
+    assert len(tried) <= MAX_MISSES + 100
+    if patch is not None:
+        assert apply_delta(origin, patch) == target
