@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     realtime_insecure: bool = Field(
         default=False, description="Development only: connect and do anything without a token."
     )
+    realtime_anonymous: bool = Field(
+        default=False, description="Connecting without a token is allowed, as nobody; namespaces say what nobody may."
+    )
     realtime_token_hmac_secret: SecretStr = Field(
         default=SecretStr(""), description="Shared secret of another issuer of realtime tokens; empty: none."
     )

@@ -21,6 +21,7 @@ from actors.metrics import registry
 from actors.protocol import codes
 from actors.protocol.namespace import DURATION_SUFFIX, GROUPS, Namespace, option_names
 from actors.protocol.namespaces import Namespaces
+from actors.protocol.rates import OperationRates
 from cluster.settings import ROOT
 from serve_app.problems.catalogue import catalogue
 
@@ -131,13 +132,40 @@ def _shown(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def _type_of(field: msgspec.structs.FieldInfo) -> str:
+    """What may be written for an option, in words."""
+    if field.name.endswith(YAML_SUFFIX):
+        return "duration"
+    kind = msgspec.inspect.type_info(field.type)
+    if isinstance(kind, msgspec.inspect.UnionType):
+        kind = next(part for part in kind.types if not isinstance(part, msgspec.inspect.NoneType))
+    match kind:
+        case msgspec.inspect.BoolType():
+            return "true, false"
+        case msgspec.inspect.IntType():
+            bounds = [f"from {kind.ge}"] if kind.ge is not None else []
+            bounds += [f"to {kind.le}"] if kind.le is not None else []
+            return " ".join(["number", *bounds])
+        case msgspec.inspect.LiteralType():
+            return ", ".join(f"`{value}`" for value in kind.values if value)
+        case msgspec.inspect.VarTupleType(item_type=msgspec.inspect.LiteralType() as item):
+            return "list of " + ", ".join(f"`{value}`" for value in item.values)
+        case msgspec.inspect.StrType():
+            return "rate" if kind.pattern else "text"
+        case msgspec.inspect.StructType():
+            return "options"
+        case _:
+            raise TypeError(f"no words for the type of option '{field.name}': {kind}")
+
+
 def _group_table(kind: type[msgspec.Struct]) -> list[str]:
     meanings = option_meanings(kind)
     return _table(
-        ("option", "default", "meaning"),
+        ("option", "type", "default", "meaning"),
         (
             (
                 f"`{field.name.removesuffix(YAML_SUFFIX)}`",
+                _type_of(field),
                 "required" if field.required else f"`{_shown(field.default)}`" if _shown(field.default) else "empty",
                 meanings.get(field.name, ""),
             )
@@ -158,7 +186,13 @@ def render_namespaces() -> str:
         "`python -m serve_app.reference`.",
         "",
         "A channel is called `namespace:rest`; without a colon the namespace `default` applies. Its namespace says",
-        "what it may do. Durations are seconds, or a number with `s`, `m`, `h` or `d`.",
+        "what it may do. A duration is a number of seconds, or a number with `s`, `m`, `h` or `d`; a rate is written",
+        "`20/s`, `100/m`, `1000/h` or `5000/d`: that many at once, and then evenly.",
+        "",
+        "Beside `namespaces:` the file may hold `personal_channel_namespace:`, the namespace whose channel",
+        "`<namespace>:#<user>` every connection of a user is subscribed to by the server, and `rate_limits:`. Running",
+        "processes notice a changed file within seconds and take its rules without dropping a connection; a file with",
+        "mistakes changes nothing (`./mobula doctor` shows them).",
         "",
         "`allow_<what>_for_client`: every signed-in connection may; `_for_subscriber`: those in the channel;",
         "`_for_anonymous`: connections without a user. `allow_<what>`: a client gets it when it asks; `force_<what>`:",
@@ -167,10 +201,11 @@ def render_namespaces() -> str:
         "## Options",
         "",
         *_table(
-            ("option", "default", "meaning"),
+            ("option", "type", "default", "meaning"),
             (
                 (
                     f"`{option}`",
+                    _type_of(field),
                     f"`{_shown(getattr(defaults, field.name))}`" if _shown(getattr(defaults, field.name)) else "empty",
                     meanings.get(field.name, ""),
                 )
@@ -181,6 +216,15 @@ def render_namespaces() -> str:
     ]
     for group, kind in GROUPS.items():
         lines += [f"## Options of `{group}:`", "", *_group_table(kind), ""]
+    lines += [
+        "## Options of `rate_limits:`",
+        "",
+        "`connection:` holds each connection to these rates, `user:` all connections of a user to one process",
+        "together. What a namespace says comes on top.",
+        "",
+        *_group_table(OperationRates),
+        "",
+    ]
     lines.append("## Shipped")
     declared = Namespaces.load(NAMESPACES_FILE)
     for name in declared.names:

@@ -5,12 +5,14 @@ import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from actors.brokers.contract import BrokerError
 from actors.brokers.history import Ring
 from actors.brokers.map_state import MapState
 from actors.brokers.wire import Entry, Info, Operation, Pub, Publish, Subscriber, encode, published_prefix
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespace
+from actors.protocol.rates import parse
 
 IDEMPOTENCY_S = 300.0
 """How long an idempotency key answers with the first result."""
@@ -53,6 +55,7 @@ class Channel:
         "name",
         "prefix",
         "presence",
+        "publish_full_at",
         "ring",
         "rules",
         "top",
@@ -78,6 +81,8 @@ class Channel:
         self.map = None if rules.map is None else MapState(rules.map)
         """Keys and their newest values, where the channel is a map."""
         self.prefix = published_prefix(name)
+        self.publish_full_at = 0.0
+        """When the bucket of `channel_publish_rate` is full again."""
         self.touched = now
         self.loaded = not rules.durable
         """A durable channel's head has been read under our fence."""
@@ -89,6 +94,24 @@ class Channel:
         """Whether anybody is subscribed or waits, or keys are in memory only."""
         kept = self.map is not None and not self.rules.durable and bool(self.map.values)
         return bool(self.hubs or self.presence or self.waiting) or kept
+
+    def check_publication(self, size: int, now: float, *, by_client: bool) -> None:
+        """Hold a publication to the limits of the namespace. Raises BrokerError 106 or 111."""
+        rules = self.rules
+        if rules.publication_max_bytes and size > rules.publication_max_bytes:
+            raise BrokerError(106, f"a publication here has at most {rules.publication_max_bytes} bytes")
+        rate = parse(rules.channel_publish_rate) if by_client else None
+        if rate is not None:
+            full_at = rate.take(self.publish_full_at, now)
+            if full_at is None:
+                raise BrokerError(111, "too many requests")
+            self.publish_full_at = full_at
+
+    def check_room(self) -> None:
+        """Whether one more may subscribe. Raises BrokerError 106."""
+        most = self.rules.channel_max_subscribers
+        if most and sum(len(hub.subscribers) for hub in self.hubs.values()) >= most:
+            raise BrokerError(106, f"a channel here has at most {most} subscribers")
 
     def idempotent(self, key: str, now: float) -> tuple[int, str] | None:
         """What came of an earlier publication with the same key."""

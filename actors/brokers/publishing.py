@@ -44,6 +44,8 @@ class Publishing:
             return
         if op.change is not None and channel.map is None:
             raise BrokerError(107, "the channel is no map")
+        if not op.resent:
+            channel.check_publication(len(op.data), asyncio.get_running_loop().time(), by_client=op.info is not None)
         if channel.rules.durable:
             self._committer.publish(stream, channel, op)
         elif op.resent:

@@ -62,6 +62,7 @@ class Subscribing:
         channel = self._table.ready(stream, op)
         if channel is None:
             return
+        channel.check_room()
         channel.ring.expire(asyncio.get_running_loop().time())
         outcome = recovery.Outcome(recovered=False)
         if op.recover and channel.rules.has_history:

@@ -13,6 +13,7 @@ import msgspec
 from actors.protocol.channel_patterns import segments
 from actors.protocol.channels import MAX_CHANNEL_BYTES
 from actors.protocol.namespace_groups import MapOptions, PollOptions
+from actors.protocol.rates import WrittenRate
 
 MAX_HISTORY_SIZE = 10_000
 """Publications kept in memory per channel at most: a shard holds many channels."""
@@ -44,38 +45,59 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     durable: bool = False
     """Publications are committed to Postgres before they are acknowledged; epoch and offset survive any restart."""
     presence: bool = False
+    """Who is in a channel is known, and can be read."""
     join_leave: bool = False
+    """Joining and leaving are events; subscribers get them when they ask and may read presence."""
     force_push_join_leave: bool = False
     """Send join and leave to every subscriber, asked for or not."""
     history_size: Annotated[int, msgspec.Meta(ge=0, le=MAX_HISTORY_SIZE)] = 0
+    """Publications kept per channel, the newest ones."""
     history_ttl_s: _Count = 0
+    """How long publications are kept."""
     history_meta_ttl_s: Annotated[int, msgspec.Meta(ge=60)] = 30 * 86400
     """How long epoch and top offset outlive the last publication."""
     force_recovery: bool = False
+    """Every subscription remembers its position and gets what it missed, asked for or not."""
     force_positioning: bool = False
+    """Every subscription notices gaps, and its client is told to come back, asked for or not."""
     allow_recovery: bool = False
+    """Clients that ask get recovery, even where they may not read history."""
     allow_positioning: bool = False
+    """Clients that ask get positioning, even where they may not read history."""
     force_recovery_mode: Literal["stream", "cache"] = "stream"
     """`cache`: recovery delivers only the latest publication."""
     recovery_max_publications: Annotated[int, msgspec.Meta(ge=1, le=MAX_HISTORY_SIZE)] = 300
     """More missed than this: `recovered: false`. Also the bound of one history read."""
     allow_subscribe_for_client: bool = False
+    """Everybody who is signed in may subscribe."""
     allow_subscribe_for_anonymous: bool = False
+    """So may connections without a user."""
     allow_publish_for_client: bool = False
+    """Everybody who is signed in may publish, in the channel or not."""
     allow_publish_for_subscriber: bool = False
+    """Those who are in the channel may publish."""
     allow_publish_for_anonymous: bool = False
+    """What the two options above allow holds for connections without a user too."""
     allow_history_for_client: bool = False
+    """Everybody who is signed in may read history."""
     allow_history_for_subscriber: bool = False
+    """Those who are in the channel may read history."""
     allow_history_for_anonymous: bool = False
+    """What the two options above allow holds for connections without a user too."""
     allow_presence_for_client: bool = False
+    """Everybody who is signed in may read presence."""
     allow_presence_for_subscriber: bool = False
+    """Those who are in the channel may read presence."""
     allow_presence_for_anonymous: bool = False
+    """What the two options above allow holds for connections without a user too."""
     allow_user_limited_channels: bool = False
+    """`channel#41,42` is for the users 41 and 42, who may subscribe without any other permission."""
     allow_channel_compaction: bool = True
     """Pushes to clients that understand it carry a small number instead of the channel's name."""
     delta_publish: bool = False
     """Every publication may be sent as a delta against its predecessor."""
     allowed_delta_types: tuple[Literal["fossil"], ...] = ()
+    """Deltas that clients may ask for."""
     allow_tags_filter: bool = False
     """Subscribers may ask for those publications only whose tags match a filter."""
     publish_debounce_ms: _Count = 0
@@ -97,9 +119,30 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pattern: str = ""
     """Channels of this form, such as `/users/:user`, belong to the namespace, and no others. Permission callbacks get
     the variables."""
+    channel_max_subscribers: _Count = 0
+    """Connections in one channel at most; one more gets error 106. 0: no limit."""
+    channel_publish_rate: WrittenRate = ""
+    """Publications of clients into one channel, from all of them together, such as `100/s`; more: error 111."""
+    publication_max_bytes: _Count = 0
+    """A longer publication is refused with error 106. 0: what a frame holds."""
+    subscribe_rate: WrittenRate = ""
+    """Of one connection, in all channels of the namespace; more: error 111. The rates that hold everywhere are in
+    `rate_limits:` of the file."""
+    publish_rate: WrittenRate = ""
+    """The same for publishing."""
+    history_rate: WrittenRate = ""
+    """The same for reading history."""
+    presence_rate: WrittenRate = ""
+    """The same for reading presence and its counts."""
     channel_max_length: Annotated[int, msgspec.Meta(ge=1, le=MAX_CHANNEL_BYTES)] = MAX_CHANNEL_BYTES
+    """Bytes of a channel's whole name; a longer one is error 107."""
     channel_regex: str = ""
     """What follows `namespace:` must match this from start to end; empty: anything."""
+
+    @property
+    def has_rates(self) -> bool:
+        """Whether connections are held to rates in this namespace."""
+        return bool(self.subscribe_rate or self.publish_rate or self.history_rate or self.presence_rate)
 
     @property
     def has_history(self) -> bool:

@@ -1,13 +1,14 @@
 """Reads the YAML file of namespaces and reports every mistake with its line, not only the first."""
 
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import yaml
 
 from actors.protocol.channel_patterns import ChannelPatterns, SamePattern
 from actors.protocol.namespace import DURATION_SUFFIX, GROUPS, Namespace, field_types, written_options
+from actors.protocol.rates import OperationRates, RateLimits
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _DURATION: Final = re.compile(r"(\d+)(s|m|h|d)?")
@@ -22,8 +23,17 @@ class NamespaceMistake(ValueError):
         self.mistakes = mistakes
 
 
-def read(text: str, source: str) -> tuple[dict[str, Namespace], str]:
-    """Namespaces by name, and the personal channel's namespace ('' for none). Raises NamespaceMistake with all."""
+class Declared(NamedTuple):
+    """What a file says."""
+
+    namespaces: dict[str, Namespace]
+    personal: str = ""
+    """The personal channel's namespace; empty: users have none."""
+    rate_limits: RateLimits = RateLimits()
+
+
+def read(text: str, source: str) -> Declared:
+    """What the text declares. Raises NamespaceMistake with all mistakes."""
     reader = _Reader(source)
     declared = reader.read(text)
     if reader.mistakes:
@@ -45,23 +55,24 @@ class _Reader:
         line = node.start_mark.line + 1 if node is not None else 1
         self.mistakes.append(f"{self._source}:{line}: {what}")
 
-    def read(self, text: str) -> tuple[dict[str, Namespace], str]:
+    def read(self, text: str) -> Declared:
         try:
             loader = yaml.SafeLoader(text)
             root = loader.get_single_node()
         except yaml.MarkedYAMLError as reason:
             line = reason.problem_mark.line + 1 if reason.problem_mark else 1
             self.mistakes.append(f"{self._source}:{line}: {reason.problem or reason.context}")
-            return {}, ""
+            return Declared({})
         except yaml.YAMLError as reason:
             self.mistakes.append(f"{self._source}:1: {reason}")
-            return {}, ""
+            return Declared({})
         if not isinstance(root, yaml.MappingNode):
             self._mistake(root, "expected 'namespaces:' with one entry per namespace")
-            return {}, ""
+            return Declared({})
         by_name: dict[str, Namespace] = {}
         personal = ""
         personal_node: yaml.Node | None = None
+        rate_limits = RateLimits()
         seen_namespaces = False
         for key, value in self._pairs(loader, root):
             if key == "namespaces":
@@ -69,6 +80,8 @@ class _Reader:
                 by_name = self._namespaces(loader, value)
             elif key == "personal_channel_namespace":
                 personal, personal_node = str(loader.construct_object(value)), value
+            elif key == "rate_limits":
+                rate_limits = self._rate_limits(loader, value)
             else:
                 self._mistake(value, f"unknown setting '{key}'")
         if not seen_namespaces:
@@ -77,7 +90,21 @@ class _Reader:
             self._mistake(personal_node, f"personal_channel_namespace '{personal}' is not declared")
         elif personal and by_name[personal].pattern:
             self._mistake(personal_node, f"personal_channel_namespace '{personal}' cannot have a pattern")
-        return by_name, personal
+        return Declared(by_name, personal, rate_limits)
+
+    def _rate_limits(self, loader: yaml.SafeLoader, node: yaml.Node) -> RateLimits:
+        if not isinstance(node, yaml.MappingNode):
+            self._mistake(node, "'rate_limits' must hold 'connection' or 'user'")
+            return RateLimits()
+        found: dict[str, OperationRates] = {}
+        for key, value in self._pairs(loader, node):
+            if key not in RateLimits.__struct_fields__:
+                self._mistake(value, f"rate_limits: unknown option '{key}'")
+                continue
+            rates = self._group(loader, f"rate_limits: {key}", OperationRates, value)
+            if rates is not None:
+                found[key] = rates
+        return RateLimits(**found)
 
     def _pairs(self, loader: yaml.SafeLoader, mapping: yaml.MappingNode) -> list[tuple[str, yaml.Node]]:
         """Key and value of a mapping; duplicate keys are mistakes, merge keys (`<<`) are resolved."""
@@ -173,7 +200,8 @@ class _Reader:
         if missing:
             return None
         group = kind(**options)
-        for option, what in group.inconsistencies():
+        inconsistencies = getattr(group, "inconsistencies", list)
+        for option, what in inconsistencies():
             self._mistake(lines.get(option, node), f"{label}: {what}")
         return group
 

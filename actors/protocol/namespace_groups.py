@@ -36,23 +36,33 @@ class MapOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_keys: Annotated[int, msgspec.Meta(ge=1, le=MAX_MAP_KEYS)] = 10_000
     """A new key beyond this many is refused with error 106."""
     max_key_bytes: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 255
+    """A longer key is refused with error 107."""
     max_value_bytes: Annotated[int, msgspec.Meta(ge=1)] = 65_536
     """A longer value is refused with error 106."""
     max_bytes: Annotated[int, msgspec.Meta(ge=1)] = 16 * 1024 * 1024
     """Keys and values of one map together; a change that would make it larger is refused with error 106."""
     allow_publish_for_client: bool = False
+    """Everybody who is signed in may set keys."""
     allow_publish_for_subscriber: bool = False
+    """Those who are in the channel may set keys."""
     allow_publish_for_anonymous: bool = False
+    """What the two options above allow holds for connections without a user too."""
     allow_remove_for_client: bool = False
+    """Everybody who is signed in may remove keys."""
     allow_remove_for_subscriber: bool = False
+    """Those who are in the channel may remove keys."""
     allow_remove_for_anonymous: bool = False
+    """What the two options above allow holds for connections without a user too."""
     client_key: Literal["", "client_id", "user_id"] = ""
     """The key of what clients publish and remove: their connection's id or their user id, whatever they send."""
     remove_client_on_unsubscribe: bool = False
     """The key that equals a connection's id is removed when that connection unsubscribes or goes away."""
     default_page_size: _PageSize = 100
+    """Keys in a page, when the client asks for no number."""
     min_page_size: _PageSize = 100
+    """A client that asks for fewer gets this many."""
     max_page_size: _PageSize = 1000
+    """A client that asks for more gets this many."""
     live_transition_max_publication_limit: _PageSize = 1000
     """Changes that one reply brings at most when a subscription goes live; more: error 112, and the client begins
     anew."""
@@ -94,6 +104,7 @@ class PollOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout_s: _Seconds = 5
     """A slower answer counts as none: the items are asked for again in the next round."""
     refresh_interval_s: _Seconds = 10
+    """Every item is asked for this often."""
     refresh_batch_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
     """Items of one question; larger sets are asked for in parts, spread over the interval."""
     max_keys_per_connection: Annotated[int, msgspec.Meta(ge=1, le=MAX_MAP_KEYS)] = 5000

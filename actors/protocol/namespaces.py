@@ -28,6 +28,7 @@ from actors.protocol.channels import (
 )
 from actors.protocol.namespace import Namespace, option_names
 from actors.protocol.namespace_file import NamespaceMistake, read
+from actors.protocol.rates import RateLimits
 
 __all__ = ["DEFAULT_NAMESPACE", "Namespace", "NamespaceMistake", "Namespaces", "UnknownNamespace", "option_names"]
 
@@ -35,6 +36,7 @@ DEFAULT_NAMESPACE = "default"
 """The name under which the rules for channels without a colon are declared."""
 
 
+_NO_LIMITS: Final = RateLimits()
 _SLASHES: Final = (SLASH, PRIVATE_PREFIX + SLASH)
 
 
@@ -45,7 +47,12 @@ class UnknownNamespace(LookupError):
 class Namespaces:
     """All declared namespaces. Immutable: a reload makes a new object."""
 
-    def __init__(self, by_name: Mapping[str, Namespace], personal_channel_namespace: str = "") -> None:
+    def __init__(
+        self,
+        by_name: Mapping[str, Namespace],
+        personal_channel_namespace: str = "",
+        rate_limits: RateLimits = _NO_LIMITS,
+    ) -> None:
         self._by_name = dict(by_name)
         self._by_pattern = ChannelPatterns()
         for namespace in self._by_name.values():
@@ -54,6 +61,9 @@ class Namespaces:
         self._has_patterns = any(namespace.pattern for namespace in self._by_name.values())
         self._patterns = {n: re.compile(ns.channel_regex) for n, ns in self._by_name.items() if ns.channel_regex}
         self._personal = personal_channel_namespace
+        self.rate_limits = rate_limits
+        self.has_rates = rate_limits != _NO_LIMITS or any(namespace.has_rates for namespace in self._by_name.values())
+        """Whether anybody is held to a rate."""
 
     @classmethod
     def load(cls, path: Path) -> Self:

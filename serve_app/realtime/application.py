@@ -99,6 +99,7 @@ class RealtimeApplication:
             wall=unix_time,
             jitter=random.random,
             insecure=settings.realtime_insecure and settings.environment != "production",
+            anonymous=settings.realtime_anonymous,
             asks_on_connect=handlers.connect_handler is not None,
             rpc_methods=handlers.rpc_methods,
             handles_messages=handlers.message_handler is not None,

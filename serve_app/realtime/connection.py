@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from actors.protocol import codes, frames
+from actors.protocol.channels import InvalidChannel
 from actors.protocol.codec import ProtocolError
+from actors.protocol.namespaces import UnknownNamespace
 from serve_app.realtime.actions import Action, Deliver, FetchKeys, Ping, Send
 from serve_app.realtime.calls import CallError, Calling, CallResult
 from serve_app.realtime.connecting import Connecting
@@ -103,6 +105,8 @@ class Connection(Connecting, Calling):
         elif kind == "send":
             if not self._env.handles_messages:
                 raise ProtocolError("no handler for messages", codes.DISCONNECT_NOT_AVAILABLE)
+            if self._env.limiter is not None and not self._within_rates(kind, body, now):
+                raise ProtocolError("too many messages", codes.DISCONNECT_TOO_MANY_REQUESTS)
             actions.append(Deliver(bytes(body.data)))
         elif command.id == 0:
             raise ProtocolError("command without id")
@@ -139,11 +143,29 @@ class Connection(Connecting, Calling):
                 self._asked[body.channel].held.append(command)
                 self._commands += 1
                 return
+        if self._env.limiter is not None and not self._within_rates(kind, body, now):
+            self._error(command.id, codes.ERROR_TOO_MANY_REQUESTS, actions)
+            return
         handler: Callable[[int, Any, float, list[Action]], None] = getattr(self, f"_on_{kind}")
         if kind in _TOKEN_COMMANDS:
             self._with_keys(command, lambda: handler(command.id, body, now, actions), actions)
         else:
             handler(command.id, body, now, actions)
+
+    def _within_rates(self, kind: str, body: Any, now: float) -> bool:
+        limiter = self._env.limiter
+        if limiter is None:
+            return True
+        if self._buckets is None:
+            self._buckets = {}
+        rules = None
+        if kind in _CHANNEL_COMMANDS:
+            try:
+                rules = self._env.namespaces.for_channel(body.channel)
+            except (UnknownNamespace, InvalidChannel):
+                rules = None  # its handler says so
+        user = self._env.user_buckets.of(self.user, now) if limiter.counts_users and self.user else None
+        return limiter.allows(kind, rules, self._buckets, user, now)
 
     def _with_keys(self, command: frames.Command, handle: Callable[[], None], actions: list[Action]) -> None:
         """Handle a command with a token, now or when the keys that it needs are here. Nothing changes before that."""

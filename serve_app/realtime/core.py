@@ -14,6 +14,7 @@ from serve_app.realtime import capabilities
 from serve_app.realtime.actions import Action, Close, Detach, Send, Subscribe
 from serve_app.realtime.capabilities import Capabilities
 from serve_app.realtime.environment import Environment
+from serve_app.realtime.rate_limits import Buckets
 from serve_app.realtime.subscription import Lookup, Subscription, SubscriptionState
 from serve_app.realtime.verdicts import Granted
 
@@ -57,10 +58,10 @@ class ConnectionCore:
     """State shared by the parts of `serve_app.realtime.connection.Connection`."""
 
     __slots__ = (
-        "_asked", "_codec", "_commands", "_connect_command", "_connect_data", "_connect_request", "_env", "_errors",
-        "_errors_since", "_expires_at", "_expires_due", "_held", "_issued_at", "_lookup", "_native_ping", "_ping_due",
-        "_pong_due", "_refreshes", "_results", "_state_due", "_verifying", "address", "capabilities", "client", "info",
-        "meta", "name", "session", "state", "subscriptions", "token_id", "user", "version",
+        "_asked", "_buckets", "_codec", "_commands", "_connect_command", "_connect_data", "_connect_request", "_env",
+        "_errors", "_errors_since", "_expires_at", "_expires_due", "_held", "_issued_at", "_lookup", "_native_ping",
+        "_ping_due", "_pong_due", "_refreshes", "_results", "_state_due", "_verifying", "address", "capabilities",
+        "client", "info", "meta", "name", "session", "state", "subscriptions", "token_id", "user", "version",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +95,7 @@ class ConnectionCore:
         self._connect_command = 0
         self._errors = 0
         self._errors_since = 0.0
+        self._buckets: Buckets | None = None
         self._connect_data = b""
         self._connect_request: frames.ConnectRequest | None = None
         self._held: list[frames.Command] | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from actors.protocol.namespaces import Namespaces
 from cluster.settings import Settings
 from serve_app.realtime.credentials import Verifier
+from serve_app.realtime.rate_limits import Limiter, UserBuckets
 from serve_app.realtime.session_ids import SessionIds
 
 
@@ -44,7 +45,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Environment:
-    """Shared by every connection; `namespaces` is replaced by a reload."""
+    """Shared by every connection; a reload gives it other namespaces to `use`."""
 
     namespaces: Namespaces
     verifier: Verifier
@@ -65,3 +66,14 @@ class Environment:
     session_ids: SessionIds = field(default_factory=SessionIds)
     attempts: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     """Numbers of subscription attempts, unique in the process."""
+    user_buckets: UserBuckets = field(default_factory=UserBuckets)
+    limiter: Limiter | None = field(init=False, default=None)
+    """None where nobody is held to a rate."""
+
+    def __post_init__(self) -> None:
+        self.use(self.namespaces)
+
+    def use(self, namespaces: Namespaces) -> None:
+        """Take other rules from now on."""
+        self.namespaces = namespaces
+        self.limiter = Limiter(namespaces.rate_limits) if namespaces.has_rates else None

@@ -2,7 +2,8 @@ import msgspec
 import pytest
 
 from actors.brokers.channel import IDEMPOTENCY_S, Channel, HubInterest, encode_pub, new_epoch
-from actors.brokers.wire import Info, Item, Pub, Publish, Published
+from actors.brokers.contract import BrokerError
+from actors.brokers.wire import Info, Item, Pub, Publish, Published, Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES
@@ -63,3 +64,33 @@ def test_a_version_is_compared_within_its_epoch(version, epoch, stale):
     ch = channel()
     ch.version, ch.version_epoch = 5, "a"
     assert ch.is_stale(version, epoch) is stale
+
+
+LIMITED = Namespaces.parse(
+    "namespaces: {n: {channel_publish_rate: 2/s, publication_max_bytes: 3, channel_max_subscribers: 2}}"
+)
+
+
+def test_publications_have_a_size_and_those_of_clients_a_rate():
+    ch = Channel("n:1", LIMITED.for_channel("n:1"), 0.0)
+    with pytest.raises(BrokerError, match="at most 3 bytes") as refused:
+        ch.check_publication(4, 10.0, by_client=False)
+    assert refused.value.code == 106
+    for _ in range(2):
+        ch.check_publication(3, 10.0, by_client=True)
+    with pytest.raises(BrokerError) as refused:
+        ch.check_publication(3, 10.4, by_client=True)
+    assert refused.value.code == 111
+    ch.check_publication(3, 10.4, by_client=False)
+    ch.check_publication(3, 10.5, by_client=True)
+
+
+def test_a_channel_has_room_for_so_many():
+    ch = Channel("n:1", LIMITED.for_channel("n:1"), 0.0)
+    for name in ("one", "two"):
+        ch.check_room()
+        ch.hubs[name] = HubInterest(stream(name), {1: Subscriber(1, Info("u", name), presence=False, join_leave=False)})
+    with pytest.raises(BrokerError) as refused:
+        ch.check_room()
+    assert refused.value.code == 106
+    channel().check_room()

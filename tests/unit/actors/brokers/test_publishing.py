@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from actors.brokers.contract import BrokerError, StreamPosition
+from actors.brokers.contract import BrokerError, ClientInfo, StreamPosition
 from tests.fixtures.brokers import MemoryWorld
 from tests.fixtures.simulation import passes, simulate
 
@@ -116,5 +116,24 @@ def test_a_publication_that_was_never_sent_goes_to_the_new_incarnation():
             assert (await waiting).offset == 1
             with pytest.raises(BrokerError):
                 await blocker
+
+    simulate(main())
+
+
+def test_a_namespace_limits_size_and_rate_of_its_publications():
+    async def main():
+        async with MemoryWorld() as world:
+            process = await world.process()
+            with pytest.raises(BrokerError) as refused:
+                await process.publish("narrow:a", "x" * 11)
+            assert refused.value.code == 106
+            client = ClientInfo("u", "c")
+            await process.publish("narrow:a", "one", info=client)
+            with pytest.raises(BrokerError) as refused:
+                await process.publish("narrow:a", "two", info=client)
+            assert refused.value.code == 111
+            await process.publish("narrow:a", "server")
+            await passes(60)
+            await process.publish("narrow:a", "three", info=client)
 
     simulate(main())

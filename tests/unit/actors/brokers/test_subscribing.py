@@ -2,7 +2,9 @@
 
 import asyncio
 
-from actors.brokers.contract import StreamPosition
+import pytest
+
+from actors.brokers.contract import BrokerError, StreamPosition
 from tests.fixtures.brokers import MemoryWorld
 from tests.fixtures.simulation import passes, simulate
 
@@ -149,5 +151,18 @@ def test_a_gap_that_history_does_not_cover_is_told():
             await publisher.publish("room:a", "after")
             await passes(1)
             assert hub.sink.of("pub")[-1] == ("pub", "room:a", "after", 101)
+
+    simulate(main())
+
+
+def test_a_full_channel_refuses_one_more():
+    async def main():
+        async with MemoryWorld() as world:
+            one, two = await world.process("one"), await world.process("two")
+            await one.subscribe("narrow:a", "c1")
+            with pytest.raises(BrokerError) as refused:
+                await two.subscribe("narrow:a", "c2")
+            assert refused.value.code == 106
+            await two.subscribe("narrow:b", "c2")
 
     simulate(main())

@@ -12,7 +12,7 @@ def mistakes(text: str) -> list[str]:
 @pytest.mark.parametrize(("written", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("2h", 7200), ("7d", 604800)])
 def test_durations(written: str, seconds: int) -> None:
     text = f"namespaces:\n  n:\n    history_size: 1\n    history_ttl: {written}\n"
-    assert read(text, "f")[0]["n"].history_ttl_s == seconds
+    assert read(text, "f").namespaces["n"].history_ttl_s == seconds
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,11 @@ def test_durations(written: str, seconds: int) -> None:
         ("namespaces:\n  n:\n    pattern: /:x\n  m:\n    pattern: /:y\n", "f:5: namespace 'm': '/:y' fits the same"),
         ("namespaces:\n  n:\n    durable: true\n    pattern: /:x\n", "f:4: namespace 'n': a namespace with a pattern"),
         ("personal_channel_namespace: n\nnamespaces:\n  n:\n    pattern: /:x\n", "f:1: personal_channel_namespace"),
+        ("namespaces: {}\nrate_limits: 5\n", "f:2: 'rate_limits' must hold"),
+        ("namespaces: {}\nrate_limits:\n  everybody: {}\n", "f:3: rate_limits: unknown option 'everybody'"),
+        ("namespaces: {}\nrate_limits:\n  user:\n    publish: 5\n", "f:4: rate_limits: user: publish: Expected `str`"),
+        ("namespaces: {}\nrate_limits:\n  user:\n    publish: 5/w\n", "f:4: rate_limits: user: publish: Expected"),
+        ("namespaces:\n  n:\n    channel_publish_rate: 5\n", "f:3: namespace 'n': channel_publish_rate: Expected"),
         ("namespaces:\n  N!: {}\n", "f:2: 'N!' is no name"),
         ("namespaces:\n  n: 5\n", "f:2: namespace 'n' must hold options"),
         ("namespaces: 5\n", "f:1: 'namespaces' must hold"),
@@ -61,3 +66,10 @@ def test_a_mistake_is_reported_with_its_line(text: str, expected: str) -> None:
 def test_all_mistakes_are_reported_at_once() -> None:
     found = mistakes("namespaces:\n  a:\n    presence: 1\n  b:\n    nope: 1\nextra: 1\n")
     assert [line.split(":")[1] for line in found] == ["3", "5", "6"]
+
+
+def test_rates_are_read() -> None:
+    text = "namespaces:\n  n:\n    publish_rate: 5/m\nrate_limits:\n  connection:\n    all: 100/s\n"
+    declared = read(text, "f")
+    assert (declared.rate_limits.connection.all, declared.rate_limits.user.all) == ("100/s", "")
+    assert declared.namespaces["n"].has_rates
