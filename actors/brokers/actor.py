@@ -24,6 +24,7 @@ from actors.links import incarnations
 from actors.links.frames import Submit
 from actors.links.placement import buckets_of
 from actors.links.stream import ClientStream, StreamServer
+from actors.namespaces.watching import WatchedNamespaces
 from actors.protocol.namespaces import Namespaces
 from cluster.settings import Settings
 from db.outbox.relay import Outbox, Retention
@@ -72,7 +73,8 @@ class BrokerShard:
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.incarnation = incarnations.mint()
-        self.namespaces = namespaces or Namespaces.load(settings.namespaces_file)
+        self._watched = WatchedNamespaces(settings.namespaces_file) if namespaces is None else None
+        self.namespaces = self._watched.current if self._watched is not None else namespaces or Namespaces({})
         self.table = ChannelTable(self.namespaces, shard, shards)
         self.registry = Registry(self.table.find)
         self.background = Background()
@@ -104,8 +106,9 @@ class BrokerShard:
         )
         self.registry.left = self.maps.left
         self.publishing = Publishing(self.table, self.committer, wall_ms=wall_ms, change=self.maps.change)
+        self._outbox = Outbox(store, buckets, self._retentions())
         self.committer.feed = Relay(
-            Outbox(store, buckets, self._retentions()),
+            self._outbox,
             find=self.table.find,
             get=self.table.get,
             publish=self.publishing.publish_memory,
@@ -132,6 +135,8 @@ class BrokerShard:
         """Begin to work. Memory channels do not wait for the database; durable ones wait until it is there."""
         await self.committer.start()
         self.background.spawn(self._housekeep())
+        if self._watched is not None:
+            self.background.spawn(self._watched.watch(self._take))
 
     async def stop(self) -> None:
         """Answer waiting polls and let go of the database."""
@@ -155,6 +160,25 @@ class BrokerShard:
         self._refuse_when_deposed()
         self.committer.poke()
         return b""
+
+    async def rules(self, payload: bytes) -> bytes:
+        """Which version of the namespaces is in force here, after a look at the file."""
+        self._refuse_when_deposed()
+        if self._watched is not None:
+            found = await self._watched.look()
+            if found is not None:
+                await self._take(found)
+                self._watched.take(found)
+        return self.namespaces.version.encode()
+
+    async def _take(self, namespaces: Namespaces) -> None:
+        self.use(namespaces)
+
+    def use(self, namespaces: Namespaces) -> None:
+        """Take other rules, in one turn."""
+        self.namespaces = namespaces
+        self._outbox.keep(self._retentions())
+        self.table.use(namespaces)
 
     def _refuse_when_deposed(self) -> None:
         if self.committer.deposed:

@@ -95,6 +95,23 @@ class Channel:
         kept = self.map is not None and not self.rules.durable and bool(self.map.values)
         return bool(self.hubs or self.presence or self.waiting) or kept
 
+    def take_rules(self, rules: Namespace) -> "Channel | None":
+        """Go on under other rules. Returns the channel that takes this one's place when the stream is another kind.
+
+        Such a stream begins anew; who is subscribed and present stays.
+        """
+        old, self.rules = self.rules, rules
+        if (old.durable, old.has_history, old.map) == (rules.durable, rules.has_history, rules.map):
+            self.ring.keep(rules.history_size, rules.history_ttl_s)
+            return None
+        successor = Channel(self.name, rules, self.touched)
+        successor.hubs, self.hubs = self.hubs, {}
+        successor.presence, self.presence = self.presence, {}
+        successor.waiting, self.waiting = self.waiting, []
+        # What is still being committed for the old stream must find the rules that it was published under.
+        self.rules = old
+        return successor
+
     def check_publication(self, size: int, now: float, *, by_client: bool) -> None:
         """Hold a publication to the limits of the namespace. Raises BrokerError 106 or 111."""
         rules = self.rules

@@ -14,6 +14,8 @@ from cluster.settings import get_settings
 
 KIND: Final = "brokers"
 POKE_DEADLINE_S: Final = 2.0
+AGREE_LIMIT_S: Final = 10.0
+AGREE_PAUSE_S: Final = 0.2
 
 logger = structlog.get_logger(__name__)
 
@@ -26,6 +28,27 @@ async def call(shard: int, method: str, payload: bytes, timeout_s: float) -> byt
 def connect(boot_id: str, sink: ChannelSink | None = None) -> Brokers:
     """This process's client of all broker shards; `await start()` it. `boot_id` must be new with every start."""
     return Brokers(boot_id, sink, shards=get_settings().broker_shards, call=call)
+
+
+async def agree_on_rules(version: str, *, limit_s: float = AGREE_LIMIT_S) -> None:
+    """Wait until every shard has this version of the namespaces; warns and returns when one does not take it."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + limit_s
+    waiting = set(range(get_settings().broker_shards))
+    while waiting:
+        for shard in sorted(waiting):
+            try:
+                found = (await call(shard, "rules", b"", POKE_DEADLINE_S)).decode()
+            except Exception as reason:
+                found = repr(reason)
+            if found == version:
+                waiting.discard(shard)
+            elif loop.time() >= until:
+                # On several nodes the file must be the same on each.
+                logger.warning("broker shard has other namespaces", shard=shard, has=found, wanted=version)
+                waiting.discard(shard)
+        if waiting:
+            await asyncio.sleep(AGREE_PAUSE_S)
 
 
 class Poker:

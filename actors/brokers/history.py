@@ -37,6 +37,13 @@ class Ring:
             entries.popleft()
             self.base += 1
 
+    def keep(self, size: int, ttl_s: float) -> None:
+        """Keep this many for this long from now on."""
+        self._size, self._ttl_s = size, ttl_s
+        while len(self._entries) > size:
+            self._entries.popleft()
+            self.base += 1
+
     def clear(self, base: int) -> None:
         """Forget everything; the next publication gets offset `base + 1`."""
         self._entries.clear()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from actors.brokers import answers
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
-from actors.brokers.wire import Operation
+from actors.brokers.wire import Gap, Operation, TakenAway, encode
 from actors.links.placement import shard_of
 from actors.links.stream import ClientStream
 from actors.protocol.channels import InvalidChannel
@@ -22,6 +22,9 @@ SWEPT_PER_ROUND: Final = 2_000
 
 WAIT_LIMIT_S: Final = 3.0
 """How long an operation waits for its channel's head: less than what clients allow."""
+
+NAMESPACE_GONE: Final = 2000
+"""Unsubscribe code of channels whose namespace was removed: SDKs do not come back."""
 
 IDLE_DURABLE_S: Final = 60.0
 """An unused durable channel leaves memory after this; the database has it."""
@@ -41,6 +44,33 @@ class ChannelTable:
         self._shard = shard
         self._shards = shards
         self._sweep: Iterator[str] = iter(())
+
+    def use(self, namespaces: Namespaces) -> None:
+        """Take other rules, for channels that exist too.
+
+        A stream that becomes another kind (durable, a map, without history) begins anew, and positioned subscribers
+        are told that it broke. The channels of a namespace that is gone end.
+        """
+        self.namespaces = namespaces
+        for name, channel in list(self.channels.items()):
+            try:
+                rules = namespaces.for_channel(name)
+            except (UnknownNamespace, InvalidChannel):
+                del self.channels[name]
+                channel.tell(encode(TakenAway(name, "", NAMESPACE_GONE, "namespace removed")))
+                for stream, op, _ in channel.waiting:
+                    answers.refuse(stream, op, BrokerError(102, "unknown channel"))
+                continue
+            if rules == channel.rules:
+                continue
+            successor = channel.take_rules(rules)
+            if successor is not None:
+                self.channels[name] = successor
+                successor.tell(encode(Gap(name)))
+                if successor.loaded:
+                    self.loaded(successor)
+                elif successor.waiting:
+                    self.load(successor)
 
     def find(self, name: str) -> Channel | None:
         """The channel if it is in memory."""

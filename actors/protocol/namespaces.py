@@ -14,6 +14,7 @@ Option names and meanings are those that users of this protocol know (`actors.pr
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Self
 
@@ -52,7 +53,11 @@ class Namespaces:
         by_name: Mapping[str, Namespace],
         personal_channel_namespace: str = "",
         rate_limits: RateLimits = _NO_LIMITS,
+        *,
+        version: str = "",
     ) -> None:
+        self.version = version
+        """Identity of the text that they were read from: processes compare it."""
         self._by_name = dict(by_name)
         self._by_pattern = ChannelPatterns()
         for namespace in self._by_name.values():
@@ -73,7 +78,9 @@ class Namespaces:
     @classmethod
     def parse(cls, text: str, source: str = "namespaces.yaml") -> Self:
         """Validate YAML text. Raises NamespaceMistake with all mistakes."""
-        return cls(*read(text, source))
+        declared = read(text, source)
+        version = blake2b(text.encode(), digest_size=6).hexdigest()
+        return cls(declared.namespaces, declared.personal, declared.rate_limits, version=version)
 
     @property
     def names(self) -> list[str]:

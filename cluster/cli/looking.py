@@ -15,7 +15,7 @@ from cluster.ports import recorded
 from cluster.ray_runtime import generations
 from cluster.ray_runtime.generations import Generation
 from cluster.settings import Settings
-from cluster.stack import budget, checks, daemon_state, plan
+from cluster.stack import budget, checks, daemon_state, plan, rules
 from cluster.stack.plan import Options
 from cluster.stack.runner import EXPECTED
 from cluster.stack.waiting import status_of
@@ -44,6 +44,8 @@ def status() -> None:
     answer = status_of(f"{found['api']}/health")
     console.print(f"state      {found['state']}")
     console.print(f"health     {answer or 'no answer'} ({found['api']}/health)")
+    for finding in rules.in_force(found["api"], Settings()):
+        console.print(f"rules      {finding.what}" + (f"  → {finding.remedy}" if finding.remedy else ""), markup=False)
     for name, service in found["services"].items():
         shown = "  ".join(f"{key} {value}" for key, value in service.items())
         console.print(f"{name:<10} {shown}")
@@ -84,11 +86,13 @@ def doctor() -> None:
     bad = 0
     if planned is None:
         console.print("Mobula runs; ./mobula status says more.")
-        findings = [checks.memory(), checks.shared_memory()]
+        api = daemon_state.read_status(paths).get("api", "")
+        findings = [checks.memory(), checks.shared_memory(), *rules.in_force(api, Settings())]
     else:
         findings = checks.all_checks(planned)
         needed = budget.budget(planned.settings)
         findings.append(checks.Finding("ok", f"database budget: {needed}"))
+        findings += rules.namespaces_file(planned.settings)
     for one in findings:
         mark = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "error": "[red]✗[/red]"}[one.level]
         console.print(f"{mark} ", end="")

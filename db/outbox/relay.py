@@ -70,10 +70,16 @@ class Outbox:
         self.floor = 0
         self._store = store
         self._buckets = list(buckets)
-        self._retentions = list(retentions)
-        self._durable = [retention.namespace for retention in retentions]
+        self._retentions: list[Retention] = []
+        self._durable: list[str] = []
+        self.keep(retentions)
         self._candidate = 0
         self._mark: int | None = None
+
+    def keep(self, retentions: Sequence[Retention]) -> None:
+        """These are the durable namespaces from now on."""
+        self._retentions = list(retentions)
+        self._durable = [retention.namespace for retention in retentions]
 
     async def has_rows(self) -> bool:
         """Whether anything is committed and waiting, for this shard or another. The cheapest way to find nothing."""

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from actors.brokers.contract import BrokerClient
 from actors.metrics.registry import REFUSED_CONNECTIONS
+from actors.namespaces.watching import WatchedNamespaces
 from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient
 from cluster import names
@@ -39,6 +40,10 @@ PROTOBUF_SUBPROTOCOL: Final = "centrifuge-protobuf"
 logger = structlog.get_logger(__name__)
 
 
+async def _agreed(_version: str) -> None:
+    """There is nobody to agree with."""
+
+
 @dataclass(slots=True)
 class Backends:
     """What a hub talks to, and how to start and stop that."""
@@ -47,6 +52,8 @@ class Backends:
     sessions: SessionClient
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
+    agree: Callable[[str], Awaitable[None]] = _agreed
+    """Returns when the shards have this version of the namespaces, or it is no use to wait longer."""
 
 
 Connect = Callable[[Hub], Backends]
@@ -72,6 +79,8 @@ class RealtimeApplication:
             jitter=random.random,
         )
         self.hub: Hub | None = None
+        self.watched: WatchedNamespaces | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -92,8 +101,9 @@ class RealtimeApplication:
         if self._database is not None:
             permissions.register(handlers)
         handlers.discover()
+        watched = WatchedNamespaces(settings.namespaces_file, check=handlers.missing)
         environment = Environment(
-            namespaces=Namespaces.load(settings.namespaces_file),
+            namespaces=watched.current,
             verifier=SignedTokens.from_settings(settings),
             version=VERSION,
             wall=unix_time,
@@ -110,18 +120,29 @@ class RealtimeApplication:
         backends = self._connect(hub)
         await backends.start()
         hub.start(backends.brokers, backends.sessions)
-        self._backends, self.hub = backends, hub
+        self._backends, self.hub, self.watched = backends, hub, watched
+        self._watching = asyncio.create_task(watched.watch(self._take_rules), name="namespaces")
         logger.info("hub_started", hub=hub.boot_id)
 
     async def close(self) -> None:
         """End the hub and its connections to the shards."""
         hub, self.hub = self.hub, None
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         if hub is not None:
             await hub.stop()
         if self._backends is not None:
             await self._backends.stop()
         if self._database is not None:
             await self._database.dispose()
+
+    async def _take_rules(self, namespaces: Namespaces) -> None:
+        """Other rules: the shards have them first, so that they know every channel that a client may now ask for."""
+        if self._backends is not None:
+            await self._backends.agree(namespaces.version)
+        if self.hub is not None:
+            self.hub.replace_namespaces(namespaces)
 
     async def drain(self, window_s: float) -> None:
         """Accept nobody any more and close everybody within the window."""
@@ -161,6 +182,9 @@ class RealtimeApplication:
         report: dict[str, Any] = {"status": "healthy" if status == 200 else "unavailable"}
         if hub is not None:
             report |= {"connections": hub.connections, "channels": len(hub.channels)}
+        if self.watched is not None:
+            mistakes = len(self.watched.mistakes)
+            report["namespaces"] = {"version": self.watched.current.version, "mistakes": mistakes}
         body = orjson.dumps(report)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})

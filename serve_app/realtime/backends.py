@@ -47,4 +47,4 @@ def connect(hub: Hub) -> Backends:
         await session_client.stop()
         await broker_client.stop()
 
-    return Backends(broker_client, session_client, start, stop)
+    return Backends(broker_client, session_client, start, stop, brokers.agree_on_rules)

@@ -265,4 +265,5 @@ class Channels:
             return
         for peer in channel.peers():
             if client in ("", peer.connection.client):
-                self._apply(peer, peer.connection.unsubscribed(name, code, tell_broker=False))
+                # The broker is told all the same: so everything that follows the channel forgets it.
+                self._apply(peer, peer.connection.unsubscribed(name, code, tell_broker=True))

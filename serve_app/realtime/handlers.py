@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Final
 
+from actors.protocol.namespaces import Namespaces
 from db.session import Database
 from serve_app.realtime.calls import CallError
 from serve_app.realtime.credentials import Credentials
@@ -24,6 +25,9 @@ from serve_app.realtime.verdicts import Admission, Granted
 __all__ = ["Admission", "CallError", "Caller", "ConnectAttempt", "Credentials", "Granted", "Handlers", "Question"]
 
 ENTRY_POINT_GROUP: Final = "mobula.realtime"
+
+PERMISSION_OPTIONS: Final = ("subscribe_permission", "publish_permission", "history_permission", "presence_permission")
+"""Options of a namespace that name a permission callback."""
 
 DEADLINE_S: Final = 3.0
 """SDK commands time out after 5 s: an answer must come before."""
@@ -131,6 +135,20 @@ class Handlers:
         if self.message_handler is not None:
             raise ValueError("a message handler is registered already")
         self.message_handler = callback
+
+    def missing(self, namespaces: Namespaces) -> list[str]:
+        """Callbacks that namespaces name and nobody offers, a sentence each. Their channels answer error 108."""
+        found = []
+        for name in namespaces.names:
+            rules = namespaces.get(name)
+            for option in PERMISSION_OPTIONS:
+                callback = getattr(rules, option)
+                if callback and callback not in self.permissions:
+                    found.append(
+                        f"namespace '{name}': {option}: no installed package offers '{callback}'"
+                        f" (entry point group {ENTRY_POINT_GROUP})"
+                    )
+        return found
 
     def discover(self) -> None:
         """Call every installed package's registration function."""

@@ -13,7 +13,8 @@ import msgspec
 
 from actors.brokers.contract import BrokerClient, BrokerError
 from actors.protocol import codes
-from actors.protocol.channels import InvalidChannel, parse
+from actors.protocol.channel_patterns import SLASH
+from actors.protocol.channels import PRIVATE_PREFIX, InvalidChannel, parse
 from actors.protocol.namespaces import DEFAULT_NAMESPACE
 from actors.sessions.contract import SessionClient, SessionsUnreachable
 from serve_app.realtime.handlers import Handlers
@@ -78,6 +79,9 @@ class Grant:
         """Whether the channel's namespace is one of those that the key is limited to."""
         if not self.namespaces:
             return True
+        if channel.removeprefix(PRIVATE_PREFIX).startswith(SLASH):
+            # Its namespace is known by its pattern and not by its name: a limited key does not get there.
+            return False
         try:
             return (parse(channel).namespace or DEFAULT_NAMESPACE) in self.namespaces
         except InvalidChannel:

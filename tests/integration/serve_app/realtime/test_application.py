@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,10 +7,13 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from actors.protocol.namespaces import NamespaceMistake
+from actors.namespaces import watching
+from actors.protocol.namespaces import NamespaceMistake, Namespaces
 from db.session import Database
-from serve_app.realtime.application import RealtimeApplication
+from serve_app.realtime.application import Backends, RealtimeApplication
+from serve_app.realtime.hub import Hub
 from tests.fixtures.realtime_server import FakeBackends, realtime_settings, serve_realtime
+from tests.fixtures.waiting import eventually
 
 
 async def test_health_counts_and_ends_with_the_drain(tmp_path: Path) -> None:
@@ -19,7 +23,8 @@ async def test_health_counts_and_ends_with_the_drain(tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{server.port}/connection/health"
         async with connect(server.url):
             report = (await http.get(address)).json()
-            assert report == {"status": "healthy", "connections": 1, "channels": 0}
+            assert (report["status"], report["connections"], report["channels"]) == ("healthy", 1, 0)
+            assert report["namespaces"]["version"] == Namespaces.load(settings.namespaces_file).version
         await application.drain(0.0)
         drained = await http.get(address)
         assert (drained.status_code, drained.json()["status"]) == (503, "unavailable")
@@ -92,3 +97,47 @@ async def test_insecure_mode_cannot_be_switched_on_in_production(
     assert application.hub is not None
     assert application.hub.env.insecure is allowed
     await application.close()
+
+
+async def test_a_changed_file_is_taken_without_dropping_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "LOOK_EVERY_S", 0.02)
+    file = tmp_path / "namespaces.yaml"
+    file.write_text("namespaces: {old: {allow_subscribe_for_client: true}}\n")
+    settings = realtime_settings(tmp_path, namespaces_file=file)
+    backends = FakeBackends(settings)
+    agreed: list[str] = []
+
+    def connect_backends(hub: Hub) -> Backends:
+        made = backends.connect(hub)
+
+        async def agree(version: str) -> None:
+            agreed.append(version)
+
+        return replace(made, agree=agree)
+
+    application = RealtimeApplication(settings, connect_backends)
+    async with serve_realtime(application, settings) as server, connect(server.url) as client:
+        answers: dict[int, Any] = {}
+
+        async def ask(number: int, kind: str, **body: Any) -> Any:
+            await client.send(json.dumps({"id": number, kind: body}))
+            while number not in answers:
+                for line in str(await client.recv()).split("\n"):
+                    message = json.loads(line)
+                    answers[message.get("id", 0)] = message
+            return answers[number]
+
+        await ask(1, "connect", token=server.token("u1"))
+        assert (await ask(2, "subscribe", channel="new:1"))["error"]["code"] == 102
+        assert "subscribe" in await ask(3, "subscribe", channel="old:1")
+        file.write_text("namespaces: {old: 5}\n")
+        await eventually(lambda: application.watched is not None and application.watched.mistakes)
+        assert (await ask(4, "subscribe", channel="new:2"))["error"]["code"] == 102
+        file.write_text("namespaces: {new: {allow_subscribe_for_client: true}}\n")
+        await eventually(lambda: application.hub is not None and application.hub.env.namespaces.names == ["new"])
+        assert agreed == [Namespaces.load(file).version]
+        assert "subscribe" in await ask(5, "subscribe", channel="new:3")
+        assert (await ask(6, "subscribe", channel="old:2"))["error"]["code"] == 102
+        assert "unsubscribe" in await ask(7, "unsubscribe", channel="old:1")

@@ -2,8 +2,11 @@
 
 import asyncio
 
-from actors.brokers.contract import HistoryRequest, StreamPosition
-from tests.fixtures.brokers import MemoryWorld
+import pytest
+
+from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
+from actors.protocol.namespaces import Namespaces
+from tests.fixtures.brokers import NAMESPACES, MemoryWorld
 from tests.fixtures.simulation import passes, simulate
 
 
@@ -35,5 +38,86 @@ def test_durable_channels_say_in_time_that_the_database_is_away():
             assert [result.code for result in results] == [100, 100]
             assert asyncio.get_running_loop().time() - before < 5.0
             assert (await process.publish("room:a", 1)).offset == 1, "memory channels do not care"
+
+    simulate(main())
+
+
+def changed(old, new):
+    assert old in NAMESPACES
+    return Namespaces.parse(NAMESPACES.replace(old, new))
+
+
+ROOM = "  room:\n    presence: true\n    join_leave: true\n    history_size: 5\n    history_ttl: 60s\n"
+RECOVERY = "    history_meta_ttl: 120s\n    allow_recovery: true\n"
+
+
+def test_new_rules_hold_for_channels_that_exist():
+    async def main():
+        async with MemoryWorld() as world:
+            process = await world.process()
+            await process.subscribe("room:a")
+            for n in range(5):
+                await process.publish("room:a", n)
+            world.shard.use(changed(ROOM, ROOM.replace("size: 5", "size: 2") + "    publication_max_bytes: 3\n"))
+            with pytest.raises(BrokerError):
+                await process.publish("room:a", "long")
+            assert (await process.publish("room:a", 5)).offset == 6
+            read = await process.brokers.history(HistoryRequest("room:a", limit=-1))
+            assert [entry.offset for entry in read.publications] == [5, 6]
+            await passes(1)
+            assert len(process.sink.of("pub")) == 6
+            assert process.sink.of("insufficient") == []
+
+    simulate(main())
+
+
+def test_a_stream_that_becomes_another_kind_begins_anew_with_those_who_are_there():
+    async def main():
+        async with MemoryWorld() as world:
+            process, watcher = await world.process("one"), await world.process("two")
+            before = await process.publish("room:a", 1)
+            await process.subscribe("room:a", "c")
+            await watcher.subscribe("room:a", "w")
+            world.shard.use(changed(ROOM + RECOVERY, "  room:\n    presence: true\n"))
+            await passes(1)
+            assert process.sink.of("insufficient") == [], "there is nothing that a client could recover"
+            assert set(await watcher.brokers.presence("room:a")) == {"c", "w"}
+            assert (await process.publish("room:a", 2)).offset == 0
+            await passes(1)
+            assert process.sink.of("pub")[-1] == ("pub", "room:a", "2", 0)
+            world.shard.use(Namespaces.parse(NAMESPACES))
+            after = await process.publish("room:a", 3)
+            assert after.offset == 1
+            assert after.epoch != before.epoch
+
+    simulate(main())
+
+
+def test_the_channels_of_a_removed_namespace_end():
+    async def main():
+        async with MemoryWorld() as world:
+            process = await world.process()
+            await process.subscribe("room:a")
+            await process.subscribe("big:a")
+            world.shard.use(Namespaces.parse("namespaces: {big: {history_size: 1000, history_ttl: 1h}}"))
+            await passes(1)
+            assert process.sink.of("unsubscribed") == [("unsubscribed", "room:a", "", 2000)]
+            with pytest.raises(BrokerError) as refused:
+                await process.publish("room:a", 1)
+            assert refused.value.code == 102
+            assert (await process.publish("big:a", 1)).offset == 1
+
+    simulate(main())
+
+
+def test_a_channel_that_becomes_durable_waits_for_its_head():
+    async def main():
+        async with MemoryWorld() as world:
+            process = await world.process()
+            await process.publish("room:a", 1)
+            world.shard.use(changed(ROOM, ROOM + "    durable: true\n"))
+            with pytest.raises(BrokerError) as refused:
+                await process.publish("room:a", 2)
+            assert refused.value.code == 100, "there is no database here"
 
     simulate(main())

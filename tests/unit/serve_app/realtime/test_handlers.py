@@ -2,6 +2,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from actors.protocol.namespaces import Namespaces
 from serve_app.realtime.handlers import Caller, ConnectAttempt, Handlers, Question
 
 
@@ -50,3 +51,11 @@ def test_installed_packages_register_themselves(monkeypatch: pytest.MonkeyPatch)
     handlers = Handlers()
     handlers.discover()
     assert "from.package" in handlers.rpc_methods
+
+
+def test_callbacks_that_nobody_offers_are_named() -> None:
+    handlers = Handlers()
+    handlers.permission("there", allow)
+    namespaces = Namespaces.parse("namespaces: {a: {subscribe_permission: there, publish_permission: absent}}")
+    (missing,) = handlers.missing(namespaces)
+    assert "namespace 'a': publish_permission: no installed package offers 'absent'" in missing

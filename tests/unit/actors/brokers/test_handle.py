@@ -1,0 +1,51 @@
+"""Agreeing on rules with the shards; the calls themselves are tested in the cluster."""
+
+import asyncio
+
+import pytest
+
+from actors.brokers import handle
+from cluster.settings import Settings
+from tests.fixtures.simulation import simulate
+
+
+@pytest.fixture
+def shards(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
+    """What each shard answers, one after the other; the last answer is repeated."""
+    answers: dict[int, list[str]] = {0: ["new"], 1: ["new"]}
+
+    async def call(shard: int, method: str, payload: bytes, timeout_s: float) -> bytes:
+        assert (method, payload) == ("rules", b"")
+        given = answers[shard].pop(0) if len(answers[shard]) > 1 else answers[shard][0]
+        if given == "gone":
+            raise OSError("gone")
+        return given.encode()
+
+    settings = Settings(_env_file=None, broker_shards=2)  # type: ignore[call-arg]
+    monkeypatch.setattr(handle, "call", call)
+    monkeypatch.setattr(handle, "get_settings", lambda: settings)
+    return answers
+
+
+def waited() -> float:
+    async def main() -> float:
+        before = asyncio.get_running_loop().time()
+        await handle.agree_on_rules("new")
+        return asyncio.get_running_loop().time() - before
+
+    return simulate(main())
+
+
+def test_nothing_is_waited_for_when_all_have_the_rules(shards: dict[int, list[str]]) -> None:
+    assert waited() == 0.0
+
+
+def test_a_shard_that_has_them_later_is_waited_for(shards: dict[int, list[str]]) -> None:
+    shards[1] = ["old", "gone", "new"]
+    assert waited() == pytest.approx(2 * handle.AGREE_PAUSE_S)
+
+
+@pytest.mark.parametrize("answer", ["old", "gone"])
+def test_a_shard_that_never_has_them_is_not_waited_for_for_ever(shards: dict[int, list[str]], answer: str) -> None:
+    shards[0] = [answer]
+    assert handle.AGREE_LIMIT_S <= waited() < handle.AGREE_LIMIT_S + 1
