@@ -347,6 +347,7 @@ class Committer:
             if op.version and channel.map is None:
                 head.version, head.version_epoch = op.version, op.version_epoch
             entry.offset = head.new
+            entry.op = op = maps.tagged(channel, op)
             attributes = attributes_of(op, delta=op.delta)
             before = maps.before(channel, op)
             entry.pub = map_changes.compose(channel, op, head.new, channel.epoch, entry.time_ms, before=before)

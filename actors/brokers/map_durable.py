@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, TypeVar
 
+from actors.brokers import map_changes
 from actors.brokers.channel import Channel, new_epoch
 from actors.brokers.map_state import Draft, Value
-from actors.brokers.stored import encode_stored
+from actors.brokers.stored import encode_stored, parse_attributes
 from actors.brokers.wire import EpochChanged, MapAnswer, MapClear, Publish, encode
 from actors.links.stream import ClientStream
 from db.streams.maps import MapRow, StoredKey
@@ -22,6 +23,7 @@ class MapBatch:
     def __init__(self) -> None:
         self._drafts: dict[str, Draft] = {}
         self._rows: dict[tuple[str, str], MapRow] = {}
+        self._tags: dict[tuple[str, str], dict[str, str] | None] = {}
 
     def decide(self, channel: Channel, op: Publish, offset: int) -> str:
         """Whether the change may be made: '' or why its condition does not hold. Raises BrokerError for a limit."""
@@ -29,6 +31,16 @@ class MapBatch:
             return ""
         draft = self._drafts.setdefault(channel.name, Draft())
         return channel.map.decide(op, draft, channel.epoch, offset)
+
+    def tagged(self, channel: Channel, op: Publish) -> Publish:
+        """A change that is decided, with the tags that it goes out with."""
+        if channel.map is None or op.change is None:
+            return op
+        place = (channel.name, op.change.key)
+        known = self._tags[place] if place in self._tags else map_changes.tags_of(channel, op.change.key)
+        op = map_changes.with_tags(op, known)
+        self._tags[place] = op.tags
+        return op
 
     def before(self, channel: Channel, op: Publish) -> bytes | None:
         """What the change replaces."""
@@ -123,7 +135,8 @@ def _fill(channels: Sequence[Channel], keys: Iterable[StoredKey]) -> None:
         pub = encode_stored(
             key.data, key.offset, channel.epoch, key.time_ms, key.attributes, delta=channel.rules.delta_publish
         )
-        value = Value(pub, key.data, key.offset, key.score, key.version, key.version_epoch)
+        tags = parse_attributes(key.attributes).tags
+        value = Value(pub, key.data, key.offset, key.score, key.version, key.version_epoch, tags=tags)
         found[key.channel].append((key.key, value))
     for name, values in found.items():
         state = by_name[name].map

@@ -32,6 +32,7 @@ class Value:
     version: int = 0
     version_epoch: str = ""
     expires: float = NEVER
+    tags: dict[str, str] | None = None
 
 
 @dataclass(slots=True)

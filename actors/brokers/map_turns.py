@@ -88,6 +88,8 @@ class MapTurns:
         suppressed = state.decide(op, Draft(), channel.epoch, offset)
         if suppressed:
             return suppressed
+        if op.change is not None:
+            op = map_changes.with_tags(op, map_changes.tags_of(channel, op.change.key))
         before = map_changes.before(channel, op)
         pub = map_changes.compose(channel, op, offset, channel.epoch, time_ms, before=before)
         channel.accept(offset, channel.epoch, pub, now)

@@ -24,7 +24,7 @@ DURATION_SUFFIX: Final = "_s"
 """Fields that end so are durations, written without it."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
-_RECOVERY: Final = ("force_recovery", "force_positioning")
+_RECOVERY: Final = ("force_recovery", "force_positioning", "allow_recovery", "allow_positioning")
 
 
 class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,7 +216,14 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             elif options is not None and not wanted:
                 found.append((group, f"`{group}:` needs a subscription_type that uses it"))
         if kind != "stream":
-            refused = ("durable", "history_size", "history_ttl_s", *_RECOVERY, "allow_recovery", "allow_positioning")
+            refused = {
+                "durable",
+                "history_size",
+                "history_ttl_s",
+                "publish_permission",
+                "batch_flush_latest",
+                *_RECOVERY,
+            }
             found += [
                 (option, f"{option} is for streams, not for subscription_type {kind}")
                 for option, field in OPTIONS.items()

@@ -103,6 +103,8 @@ class Publish:
     channel: str
     data: bytes
     delta: bool
+    change: contract.MapChange | None = None
+    """What it does to a key of a map."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class Callouts:
                     publication_id=uuid.uuid4().hex,
                     info=_publisher(peer, action.channel),
                     delta=action.delta,
+                    change=action.change,
                 )
                 self._answer(peer, action.command, self._brokers.publish(request))
             case act.History():

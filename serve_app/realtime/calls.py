@@ -9,8 +9,9 @@ from actors.protocol.json_codec import single_line
 from actors.protocol.namespaces import Namespace
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, History, Presence, PresenceStats, Publish, Rpc
-from serve_app.realtime.core import AskedOperation, ConnectionCore
+from serve_app.realtime.core import AskedOperation
 from serve_app.realtime.encoding import history_message, info_message
+from serve_app.realtime.map_changing import MapChanging
 from serve_app.realtime.subscription import SubscriptionState
 from serve_app.realtime.verdicts import Granted
 
@@ -29,7 +30,7 @@ CallResult = (
 """What an action with a command number is answered with."""
 
 
-class Calling(ConnectionCore):
+class Calling(MapChanging):
     """Commands that end in one call to a broker or to the application."""
 
     __slots__ = ()
@@ -96,6 +97,9 @@ class Calling(ConnectionCore):
         self._resume(asked.held, now, actions)
 
     def _on_publish(self, command: int, body: frames.PublishRequest, _now: float, actions: list[Action]) -> None:
+        if body.type == frames.TYPE_MAP:
+            self._change_key(command, body, actions)
+            return
         if body.type != 0:
             self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
             return

@@ -185,7 +185,8 @@ class Channel:
             self._move(variant, peers, delta)
         if self._deltas:
             for publication in publications:
-                self._bases[publication.key] = publication
+                if not publication.key:
+                    self._bases[""] = publication
 
     def _move(self, variant: Variant, peers: Sequence[Peer], delta: DeltaState) -> None:
         members = self.variants.get(variant, {})

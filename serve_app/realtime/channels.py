@@ -109,6 +109,9 @@ class Channels:
             yield from self._write_batch(channel)
         if isinstance(reply, BrokerError):
             self._give_up(request.channel, request.subscription)
+        elif reply.page is not None and reply.page.phase != 0:
+            # Only read, not subscribed yet.
+            self._give_up(request.channel, request.subscription)
         elif channel is not None:
             self._adopt_position(channel, reply.position)
         answered = peer.connection.subscribe_answered(request.channel, request.subscription, reply, self._loop.time())
@@ -142,7 +145,8 @@ class Channels:
             return
         delta = DeltaState.NONE
         if sub.features.delta:
-            delta = channel.delta_state(action.recovered)
+            # Whoever subscribed to a map holds the newest value of every key.
+            delta = DeltaState.BASED if sub.namespace.is_map else channel.delta_state(action.recovered)
         variant = Variant(peer.socket.wire, sub.compact, sub.features.pushes_join_leave, delta, sub.tags)
         # Before anything else is written to the channel, the subscribe reply must be on its way.
         channel.add(peer, variant, waiting=peer.connection.state is not ConnectionState.CONNECTED)

@@ -133,7 +133,7 @@ class Connection(Connecting, Calling):
             if not body.channel:
                 raise ProtocolError(f"{kind} without channel")
             sub = self.subscriptions.get(body.channel)
-            if sub is not None and sub.state is not SubscriptionState.LIVE and (kind != "subscribe" or sub.held):
+            if sub is not None and sub.state in _UNDECIDED and (kind != "subscribe" or sub.held):
                 if sub.held is None:
                     sub.held = []
                 sub.held.append(command)
@@ -226,6 +226,7 @@ _CHANNEL_COMMANDS: Final = frozenset(
 )
 
 _TOKEN_COMMANDS: Final = frozenset({"subscribe", "refresh", "sub_refresh"})
+_UNDECIDED: Final = (SubscriptionState.DECIDING, SubscriptionState.JOINING)
 
 _BODIES: Final = tuple(field for field in frames.Command.__struct_fields__ if field != "id")
 

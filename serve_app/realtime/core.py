@@ -229,4 +229,4 @@ class ConnectionCore:
 
 def _is_known(sub: Subscription) -> bool:
     """Whether the broker was told of it."""
-    return sub.state is not SubscriptionState.DECIDING
+    return sub.state in (SubscriptionState.JOINING, SubscriptionState.LIVE)

@@ -54,9 +54,16 @@ def patch_between(before: contract.Publication, after: contract.Publication) -> 
     return create_delta(before.data, after.data) if after.delta else None
 
 
+def patch_of_change(change: contract.Publication) -> bytes | None:
+    """The patch of a map's key against the value that it replaces, which every subscriber of the map holds."""
+    return create_delta(change.before, change.data) if change.before else None
+
+
 def delta_message(publication: contract.Publication, patch: bytes | None, *, binary: bool) -> frames.Publication:
     """A publication, whole or as a patch, for a subscriber that agreed to deltas."""
     message = publication_message(publication)
+    if publication.removed:
+        return message
     content = publication.data if patch is None else patch
     # Clients with a text encoding read a string in all cases: either the whole JSON text or the patch.
     message.data = frames.raw(content) if binary else msgspec.Raw(msgspec.json.encode(content.decode()))

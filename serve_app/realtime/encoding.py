@@ -25,6 +25,8 @@ def publication_message(publication: contract.Publication, *, with_epoch: bool =
         time=publication.time_ms,
         key=publication.key,
         removed=publication.removed,
+        score=publication.score,
+        version=publication.version,
         epoch=publication.epoch if with_epoch or publication.offset == 1 else "",
     )
 

@@ -6,6 +6,7 @@ from typing import Final, Literal
 from actors.protocol.channels import ChannelName
 from actors.protocol.codes import ERROR_NOT_AVAILABLE, ERROR_PERMISSION_DENIED, ErrorCode
 from actors.protocol.frames import SubscribeRequest
+from actors.protocol.namespace_groups import MapOptions
 from actors.protocol.namespaces import Namespace
 from serve_app.realtime.capabilities import HISTORY, NOTHING, PRESENCE, PUBLISH, SUBSCRIBE
 
@@ -79,6 +80,26 @@ def operate(
     return ERROR_PERMISSION_DENIED
 
 
+def change_key(
+    options: MapOptions,
+    user: str,
+    *,
+    removed: bool,
+    subscribed: bool,
+    insecure: bool,
+    granted: frozenset[str] = NOTHING,
+) -> ErrorCode | None:
+    """Whether a client may set or remove a key of a map. None: allowed. The capability to publish covers both."""
+    if insecure or CAPABILITY["publish"] in granted:
+        return None
+    may = "allow_remove_for" if removed else "allow_publish_for"
+    if not user and not getattr(options, f"{may}_anonymous"):
+        return ERROR_PERMISSION_DENIED
+    if getattr(options, f"{may}_client") or (subscribed and getattr(options, f"{may}_subscriber")):
+        return None
+    return ERROR_PERMISSION_DENIED
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """What a subscription gets of what its client asked for; the rest is silently off."""
@@ -111,6 +132,9 @@ def features(
     if namespace.batch_flush_latest:
         # Most publications are left out: there is no position to be at.
         return Features(recoverable=False, positioned=False, pushes_join_leave=join_leave, delta=delta)
+    if namespace.map is not None:
+        # Ephemeral ones too: a client that may have missed something must read all of it again.
+        return Features(namespace.map.has_stream, True, join_leave, delta)
     return Features(recoverable, positioned or recoverable, join_leave, delta)
 
 

@@ -7,7 +7,7 @@ from actors.brokers import contract
 from actors.protocol import frames
 from actors.protocol.codec import Codec
 from actors.protocol.tags_filter import TagsFilter
-from serve_app.realtime.deltas import DeltaState, delta_message, patch_between
+from serve_app.realtime.deltas import DeltaState, delta_message, patch_between, patch_of_change
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.wire import Wire
 
@@ -86,13 +86,18 @@ class Rendering:
         return messages
 
     def _patch(self, index: int, delta: DeltaState) -> bytes | None:
+        publication = self._publications[index]
+        if publication.key:
+            if index not in self._patches:
+                self._patches[index] = patch_of_change(publication)
+            return self._patches[index]
         if self._befores is None:
             self._befores = self._find_befores()
         before, is_here = self._befores[index]
         if before is None or (delta is DeltaState.FRESH and not is_here):
             return None
         if index not in self._patches:
-            self._patches[index] = patch_between(before, self._publications[index])
+            self._patches[index] = patch_between(before, publication)
         return self._patches[index]
 
     def _find_befores(self) -> list[tuple[contract.Publication | None, bool]]:

@@ -10,6 +10,7 @@ from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
 from serve_app.realtime.core import ConnectionCore
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
+from serve_app.realtime.map_subscription import TYPES, MapSubscription
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
 from serve_app.realtime.verdicts import Granted
 
@@ -28,19 +29,27 @@ class Subscribing(ConnectionCore):
     def _on_subscribe(self, command: int, body: frames.SubscribeRequest, now: float, actions: list[Action]) -> None:
         if body.delta not in ("", "fossil"):
             raise ProtocolError("unknown delta type")
-        if body.channel in self.subscriptions:
-            self._error(command, codes.ERROR_ALREADY_SUBSCRIBED, actions)
+        known = self.subscriptions.get(body.channel)
+        if known is not None:
+            if isinstance(known, MapSubscription) and known.state is not SubscriptionState.LIVE:
+                self._next_step(known, command, body, now, actions)
+            else:
+                self._error(command, codes.ERROR_ALREADY_SUBSCRIBED, actions)
             return
         if len(self.subscriptions) >= self._env.limits.channels:
             self._error(command, codes.ERROR_LIMIT_EXCEEDED, actions)
-            return
-        if body.type != 0:
-            self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
             return
         resolved = self._resolve(command, body.channel, actions)
         if resolved is None:
             return
         namespace, name = resolved
+        if body.type != TYPES[namespace.subscription_type]:
+            self._error(command, codes.ERROR_BAD_REQUEST, actions)
+            return
+        if namespace.is_map and (body.cursor or (body.phase == frames.PHASE_STREAM and not body.recover)):
+            # Nothing was read before, so nothing was permitted before.
+            self._error(command, codes.ERROR_PERMISSION_DENIED, actions)
+            return
         tags = None
         if body.tf is not frames.EMPTY:
             # What a subscriber with a filter does not get cannot be the base of what it gets.
@@ -77,7 +86,8 @@ class Subscribing(ConnectionCore):
         if isinstance(verdict, codes.ErrorCode):
             self._error(command, verdict, actions)
             return
-        sub = Subscription(
+        kind = MapSubscription if namespace.is_map else Subscription
+        sub = kind(
             body.channel,
             namespace,
             next(self._env.attempts),
@@ -93,12 +103,36 @@ class Subscribing(ConnectionCore):
             sub.compact = False
         if grant is not None:
             sub.allow, sub.refreshes = grant.allow, True
+        if isinstance(sub, MapSubscription):
+            self._forget_late_pages(now)
+            sub.begin(body, now)
         self.subscriptions[body.channel] = sub
         self._commands += 1
         if isinstance(verdict, permits.Ask):
             actions.append(AskPermission(verdict.callback, body.channel, sub.attempt, data=bytes(body.data)))
         else:
             self._ask_broker(sub, actions)
+
+    def _next_step(
+        self, sub: MapSubscription, command: int, body: frames.SubscribeRequest, now: float, actions: list[Action]
+    ) -> None:
+        """A client that reads a map has asked for the next page, or begins anew."""
+        if sub.state is not SubscriptionState.PAGING:
+            self._error(command, codes.ERROR_CONCURRENT_PAGINATION, actions)
+        elif body.type != TYPES[sub.namespace.subscription_type]:
+            self._error(command, codes.ERROR_BAD_REQUEST, actions)
+        elif sub.is_late(now):
+            self._close(codes.DISCONNECT_SLOW, actions)
+        else:
+            sub.next_step(command, body)
+            self._commands += 1
+            self._ask_broker(sub, actions)
+
+    def _forget_late_pages(self, now: float) -> None:
+        """Maps that the client began to read and left: they must not count against its channels for ever."""
+        for sub in list(self.subscriptions.values()):
+            if isinstance(sub, MapSubscription) and sub.state is SubscriptionState.PAGING and sub.is_late(now):
+                del self.subscriptions[sub.channel]
 
     def permission_answered(
         self, channel: str, attempt: int, verdict: bool | Granted | codes.ErrorCode, now: float
@@ -148,6 +182,13 @@ class Subscribing(ConnectionCore):
         if isinstance(reply, contract.BrokerError):
             self._subscribe_failed(sub, codes.error(reply.code, reply.message), now, actions)
             return actions
+        if isinstance(sub, MapSubscription) and reply.page is not None and reply.page.phase != frames.PHASE_LIVE:
+            page = sub.turn_page(reply.page, binary=self._codec.is_binary)
+            self._commands -= 1
+            self._reply(frames.Reply(id=sub.command, subscribe=page), actions)
+            self._end_as_ordered(sub, actions)
+            self._release(sub, now, actions)
+            return actions
         result = sub.result(reply, self._lookup, self._env.wall(), binary=self._codec.is_binary)
         if result.was_recovering and not result.recovered and sub.rejects_unrecovered:
             actions.append(Detach(channel, attempt, sub.info))
@@ -174,7 +215,8 @@ class Subscribing(ConnectionCore):
 
     def _pending(self, channel: str, attempt: int) -> Subscription | None:
         sub = self.subscriptions.get(channel)
-        if sub is None or sub.attempt != attempt or sub.state is SubscriptionState.LIVE:
+        settled = (SubscriptionState.LIVE, SubscriptionState.PAGING)
+        if sub is None or sub.attempt != attempt or sub.state in settled:
             return None
         return sub
 

@@ -32,6 +32,8 @@ class SubscriptionState(Enum):
     """A permission callback runs."""
     JOINING = "joining"
     """The broker was asked."""
+    PAGING = "paging"
+    """A map is being read, and its client has not asked for the next page yet."""
     LIVE = "live"
 
 

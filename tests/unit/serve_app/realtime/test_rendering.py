@@ -83,7 +83,15 @@ def test_without_a_known_base_everyone_gets_it_whole() -> None:
     assert "delta" not in push["pub"]
 
 
-def test_keys_have_bases_of_their_own() -> None:
-    some = rendered(publication(2, key="b"), publication(3, key="a"), base=publication(1, key="a"))
+def test_changes_of_a_map_are_patches_of_what_they_replace() -> None:
+    some = rendered(
+        publication(2, key="a", before=publication(1).data),
+        publication(3, key="b"),
+        Publication(b"", offset=4, epoch="e", key="a", removed=True),
+        base=publication(1),
+    )
     pubs = [push["pub"] for push in pushes(some.packed(Variant(JSON_MESSAGES, delta=DeltaState.BASED)))]
-    assert [pub.get("delta", False) for pub in pubs] == [False, True]
+    assert [pub.get("delta", False) for pub in pubs] == [True, False, False]
+    assert "n" in json.loads(pubs[1]["data"])
+    assert "data" not in pubs[2]
+    assert pubs[2]["removed"]

@@ -1,0 +1,195 @@
+"""Subscribing to a map: its phases as commands and replies, and every way in which they may fail."""
+
+from typing import Any
+
+import pytest
+
+from actors.brokers.contract import BrokerError, MapPage, Publication, StreamPosition
+from serve_app.realtime import actions as act
+from tests.fixtures.realtime import MAP_CHANNEL as CHANNEL
+from tests.fixtures.realtime import MapDriver, close_code, error_code, only, reply, sent
+
+
+def entry(key: str, offset: int = 1, data: bytes = b"1", **fields: Any) -> Publication:
+    return Publication(data, offset=offset, epoch="e", key=key, **fields)
+
+
+@pytest.fixture
+def driver() -> MapDriver:
+    made = MapDriver()
+    made.connect()
+    return made
+
+
+def step(actions: list[act.Action]) -> Any:
+    return only(actions, act.Subscribe).request.map
+
+
+def keys_page(cursor: str, *entries: Publication) -> MapPage:
+    return MapPage(2, StreamPosition("e", 7), cursor, 0, entries)
+
+
+def test_pages_changes_live(driver: MapDriver) -> None:
+    asked = driver.ask(limit=3, data={"x": 1})
+    assert (step(asked).phase, step(asked).limit, step(asked).since) == (2, 3, None)
+    first = reply(driver.answer(asked, keys_page("0:b", entry("a"), entry("b", 2))))["subscribe"]
+    assert first == {
+        **{"type": 1, "phase": 2, "cursor": "0:b", "epoch": "e", "offset": 7},
+        "state": [
+            {"data": 1, "offset": 1, "key": "a", "epoch": "e"},
+            {"data": 1, "offset": 2, "key": "b"},
+        ],
+    }
+    asked = driver.ask(limit=3, cursor="0:b", epoch="e", offset=7)
+    assert (step(asked).cursor, step(asked).since) == ("0:b", StreamPosition("e", 7))
+    last = MapPage(2, StreamPosition("e", 7), "", 20, [entry("c", 3)])
+    assert "cursor" not in reply(driver.answer(asked, last))["subscribe"]
+    asked = driver.ask(phase=1, epoch="e", offset=7)
+    assert (step(asked).phase, step(asked).since, step(asked).start) == (1, StreamPosition("e", 7), 20)
+    changes = MapPage(1, StreamPosition("e", 12), "", 20, (), [entry("a", 12, removed=True)])
+    page = reply(driver.answer(asked, changes))["subscribe"]
+    assert (page["phase"], page["offset"]) == (1, 12)
+    assert page["publications"] == [{"data": 1, "offset": 12, "key": "a", "removed": True}]
+    asked = driver.ask(phase=1, epoch="e", offset=12)
+    done = driver.answer(asked, MapPage(0, StreamPosition("e", 12), "", 0, (), [entry("b", 13)]), top=13)
+    live = reply(done)["subscribe"]
+    assert "phase" not in live
+    assert (live["type"], live["offset"], live["epoch"], live["recoverable"]) == (1, 13, "e", True)
+    assert live["publications"][0]["offset"] == 13
+    assert "recovered" not in live
+    assert only(done, act.Attach).channel == CHANNEL
+    assert error_code(driver.ask()) == 105
+
+
+def test_a_recovery_says_that_it_recovered(driver: MapDriver) -> None:
+    asked = driver.ask(phase=1, recover=True, epoch="e", offset=5, flag=1)
+    assert (step(asked).phase, step(asked).since) == (1, StreamPosition("e", 5))
+    live = reply(driver.answer(asked, MapPage(0, StreamPosition("e", 5))))["subscribe"]
+    assert (live["was_recovering"], live["recovered"], live["id"]) == (True, True, 7)
+
+
+def test_an_unrecoverable_position_is_112_and_the_client_may_begin_again(driver: MapDriver) -> None:
+    asked = driver.ask(phase=1, recover=True, epoch="old", offset=5)
+    assert error_code(driver.reject(asked, 112)) == 112
+    assert driver.live()["recoverable"]
+
+
+def test_an_ephemeral_map_hides_its_stream(driver: MapDriver) -> None:
+    page = reply(driver.answer(driver.ask(channel="cursors:1"), keys_page("0:a", entry("a"))))["subscribe"]
+    assert "epoch" not in page
+    assert "offset" not in page
+    asked = driver.ask(channel="cursors:1", cursor="0:a")
+    assert step(asked).since == StreamPosition("e", 7)
+    live = reply(driver.answer(asked, MapPage(0, StreamPosition("e", 7))))["subscribe"]
+    assert not {"recoverable", "epoch", "offset", "recovered"} & set(live)
+    assert driver.connection.subscriptions["cursors:1"].features.positioned
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(0, 5), (1, 2), (7, 7), (99, 10), (-4, 5)])
+def test_the_page_size_is_clamped(driver: MapDriver, wanted: int, given: int) -> None:
+    assert step(driver.ask(limit=wanted)).limit == given
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"type": 0}, 107),
+        ({"type": 2}, 107),
+        ({"type": 4}, 107),
+        ({"type": 9}, 107),
+        ({"cursor": "0:a"}, 103),
+        ({"phase": 1, "epoch": "e"}, 103),
+        ({"channel": "room:1"}, 107),
+        ({"channel": "who:1"}, 107),
+        ({"tf": {"op": "or"}}, 107),
+        ({"tf": {"key": "a", "cmp": "ex"}, "delta": "fossil"}, 107),
+        ({"channel": "nowhere:1"}, 102),
+        ({"token": "expired"}, 109),
+    ],
+)
+def test_refusals(driver: MapDriver, body: dict[str, Any], code: int) -> None:
+    assert error_code(driver.ask(**body)) == code
+    assert driver.connection.subscriptions == {}
+
+
+def test_two_pages_at_once_are_refused(driver: MapDriver) -> None:
+    asked = driver.ask()
+    assert error_code(driver.ask()) == 113
+    assert error_code(driver.ask(phase=1)) == 113
+    driver.answer(asked, keys_page("0:a", entry("a")))
+    assert error_code(driver.ask(type=2)) == 107
+    again = driver.ask()
+    assert (step(again).cursor, step(again).since) == ("", None)
+
+
+def test_a_client_that_reads_too_slowly_is_closed(driver: MapDriver) -> None:
+    driver.answer(driver.ask(), keys_page("0:a", entry("a")))
+    driver.pass_time(5.1)
+    assert close_code(driver.ask(cursor="0:a")) == 3008
+
+
+def test_a_map_that_was_left_half_read_is_forgotten(driver: MapDriver) -> None:
+    driver.answer(driver.ask(), keys_page("0:a", entry("a")))
+    driver.pass_time(5.1)
+    driver.ask(channel="board:2")
+    assert set(driver.connection.subscriptions) == {"board:2"}
+
+
+def test_unsubscribing_between_pages(driver: MapDriver) -> None:
+    driver.answer(driver.ask(), keys_page("0:a", entry("a")))
+    assert reply(driver.command("unsubscribe", channel=CHANNEL))["unsubscribe"] == {}
+    assert error_code(driver.ask(cursor="0:a")) == 103
+
+
+def test_unsubscribing_while_a_page_is_read_waits_for_it(driver: MapDriver) -> None:
+    asked = driver.ask()
+    assert sent(driver.command("unsubscribe", channel=CHANNEL)) == []
+    first, second = sent(driver.answer(asked, keys_page("0:a", entry("a"))))
+    assert first["subscribe"]["phase"] == 2
+    assert second["unsubscribe"] == {}
+
+
+def test_a_lost_socket_between_pages_tells_the_broker_nothing(driver: MapDriver) -> None:
+    driver.answer(driver.ask(), keys_page("0:a", entry("a")))
+    assert driver.connection.transport_closed() == []
+
+
+def test_a_filter_chooses_among_keys_and_changes(driver: MapDriver) -> None:
+    asked = driver.ask(tf={"key": "t", "cmp": "eq", "val": "x"})
+    page = keys_page("0:b", entry("a", tags={"t": "x"}), entry("b", tags={"t": "y"}))
+    assert [p["key"] for p in reply(driver.answer(asked, page))["subscribe"]["state"]] == ["a"]
+    changes = [entry("c", 8), entry("d", 9, removed=True, tags={"t": "x"})]
+    live = driver.answer(driver.ask(cursor="0:b"), MapPage(0, StreamPosition("e", 7), "", 0, (), changes))
+    assert [p["key"] for p in reply(live)["subscribe"]["publications"]] == ["d"]
+
+
+def test_with_deltas_values_are_text_from_the_first_page_on(driver: MapDriver) -> None:
+    asked = driver.ask(delta="fossil")
+    page = reply(driver.answer(asked, keys_page("0:a", entry("a", data=b'{"n": 1}'))))["subscribe"]
+    assert page["state"][0]["data"] == '{"n": 1}'
+    changes = [entry("b", 8, b"2"), entry("a", 9, b"", removed=True)]
+    done = driver.answer(
+        driver.ask(cursor="0:a", delta="fossil"), MapPage(0, StreamPosition("e", 7), "", 0, (), changes)
+    )
+    live = reply(done)["subscribe"]
+    assert live["delta"]
+    assert [p.get("data") for p in live["publications"]] == ["2", None]
+    assert not any(p.get("delta") for p in live["publications"])
+
+
+def test_the_servers_errors_end_the_reading(driver: MapDriver) -> None:
+    driver.answer(driver.ask(), keys_page("0:a", entry("a")))
+    asked = driver.ask(cursor="0:a")
+    request = only(asked, act.Subscribe).request
+    failed = driver.connection.subscribe_answered(CHANNEL, request.subscription, BrokerError(100, "x"), driver.now)
+    assert error_code(failed) == 100
+    assert driver.connection.subscriptions == {}
+
+
+def test_permission_is_asked_once(driver: MapDriver) -> None:
+    asked = driver.ask(channel="mine:1")
+    ask = only(asked, act.AskPermission)
+    assert error_code(driver.ask(channel="mine:1")) == 113
+    granted = driver.connection.permission_answered("mine:1", ask.attempt, True, driver.now)
+    driver.answer(granted, keys_page("0:a", entry("a")))
+    assert only(driver.ask(channel="mine:1", cursor="0:a"), act.Subscribe)
