@@ -4,8 +4,10 @@
 for over REST, like any client does.
 """
 
+import asyncio
 import json
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from loadtests.processes import checkout_home, find_replicas, find_titled
 
 SOCKETS_PER_USER = 150
 """Below MAX_CONNECTIONS_PER_USER."""
+METRICS_AGE_S = 6.0
+"""Replicas push their numbers every few seconds."""
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
@@ -107,6 +111,14 @@ class Stack:
         tokens = await self.tokens(count)
         for token in dict.fromkeys(tokens):
             await pool.open(tokens.count(token), token=token, channels=channels)
+
+    async def closed_as_slow(self) -> int:
+        """How many connections the stack has closed with 3008; its numbers are a few seconds old."""
+        await asyncio.sleep(METRICS_AGE_S)
+        async with httpx.AsyncClient(timeout=10) as http:
+            metrics = (await http.get(f"{self.url}/metrics")).text
+        found = re.search(r'^realtime_disconnects_total\{code="3008"\} (\d+)', metrics, re.MULTILINE)
+        return int(found[1]) if found else 0
 
     def replicas(self, application: str) -> list[psutil.Process]:
         """The replica processes of one application on this machine. Raises StackNotReady when there are none."""

@@ -13,14 +13,13 @@ async def test_the_plain_program_stands_still_for_the_one_who_does_not_read(monk
     compared = await measure_peer(Load(sockets=3, seconds=3.0, payload=60_000))
     assert compared.all_read.delivered == compared.all_read.published * 3
     assert compared.one_stalled is None
-    assert compared.close_code == 0
 
 
 def test_the_report_compares_both_runs() -> None:
     fast, slow = outcome(rate=200), outcome(rate=100)
     report = Report("slow-consumer")
-    describe(report, "a", Compared(fast, slow, 3008))
-    describe(report, "b", Compared(fast, None, 0))
+    describe(report, "a", Compared(fast, slow))
+    describe(report, "b", Compared(fast, None))
     figures = {figure.name: figure.value for figure in report.figures}
     assert figures["a: ratio of deliveries per second"] == 0.5
     assert figures["a: ratio of p99"] == 1.0
