@@ -51,6 +51,22 @@ const actions = {
     client.on("connected", ({ client: id, transport }) =>
       write({ event: "connected", client: id, transport }),
     );
+    // Subscriptions that the server chose, and its messages.
+    client.on("publication", ({ channel, ...publication }) =>
+      write({ event: "publication", channel, ...plain(publication) }),
+    );
+    client.on("subscribed", ({ channel, wasRecovering, recovered }) =>
+      write({
+        event: "subscribed",
+        channel,
+        was_recovering: wasRecovering,
+        recovered,
+      }),
+    );
+    client.on("unsubscribed", ({ channel }) =>
+      write({ event: "unsubscribed", channel, code: 0 }),
+    );
+    client.on("message", ({ data }) => write({ event: "message", data }));
     client.connect();
     await client.ready(20_000);
     return {};
