@@ -30,7 +30,7 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
     """The whole body. Raises Refused (413, 408) or ClientGone."""
     too_large = Refused(413, "content_too_large", f"A body may have {limit} bytes.")
     length = header(headers, b"content-length")
-    if length.isdigit() and int(length) > limit:
+    if length.isascii() and length.isdigit() and int(length) > limit:
         raise too_large
     body = bytearray()
     try:

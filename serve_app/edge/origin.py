@@ -25,7 +25,10 @@ def is_allowed(headers: Iterable[tuple[bytes, bytes]], allowed: Collection[str])
     if origin.rstrip("/") in allowed:
         return True
     host = header(headers, b"host")
-    return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+    try:
+        return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # no address at all, as `http://[`
+        return False
 
 
 def answer_headers(headers: Iterable[tuple[bytes, bytes]], allowed: Collection[str]) -> list[tuple[bytes, bytes]]:

@@ -17,6 +17,7 @@ ALLOWED = {"https://app.example"}
         ("null", "api.example", False),
         ("https://app.example.evil.example", "api.example", False),
         ("nonsense", "", False),
+        ("http://[", "api.example", False),
     ],
 )
 def test_origins(origin: str | None, host: str, expected: bool) -> None:
