@@ -41,3 +41,12 @@ class SessionsRevoked(Effect):
 
     user_id: UUID
     session_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokensRevoked(Effect):
+    """A realtime token, or a user's tokens issued before then (Unix ms), are void: close what they opened."""
+
+    token_id: str = ""
+    user: str = ""
+    issued_before_ms: int = 0

@@ -14,6 +14,7 @@ from db.notifications import models as notifications
 from db.orders import models as orders
 from db.outbox import models as outbox
 from db.products import models as products
+from db.sessions import models as sessions
 from db.streams import models as streams
 
 metadata = Base.metadata
@@ -34,5 +35,6 @@ __all__ = [
     "orders",
     "outbox",
     "products",
+    "sessions",
     "streams",
 ]

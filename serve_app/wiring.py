@@ -5,7 +5,7 @@ Each is a shortcut for a row that its owner would find anyway, only later. `Data
 
 from collections.abc import Sequence
 
-from db.effects import CacheInvalidated, JobsEnqueued, PublicationsQueued, SessionsRevoked
+from db.effects import CacheInvalidated, JobsEnqueued, PublicationsQueued, SessionsRevoked, TokensRevoked
 from serve_app.middleware.cache_version import note_version
 from serve_app.resources import Resources
 
@@ -40,4 +40,13 @@ def connect_effects(resources: Resources) -> None:
     database.on_commit(JobsEnqueued, wake_jobs)
     database.on_commit(PublicationsQueued, poke_channels)
     database.on_commit(CacheInvalidated, invalidate)
+
+    async def revoke_tokens(effects: Sequence[TokensRevoked]) -> None:
+        for effect in effects:
+            if actors.sessions is not None:
+                await actors.sessions.revoke_tokens(
+                    user=effect.user, token_id=effect.token_id, issued_before_ms=effect.issued_before_ms
+                )
+
     database.on_commit(SessionsRevoked, revoke)
+    database.on_commit(TokensRevoked, revoke_tokens)

@@ -30,6 +30,7 @@ from actors.sessions.wire import (
     RefreshUser,
     Register,
     Registered,
+    RevokeTokens,
     SendToUser,
     Subscribe,
     SubscribeUser,
@@ -129,6 +130,7 @@ class SessionShard:
             SubscribeUser: self._subscribe_user,
             UnsubscribeUser: self._unsubscribe_user,
             RefreshUser: self._refresh_user,
+            RevokeTokens: self._revoke_tokens,
             HoldsConnections: lambda stream, _op: self.questions.announce(stream),
             AskHubs: self.questions.ask,
             AnswerQuestion: self.questions.answer,
@@ -193,13 +195,21 @@ class SessionShard:
             for connection in self.registry.of_user(op.user, session=op.session, client=op.client)
             if connection.record.client not in op.exclude
         ]
+        self._end(ended, op.code, op.reason)
+        stream.push(encode(Told(op.request, len(ended))))
+
+    def _revoke_tokens(self, stream: ClientStream, op: RevokeTokens) -> None:
+        ended = self.registry.revoke_tokens(op.user, op.token_id, op.issued_before_ms, self._wall_ms())
+        self._end(ended, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
+        stream.push(encode(Told(op.request, len(ended))))
+
+    def _end(self, ended: list[Connection], code: int, reason: str) -> None:
         for connection in ended:
             # Who has not had its answer yet must not be told that it may live.
             connection.revoked = True
             self.registry.remove(connection.stream.boot, connection.record.client)
         for target, clients in by_stream(ended):
-            target.push(encode(Disconnect(clients, op.code, op.reason)))
-        stream.push(encode(Told(op.request, len(ended))))
+            target.push(encode(Disconnect(clients, code, reason)))
 
     def _send_to_user(self, stream: ClientStream, op: SendToUser) -> None:
         self._pass_on(stream, op, lambda clients: encode(Message(clients, op.data)))
@@ -293,4 +303,4 @@ class SessionShard:
 
 def _credential(connection: Connection) -> Credential:
     record = connection.record
-    return Credential(record.user, record.session, record.issued_at_ms)
+    return Credential(record.user, record.session, record.issued_at_ms, record.token_id)

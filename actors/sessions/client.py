@@ -43,6 +43,7 @@ from actors.sessions.wire import (
     RefreshUser,
     Register,
     Registered,
+    RevokeTokens,
     SendToUser,
     Subscribe,
     SubscribeUser,
@@ -69,7 +70,8 @@ EMULATION_BYTES: Final = 2 * 1024 * 1024
 FORCE_DISCONNECT: Final = 3503
 FORCE_DISCONNECT_REASON: Final = "force disconnect"
 
-_Asking = Connections | DisconnectUser | SendToUser | SubscribeUser | UnsubscribeUser | RefreshUser | Emulate
+_Orders = DisconnectUser | SendToUser | SubscribeUser | UnsubscribeUser | RefreshUser | RevokeTokens
+_Asking = Connections | _Orders | Emulate
 """Operations that somebody waits for."""
 
 ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
@@ -295,6 +297,20 @@ class Sessions:
                 number, user, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON, session, revoke=True
             ),
         )
+
+    async def revoke_tokens(self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0) -> int:
+        """Close with 3503 what a token, or a user's tokens issued before then, opened; refuse them from now on.
+
+        The rows of `db.sessions.service` are written first: they are the truth. Returns how many were told.
+        """
+        views = [self._view(user)] if user else self._views
+        answers = await asyncio.gather(
+            *(
+                view.ask(lambda number: RevokeTokens(number, user, token_id, issued_before_ms), OVERHEAD_BYTES)
+                for view in views
+            )
+        )
+        return sum(answer.count for answer in answers)
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
         """Send raw JSON to a user's connections (all, of one login session, or one). Returns how many were told."""

@@ -27,6 +27,8 @@ class SessionRecord:
     version: str = ""
     issued_at_ms: int = 0
     """When the connection's token was issued: compared with the revocation floor."""
+    token_id: str = ""
+    """By which its token may be revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,9 @@ class SessionClient(Protocol):
         Frames of one session arrive in the order of these calls. Returns whether the session was found; raises
         SessionsUnreachable when it is not known whether the frame arrived, or the owner is behind.
         """
+
+    async def revoke_tokens(self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0) -> int:
+        """Close with 3503 what a token, or a user's tokens issued before then, opened. Returns how many were told."""
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
         """Send raw JSON to a user's connections (all, of one login session, or one). Returns how many were told."""

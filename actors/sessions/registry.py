@@ -32,6 +32,10 @@ class Registry:
     boots: dict[str, dict[str, Connection]] = field(default_factory=dict)
     user_floors: dict[str, int] = field(default_factory=dict)
     """User → credentials issued before this (Unix ms) are void."""
+    token_floors: dict[str, int] = field(default_factory=dict)
+    """User → tokens issued before this (Unix ms) were revoked, by order of an operator."""
+    ended_tokens: dict[str, int] = field(default_factory=dict)
+    """Token id → when it was revoked (Unix ms)."""
     ended_sessions: dict[str, int] = field(default_factory=dict)
     """Login session → when it was ended (Unix ms)."""
 
@@ -78,18 +82,26 @@ class Registry:
         """Whether a revocation that this shard knows of covers the connection's credentials."""
         if record.session and record.session in self.ended_sessions:
             return True
+        if record.token_id and record.token_id in self.ended_tokens:
+            return True
+        if record.issued_at_ms < self.token_floors.get(record.user, 0):
+            return True
         floor = self.user_floors.get(record.user)
         # Issue times have a resolution of seconds; sessions of that very second are ended one by one.
         return floor is not None and record.issued_at_ms + 1000 <= floor
 
     def revoke(self, user: str, session: str, now_ms: int) -> None:
         """Remember a revocation."""
-        table = self.ended_sessions if session else self.user_floors
-        for key in _over(table, now_ms - FLOOR_LIFE_MS):
-            del table[key]
-        # Deleted first, so that the table stays in the order of time.
-        table.pop(session or user, None)
-        table[session or user] = now_ms
+        _remember(self.ended_sessions if session else self.user_floors, session or user, now_ms, now_ms)
+
+    def revoke_tokens(self, user: str, token_id: str, issued_before_ms: int, now_ms: int) -> list[Connection]:
+        """Remember that a token, or a user's tokens, are void. Returns the connections that they opened."""
+        if token_id:
+            _remember(self.ended_tokens, token_id, now_ms, now_ms)
+        if user:
+            _remember(self.token_floors, user, max(issued_before_ms, self.token_floors.get(user, 0)), now_ms)
+        known = self.users.get(user, {}).values() if user else (c for own in self.users.values() for c in own.values())
+        return [connection for connection in known if self.is_void(connection.record)]
 
 
 def by_stream(connections: Iterable[Connection]) -> list[tuple[ClientStream, list[str]]]:
@@ -98,6 +110,14 @@ def by_stream(connections: Iterable[Connection]) -> list[tuple[ClientStream, lis
     for connection in connections:
         grouped.setdefault(id(connection.stream), (connection.stream, []))[1].append(connection.record.client)
     return list(grouped.values())
+
+
+def _remember(table: dict[str, int], key: str, value: int, now_ms: int) -> None:
+    for old in _over(table, now_ms - FLOOR_LIFE_MS):
+        del table[old]
+    # Deleted first, so that the table stays in the order of time.
+    table.pop(key, None)
+    table[key] = value
 
 
 def _over(table: dict[str, int], limit_ms: int) -> list[str]:

@@ -19,6 +19,7 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
     name: str = ""
     version: str = ""
     issued_at_ms: int = 0
+    token_id: str = ""
 
 
 class Register(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -136,6 +137,15 @@ class AnswerQuestion(msgspec.Struct, array_like=True, frozen=True, tag=14):
     answer: bytes
 
 
+class RevokeTokens(msgspec.Struct, array_like=True, frozen=True, tag=16):
+    """A token, or a user's tokens issued before then, are void: close what they opened."""
+
+    request: int
+    user: str
+    token_id: str
+    issued_before_ms: int
+
+
 Operation = (
     Register
     | Unregister
@@ -146,6 +156,7 @@ Operation = (
     | SubscribeUser
     | UnsubscribeUser
     | RefreshUser
+    | RevokeTokens
     | HoldsConnections
     | AskHubs
     | AnswerQuestion
@@ -281,6 +292,7 @@ def to_wire(record: SessionRecord) -> Record:
         record.name,
         record.version,
         record.issued_at_ms,
+        record.token_id,
     )
 
 
@@ -296,4 +308,5 @@ def from_wire(record: Record) -> SessionRecord:
         name=record.name,
         version=record.version,
         issued_at_ms=record.issued_at_ms,
+        token_id=record.token_id,
     )

@@ -16,11 +16,16 @@ ANSWER_LIMIT_S: Final = 1.0
 """Connecting waits for this answer; beyond it the shard goes by what it knows and asks again later."""
 
 _REFUSED: Final = """
-SELECT i.n FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS i(user_id, session_id, issued_at_ms, n)
+SELECT i.n FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[])
+    WITH ORDINALITY AS i(user_id, session_id, issued_at_ms, user_name, token_id, n)
 LEFT JOIN auth.users u ON u.id = i.user_id
 LEFT JOIN auth.sessions s ON s.id = i.session_id
+LEFT JOIN auth.token_revocations one ON one.kind = 'token' AND one.subject = i.token_id AND one.expire_at > now()
+LEFT JOIN auth.token_revocations old ON old.kind = 'user' AND old.subject = i.user_name AND old.expire_at > now()
 WHERE NOT u.is_active OR u.deleted_at IS NOT NULL
    OR (i.issued_at_ms > 0 AND i.issued_at_ms + 1000 <= extract(epoch FROM u.tokens_valid_after) * 1000)
+   OR one.subject IS NOT NULL
+   OR i.issued_at_ms < extract(epoch FROM old.issued_before) * 1000
    OR s.revoked_at IS NOT NULL OR s.absolute_expires_at <= now()
 """
 
@@ -36,6 +41,7 @@ class Credential:
     user: str
     session: str
     issued_at_ms: int
+    token_id: str = ""
 
 
 class Revocations:
@@ -71,6 +77,8 @@ class Revocations:
             [_uuid(credential.user) for credential in credentials],
             [_uuid(credential.session) for credential in credentials],
             [credential.issued_at_ms for credential in credentials],
+            [credential.user for credential in credentials],
+            [credential.token_id for credential in credentials],
         )
         return {row[0] - 1 for row in rows}
 

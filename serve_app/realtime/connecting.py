@@ -84,10 +84,9 @@ class Connecting(ServerSide):
     def registered(self, accepted: bool, now: float) -> list[Action]:
         """The session shard's answer."""
         actions: list[Action] = []
-        if self.state is not ConnectionState.CONNECTING:
-            return actions
-        if not accepted:
+        if not accepted and not self.is_closed():
             self._close(codes.DISCONNECT_FORCE, actions)
+        if self.state is not ConnectionState.CONNECTING:
             return actions
         self._results = {}
         for sub in self.subscriptions.values():
@@ -149,3 +148,6 @@ class Connecting(ServerSide):
             result.expires = True
             result.ttl = ttl(self._expires_at, self._env.wall())
         self._reply(frames.Reply(id=command, refresh=result), actions)
+        if self.user:
+            # Whether the new token is revoked is known where connections are registered.
+            actions.append(Register(int(credentials.issued_at * 1000)))

@@ -250,10 +250,11 @@ class Hub:
             session=connection.session,
             hub=self.boot_id,
             transport=peer.socket.wire.name,
-            connected_ms=int(self.env.wall() * 1000),
+            connected_ms=peer.opened_ms,
             name=connection.name,
             version=connection.version,
             issued_at_ms=issued_at_ms,
+            token_id=connection.token_id,
         )
         self._sessions.register(
             record, lambda accepted: self.apply(peer, connection.registered(accepted, self._loop.time()))

@@ -44,6 +44,7 @@ class FakeSessions:
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes]] = []
         self.revoked: list[tuple[str, str]] = []
+        self.revoked_tokens: list[tuple[str, str, int]] = []
         self.nodes: set[str] = set()
         self.emulated: list[tuple[str, str, bytes]] = []
 
@@ -63,6 +64,10 @@ class FakeSessions:
 
     async def revoke(self, user: str, *, session: str = "") -> int:
         self.revoked.append((user, session))
+        return 0
+
+    async def revoke_tokens(self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0) -> int:
+        self.revoked_tokens.append((user, token_id, issued_before_ms))
         return 0
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:

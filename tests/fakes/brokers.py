@@ -139,6 +139,7 @@ class FakeSessions:
         self.sink: SessionSink | None = None
         self.records: dict[str, SessionRecord] = {}
         self.revoked: set[str] = set()
+        self.revoked_tokens: list[tuple[str, str, int]] = []
         self.one_is_silent = False
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
@@ -178,6 +179,10 @@ class FakeSessions:
             for record in await self.connections(user)
             if session in ("", record.session) and client in ("", record.client)
         ]
+
+    async def revoke_tokens(self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0) -> int:
+        self.revoked_tokens.append((user, token_id, issued_before_ms))
+        return 0
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
         clients = await self._meant(user, session, client)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from db.effects import CacheInvalidated, Effect, JobsEnqueued, PublicationsQueued, SessionsRevoked
+from db.effects import CacheInvalidated, Effect, JobsEnqueued, PublicationsQueued, SessionsRevoked, TokensRevoked
 from serve_app.resources import ActorClients
 from serve_app.wiring import connect_effects
 from tests.fakes.actors import Calls, FakeCache, FakeSessions
@@ -74,6 +74,13 @@ async def test_ended_sessions_are_forgotten_here_and_closed_everywhere(clients: 
     await world.run(SessionsRevoked(USER, SESSION), SessionsRevoked(USER))
     assert world.authenticator.forgotten == [{"session_id": SESSION}, {"user_id": USER}]
     assert clients["sessions"].revoked == [(str(USER), str(SESSION)), (str(USER), "")]
+
+
+async def test_what_revoked_tokens_opened_is_closed(clients: dict[str, Any]):
+    world = World(ActorClients(**clients))
+    await world.run(TokensRevoked(token_id="j"), TokensRevoked(user="u", issued_before_ms=5))
+    assert clients["sessions"].revoked_tokens == [("", "j", 0), ("u", "", 5)]
+    await World(ActorClients()).run(TokensRevoked(token_id="j"))
 
 
 async def test_without_actors_nothing_fails():

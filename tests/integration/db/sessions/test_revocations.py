@@ -60,6 +60,25 @@ async def test_each_reason_to_refuse(revocations, plain):
     assert fine in people
 
 
+async def test_tokens_revoked_by_id_or_by_user_and_time(revocations, plain):
+    await plain.execute("DELETE FROM auth.token_revocations")
+    await plain.execute(
+        """INSERT INTO auth.token_revocations (kind, subject, issued_before, expire_at) VALUES
+            ('token', 'gone', NULL, now() + interval '1 day'), ('token', 'over', NULL, now() - interval '1 second'),
+            ('user', 'eve', to_timestamp($1::float8), now() + interval '1 day')""",
+        NOW_MS / 1000,
+    )
+    credentials = [
+        Credential("ann", "", NOW_MS, "gone"),
+        Credential("ann", "", NOW_MS, "over"),
+        Credential("ann", "", NOW_MS, ""),
+        Credential("eve", "", NOW_MS - 1, "other"),
+        Credential("eve", "", 0, ""),
+        Credential("eve", "", NOW_MS + 1000, ""),
+    ]
+    assert await revocations.refused(credentials) == {0, 3, 4}
+
+
 async def _answers(revocations):
     return await revocations.refused([]) == set()
 

@@ -68,7 +68,7 @@ class Hub:
         self.commands.append((session, data))
         return session in self.emulated
 
-    async def connect(self, client, user="u", session="s", issued_at_ms=0):
+    async def connect(self, client, user="u", session="s", issued_at_ms=0, token_id=""):
         done = asyncio.get_running_loop().create_future()
 
         def on_result(accepted):
@@ -76,7 +76,7 @@ class Hub:
             if not done.done():
                 done.set_result(accepted)
 
-        record = SessionRecord(client, user, session, self.boot, "websocket", 1, "js", "1", issued_at_ms)
+        record = SessionRecord(client, user, session, self.boot, "websocket", 1, "js", "1", issued_at_ms, token_id)
         self.client.register(record, on_result)
         return await done
 
@@ -432,5 +432,25 @@ def test_after_a_restart_hubs_are_known_again():
             world.broken = True
             with pytest.raises(SessionsUnreachable):
                 await api.ask_hubs(b"?")
+
+    simulate(main())
+
+
+def test_a_revoked_token_closes_what_it_opened_and_opens_nothing_more():
+    async def main():
+        async with World() as world:
+            hub, other = await world.hub("one"), await world.hub("two")
+            assert await hub.connect("a", "u", "", 100, "t1")
+            assert await other.connect("b", "v", "", 100, "t2")
+            assert await other.connect("c", "v", "", 900, "t3")
+            started = asyncio.get_running_loop().time()
+            assert await hub.client.revoke_tokens(token_id="t1") == 1
+            assert await hub.client.revoke_tokens(user="v", issued_before_ms=500) == 1
+            await passes(0.5)
+            assert (hub.disconnected, other.disconnected) == ([("a", 3503)], [("b", 3503)])
+            assert asyncio.get_running_loop().time() - started < 1.0
+            assert not await hub.connect("d", "u", "", 900, "t1")
+            assert not await hub.connect("e", "v", "", 499, "t9")
+            assert await hub.connect("f", "v", "", 500, "t9")
 
     simulate(main())

@@ -7,8 +7,8 @@ def stream(boot="hub", session=1):
     return ClientStream(boot, session, str.encode, 0.0)
 
 
-def record(client, user="u", session="s", issued_at_ms=0):
-    return Record(client, user, session, "hub", "websocket", 1, issued_at_ms=issued_at_ms)
+def record(client, user="u", session="s", issued_at_ms=0, token_id=""):
+    return Record(client, user, session, "hub", "websocket", 1, issued_at_ms=issued_at_ms, token_id=token_id)
 
 
 def test_nothing_is_left_of_who_is_gone():
@@ -63,3 +63,18 @@ def test_items_are_one_per_process():
         ("one", ["a", "c"]),
         ("two", ["b"]),
     ]
+
+
+def test_tokens_are_revoked_by_id_and_by_user_and_time():
+    registry = Registry()
+    for client, user, issued, token in (("a", "u", 100, "t1"), ("b", "u", 200, "t2"), ("c", "v", 100, "t1")):
+        registry.add(stream(), record(client, user, "", issued, token))
+    assert [c.record.client for c in registry.revoke_tokens("", "t1", 0, 1000)] == ["a", "c"]
+    assert [c.record.client for c in registry.revoke_tokens("u", "", 200, 1000)] == ["a"]
+    assert registry.is_void(record("x", "u", "", 199, "t9"))
+    assert not registry.is_void(record("x", "u", "", 200, "t9"))
+    assert registry.is_void(record("x", "u", "", 0)), "a token that does not say when it was issued"
+    registry.revoke_tokens("u", "", 150, 1000)
+    assert registry.is_void(record("x", "u", "", 199)), "a floor does not sink"
+    registry.revoke_tokens("", "t5", 0, 1000 + FLOOR_LIFE_MS)
+    assert set(registry.ended_tokens) == {"t5"}

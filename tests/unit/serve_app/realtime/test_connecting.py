@@ -178,6 +178,18 @@ def test_capabilities_allow_what_the_namespace_does_not() -> None:
     assert error_code(driver.command("history", channel="closed:1")) == 108
 
 
+def test_a_refresh_is_checked_where_connections_are_registered() -> None:
+    driver = Driver()
+    driver.connect()
+    driver.verifier.connections["t2"] = Credentials("u1", issued_at=7.0, token_id="j2")
+    done = driver.command("refresh", token="t2")
+    assert "refresh" in sent(done)[0]
+    assert only(done, act.Register).issued_at_ms == 7000
+    assert driver.connection.token_id == "j2"
+    assert driver.connection.registered(True, driver.now) == []
+    assert close_code(driver.connection.registered(False, driver.now)) == 3503
+
+
 def test_a_refresh_brings_new_capabilities() -> None:
     driver = Driver()
     with_capabilities(driver, {"channels": ["closed:1"], "allow": ["pub"]})

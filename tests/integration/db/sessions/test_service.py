@@ -1,0 +1,72 @@
+"""Revoking tokens, in rows and effects."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from db.effects import TokensRevoked
+from db.errors import InvalidInput
+from db.session import Database
+from db.sessions import service
+from db.sessions.models import TokenRevocation
+
+NOW = datetime.now(UTC)
+
+
+async def stored(database: Database) -> dict[tuple[str, str], TokenRevocation]:
+    async with database.transaction(read_only=True) as session:
+        rows = (await session.scalars(select(TokenRevocation))).all()
+    return {(row.kind, row.subject): row for row in rows}
+
+
+async def test_a_revocation_is_a_row_and_an_effect(database: Database) -> None:
+    told: list[TokensRevoked] = []
+
+    async def hear(effects: object) -> None:
+        told.extend(effects)  # type: ignore[call-overload]
+
+    database.on_commit(TokensRevoked, hear)
+    async with database.transaction() as session:
+        await service.revoke_token(session, "j1", expire_at=NOW + timedelta(hours=1))
+        await service.invalidate_user_tokens(session, "u1", issued_before=NOW)
+    rows = await stored(database)
+    assert rows["token", "j1"].expire_at == NOW + timedelta(hours=1)
+    assert rows["user", "u1"].issued_before == NOW
+    assert rows["user", "u1"].expire_at > NOW + timedelta(days=30)
+    floor = int(NOW.timestamp() * 1000)
+    assert told == [TokensRevoked(token_id="j1"), TokensRevoked(user="u1", issued_before_ms=floor)]
+
+
+async def test_a_later_call_takes_nothing_back(database: Database) -> None:
+    async with database.transaction() as session:
+        await service.invalidate_user_tokens(session, "u2", issued_before=NOW, expire_at=NOW + timedelta(days=9))
+        await service.invalidate_user_tokens(
+            session, "u2", issued_before=NOW - timedelta(days=1), expire_at=NOW + timedelta(days=1)
+        )
+        await service.revoke_token(session, "j2", expire_at=NOW + timedelta(days=9))
+        await service.revoke_token(session, "j2", expire_at=NOW + timedelta(days=1))
+    rows = await stored(database)
+    assert (rows["user", "u2"].issued_before, rows["user", "u2"].expire_at) == (NOW, NOW + timedelta(days=9))
+    assert rows["token", "j2"].expire_at == NOW + timedelta(days=9)
+
+
+async def test_what_is_over_is_pruned(database: Database) -> None:
+    async with database.transaction() as session:
+        await service.revoke_token(session, "old", expire_at=NOW - timedelta(seconds=1))
+        await service.revoke_token(session, "new")
+    async with database.transaction() as session:
+        assert await service.prune(session) >= 1
+    rows = await stored(database)
+    assert ("token", "old") not in rows
+    assert ("token", "new") in rows
+
+
+@pytest.mark.parametrize("value", ["", "x" * (service.MAX_LENGTH + 1)])
+async def test_nobody_and_everybody_cannot_be_revoked(database: Database, value: str) -> None:
+    with pytest.raises(InvalidInput):
+        async with database.transaction() as session:
+            await service.revoke_token(session, value)
+    with pytest.raises(InvalidInput):
+        async with database.transaction() as session:
+            await service.invalidate_user_tokens(session, value)
