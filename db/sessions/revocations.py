@@ -57,7 +57,13 @@ class Revocations:
         try:
             async with asyncio.timeout(ANSWER_LIMIT_S):
                 return await self._ask(credentials)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as reason:
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as reason:
             await self.close()
             raise RevocationsUnknown(repr(reason)) from reason
 

@@ -36,6 +36,7 @@ USUAL: dict[str, dict[str, Any]] = {
     "Export": {"dataset": "orders", "format": "csv", "scope": "own"},
     "JobHistory": {"state": "succeeded"},
     "QueueEntry": {"state": "ready"},
+    "TokenRevocation": {"kind": "token"},
 }
 """Values that checks of the schema ask for, where any value of the type would not do."""
 
