@@ -17,6 +17,7 @@ from actors.protocol.channel_patterns import SLASH
 from actors.protocol.channels import PRIVATE_PREFIX, InvalidChannel, parse
 from actors.protocol.namespaces import DEFAULT_NAMESPACE
 from actors.sessions.contract import SessionClient, SessionsUnreachable
+from db.session import Database
 from serve_app.realtime.handlers import Handlers
 from serve_app.security.principal import Principal
 
@@ -99,6 +100,8 @@ class Context:
     grant: Grant = FULL_GRANT
     handlers: Handlers = field(default_factory=Handlers)
     """What the application offers to `rpc`."""
+    database: Database | None = None
+    """For methods that write rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,21 @@ class Disconnect(Struct):
     disconnect: DisconnectCode | None = None
 
 
+class RevokeToken(Struct):
+    """One token by its `jti`. Times are Unix seconds; 0: not said."""
+
+    uid: User
+    expire_at: int = 0
+
+
+class InvalidateUserTokens(Struct):
+    """A user's tokens by when they were issued. Times are Unix seconds; 0: now for `issued_before`."""
+
+    user: User
+    issued_before: int = 0
+    expire_at: int = 0
+
+
 class BoolValue(Struct):
     """An option that is set, to either value."""
 

@@ -1,10 +1,13 @@
+import time
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from actors.brokers.contract import BrokerError
 from actors.protocol.namespaces import Namespaces
+from db.sessions.models import TokenRevocation
 from tests.factories.auth import make_api_key, make_user
 from tests.fakes.brokers import FakeBrokers
 from tests.fixtures.client import Api, assert_problem
@@ -111,3 +114,22 @@ async def test_a_batch_has_its_replies_at_the_top(http: httpx.AsyncClient) -> No
     assert unknown["error"]["code"] == 104
     assert (await http.post("/api/batch", content=b"{", headers=CONFIGURED)).json()["error"]["code"] == 107
     assert_problem(await http.post("/api/batch", json={"commands": []}), 401, "authentication_required")
+
+
+async def test_tokens_are_revoked_in_rows_and_where_they_are_used(api: Api, http: httpx.AsyncClient) -> None:
+    now = int(time.time())
+    one = {"uid": "jti-1", "expire_at": now + 60}
+    assert (await http.post("/api/revoke_token", json=one, headers=CONFIGURED)).json() == {"result": {}}
+    user = {"user": "eve", "issued_before": now}
+    assert (await http.post("/api/invalidate_user_tokens", json=user, headers=CONFIGURED)).json() == {"result": {}}
+    assert api.sessions.revoked_tokens == [("", "jti-1", 0), ("eve", "", now * 1000)]
+    async with api.database.transaction(read_only=True) as session:
+        rows = {row.subject: row for row in (await session.scalars(select(TokenRevocation))).all()}
+    assert int(rows["jti-1"].expire_at.timestamp()) == now + 60
+    assert rows["eve"].issued_before is not None
+    publisher = await key_with(api, "realtime:publish")
+    assert_problem(await http.post("/api/revoke_token", json=one, headers=publisher), 403, "permission_denied")
+    for method, body in (("revoke_token", {}), ("invalidate_user_tokens", {"user": ""})):
+        assert (await http.post(f"/api/{method}", json=body, headers=CONFIGURED)).status_code == 400
+    never = {"uid": "x", "expire_at": 10**18}
+    assert (await http.post("/api/revoke_token", json=never, headers=CONFIGURED)).json()["error"]["code"] == 107

@@ -1,0 +1,49 @@
+"""Methods that revoke tokens. Each is one transaction: the row is the truth, closing sockets follows its commit."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from actors.protocol import codes
+from db.errors import InvalidInput
+from db.session import Database
+from db.sessions import service
+from serve_app.server_api import schemas
+from serve_app.server_api.registry import ADMIN, Context, Reach, Refused, method
+
+
+async def revoke_token(context: Context, body: schemas.RevokeToken) -> Any:
+    """Refuse the token with this id from now on, and close what it opened with 3503."""
+    try:
+        async with _database(context).transaction() as session:
+            await service.revoke_token(session, body.uid, expire_at=_moment(body.expire_at))
+    except InvalidInput as reason:
+        raise Refused(codes.ERROR_BAD_REQUEST, str(reason)) from None
+    return {}
+
+
+async def invalidate_user_tokens(context: Context, body: schemas.InvalidateUserTokens) -> Any:
+    """Refuse the user's tokens issued before then, by default until now, and close what they opened with 3503."""
+    async with _database(context).transaction() as session:
+        await service.invalidate_user_tokens(
+            session, body.user, issued_before=_moment(body.issued_before), expire_at=_moment(body.expire_at)
+        )
+    return {}
+
+
+def _database(context: Context) -> Database:
+    if context.database is None:
+        raise Refused(codes.ERROR_NOT_AVAILABLE)
+    return context.database
+
+
+def _moment(seconds: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (OverflowError, ValueError, OSError):
+        raise Refused(codes.ERROR_BAD_REQUEST, f"{seconds} is no time") from None
+
+
+METHODS = (
+    method("revoke_token", ADMIN, schemas.RevokeToken, revoke_token, Reach.EVERYTHING),
+    method("invalidate_user_tokens", ADMIN, schemas.InvalidateUserTokens, invalidate_user_tokens, Reach.EVERYTHING),
+)
