@@ -50,3 +50,14 @@ class TokensRevoked(Effect):
     token_id: str = ""
     user: str = ""
     issued_before_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRead(Effect):
+    """A user has read a channel further than before. `number`: of the newest message read, in a conversation."""
+
+    channel: str
+    user: str
+    epoch: str
+    offset: int
+    number: int = 0

@@ -13,7 +13,10 @@ from db.mail import models as mail
 from db.notifications import models as notifications
 from db.orders import models as orders
 from db.outbox import models as outbox
+from db.presence import models as presence
 from db.products import models as products
+from db.read_positions import models as read_positions
+from db.session_events import models as session_events
 from db.sessions import models as sessions
 from db.streams import models as streams
 
@@ -34,7 +37,10 @@ __all__ = [
     "notifications",
     "orders",
     "outbox",
+    "presence",
     "products",
+    "read_positions",
+    "session_events",
     "sessions",
     "streams",
 ]

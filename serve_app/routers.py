@@ -15,6 +15,7 @@ from serve_app.mailbox.router import router as mailbox_router
 from serve_app.metrics.router import router as metrics_router
 from serve_app.notifications.router import router as notifications_router
 from serve_app.orders.router import router as orders_router
+from serve_app.presence.router import router as presence_router
 from serve_app.problems.router import router as problems_router
 from serve_app.products.router import router as products_router
 from serve_app.realtime_inspection.router import router as realtime_inspection_router
@@ -33,6 +34,7 @@ VERSIONED: tuple[APIRouter, ...] = (
     products_router,
     orders_router,
     conversations_router,
+    presence_router,
     notifications_router,
     exports_router,
     jobs_router,

@@ -5,8 +5,10 @@ Each is a shortcut for a row that its owner would find anyway, only later. `Data
 
 from collections.abc import Sequence
 
-from db.effects import CacheInvalidated, JobsEnqueued, PublicationsQueued, SessionsRevoked, TokensRevoked
+from actors.protocol.namespaces import Namespaces
+from db.effects import CacheInvalidated, JobsEnqueued, PositionRead, PublicationsQueued, SessionsRevoked, TokensRevoked
 from serve_app.middleware.cache_version import note_version
+from serve_app.realtime.reading import announcer
 from serve_app.resources import Resources
 
 
@@ -37,6 +39,8 @@ def connect_effects(resources: Resources) -> None:
                 session = "" if effect.session_id is None else str(effect.session_id)
                 await actors.sessions.revoke(str(effect.user_id), session=session)
 
+    namespaces = Namespaces.load(resources.settings.namespaces_file)
+    database.on_commit(PositionRead, announcer(lambda: actors.brokers, lambda: namespaces))
     database.on_commit(JobsEnqueued, wake_jobs)
     database.on_commit(PublicationsQueued, poke_channels)
     database.on_commit(CacheInvalidated, invalidate)

@@ -12,6 +12,13 @@ KINDS = (
     Kind("exports.reconcile", "tasks.exports.maintain:reconcile", timeout_s=30.0, max_attempts=1, kept=False),
     Kind("exports.prune", "tasks.exports.maintain:prune", timeout_s=300.0),
     Kind("events.ensure_partitions", "tasks.maintenance.partitions:ensure", max_attempts=10),
+    Kind(
+        "session_events.deliver",
+        "tasks.session_events.deliver:deliver",
+        max_attempts=20,
+        backoff_limit_s=30.0,
+        kept=False,
+    ),
     Kind("maintenance.prune", "tasks.maintenance.prune:prune", timeout_s=300.0),
 )
 
@@ -21,6 +28,8 @@ SCHEDULES = (
     Schedule("maintenance.prune", "maintenance.prune", cron="23 * * * *"),
     Schedule("exports.prune", "exports.prune", cron="41 * * * *"),
     Schedule("exports.reconcile", "exports.reconcile", every_s=20),
+    # What is left over when a job failed for good, or a hub died between its commit and its wake-up.
+    Schedule("session_events.deliver", "session_events.deliver", every_s=60, queue="session_events"),
     Schedule("dashboard.publish", "dashboard.publish", every_s=5, queue="default"),
 )
 

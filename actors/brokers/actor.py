@@ -58,7 +58,8 @@ class BrokerShard:
         any more (`ShardDeposed`).
     Restart:
         A new incarnation: clients see a reset and register again. Durable channels go on with the same epoch and the
-        next offset, memory channels begin a new epoch.
+        next offset, memory channels begin a new epoch. Until every living hub has resumed, or one lease has passed, it
+        is rebuilding: no joins or leaves are told, and presence answers 100.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class BrokerShard:
     async def start(self) -> None:
         """Begin to work. Memory channels do not wait for the database; durable ones wait until it is there."""
         await self.committer.start()
+        self.background.spawn(self.subscribing.rebuilding.run())
         self.background.spawn(self._housekeep())
         if self._watched is not None:
             self.background.spawn(self._watched.watch(self._take))

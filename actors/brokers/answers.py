@@ -1,6 +1,7 @@
 """What a shard answers when it refuses, and who is in a channel: answers that change nothing."""
 
 from collections.abc import Mapping
+from itertools import islice
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
@@ -9,6 +10,7 @@ from actors.brokers.wire import (
     Failed,
     History,
     HistoryRemove,
+    Info,
     MapClear,
     MapRead,
     MapSubscribe,
@@ -51,6 +53,9 @@ def presence(namespaces: Namespaces, channels: Mapping[str, Channel], op: Presen
     if not rules.presence:
         raise BrokerError(108, "the namespace keeps no presence")
     channel = channels.get(op.channel)
-    infos = [present.info for present in channel.presence.values()] if channel is not None else []
-    users = len({info.user for info in infos})
-    return PresenceRead(op.request, len(infos), users, infos if op.full else [])
+    if channel is None:
+        return PresenceRead(op.request, 0, 0, [])
+    infos: list[Info] = []
+    if op.full:
+        infos = [present.info for present in islice(channel.presence.values(), rules.presence_limit or None)]
+    return PresenceRead(op.request, len(channel.presence), len(channel.users), infos)

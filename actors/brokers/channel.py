@@ -60,6 +60,7 @@ class Channel:
         "rules",
         "top",
         "touched",
+        "users",
         "version",
         "version_epoch",
         "waiting",
@@ -75,6 +76,8 @@ class Channel:
         self.ring = Ring(rules.history_size, rules.history_ttl_s)
         self.hubs: dict[str, HubInterest] = {}
         self.presence: dict[str, Present] = {}
+        self.users: dict[str, int] = {}
+        """Connections of each user in `presence`: counted here, because a question must not count ten thousand."""
         self.keys: dict[str, tuple[int, str, float]] = {}
         self.version = 0
         self.version_epoch = ""
@@ -107,6 +110,7 @@ class Channel:
         successor = Channel(self.name, rules, self.touched)
         successor.hubs, self.hubs = self.hubs, {}
         successor.presence, self.presence = self.presence, {}
+        successor.users, self.users = self.users, {}
         successor.waiting, self.waiting = self.waiting, []
         # What is still being committed for the old stream must find the rules that it was published under.
         self.rules = old
@@ -127,8 +131,31 @@ class Channel:
     def check_room(self) -> None:
         """Whether one more may subscribe. Raises BrokerError 106."""
         most = self.rules.channel_max_subscribers
-        if most and sum(len(hub.subscribers) for hub in self.hubs.values()) >= most:
+        if most and self.connections >= most:
             raise BrokerError(106, f"a channel here has at most {most} subscribers")
+
+    @property
+    def connections(self) -> int:
+        """Subscriptions, over all processes."""
+        return sum(len(hub.subscribers) for hub in self.hubs.values())
+
+    def admit(self, present: Present) -> bool:
+        """Note that a connection is here. True when it was not before."""
+        client, user = present.info.client, present.info.user
+        before = self.presence.get(client)
+        self.presence[client] = present
+        if before is None:
+            self.users[user] = self.users.get(user, 0) + 1
+        return before is None
+
+    def dismiss(self, client: str) -> None:
+        """Note that a connection is here no more."""
+        present = self.presence.pop(client, None)
+        if present is not None:
+            user = present.info.user
+            self.users[user] -= 1
+            if not self.users[user]:
+                del self.users[user]
 
     def idempotent(self, key: str, now: float) -> tuple[int, str] | None:
         """What came of an earlier publication with the same key."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from actors.brokers.contract import (
@@ -22,6 +22,7 @@ from actors.brokers.view import ShardCall, ShardView
 from actors.brokers.wire import (
     Channels,
     ChannelsRead,
+    Departed,
     History,
     HistoryRead,
     HistoryRemove,
@@ -41,8 +42,12 @@ from actors.brokers.wire import (
     to_wire,
 )
 from actors.links.placement import shard_of
+from actors.links.requests import OVERHEAD_BYTES
 
 CHECK_EVERY_S: Final = 0.25
+
+DEPARTED_PER_OPERATION: Final = 200
+"""A submit must stay small (`actors.links.link.SUBMIT_BYTES`)."""
 
 
 class Brokers:
@@ -207,6 +212,14 @@ class Brokers:
             *(view.ask(lambda number: Channels(number, pattern)) for view in self._views)
         )
         return {channel: count for answer in answers for channel, count in answer.channels.items()}
+
+    def departed(self, boot: str, who: Mapping[str, Sequence[ClientInfo]]) -> None:
+        """Tell the shards whom the durable roster has seen leave with process `boot`: channel → connections."""
+        for channel, gone in who.items():
+            for start in range(0, len(gone), DEPARTED_PER_OPERATION):
+                infos = [info_of(info) for info in gone[start : start + DEPARTED_PER_OPERATION]]
+                size = OVERHEAD_BYTES + sum(100 + len(info.conn_info) + len(info.chan_info) for info in infos)
+                self._view(channel).link.send(Departed(channel, boot, infos), size, may_expire=False)
 
     def _view(self, channel: str) -> ShardView:
         if len(self._views) == 1:

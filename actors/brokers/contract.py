@@ -231,6 +231,9 @@ class ChannelSink(Protocol):
     def on_leave(self, channel: str, info: ClientInfo) -> None:
         """A connection left."""
 
+    def on_difference(self, channel: str, joined: Sequence[ClientInfo], left: Sequence[ClientInfo]) -> None:
+        """Who joined and who left over some time, net: of a large channel, or after a restart of its shard."""
+
     def on_insufficient(self, channel: str) -> None:
         """The stream broke (epoch change, or a gap beyond repair): send 2500 to its subscribers, spread."""
 
@@ -271,10 +274,15 @@ class BrokerClient(Protocol):
         """Forget the publications, keep epoch and offset."""
 
     async def presence(self, channel: str) -> Mapping[str, ClientInfo]:
-        """Connections in the channel by client id."""
+        """Connections in the channel by client id, `presence_limit` of them at most. Raises BrokerError 100 while the
+        shard does not know yet who is there.
+        """
 
     async def presence_stats(self, channel: str) -> PresenceStats:
         """Counts only."""
+
+    def departed(self, boot: str, who: Mapping[str, Sequence[ClientInfo]]) -> None:
+        """The durable roster has seen these leave with process `boot`: channel → connections. Never raises."""
 
     async def channels(self, pattern: str = "") -> Mapping[str, int]:
         """Channels with subscribers → number of connections, over all shards. `pattern` is a glob."""

@@ -8,6 +8,7 @@ import structlog
 
 from actors.brokers.contract import ChannelSink, Publication
 from actors.brokers.wire import (
+    Difference,
     EpochChanged,
     Gap,
     Item,
@@ -48,6 +49,7 @@ class Following:
         self.handlers: Mapping[type, Callable[[Any], None]] = {
             Joined: self._on_joined,
             Left: self._on_left,
+            Difference: self._on_difference,
             Gap: self._on_gap,
             Resumed: self._on_resumed,
             EpochChanged: self._on_epoch_changed,
@@ -160,6 +162,11 @@ class Following:
     def _on_left(self, item: Left) -> None:
         if self._sink is not None and item.channel in self.held:
             self._sink.on_leave(item.channel, from_wire(item.info))
+
+    def _on_difference(self, item: Difference) -> None:
+        if self._sink is not None and item.channel in self.held:
+            joined, left = [from_wire(info) for info in item.joined], [from_wire(info) for info in item.left]
+            self._sink.on_difference(item.channel, joined, left)
 
     def _on_taken_away(self, item: TakenAway) -> None:
         if self._sink is not None:

@@ -1,11 +1,17 @@
 """Who is in a channel, and which processes listen to it: registration, leases, joins and leaves."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from typing import Final
 
+from actors.brokers.announcing import Announcer
 from actors.brokers.channel import Channel, HubInterest, Present
-from actors.brokers.wire import Joined, Left, Subscriber, encode
+from actors.brokers.wire import Info, Subscriber
 from actors.links.stream import ClientStream
+
+EXPIRED_REMEMBERED: Final = 1_000
+"""Processes whose end this incarnation has announced itself."""
 
 
 class Registry:
@@ -18,7 +24,9 @@ class Registry:
     def __init__(self, find: Callable[[str], Channel | None]) -> None:
         self.left: Callable[[Channel, Subscriber], None] = _nothing
         """Told of every subscription that ended."""
+        self.announcer = Announcer()
         self._find = find
+        self._expired: OrderedDict[str, None] = OrderedDict()
         self._held: dict[str, set[str]] = {}
         self._orphans: dict[str, dict[str, HubInterest]] = {}
 
@@ -31,15 +39,12 @@ class Registry:
         hub.subscribers[subscriber.subscription] = subscriber
         if not subscriber.presence:
             return True
-        client = subscriber.info.client
-        is_new = client not in channel.presence
-        channel.presence[client] = Present(subscriber.info, stream.boot, subscriber.subscription)
-        return is_new
+        return channel.admit(Present(subscriber.info, stream.boot, subscriber.subscription))
 
     def join(self, channel: Channel, subscriber: Subscriber) -> None:
         """Tell the channel that a connection joined."""
         if subscriber.join_leave:
-            channel.tell(encode(Joined(channel.name, subscriber.info)), droppable=True)
+            self.announcer.tell(channel, subscriber.info, joined=True)
 
     def remove(self, channel: Channel, boot: str, subscription: int) -> None:
         """Take one subscription away, and say so."""
@@ -53,11 +58,16 @@ class Registry:
         self._leave(channel, boot, subscriber)
 
     def resume(self, channel: Channel, stream: ClientStream, subscribers: Iterable[Subscriber]) -> None:
-        """Register what a process still holds after a reset. Nobody joins; who is missing has left."""
+        """Register what a process still holds after a reset. Who is missing has left.
+
+        Nobody joins, unless the process had lost its lease: then all of its connections have left, and come again.
+        """
         old = self._orphans.get(stream.boot, {}).pop(channel.name, None)
+        comes_again = old is None and not self.announcer.rebuilding
         kept = set()
         for subscriber in subscribers:
-            self.add(channel, stream, subscriber)
+            if self.add(channel, stream, subscriber) and comes_again:
+                self.join(channel, subscriber)
             kept.add(subscriber.subscription)
         if old is not None:
             for subscriber in old.subscribers.values():
@@ -83,13 +93,38 @@ class Registry:
 
     def expire(self, boot: str) -> None:
         """The process is gone, and all that it held with it."""
+        self._expired[boot] = None
+        if len(self._expired) > EXPIRED_REMEMBERED:
+            self._expired.popitem(last=False)
         self.begin(boot)
         self.synced(boot)
+
+    def departed(self, channel: Channel, boot: str, infos: Iterable[Info]) -> None:
+        """The durable roster says that this process is gone, and who was in the channel (rule 11).
+
+        Whoever this incarnation knows of leaves as always, once. It tells of the others too: the process died before
+        this incarnation began, so nobody else can.
+        """
+        if boot in self._expired:
+            return
+        hub = channel.hubs.get(boot)
+        orphans = self._orphans.get(boot, {}).get(channel.name)
+        for info in infos:
+            mine = [s for s in hub.subscribers.values() if s.info.client == info.client] if hub is not None else []
+            for subscriber in mine:
+                self.remove(channel, boot, subscriber.subscription)
+            late = [s for s in orphans.subscribers.values() if s.info.client == info.client] if orphans else []
+            for subscriber in late:
+                if orphans is not None:
+                    del orphans.subscribers[subscriber.subscription]
+                self._leave(channel, boot, subscriber)
+            if not mine and not late and info.client not in channel.presence and channel.rules.join_leave:
+                self.announcer.tell(channel, info, joined=False)
 
     def counts(self, channels: Iterable[Channel], pattern: str) -> dict[str, int]:
         """Channels with subscribers → how many connections."""
         return {
-            channel.name: sum(len(hub.subscribers) for hub in channel.hubs.values())
+            channel.name: channel.connections
             for channel in channels
             if channel.hubs and (not pattern or fnmatchcase(channel.name, pattern))
         }
@@ -109,9 +144,9 @@ class Registry:
             if present is None or (present.boot, present.subscription) != (boot, subscriber.subscription):
                 # The connection is here by a newer subscription: it did not leave.
                 return
-            del channel.presence[client]
+            channel.dismiss(client)
         if subscriber.join_leave:
-            channel.tell(encode(Left(channel.name, subscriber.info)), droppable=True)
+            self.announcer.tell(channel, subscriber.info, joined=False)
 
 
 def _nothing(channel: Channel, subscriber: Subscriber) -> None:

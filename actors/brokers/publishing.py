@@ -46,7 +46,7 @@ class Publishing:
             raise BrokerError(107, "the channel is no map")
         if not op.resent:
             channel.check_publication(len(op.data), asyncio.get_running_loop().time(), by_client=op.info is not None)
-        if channel.rules.durable:
+        if channel.rules.durable and not _is_ephemeral(op):
             self._committer.publish(stream, channel, op)
         elif op.resent:
             raise BrokerError(100, "not acknowledged by the shard's last incarnation")
@@ -87,3 +87,8 @@ class Publishing:
         if op.idempotency_key:
             channel.remember(op.idempotency_key, offset, epoch, now)
         return offset, epoch, ""
+
+
+def _is_ephemeral(op: Publish) -> bool:
+    """Whether it is for those who listen now, and no part of the stream: nothing of it is to be remembered."""
+    return op.skip_history and op.change is None and not op.version and not op.idempotency_key

@@ -88,6 +88,8 @@ class Questions:
             stream.push(encode(HistoryRead(op.request, channel.epoch, channel.top, [])))
 
     def _presence(self, stream: ClientStream, op: Presence) -> None:
+        if self._registry.announcer.rebuilding:
+            raise BrokerError(100, "the shard does not know yet who is there")
         stream.push(encode(answers.presence(self._table.namespaces, self._table.channels, op)))
 
     def _channel_counts(self, stream: ClientStream, op: Channels) -> None:

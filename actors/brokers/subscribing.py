@@ -10,10 +10,12 @@ from actors.brokers.background import Background
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.presence import Registry
+from actors.brokers.rebuilding import Rebuilding
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import (
     Behind,
     Compare,
+    Departed,
     Repair,
     Resume,
     Resumed,
@@ -56,7 +58,10 @@ class Subscribing:
             Synced: self._synced,
             Repair: self._repair,
             Compare: self._compare,
+            Departed: self._departed,
         }
+        registry.announcer.rebuilding = True
+        self.rebuilding = Rebuilding(reader.living_hubs, registry.announcer.rebuilt)
 
     def _subscribe(self, stream: ClientStream, op: Subscribe) -> None:
         channel = self._table.ready(stream, op)
@@ -183,6 +188,12 @@ class Subscribing:
 
     def _synced(self, stream: ClientStream, op: Synced) -> None:
         self._registry.synced(stream.boot)
+        self.rebuilding.synced(stream.boot)
+
+    def _departed(self, stream: ClientStream, op: Departed) -> None:
+        channel = self._table.find(op.channel)
+        if channel is not None:
+            self._registry.departed(channel, op.boot, op.infos)
 
     def on_attach(self, stream: ClientStream, previous: ClientStream | None) -> None:
         """A process begins a session; `previous` is the one that it replaces."""

@@ -206,6 +206,14 @@ class MapClear(msgspec.Struct, array_like=True, frozen=True, tag=42):
     channel: str
 
 
+class Departed(msgspec.Struct, array_like=True, frozen=True, tag=30):
+    """The durable roster says that process `boot` is gone, and that these connections of it were in the channel."""
+
+    channel: str
+    boot: str
+    infos: list[Info]
+
+
 Operation = (
     Compare
     | Publish
@@ -221,6 +229,7 @@ Operation = (
     | MapSubscribe
     | MapRead
     | MapClear
+    | Departed
 )
 
 
@@ -389,6 +398,14 @@ class Suppressed(msgspec.Struct, array_like=True, frozen=True, tag=42):
     reason: str
 
 
+class Difference(msgspec.Struct, array_like=True, frozen=True, tag=30):
+    """Who joined and who left over some time, net; in a large channel perhaps a sample."""
+
+    channel: str
+    joined: list[Info]
+    left: list[Info]
+
+
 Item = (
     Behind
     | Published
@@ -408,6 +425,7 @@ Item = (
     | MapPage
     | MapAnswer
     | Suppressed
+    | Difference
 )
 
 

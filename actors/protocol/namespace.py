@@ -26,6 +26,8 @@ DURATION_SUFFIX: Final = "_s"
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _RECOVERY: Final = ("force_recovery", "force_positioning", "allow_recovery", "allow_positioning")
 
+SessionEventName = Literal["connected", "disconnected", "subscribed", "unsubscribed", "occupied", "vacated"]
+
 
 class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rules of one namespace."""
@@ -50,6 +52,22 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Joining and leaving are events; subscribers get them when they ask and may read presence."""
     force_push_join_leave: bool = False
     """Send join and leave to every subscriber, asked for or not."""
+    join_leave_threshold: _Count = 500
+    """In a channel with more connections, joins and leaves are gathered and sent as one difference; 0: never."""
+    join_leave_interval_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 1_000
+    """How long they are gathered. Who came and went within that time is not mentioned."""
+    join_leave_limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    """More of them in one interval: a sample of so many is sent. `presence_stats` is always exact."""
+    presence_limit: Annotated[int, msgspec.Meta(ge=0)] = 1_000
+    """A presence reply names so many connections at most, the longest in the channel first; 0: all."""
+    session_events: tuple[SessionEventName, ...] = ()
+    """Reliable events for the application's handlers; each is a row in Postgres. `connected` and `disconnected`: of
+    connections that enter a channel of this namespace (on the personal channel's namespace: of every signed-in
+    connection). `subscribed`, `unsubscribed`, `occupied`, `vacated`: of its channels."""
+    read_positions: bool = False
+    """Subscribers may say how far they have read (rpc `read`); needs `durable`."""
+    push_read_positions: bool = False
+    """Tell the channel when somebody has read further."""
     history_size: Annotated[int, msgspec.Meta(ge=0, le=MAX_HISTORY_SIZE)] = 0
     """Publications kept per channel, the newest ones."""
     history_ttl_s: _Count = 0
@@ -198,6 +216,10 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             if self.durable or (self.map is not None and self.map.mode == "persistent"):
                 what = "a namespace with a pattern cannot be durable: the outbox knows namespaces by their prefix"
                 found.append(("pattern", what))
+        if self.read_positions and not self.durable:
+            found.append(("read_positions", "read_positions needs durable: positions must survive a restart"))
+        if self.push_read_positions and not self.read_positions:
+            found.append(("push_read_positions", "push_read_positions needs read_positions"))
         try:
             re.compile(self.channel_regex)
         except re.error as reason:

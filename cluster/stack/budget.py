@@ -10,6 +10,8 @@ CONNECTIONS_PER_AGENT = 8
 """A node's agent and its inline jobs (`actors.agents.handle`)."""
 CONNECTIONS_PER_WORKER = 4
 """A job in a process of its own: its transactions, an export's snapshot and the part that it reads."""
+CONNECTIONS_PER_REPLICA = 2
+"""A realtime replica: permission callbacks, and the roster's group commit."""
 RESERVED = 10
 """Migrations, `./mobula psql`, exports' snapshot holder, superuser."""
 
@@ -48,7 +50,7 @@ def budget(settings: Settings, *, nodes: int = 1, job_workers: int = 4) -> Budge
     # During a redeploy the old and the new replicas run side by side.
     return Budget(
         api=2 * settings.api_replicas * per_pool,
-        realtime=2 * settings.realtime_replicas,
+        realtime=2 * settings.realtime_replicas * CONNECTIONS_PER_REPLICA,
         # A standby opens none, but a process that was replaced may hold its own for a moment.
         hosts=settings.shard_hosts * (1 + settings.shard_standby) * (CONNECTIONS_PER_HOST + settings.broker_shards),
         agents=nodes * CONNECTIONS_PER_AGENT,

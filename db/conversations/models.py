@@ -62,6 +62,7 @@ class Message(Identified, Base):
     __table_args__ = (
         CheckConstraint("length(body) BETWEEN 1 AND 8000", name="body_length"),
         Index("uq_messages_conversation_id_number", "conversation_id", "number", unique=True),
+        Index("ix_messages_outbox_id", "outbox_id", postgresql_where=text("outbox_id IS NOT NULL")),
         {"schema": APP},
     )
 
@@ -72,5 +73,7 @@ class Message(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     edited_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    outbox_id: Mapped[int | None] = mapped_column(BigInteger)
+    """Which row of the outbox published it: leads to its position in the channel's stream."""
 
     author: Mapped[User | None] = relationship(lazy="raise")

@@ -10,15 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import events
 from db.auth.models import User
-from db.conversations import repository
+from db.conversations import reading, repository
 from db.conversations.errors import ConversationNotFound, MessageNotFound, NotAParticipant
 from db.conversations.events import ConversationCreated, MessagePosted
 from db.conversations.models import Conversation, Message, Participant
 from db.conversations.repository import ConversationView, is_participant
+from db.effects import PositionRead
 from db.errors import InvalidInput
 from db.notifications import service as notifications
 from db.outbox.service import publish
 from db.pagination import Cursor, CursorPage, Page, fetch_cursor_page, fetch_page
+from db.read_positions import service as read_positions
+from db.read_positions.service import Mark, MemberPosition, OwnPosition
+from db.session import record_effect
 from db.users import repository as users
 from db.users.errors import UserNotFound
 
@@ -38,15 +42,18 @@ __all__ = [
     "list_conversations",
     "list_conversations_by_cursor",
     "list_messages",
+    "mark_position",
     "mark_read",
+    "member_positions",
     "message_payload",
+    "own_position",
     "post_message",
 ]
 
 
 def channel(conversation_id: UUID) -> str:
     """Where a conversation's messages are published."""
-    return f"conversation:{conversation_id}"
+    return f"{reading.CHANNEL_PREFIX}{conversation_id}"
 
 
 async def create_conversation(
@@ -178,7 +185,9 @@ async def post_message(session: AsyncSession, conversation_id: UUID, *, author_i
         .values(last_read_number=message.number, last_read_at=func.now())
         .execution_options(synchronize_session=False)
     )
-    await publish(session, channel(conversation_id), {"type": "message", "message": message_payload(message)})
+    payload = {"type": "message", "message": message_payload(message)}
+    message.outbox_id = await publish(session, channel(conversation_id), payload)
+    await session.flush()
     if not numbered.is_public:
         await _notify_others(session, conversation_id, author, numbered.title, body)
     await events.record(
@@ -194,22 +203,62 @@ async def mark_read(session: AsyncSession, conversation_id: UUID, *, user_id: UU
     """
     if not await is_participant(session, conversation_id, user_id):
         raise ConversationNotFound
-    number = await session.scalar(
-        select(Message.number).where(Message.id == message_id, Message.conversation_id == conversation_id)
-    )
-    if number is None:
-        raise MessageNotFound
-    read: int = (
+    message = (
         await session.execute(
-            update(Participant)
-            .where(Participant.conversation_id == conversation_id, Participant.user_id == user_id)
-            .values(last_read_number=func.greatest(Participant.last_read_number, number), last_read_at=func.now())
-            .returning(Participant.last_read_number)
-            .execution_options(synchronize_session=False)
+            select(Message.number, Message.outbox_id).where(
+                Message.id == message_id, Message.conversation_id == conversation_id
+            )
         )
-    ).scalar_one()
+    ).first()
+    if message is None:
+        raise MessageNotFound
+    mine = (Participant.conversation_id == conversation_id, Participant.user_id == user_id)
+    moved = await session.scalar(
+        update(Participant)
+        .where(*mine, Participant.last_read_number < message.number)
+        .values(last_read_number=message.number, last_read_at=func.now())
+        .returning(Participant.last_read_number)
+        .execution_options(synchronize_session=False)
+    )
+    read = moved or int(await session.scalar(select(Participant.last_read_number).where(*mine)) or 0)
+    if moved is not None:
+        name, reader = channel(conversation_id), str(user_id)
+        position = await reading.position_of(session, name, message.outbox_id)
+        if position is not None:
+            await read_positions.mark_many(session, [Mark(name, reader, *position)])
+        else:
+            record_effect(session, PositionRead(name, reader, "", 0, moved))
     await notifications.mark_all_read(session, user_id, collapse_key=channel(conversation_id))
     return read
+
+
+async def mark_position(
+    session: AsyncSession, conversation_id: UUID, *, user_id: UUID, epoch: str, offset: int
+) -> OwnPosition:
+    """Remember how far the user has read the channel. Raises ConversationNotFound, PositionUnknown."""
+    name = await _channel_of(session, conversation_id, user_id)
+    position = await read_positions.mark(session, name, user=str(user_id), epoch=epoch, offset=offset)
+    if position.unread == 0:
+        await notifications.mark_all_read(session, user_id, collapse_key=name)
+    return position
+
+
+async def own_position(session: AsyncSession, conversation_id: UUID, *, user_id: UUID) -> OwnPosition:
+    """How far the user has read the channel. Raises ConversationNotFound."""
+    name = await _channel_of(session, conversation_id, user_id)
+    return (await read_positions.own(session, str(user_id), [name]))[0]
+
+
+async def member_positions(session: AsyncSession, conversation_id: UUID, *, user_id: UUID) -> Sequence[MemberPosition]:
+    """How far those who take part have read the channel. Raises ConversationNotFound."""
+    name = await _channel_of(session, conversation_id, user_id)
+    return await read_positions.members(session, name, limit=MAX_PARTICIPANTS)
+
+
+async def _channel_of(session: AsyncSession, conversation_id: UUID, user_id: UUID) -> str:
+    if not await is_participant(session, conversation_id, user_id):
+        raise ConversationNotFound
+    return channel(conversation_id)
 
 
 def message_payload(message: Message) -> dict[str, Any]:

@@ -19,6 +19,8 @@ _BEFORE = _COLUMNS + 'AND "offset" < $2 AND expires_at > now() ORDER BY "offset"
 
 _CLEAR = 'DELETE FROM app.stream_publications WHERE channel = $1 AND "offset" <= $2'
 
+_LIVING = "SELECT boot FROM app.session_hubs WHERE seen_at > now() - interval '15 seconds'"
+
 _PRUNE = {
     "stream_publications": "DELETE FROM app.stream_publications WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM app.stream_publications WHERE expires_at < now() ORDER BY expires_at LIMIT $1))",
@@ -78,6 +80,10 @@ class StreamReader:
                 pool = await self._open()
                 gone += int((await pool.execute(statement, limit)).rpartition(" ")[2])
         return gone
+
+    async def living_hubs(self) -> list[str]:
+        """Boot ids of the hubs that were alive a lease ago or later (`db.session_events`)."""
+        return [row[0] for row in await self._fetch(_LIVING)]
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
         with translated():

@@ -11,10 +11,13 @@ from serve_app.conversations.schemas import (
     Conversation,
     ConversationCreate,
     ConversationSummary,
+    MemberReadPositions,
     Message,
     MessageCreate,
     MessagePage,
     MessageRead,
+    OwnReadPosition,
+    ReadMark,
 )
 from serve_app.dependencies import DbSession, ResourcesDep, require
 from serve_app.links import ROOT, request_link
@@ -132,6 +135,40 @@ async def post_message(conversation_id: UUID, body: MessageCreate, principal: Sp
 async def mark_read(conversation_id: UUID, body: MessageRead, principal: Speaker, session: DbSession) -> None:
     """Remember how far one has read."""
     await service.mark_read(session, conversation_id, user_id=principal.user_id, message_id=body.message_id)
+
+
+@router.put(
+    "/{conversation_id}/read-position",
+    response_model=OwnReadPosition,
+    openapi_extra=USE,
+    responses=problems(403, 404, 409),
+)
+async def mark_read_position(conversation_id: UUID, body: ReadMark, principal: Speaker, session: DbSession) -> Any:
+    """Remember how far one has read the channel; it never moves back."""
+    return await service.mark_position(
+        session, conversation_id, user_id=principal.user_id, epoch=body.epoch, offset=body.offset
+    )
+
+
+@router.get(
+    "/{conversation_id}/read-position", response_model=OwnReadPosition, openapi_extra=USE, responses=problems(403, 404)
+)
+async def get_read_position(conversation_id: UUID, principal: Speaker, session: DbSession) -> Any:
+    """How far one has read the channel, and how much is unread."""
+    return await service.own_position(session, conversation_id, user_id=principal.user_id)
+
+
+@router.get(
+    "/{conversation_id}/read-positions",
+    response_model=MemberReadPositions,
+    openapi_extra=USE,
+    responses=problems(403, 404),
+)
+async def list_read_positions(conversation_id: UUID, principal: Speaker, session: DbSession) -> Any:
+    """How far those who take part have read the channel."""
+    found = await service.member_positions(session, conversation_id, user_id=principal.user_id)
+    items = [{"user_id": row.user, "epoch": row.epoch, "offset": row.offset, "read_at": row.read_at} for row in found]
+    return {"items": items}
 
 
 @router.post("/{conversation_id}/join", response_model=Conversation, openapi_extra=USE, responses=problems(403, 404))

@@ -47,6 +47,38 @@ class MessageRead(RequestSchema):
     message_id: UUID
 
 
+class ReadMark(RequestSchema):
+    """A position in the stream of the conversation's channel, as publications carry it."""
+
+    epoch: Annotated[str, Field(max_length=64)]
+    offset: Annotated[int, Field(ge=0)]
+
+
+class OwnReadPosition(ResponseSchema):
+    """How far the caller has read the channel."""
+
+    channel: str
+    epoch: str = Field(description="Empty when nothing was read.")
+    offset: int
+    read_at: datetime | None
+    unread: int = Field(description="Publications of the channel after this position.")
+
+
+class MemberReadPosition(ResponseSchema):
+    """How far somebody who takes part has read."""
+
+    user_id: UUID
+    epoch: str
+    offset: int
+    read_at: datetime
+
+
+class MemberReadPositions(ResponseSchema):
+    """How far those who take part have read, the latest readers first."""
+
+    items: list[MemberReadPosition]
+
+
 class Participant(UserSummary):
     """Who takes part, and how far they have read."""
 

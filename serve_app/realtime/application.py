@@ -18,6 +18,7 @@ from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient
 from cluster import names
 from cluster.settings import Settings
+from db.effects import PositionRead
 from db.session import Database
 from serve_app.edge.admission import Admission, ConnectRefused
 from serve_app.edge.arrival import Arrival
@@ -25,10 +26,12 @@ from serve_app.edge.origin import is_allowed
 from serve_app.edge.refusal import RETRY_AFTER_S, refuse
 from serve_app.edge.websocket import EXTENSION, AsgiSocket, TransportProtocol
 from serve_app.openapi import VERSION
+from serve_app.presence.methods import PresenceMethods
 from serve_app.realtime import permissions
 from serve_app.realtime.environment import Environment, Limits
 from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.hub import Hub, new_boot_id, unix_time
+from serve_app.realtime.reading import Reading, announcer
 from serve_app.realtime.session_ids import SessionIds
 from serve_app.realtime.streams import METHODS, HttpConnections
 from serve_app.realtime.tokens import SignedTokens
@@ -100,6 +103,9 @@ class RealtimeApplication:
         handlers = Handlers(self._database)
         if self._database is not None:
             permissions.register(handlers)
+            Reading(self._database, lambda: environment.namespaces).register(handlers)
+            PresenceMethods(self._database, self._session_client).register(handlers)
+            self._database.on_commit(PositionRead, announcer(self._broker_client, lambda: environment.namespaces))
         handlers.discover()
         watched = WatchedNamespaces(settings.namespaces_file, check=handlers.missing)
         environment = Environment(
@@ -123,6 +129,12 @@ class RealtimeApplication:
         self._backends, self.hub, self.watched = backends, hub, watched
         self._watching = asyncio.create_task(watched.watch(self._take_rules), name="namespaces")
         logger.info("hub_started", hub=hub.boot_id)
+
+    def _session_client(self) -> SessionClient | None:
+        return self._backends.sessions if self._backends is not None else None
+
+    def _broker_client(self) -> BrokerClient | None:
+        return self._backends.brokers if self._backends is not None else None
 
     async def close(self) -> None:
         """End the hub and its connections to the shards."""

@@ -178,4 +178,5 @@ def _publisher(peer: Peer, channel: str) -> contract.ClientInfo:
 
 def _caller(peer: Peer) -> Caller:
     connection = peer.connection
-    return Caller(connection.user, connection.client, connection.session, connection.meta)
+    channels = connection.subscriptions.keys()
+    return Caller(connection.user, connection.client, connection.session, connection.meta, channels)

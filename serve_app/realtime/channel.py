@@ -138,27 +138,28 @@ class Channel:
         if plain:
             yield from self._write_publications(plain, None)
 
-    def announce(self, info: contract.ClientInfo, *, joined: bool) -> Iterator[None]:
-        """Write a join or leave to those who want them."""
-        message = info_message(info)
+    def announce(self, joined: Sequence[contract.ClientInfo], left: Sequence[contract.ClientInfo]) -> Iterator[None]:
+        """Write joins and leaves to those who want them, all of them in one write."""
+        joins = [frames.Join(info_message(info)) for info in joined]
+        leaves = [frames.Leave(info_message(info)) for info in left]
         packed: dict[tuple[str, bool], bytes] = {}
 
-        def encoded(variant: Variant) -> bytes:
-            push = addressed(self.name, self.number, compact=variant.compact)
-            if joined:
-                push.join = frames.Join(message)
-            else:
-                push.leave = frames.Leave(message)
-            return variant.wire.codec.encode(frames.Reply(push=push))
+        def encoded(variant: Variant) -> list[bytes]:
+            pushes = [addressed(self.name, self.number, compact=variant.compact) for _ in (*joins, *leaves)]
+            for push, join in zip(pushes, joins, strict=False):
+                push.join = join
+            for push, leave in zip(pushes[len(joins) :], leaves, strict=True):
+                push.leave = leave
+            return [variant.wire.codec.encode(frames.Reply(push=push)) for push in pushes]
 
         for peer, variant in self.waiting.items():
             if variant.join_leave:
-                _hold(peer, [encoded(variant)])
+                _hold(peer, encoded(variant))
         for variant, members in list(self.variants.items()):
             if variant.join_leave:
                 key = (variant.wire.name, variant.compact)
                 if key not in packed:
-                    packed[key] = variant.wire.pack([encoded(variant)])
+                    packed[key] = variant.wire.pack(encoded(variant))
                 yield from _write_all(packed[key], members)
 
     def _write_publications(

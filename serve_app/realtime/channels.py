@@ -25,6 +25,7 @@ from serve_app.realtime.encoding import fitting
 from serve_app.realtime.flushing import QUEUE_BYTES, Flusher
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.rendering import Variant
+from serve_app.realtime.roster import Roster
 from serve_app.realtime.turns import Turns, at_once
 
 BURST_BYTES: Final = QUEUE_BYTES // 2
@@ -51,6 +52,8 @@ class Channels:
         apply: Callable[[Peer, Sequence[act.Action]], None],
         too_slow: Callable[[Peer], None],
     ) -> None:
+        self.roster: Roster | None = None
+        """Told of subscriptions; None where nobody keeps one."""
         self._flusher = flusher
         self._apply = apply
         self._too_slow = too_slow
@@ -150,6 +153,8 @@ class Channels:
         variant = Variant(peer.socket.wire, sub.compact, sub.features.pushes_join_leave, delta, sub.tags)
         # Before anything else is written to the channel, the subscribe reply must be on its way.
         channel.add(peer, variant, waiting=peer.connection.state is not ConnectionState.CONNECTED)
+        if self.roster is not None:
+            self.roster.attached(peer, sub)
 
     def release(self, peer: Peer) -> None:
         """The connect reply is queued: what comes for server-side subscriptions need not be held any more."""
@@ -165,6 +170,8 @@ class Channels:
         channel = self._channels.get(action.channel)
         if channel is not None:
             channel.remove(peer)
+        if self.roster is not None:
+            self.roster.detached(peer, action.channel)
         last = self._give_up(action.channel, action.attempt)
         if action.tell_broker:
             self._brokers.unsubscribe(action.channel, action.attempt, action.info, last=last)
@@ -209,17 +216,25 @@ class Channels:
 
     def on_join(self, channel: str, info: contract.ClientInfo) -> None:
         """A connection joined a channel."""
-        self._turns.run(self._announce(channel, info, joined=True))
+        self._turns.run(self._announce(channel, [info], []))
 
     def on_leave(self, channel: str, info: contract.ClientInfo) -> None:
         """A connection left a channel."""
-        self._turns.run(self._announce(channel, info, joined=False))
+        self._turns.run(self._announce(channel, [], [info]))
 
-    def _announce(self, name: str, info: contract.ClientInfo, *, joined: bool) -> Iterator[None]:
+    def on_difference(
+        self, channel: str, joined: Sequence[contract.ClientInfo], left: Sequence[contract.ClientInfo]
+    ) -> None:
+        """Who joined and who left over some time."""
+        self._turns.run(self._announce(channel, joined, left))
+
+    def _announce(
+        self, name: str, joined: Sequence[contract.ClientInfo], left: Sequence[contract.ClientInfo]
+    ) -> Iterator[None]:
         channel = self._channels.get(name)
         if channel is not None:
             self._flusher.flush()
-            yield from channel.announce(info, joined=joined)
+            yield from channel.announce(joined, left)
 
     def _bound_held(self, channel: Channel) -> None:
         for peer in channel.waiting:

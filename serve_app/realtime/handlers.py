@@ -11,7 +11,7 @@ Everything runs on the event loop of the realtime process and has `DEADLINE_S`. 
 100, and the client tries again; `CallError` answers a code of the application's own (400 to 1999).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Final
@@ -42,6 +42,8 @@ class Caller:
     session: str = ""
     meta: bytes = b""
     """Raw JSON of the token's claim `meta`."""
+    channels: Collection[str] = ()
+    """What the connection is subscribed to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class Hub:
         return len(self._peers)
 
     @property
+    def peers(self) -> Collection[Peer]:
+        """Every open connection."""
+        return self._peers.values()
+
+    @property
     def is_full(self) -> bool:
         """No further connection is accepted."""
         return len(self._peers) >= self._max_connections
@@ -221,15 +226,17 @@ class Hub:
             peer.pending = None
         self._flusher.flush_one(peer)
         self._ended(peer, code.code, code.reason)
-        self._forget(peer)
+        self._forget(peer, code.code)
         peer.socket.close(code.code, code.reason)
 
-    def _forget(self, peer: Peer) -> None:
+    def _forget(self, peer: Peer, code: int = 0) -> None:
         if self._peers.pop(peer.connection.client, None) is None:
             return
         COUNTS.closed(peer.socket.wire.name)
         self._welcome(peer)
         _less(self._generations, peer.generation)
+        if self.channels.roster is not None:
+            self.channels.roster.closed(peer, code)
         if peer.registered:
             self._sessions.unregister(peer.connection.client, peer.connection.user)
 

@@ -11,7 +11,7 @@ class Peer:
 
     __slots__ = (
         "connection", "expecting", "generation", "held", "held_bytes", "newcomer", "opened_ms", "pending", "registered",
-        "slot", "socket",
+        "roster", "slot", "socket",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, socket: Socket, arrival: Arrival = NOWHERE, opened_ms: int = 0) -> None:
@@ -26,6 +26,8 @@ class Peer:
         self.slot = UNSCHEDULED
         self.registered = False
         """The session shard knows of it."""
+        self.roster: dict[str, int] | None = None
+        """Channels in which the durable roster has it ('' for the connection itself), and the events they want."""
         self.pending: list[bytes] | None = None
         """Messages of this turn of the event loop, written together at its end."""
         self.expecting = False

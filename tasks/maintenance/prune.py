@@ -12,6 +12,7 @@ from db.events import service as events
 from db.idempotency import service as idempotency
 from db.jobs import maintenance as jobs
 from db.mail import service as mail
+from db.session_events import service as session_events
 from db.sessions import service as revocations
 from tasks.context import JobContext
 
@@ -30,6 +31,7 @@ STEPS: Mapping[str, Callable[[AsyncSession], Awaitable[int]]] = {
     "login_attempts": lambda session: prune_attempts(session, older_than_days=ATTEMPT_DAYS),
     "sessions": prune_sessions,
     "token_revocations": revocations.prune,
+    "session_events": session_events.prune,
     "cache_invalidations": lambda session: caches.prune(session, older_than_s=INVALIDATIONS_S),
 }
 

@@ -124,6 +124,12 @@ class FakeBrokers:
         present = await self.presence(channel)
         return PresenceStats(len(present), len({info.user for info in present.values()}))
 
+    def departed(self, boot: str, who: Mapping[str, Sequence[ClientInfo]]) -> None:
+        for channel, infos in who.items():
+            for info in infos:
+                if self.sink is not None:
+                    self._later(self.sink.on_leave, channel, info)
+
     async def channels(self, pattern: str = "") -> Mapping[str, int]:
         return {
             name: len(stream.subscribers)

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { inOrder, withMessage } from "@/features/conversations/api/messages";
 import { Thread } from "@/features/conversations/components/thread";
+import { readersOf, receiptOf, receiptText, withRead } from "@/features/conversations/receipts";
 import { authorOf, titleOf } from "@/features/conversations/title";
 import type { Conversation } from "@/lib/api/types";
 
@@ -83,6 +84,31 @@ describe("names", () => {
   });
 });
 
+describe("read receipts", () => {
+  const mine = (number: number) => message(number, { author: { id: "u-1", username: "ada" } });
+
+  it("move forward only, and one that stands changes nothing", () => {
+    const given = conversation();
+    const moved = withRead(given, "u-2", 2);
+    expect(moved.participants.map(({ last_read_number }) => last_read_number)).toEqual([0, 2, 0]);
+    expect(withRead(moved, "u-2", 1)).toBe(moved);
+    expect(withRead(moved, "u-9", 5)).toBe(moved);
+  });
+
+  it("name who else has read, on the newest of my messages that somebody has", () => {
+    const read = withRead(conversation(), "u-2", 2);
+    expect(readersOf(read, mine(2), "u-1")).toEqual(["grace"]);
+    expect(readersOf(read, mine(3), "u-1")).toEqual([]);
+    expect(receiptOf(read, [mine(1), mine(2), mine(3)], "u-1")).toEqual({
+      messageId: "m-2",
+      text: "Seen by grace",
+    });
+    expect(receiptOf(read, [message(2, { author: { id: "u-2", username: "grace" } })], "u-1")).toBeNull();
+    expect(receiptText(["b", "c"], 2)).toBe("Seen by everyone");
+    expect(receiptText(["b", "c", "d", "e"], 9)).toBe("Seen by b, c and 2 more");
+  });
+});
+
 describe("a thread", () => {
   let read: unknown[];
   beforeEach(() => {
@@ -121,6 +147,31 @@ describe("a thread", () => {
     await waitFor(() => expect(read).toEqual([{ message_id: "m-2" }, { message_id: "m-3" }]));
     await userEvent.click(screen.getByRole("button", { name: "Older messages" }));
     await waitFor(() => expect(bodies()).toEqual(["message 1", "message 2", "message 3"]));
+  });
+
+  it("shows that others have seen what I wrote, as they read it", async () => {
+    server.use(
+      http.get(url("/conversations/c-1/messages"), () =>
+        HttpResponse.json(pageOf([message(2, { author: { id: "u-1", username: "ada" } })])),
+      ),
+    );
+    const { client } = renderApp(<Thread conversationId="c-1" />);
+    await screen.findByText("message 2");
+    expect(screen.queryByTestId("receipt")).toBeNull();
+    await waitFor(() => expect(client.subscriptions.has("conversation:c-1")).toBe(true));
+    const reads = (user: string, number?: number) =>
+      act(
+        () =>
+          void client
+            .subscription("conversation:c-1")
+            .emit("publication", { data: { type: "read", user, epoch: "e", offset: 2, number } }),
+      );
+    reads("u-3");
+    expect(screen.queryByTestId("receipt")).toBeNull();
+    reads("u-2", 2);
+    expect(await screen.findByText("Seen by grace")).toBeInTheDocument();
+    reads("u-3", 2);
+    expect(await screen.findByText("Seen by everyone")).toBeInTheDocument();
   });
 
   it("shows who is here and who is away", async () => {

@@ -1,12 +1,22 @@
 """What a committed transaction sets off."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
 
-from db.effects import CacheInvalidated, Effect, JobsEnqueued, PublicationsQueued, SessionsRevoked, TokensRevoked
+from actors.brokers.contract import PublishRequest, StreamPosition
+from cluster.settings import Settings
+from db.effects import (
+    CacheInvalidated,
+    Effect,
+    JobsEnqueued,
+    PositionRead,
+    PublicationsQueued,
+    SessionsRevoked,
+    TokensRevoked,
+)
 from serve_app.resources import ActorClients
 from serve_app.wiring import connect_effects
 from tests.fakes.actors import Calls, FakeCache, FakeSessions
@@ -39,6 +49,7 @@ class World:
 
     def __init__(self, actors: ActorClients) -> None:
         self.database, self.authenticator, self.actors = Handlers(), Forgetting(), actors
+        self.settings = Settings(_env_file=None)  # type: ignore[call-arg]
         connect_effects(self)  # type: ignore[arg-type]
 
     async def run(self, *effects: Effect) -> None:
@@ -90,3 +101,16 @@ async def test_without_actors_nothing_fails():
     await world.run(CacheInvalidated(keys=("a",)))
     await world.run(SessionsRevoked(USER))
     assert world.authenticator.forgotten == [{"user_id": USER}]
+
+
+async def test_members_hear_how_far_somebody_has_read():
+    class Brokers:
+        published: ClassVar[list[PublishRequest]] = []
+
+        async def publish(self, request: PublishRequest) -> StreamPosition:
+            self.published.append(request)
+            return StreamPosition("", 0)
+
+    world = World(ActorClients(brokers=Brokers()))  # type: ignore[arg-type]
+    await world.run(PositionRead("conversation:1", "u1", "e", 3), PositionRead("ledger:1", "u1", "e", 3))
+    assert [request.channel for request in Brokers.published] == ["conversation:1"]

@@ -15,6 +15,16 @@ export interface MessageEvent {
   message: Message;
 }
 
+/** Somebody has read further; no part of the channel's stream, so it may be missed: the conversation says the same. */
+export interface ReadEvent {
+  type: "read";
+  user: string;
+  epoch: string;
+  offset: number;
+  /** The newest message that they have read. */
+  number?: number;
+}
+
 export interface ExportProgressEvent {
   type: "export.progress";
   export_id: string;

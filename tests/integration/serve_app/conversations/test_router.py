@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from tests.fixtures.client import Api, Person, SignIn, assert_problem
+from tests.fixtures.outbox import relay_all
 
 
 @pytest.fixture
@@ -100,3 +101,28 @@ async def test_cursors(pair: tuple[Person, Person]):
     first = (await ada.http.get("/api/v1/conversations", params={"cursor": "", "limit": 2})).json()
     second = (await ada.http.get("/api/v1/conversations", params={"cursor": first["next"], "limit": 2})).json()
     assert [item["id"] for item in first["items"] + second["items"]] == list(reversed(made))
+
+
+async def test_read_positions_of_those_who_take_part(api: Api, pair: tuple[Person, Person], sign_in: SignIn):
+    ada, bob = pair
+    conversation = await start(ada, bob)
+    for number in range(3):
+        await say(ada, conversation, f"hello {number}")
+    epoch = (await relay_all(api.database.url, "conversation"))[0].epoch
+    path = f"/api/v1/conversations/{conversation['id']}"
+    before = (await bob.http.get(f"{path}/read-position")).json()
+    assert (before["offset"], before["read_at"], before["unread"]) == (0, None, 3)
+    marked = await bob.http.put(f"{path}/read-position", json={"epoch": epoch, "offset": 2})
+    assert (marked.status_code, marked.json()["offset"], marked.json()["unread"]) == (200, 2, 1)
+    back = await bob.http.put(f"{path}/read-position", json={"epoch": epoch, "offset": 1})
+    assert back.json()["offset"] == 2
+    (seen,) = (await ada.http.get(f"{path}/read-positions")).json()["items"]
+    assert (seen["user_id"], seen["epoch"], seen["offset"]) == (str(bob.user.id), epoch, 2)
+    participants = (await ada.http.get(path)).json()["participants"]
+    assert {p["username"]: p["last_read_number"] for p in participants}[bob.user.username] == 2
+    assert_problem(
+        await bob.http.put(f"{path}/read-position", json={"epoch": epoch, "offset": 9}), 409, "position_unknown"
+    )
+    stranger = await sign_in()
+    for ask in (stranger.http.get(f"{path}/read-position"), stranger.http.get(f"{path}/read-positions")):
+        assert_problem(await ask, 404, "conversation_not_found")

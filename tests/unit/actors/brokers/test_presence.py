@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from actors.brokers.channel import Channel
 from actors.brokers.presence import Registry
-from actors.brokers.wire import Info, Item, Joined, Left, Subscriber
+from actors.brokers.wire import Difference, Info, Item, Joined, Left, Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES
@@ -85,9 +85,60 @@ def test_removing_what_is_not_there_changes_nothing(unknown):
     assert set(world.channels["room:a"].presence) == {"c1"}
 
 
+def departed(world, boot, *clients):
+    world.registry.departed(world.channels["room:a"], boot, [Info("u", client) for client in clients])
+
+
+def test_who_the_roster_saw_leave_leaves_once_whoever_finds_out_first():
+    world = World()
+    hub = world.stream("hub")
+    world.subscribe("room:a", hub, subscriber(1))
+    world.subscribe("room:a", hub, subscriber(2))
+    world.told()
+    departed(world, "hub", "c1", "c2")
+    assert sorted(world.told()) == [("Left", "room:a", "c1"), ("Left", "room:a", "c2")]
+    world.registry.expire("hub")
+    departed(world, "hub", "c1", "c2")
+    assert world.told() == []
+
+
+def test_a_process_that_died_before_this_incarnation_began_has_its_leaves_told():
+    """Only the roster knows of it: hub and shard died together."""
+    world = World()
+    alive = world.stream("alive")
+    world.subscribe("room:a", alive, subscriber(1, "moved"))
+    world.told()
+    departed(world, "dead", "gone", "moved")
+    assert world.told() == [("Left", "room:a", "gone")], "who is here by another process did not leave"
+
+
+def test_whom_a_process_held_before_its_reset_departs_too():
+    world = World()
+    world.subscribe("room:a", world.stream("hub"), subscriber(1))
+    world.registry.begin("hub")
+    world.told()
+    departed(world, "hub", "c1")
+    world.registry.synced("hub")
+    assert world.told() == [("Left", "room:a", "c1")]
+    assert world.channels["room:a"].presence == {}
+
+
+def test_a_rebuilding_shard_tells_departures_at_its_end():
+    world = World()
+    world.registry.announcer.rebuilding = True
+    departed(world, "dead", "gone")
+    world.registry.resume(world.channels["room:a"], world.stream("hub"), [subscriber(1)])
+    assert world.told() == []
+    world.registry.announcer.rebuilt()
+    _, items = world.watcher.take(10**9)
+    assert [msgspec.msgpack.decode(item, type=Item) for item in items] == [
+        Difference("room:a", [], [Info("u", "gone")])
+    ], "who was there before has not joined"
+
+
 script = st.lists(
     st.tuples(
-        st.sampled_from(["subscribe", "subscribe", "subscribe", "unsubscribe", "reset", "expire"]),
+        st.sampled_from(["subscribe", "subscribe", "subscribe", "unsubscribe", "reset", "expire", "lapse"]),
         st.sampled_from(["one", "two"]),
         st.sampled_from(["room:a", "room:b"]),
         st.integers(0, 3),
@@ -126,6 +177,14 @@ def test_presence_is_what_processes_hold_and_every_join_has_its_leave(steps):
                 subscribers = [who for c, who in mine.values() if c == channel]
                 world.registry.resume(world.channels[channel], streams[boot], subscribers)
             world.registry.synced(boot)
+        elif action == "lapse":
+            # The process lost its lease and lives on: everybody left, and comes again.
+            world.registry.expire(boot)
+            streams[boot] = world.stream(boot)
+            for channel in {channel for channel, _ in mine.values()}:
+                subscribers = [who for c, who in mine.values() if c == channel]
+                world.registry.resume(world.channels[channel], streams[boot], subscribers)
+            world.registry.synced(boot)
         elif action == "expire":
             world.registry.expire(boot)
             mine.clear()
@@ -135,6 +194,7 @@ def test_presence_is_what_processes_hold_and_every_join_has_its_leave(steps):
         for name in world.channels
     }
     assert {name: set(channel.presence) for name, channel in world.channels.items()} == expected
+    assert all(sum(channel.users.values()) == len(channel.presence) for channel in world.channels.values())
     inside: dict[str, set[str]] = {"room:a": set(), "room:b": set()}
     for kind, name, client in world.told():
         if kind == "Joined":

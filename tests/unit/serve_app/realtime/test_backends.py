@@ -1,15 +1,20 @@
 from collections.abc import Collection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from actors.brokers.contract import ClientInfo
 from actors.metrics.registry import ACTIVE_CONNECTIONS, HAPROXY_PROCESSES, OLD_HAPROXY_CONNECTIONS
 from cluster.ray_runtime.generations import Generation
+from db.session_events.store import Departed
 from serve_app.realtime import backends
 from serve_app.realtime.application import RealtimeApplication
 from tests.fixtures.hub import settle
 from tests.fixtures.realtime_server import realtime_settings
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 class Client:
@@ -28,8 +33,14 @@ class Pusher(Client):
         self.log.append(f"start {self.name}")
 
 
+class FakeChannels:
+    roster: Any = None
+
+
 class FakeHub:
-    channels = None
+    channels = FakeChannels()
+    env = SimpleNamespace(wall=lambda: 1000.0)
+    peers = ()
     boot_id = "boot"
     connections = 3
 
@@ -37,7 +48,9 @@ class FakeHub:
         return 2 * len(generations)
 
 
-async def test_a_hub_gets_every_client_and_reports_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hub_gets_every_client_and_reports_its_connections(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     log: list[str] = []
     measure: list[Any] = []
     monkeypatch.setattr(backends.brokers, "connect", lambda boot, sink: Client(f"brokers {boot}", log))
@@ -50,7 +63,9 @@ async def test_a_hub_gets_every_client_and_reports_its_connections(monkeypatch: 
     monkeypatch.setattr(backends.metrics, "connect", pusher)
     living = [Generation(number, 0.0) for number in (1, 2, 3)]
     monkeypatch.setattr(backends.generations, "living", lambda directory: living)
+    monkeypatch.setattr(backends, "get_settings", lambda: realtime_settings(tmp_path, database_url=NOWHERE))
     made = backends.connect(FakeHub())  # type: ignore[arg-type]
+    assert FakeHub.channels.roster is not None
     await made.start()
     await settle()
     await made.stop()
@@ -68,3 +83,11 @@ def test_the_application_of_a_replica_needs_a_database(tmp_path: Path) -> None:
     assert isinstance(backends.build_application(settings), RealtimeApplication)
     with pytest.raises(ValueError, match="no database"):
         backends.build_application(realtime_settings(tmp_path))
+
+
+def test_who_left_is_told_channel_by_channel() -> None:
+    gone = [Departed("c1", "room:a", "u1", b"{}", b""), Departed("c2", "room:b", "u2", b"", b"1")]
+    assert backends.by_channel([*gone, Departed("c3", "room:a", "u3", b"", b"")]) == {
+        "room:a": [ClientInfo("u1", "c1", b"{}"), ClientInfo("u3", "c3")],
+        "room:b": [ClientInfo("u2", "c2", b"", b"1")],
+    }

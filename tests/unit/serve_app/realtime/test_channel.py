@@ -139,8 +139,8 @@ def test_joins_go_only_to_those_who_want_them() -> None:
     member(channel, wants, join_leave=True)
     member(channel, compact, join_leave=True, compact=True)
     member(channel, quiet)
-    list(channel.announce(ClientInfo("u", "c"), joined=True))
-    list(channel.announce(ClientInfo("u", "c"), joined=False))
+    list(channel.announce([ClientInfo("u", "c")], []))
+    list(channel.announce([], [ClientInfo("u", "c")]))
     info = {"info": {"user": "u", "client": "c"}}
     assert [json.loads(data)["push"] for data in wants.got] == [
         {"channel": "c", "join": info},

@@ -19,12 +19,14 @@ const SAME_BREATH_MS = 4 * 60_000;
 
 interface MessageListProps {
   messages: readonly Message[];
+  /** Who has seen which of my messages. */
+  receipt: { messageId: string; text: string } | null;
   hasOlder: boolean;
   loadingOlder: boolean;
   onOlder: () => void;
 }
 
-export function MessageList({ messages, hasOlder, loadingOlder, onOlder }: MessageListProps) {
+export function MessageList({ messages, receipt, hasOlder, loadingOlder, onOlder }: MessageListProps) {
   if (messages.length === 0) {
     return (
       <div className="flex flex-1 items-center justify-center">
@@ -47,7 +49,12 @@ export function MessageList({ messages, hasOlder, loadingOlder, onOlder }: Messa
         <div role="log" aria-label="Messages" aria-live="polite" aria-busy={loadingOlder}>
           <ol>
             {messages.map((message, index) => (
-              <MessageItem key={message.id} message={message} previous={messages[index - 1]} />
+              <MessageItem
+                key={message.id}
+                message={message}
+                previous={messages[index - 1]}
+                receipt={receipt?.messageId === message.id ? receipt.text : null}
+              />
             ))}
           </ol>
         </div>
@@ -75,7 +82,13 @@ function OlderMessages({ loading, onLoad }: { loading: boolean; onLoad: () => vo
   );
 }
 
-function MessageItem({ message, previous }: { message: Message; previous: Message | undefined }) {
+interface MessageItemProps {
+  message: Message;
+  previous: Message | undefined;
+  receipt: string | null;
+}
+
+function MessageItem({ message, previous, receipt }: MessageItemProps) {
   const user = useCurrentUser();
   const mine = message.author?.id === user.id;
   const author = authorOf(message, user.id);
@@ -122,6 +135,11 @@ function MessageItem({ message, previous }: { message: Message; previous: Messag
           >
             {message.body}
           </p>
+          {receipt ? (
+            <span className="mt-1 text-[0.6875rem] text-muted-foreground" data-testid="receipt">
+              {receipt}
+            </span>
+          ) : null}
         </div>
       </li>
     </>

@@ -18,6 +18,7 @@ import { useConversation, useConversations, useJoinConversation } from "../api/c
 import { inOrder, useMessages } from "../api/messages";
 import { useLiveMessages } from "../hooks/use-live-messages";
 import { useReadMarker } from "../hooks/use-read-marker";
+import { receiptOf } from "../receipts";
 import { titleOf } from "../title";
 import { Composer } from "./composer";
 import { MessageList } from "./message-list";
@@ -109,6 +110,7 @@ function JoinedThread({ conversation }: { conversation: Conversation }) {
         ) : (
           <MessageList
             messages={ordered}
+            receipt={receiptOf(conversation, ordered, user.id)}
             hasOlder={messages.hasNextPage}
             loadingOlder={messages.isFetchingNextPage}
             onOlder={() => void messages.fetchNextPage()}

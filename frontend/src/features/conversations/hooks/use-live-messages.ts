@@ -2,23 +2,39 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 
-import { channels, type MessageEvent } from "@/lib/realtime/events";
+import { channels, type MessageEvent, type ReadEvent } from "@/lib/realtime/events";
 import { useChannel } from "@/lib/realtime/hooks";
 
-import { conversationsQuery } from "../api/conversations";
+import { conversationQuery, conversationsQuery } from "../api/conversations";
 import { messagesQuery, withMessage } from "../api/messages";
+import { withRead } from "../receipts";
 
-/** Puts published messages into the thread. What could not be recovered is fetched again. */
+/** Puts published messages and read marks into the thread. What could not be recovered is fetched again. */
 export function useLiveMessages(conversationId: string): void {
   const queryClient = useQueryClient();
   const { queryKey } = messagesQuery(conversationId);
-  useChannel<MessageEvent>(
+  const conversationKey = conversationQuery(conversationId).queryKey;
+  useChannel<MessageEvent | ReadEvent>(
     channels.conversation(conversationId),
     (event) => {
+      if (event.type === "read") {
+        const { user, number } = event;
+        if (number === undefined) return;
+        queryClient.setQueryData(
+          conversationKey,
+          (conversation) => conversation && withRead(conversation, user, number),
+        );
+        return;
+      }
       if (event.type !== "message") return;
       queryClient.setQueryData(queryKey, (data) => withMessage(data, event.message));
       void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
     },
-    { onSync: () => void queryClient.invalidateQueries({ queryKey }) },
+    {
+      onSync: () => {
+        void queryClient.invalidateQueries({ queryKey });
+        void queryClient.invalidateQueries({ queryKey: conversationKey });
+      },
+    },
   );
 }

@@ -1,0 +1,85 @@
+"""Telling a channel who joined and who left: at once, or as one difference.
+
+A difference is the net effect of some time: who came and went within it is not mentioned. It is made for large channels
+(every interval), and once when the shard has been rebuilding: it cannot tell who is new before every process has said
+whom it holds (DESIGN §5, 11).
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from actors.brokers.channel import Channel
+from actors.brokers.wire import Difference, Info, Joined, Left, encode
+
+
+@dataclass(slots=True)
+class _Net:
+    """What happened to one connection: it counts if the first and the last of it are the same."""
+
+    info: Info
+    first_joined: bool
+    last_joined: bool
+
+
+@dataclass(slots=True)
+class _Gathered:
+    channel: Channel
+    nets: dict[str, _Net] = field(default_factory=dict)
+
+
+class Announcer:
+    """Joins and leaves of one shard's channels on their way to the hubs."""
+
+    def __init__(self) -> None:
+        self.rebuilding = False
+        """Nothing is told; `rebuilt` tells the difference."""
+        self._gathered: dict[str, _Gathered] = {}
+
+    def tell(self, channel: Channel, info: Info, *, joined: bool) -> None:
+        """A connection joined or left."""
+        gathered = self._gathered.get(channel.name)
+        if gathered is None:
+            if not self.rebuilding and not _is_large(channel):
+                channel.tell(encode((Joined if joined else Left)(channel.name, info)), droppable=True)
+                return
+            gathered = self._gathered[channel.name] = _Gathered(channel)
+            if not self.rebuilding:
+                delay = channel.rules.join_leave_interval_ms / 1000
+                asyncio.get_running_loop().call_later(delay, self._flush, channel.name)
+        net = gathered.nets.get(info.client)
+        if net is None:
+            gathered.nets[info.client] = _Net(info, joined, joined)
+        else:
+            net.info, net.last_joined = info, joined
+
+    def rebuilt(self) -> None:
+        """Who is there is known: tell what changed meanwhile."""
+        self.rebuilding = False
+        for name in list(self._gathered):
+            self._flush(name)
+
+    def _flush(self, name: str) -> None:
+        gathered = self._gathered.pop(name, None)
+        if gathered is None:
+            return
+        channel = gathered.channel
+        settled = [net for net in gathered.nets.values() if net.first_joined == net.last_joined]
+        joined = [net.info for net in settled if net.last_joined]
+        left = [net.info for net in settled if not net.last_joined]
+        limit = channel.rules.join_leave_limit
+        if _is_large(channel) and len(settled) > limit:
+            kept = limit * len(joined) // len(settled)
+            joined, left = _sample(joined, kept), _sample(left, limit - kept)
+        if joined or left:
+            channel.tell(encode(Difference(name, joined, left)), droppable=True)
+
+
+def _is_large(channel: Channel) -> bool:
+    threshold = channel.rules.join_leave_threshold
+    return threshold > 0 and channel.connections > threshold
+
+
+def _sample(infos: Sequence[Info], size: int) -> list[Info]:
+    return random.sample(infos, min(size, len(infos)))

@@ -1,0 +1,1 @@
+"""Who is online: users, however many connections each has."""

@@ -1,0 +1,64 @@
+"""Methods about users as people: who is online, and what they say about themselves."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from actors.protocol import codes
+from db.errors import DomainError, InvalidInput
+from db.presence import service
+from db.session import Database
+from serve_app.presence.reading import present_users
+from serve_app.server_api.registry import ADMIN, READ, Context, Reach, Refused, method
+
+UserId = Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class Users(Struct):
+    """Which users."""
+
+    users: Annotated[list[UserId], Meta(min_length=1, max_length=service.MAX_USERS)]
+
+
+class UserStatus(Struct):
+    """What these users say about themselves."""
+
+    users: Annotated[list[UserId], Meta(min_length=1, max_length=service.MAX_USERS)]
+    status: str = ""
+    message: str = ""
+    expires_in: int | None = None
+
+
+async def user_presence(context: Context, body: Users) -> Any:
+    """Who of these users is online, when they were last active, and their status."""
+    try:
+        return {"users": await present_users(_database(context), context.shards.sessions, body.users)}
+    except DomainError as reason:
+        raise Refused(codes.ERROR_INTERNAL, str(reason)) from reason
+
+
+async def set_user_status(context: Context, body: UserStatus) -> Any:
+    """Set the status of users; an empty one removes it."""
+    try:
+        async with _database(context).transaction() as session:
+            for user in sorted(set(body.users)):
+                await service.set_status(
+                    session, user, status=body.status, message=body.message, expires_in_s=body.expires_in
+                )
+    except InvalidInput as reason:
+        raise Refused(codes.ERROR_BAD_REQUEST, str(reason)) from reason
+    except DomainError as reason:
+        raise Refused(codes.ERROR_INTERNAL, str(reason)) from reason
+    return {}
+
+
+def _database(context: Context) -> Database:
+    if context.handlers.database is None:
+        raise Refused(codes.ERROR_NOT_AVAILABLE)
+    return context.handlers.database
+
+
+METHODS = (
+    method("user_presence", READ, Users, user_presence, Reach.EVERYTHING),
+    method("set_user_status", ADMIN, UserStatus, set_user_status, Reach.EVERYTHING),
+)

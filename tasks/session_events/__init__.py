@@ -1,0 +1,1 @@
+"""Session events reach the application."""

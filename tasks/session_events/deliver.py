@@ -1,0 +1,78 @@
+"""Bring session events to their handlers, in order: at least once, and each handler's rows once."""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+
+from db.session_events import service
+from tasks.context import JobContext, Snooze
+from tasks.session_events import analytics
+from tasks.session_events.handlers import Handler, Handlers
+
+BATCH: Final = 500
+AGAIN_S: Final = 0.5
+
+logger = structlog.get_logger(__name__)
+
+_found: Handlers | None = None
+
+
+def found_handlers() -> Handlers:
+    """Ours and those of installed packages, looked for once per process."""
+    global _found
+    if _found is None:
+        handlers = Handlers()
+        analytics.register(handlers)
+        handlers.discover()
+        _found = handlers
+    return _found
+
+
+async def deliver(job: JobContext) -> dict[str, Any]:
+    """Job `session_events.deliver`: every handler to the end of what there is, beside one another.
+
+    Raises an ExceptionGroup when handlers failed, which tries again later; the others are not kept back.
+    """
+    async with job.transaction() as session:
+        # Committed before anything is read: what is committed later has a job of its own.
+        await service.release_key(session, job.id)
+    handlers = found_handlers().by_name
+    async with job.transaction() as session:
+        await service.register_handlers(session, handlers)
+    outcomes = await asyncio.gather(*(_serve(job, handler) for handler in handlers.values()), return_exceptions=True)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    others = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if len(others) > len(failures):
+        raise next(outcome for outcome in others if not isinstance(outcome, Exception))
+    if failures:
+        raise ExceptionGroup("session event handlers failed", failures)
+    if None in outcomes:
+        # Somebody else is at it, and may have looked before our events were there.
+        raise Snooze(AGAIN_S)
+    return {name: outcome for name, outcome in zip(handlers, outcomes, strict=True) if outcome}
+
+
+async def _serve(job: JobContext, handler: Handler) -> int | None:
+    """How many events the handler was given; None when another job has it."""
+    given = 0
+    while True:
+        try:
+            async with job.transaction() as session:
+                position = await service.lock_handler(session, handler.name)
+                if position is None:
+                    return None
+                events = await service.after(session, position, limit=BATCH)
+                if not events:
+                    return given
+                wanted = [event for event in events if handler.wants(event)]
+                if wanted:
+                    await handler.handle(session, wanted)
+                await service.advance(session, handler.name, events[-1].id)
+                given += len(wanted)
+        except Exception as error:
+            logger.warning("session event handler failed", handler=handler.name, exc_info=True)
+            async with job.transaction() as session:
+                await service.note_failure(session, handler.name, repr(error)[:2000])
+            error.add_note(f"session event handler {handler.name}")
+            raise

@@ -1,0 +1,76 @@
+"""A shard that has begun waits for the hubs that live, and not for ever."""
+
+import asyncio
+
+from actors.brokers.rebuilding import Rebuilding
+from db.streams.errors import Ambiguous
+from tests.fixtures.simulation import passes, simulate
+
+
+class World:
+    def __init__(self, *hubs: str, fails: int = 0) -> None:
+        self.hubs, self.fails, self.asked = hubs, fails, 0
+        self.done = 0
+        self.rebuilding = Rebuilding(self.living, self.finish)
+
+    async def living(self):
+        self.asked += 1
+        if self.asked <= self.fails:
+            raise Ambiguous("no database")
+        return list(self.hubs)
+
+    def finish(self):
+        self.done += 1
+
+
+def test_without_hubs_there_is_nothing_to_wait_for():
+    async def scenario():
+        world = World()
+        await world.rebuilding.run()
+        assert (world.rebuilding.active, world.done) == (False, 1)
+        world.rebuilding.synced("late")
+
+    simulate(scenario())
+
+
+def test_it_ends_with_the_last_hub_and_once():
+    async def scenario():
+        world = World("h1", "h2")
+        world.rebuilding.synced("h1")
+        task = asyncio.create_task(world.rebuilding.run())
+        await passes(3)
+        assert world.rebuilding.active
+        world.rebuilding.synced("a publisher, who holds nothing")
+        assert world.rebuilding.active
+        world.rebuilding.synced("h2")
+        assert not world.rebuilding.active
+        await task
+        await passes(30)
+        assert world.done == 1
+
+    simulate(scenario())
+
+
+def test_a_hub_that_never_comes_is_waited_for_one_lease():
+    async def scenario():
+        world = World("h1")
+        task = asyncio.create_task(world.rebuilding.run())
+        await passes(14.9)
+        assert world.rebuilding.active
+        await passes(0.2)
+        assert (world.rebuilding.active, world.done) == (False, 1)
+        await task
+
+    simulate(scenario())
+
+
+def test_without_the_database_it_is_one_lease_and_with_it_less():
+    async def scenario():
+        away = World(fails=10**6)
+        await away.rebuilding.run()
+        assert (away.rebuilding.active, away.done) == (False, 1)
+        back = World(fails=3)
+        await back.rebuilding.run()
+        assert (back.asked, back.done) == (4, 1)
+
+    simulate(scenario())
