@@ -112,13 +112,13 @@ class Stack:
         for token in dict.fromkeys(tokens):
             await pool.open(tokens.count(token), token=token, channels=channels)
 
-    async def closed_as_slow(self) -> int:
-        """How many connections the stack has closed with 3008; its numbers are a few seconds old."""
+    async def closed_with(self, *codes: int) -> int:
+        """How many connections the stack has closed with these codes; its numbers are a few seconds old."""
         await asyncio.sleep(METRICS_AGE_S)
         async with httpx.AsyncClient(timeout=10) as http:
             metrics = (await http.get(f"{self.url}/metrics")).text
-        found = re.search(r'^realtime_disconnects_total\{code="3008"\} (\d+)', metrics, re.MULTILINE)
-        return int(found[1]) if found else 0
+        counted = re.findall(r'^realtime_disconnects_total\{code="(\d+)"\} (\d+)', metrics, re.MULTILINE)
+        return sum(int(count) for code, count in counted if int(code) in codes)
 
     def replicas(self, application: str) -> list[psutil.Process]:
         """The replica processes of one application on this machine. Raises StackNotReady when there are none."""

@@ -75,11 +75,11 @@ async def test_many_sockets_are_of_several_users(monkeypatch: pytest.MonkeyPatch
     ("metrics", "count"),
     [('realtime_disconnects_total{code="3005"} 7.0\nrealtime_disconnects_total{code="3008"} 12.0\n', 12), ("", 0)],
 )
-async def test_slow_clients_are_counted_by_the_stack(monkeypatch: pytest.MonkeyPatch, metrics: str, count: int) -> None:
+async def test_endings_are_counted_by_the_stack(monkeypatch: pytest.MonkeyPatch, metrics: str, count: int) -> None:
     async def answer(_client: httpx.AsyncClient, url: str) -> httpx.Response:
         assert url == "http://127.0.0.1:9999/metrics"
         return httpx.Response(200, text=metrics)
 
     monkeypatch.setattr("loadtests.stack.METRICS_AGE_S", 0.0)
     monkeypatch.setattr(httpx.AsyncClient, "get", answer)
-    assert await Stack("http://127.0.0.1:9999").closed_as_slow() == count
+    assert await Stack("http://127.0.0.1:9999").closed_with(3008, 3012) == count
