@@ -159,7 +159,7 @@ class Connection(Connecting, Calling):
         if self._buckets is None:
             self._buckets = {}
         rules = None
-        if kind in _CHANNEL_COMMANDS:
+        if limiter.asks_namespaces and kind in _CHANNEL_COMMANDS:
             try:
                 rules = self._env.namespaces.for_channel(body.channel)
             except (UnknownNamespace, InvalidChannel):
@@ -172,13 +172,20 @@ class Connection(Connecting, Calling):
         try:
             handle()
         except KeysMissing as missing:
-            self._verifying = command
-            actions.append(FetchKeys(missing.fetch))
-        except CredentialsUnverifiable:
-            if self.state is ConnectionState.NEW:
-                self._refuse(command.id, codes.ERROR_INTERNAL, actions)
+            if command is self._fetched_for:
+                # Once is enough: a command must not go round for ever.
+                self._unverifiable(command, actions)
             else:
-                self._error(command.id, codes.ERROR_INTERNAL, actions)
+                self._verifying = self._fetched_for = command
+                actions.append(FetchKeys(missing.fetch))
+        except CredentialsUnverifiable:
+            self._unverifiable(command, actions)
+
+    def _unverifiable(self, command: frames.Command, actions: list[Action]) -> None:
+        if self.state is ConnectionState.NEW:
+            self._refuse(command.id, codes.ERROR_INTERNAL, actions)
+        else:
+            self._error(command.id, codes.ERROR_INTERNAL, actions)
 
     def keys_fetched(self, now: float) -> list[Action]:
         """The issuer was asked for its keys, with or without success: handle what waited for them."""
@@ -187,6 +194,8 @@ class Connection(Connecting, Calling):
         if command is not None:
             self._verifying = self._held = None
             self._resume([command, *(held or ())], now, actions)
+            if self._fetched_for is command:
+                self._fetched_for = None
         return actions
 
     def _pong(self, command: frames.Command) -> None:

@@ -59,9 +59,10 @@ class ConnectionCore:
 
     __slots__ = (
         "_asked", "_buckets", "_codec", "_commands", "_connect_command", "_connect_data", "_connect_request", "_env",
-        "_errors", "_errors_since", "_expires_at", "_expires_due", "_held", "_issued_at", "_lookup", "_native_ping",
-        "_ping_due", "_pong_due", "_refreshes", "_results", "_state_due", "_verifying", "address", "capabilities",
-        "client", "info", "meta", "name", "session", "state", "subscriptions", "token_id", "user", "version",
+        "_errors", "_errors_since", "_expires_at", "_expires_due", "_fetched_for", "_held", "_issued_at", "_lookup",
+        "_native_ping", "_ping_due", "_pong_due", "_refreshes", "_results", "_state_due", "_verifying", "address",
+        "capabilities", "client", "info", "meta", "name", "session", "state", "subscriptions", "token_id", "user",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -101,6 +102,8 @@ class ConnectionCore:
         self._held: list[frames.Command] | None = None
         self._verifying: frames.Command | None = None
         """The command whose token waits for the issuer's keys: everything after it waits too."""
+        self._fetched_for: frames.Command | None = None
+        """The command for which they were fetched."""
         self._asked: dict[str, AskedOperation] | None = None
         """Channel → the operation that a permission callback decides about now."""
         self._results: dict[str, frames.SubscribeResult] | None = None

@@ -76,4 +76,4 @@ class Environment:
     def use(self, namespaces: Namespaces) -> None:
         """Take other rules from now on."""
         self.namespaces = namespaces
-        self.limiter = Limiter(namespaces.rate_limits) if namespaces.has_rates else None
+        self.limiter = Limiter(namespaces) if namespaces.has_rates else None

@@ -6,7 +6,8 @@ What is remembered is one number per bucket, and only while the bucket is not fu
 from typing import Final
 
 from actors.protocol.namespace import Namespace
-from actors.protocol.rates import OperationRates, Rate, RateLimits, parse
+from actors.protocol.namespaces import Namespaces
+from actors.protocol.rates import OperationRates, Rate, parse
 
 NEVER_REFUSED: Final = frozenset({"connect", "unsubscribe", "refresh", "sub_refresh", "ping"})
 """Refusing these would make SDKs reconnect, or end what a token has just prolonged."""
@@ -55,35 +56,40 @@ class UserBuckets:
 class Limiter:
     """The rates of one set of rules, parsed once."""
 
-    def __init__(self, limits: RateLimits) -> None:
-        self._connection = _parsed(limits.connection)
-        self._user = _parsed(limits.user)
-        self.counts_users = bool(self._user)
+    def __init__(self, namespaces: Namespaces) -> None:
+        limits = namespaces.rate_limits
+        self._connection = {kind: _rates(limits.connection, kind) for kind in (*OPERATIONS, *NEVER_REFUSED)}
+        self._user = {kind: _rates(limits.user, kind) for kind in (*OPERATIONS, *NEVER_REFUSED)}
+        self.counts_users = any(self._user.values())
+        self.asks_namespaces = any(namespaces.get(name).has_rates for name in namespaces.names)
+        """Whether a command's channel matters."""
 
     def allows(self, kind: str, rules: Namespace | None, own: Buckets, user: Buckets | None, now: float) -> bool:
         """Charge a command; False when one of its buckets is empty. Then none is charged.
 
         `rules` are those of its channel, `own` the connection's buckets, `user` its user's, if they are counted.
         """
-        operation = OPERATIONS.get(kind, "")
-        charges: list[tuple[Buckets, str, Rate]] = []
-        for buckets, rates in ((own, self._connection), (user, self._user)):
-            if buckets is not None:
-                charges += [(buckets, name, rates[name]) for name in ("all", operation) if name in rates]
+        charges = [(own, name, rate) for name, rate in self._connection[kind]]
+        if user is not None:
+            charges += [(user, name, rate) for name, rate in self._user[kind]]
         if rules is not None:
-            written = getattr(rules, f"{operation}_rate", "")
-            rate = parse(written)
+            operation = OPERATIONS.get(kind, "")
+            rate = parse(getattr(rules, f"{operation}_rate", ""))
             if rate is not None:
                 charges.append((own, f"{rules.name}:{operation}", rate))
-        fills = [rate.take(buckets.get(name, 0.0), now) for buckets, name, rate in charges]
-        if kind not in NEVER_REFUSED and None in fills:
-            return False
-        for (buckets, name, _), full_at in zip(charges, fills, strict=True):
+        filled: list[tuple[Buckets, str, float]] = []
+        for buckets, name, rate in charges:
+            full_at = rate.take(buckets.get(name, 0.0), now)
             if full_at is not None:
-                buckets[name] = full_at
+                filled.append((buckets, name, full_at))
+            elif kind not in NEVER_REFUSED:
+                return False
+        for buckets, name, full_at in filled:
+            buckets[name] = full_at
         return True
 
 
-def _parsed(rates: OperationRates) -> dict[str, Rate]:
-    found = {name: parse(getattr(rates, name)) for name in OperationRates.__struct_fields__}
-    return {name: rate for name, rate in found.items() if rate is not None}
+def _rates(rates: OperationRates, kind: str) -> tuple[tuple[str, Rate], ...]:
+    """The buckets that a command of this kind takes from."""
+    found = ((name, parse(getattr(rates, name))) for name in ("all", OPERATIONS.get(kind, "")) if name)
+    return tuple((name, rate) for name, rate in found if rate is not None)

@@ -80,6 +80,19 @@ def test_after_the_fetch_a_token_is_invalid_or_unverifiable(verdict: Exception, 
         assert driver.connection.state is ConnectionState.REFUSED
 
 
+def test_keys_are_fetched_once_for_a_command() -> None:
+    driver, verifier = remote()
+    verifier.verdict = KeysMissing(verifier.fetch)
+    driver.command("connect", token="x")
+    assert error_code(driver.connection.keys_fetched(driver.now)) == 100
+    driver, verifier = remote()
+    driver.connect()
+    verifier.verdict = KeysMissing(verifier.fetch)
+    for _ in range(2):
+        only(driver.command("subscribe", channel="$room:1", token="t"), act.FetchKeys)
+        assert error_code(driver.connection.keys_fetched(driver.now)) == 100
+
+
 def test_a_subscription_token_that_cannot_be_verified_is_tried_again_by_the_client() -> None:
     driver, verifier = remote()
     driver.connect()

@@ -1,6 +1,7 @@
 import pytest
 
 from actors.protocol.namespace import Namespace
+from actors.protocol.namespaces import Namespaces
 from actors.protocol.rates import OperationRates, RateLimits
 from serve_app.realtime import rate_limits
 from serve_app.realtime.rate_limits import Buckets, Limiter, UserBuckets
@@ -8,7 +9,8 @@ from tests.fixtures.realtime import NAMESPACES, Driver, close_code, error_code, 
 
 
 def limiter(*, connection: OperationRates | None = None, user: OperationRates | None = None) -> Limiter:
-    return Limiter(RateLimits(connection=connection or OperationRates(), user=user or OperationRates()))
+    limits = RateLimits(connection=connection or OperationRates(), user=user or OperationRates())
+    return Limiter(Namespaces({}, "", limits))
 
 
 def test_operations_have_buckets_of_their_own() -> None:
