@@ -19,6 +19,7 @@ from serve_app.presence.router import router as presence_router
 from serve_app.problems.router import router as problems_router
 from serve_app.products.router import router as products_router
 from serve_app.realtime_inspection.router import router as realtime_inspection_router
+from serve_app.realtime_inspection.traces_router import router as realtime_traces_router
 from serve_app.realtime_tokens.router import router as realtime_router
 from serve_app.server_api.router import router as server_api_router
 from serve_app.users.router import router as users_router
@@ -42,6 +43,7 @@ VERSIONED: tuple[APIRouter, ...] = (
     dashboard_router,
     realtime_router,
     realtime_inspection_router,
+    realtime_traces_router,
 )
 """Routers under API_PREFIX."""
 

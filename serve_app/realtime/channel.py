@@ -13,6 +13,7 @@ from serve_app.realtime.deltas import DeltaState
 from serve_app.realtime.encoding import info_message
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.rendering import Rendering, Variant, addressed
+from serve_app.realtime.taps import ChannelTap
 
 WRITES_PER_STEP: Final = 256
 """About 2 ms of writing: between steps the hub looks at the clock."""
@@ -26,7 +27,8 @@ class Channel:
     """One channel in one process. Positions are kept here, once, and not per connection."""
 
     __slots__ = (
-        "_bases", "_deltas", "_filtered", "batch", "epoch", "interest", "name", "number", "offset", "variants",
+        "_bases", "_deltas", "_filtered", "_tapped", "batch", "epoch", "interest", "name", "number", "offset", "tap",
+        "variants",
         "waiting",
     )  # fmt: skip
 
@@ -43,6 +45,10 @@ class Channel:
         """Subscribed on the server's behalf; their connect reply is not written yet."""
         self.batch: Batch | None = None
         """Publications gather here before they are written, where the namespace wants that."""
+        self.tap: ChannelTap | None = None
+        """Reads along while the channel is traced."""
+        self._tapped: set[Peer] | None = None
+        """Members that are traced; None: nobody, without the cost of an empty set for each channel."""
         self._filtered: dict[Peer, Variant] = {}
         """There may be as many filters as subscribers: where to find those who have one."""
         self._deltas = 0
@@ -80,6 +86,7 @@ class Channel:
     def remove(self, peer: Peer) -> None:
         """Deliver nothing more to it."""
         self.waiting.pop(peer, None)
+        self.read_no_more(peer)
         filtered = self._filtered.pop(peer, None)
         for variant in [filtered] if filtered is not None else list(self.variants):
             members = self.variants[variant]
@@ -140,6 +147,8 @@ class Channel:
 
     def announce(self, joined: Sequence[contract.ClientInfo], left: Sequence[contract.ClientInfo]) -> Iterator[None]:
         """Write joins and leaves to those who want them, all of them in one write."""
+        if self.tap is not None:
+            self.tap.announced(joined, left)
         joins = [frames.Join(info_message(info)) for info in joined]
         leaves = [frames.Leave(info_message(info)) for info in left]
         packed: dict[tuple[str, bool], bytes] = {}
@@ -160,11 +169,37 @@ class Channel:
                 key = (variant.wire.name, variant.compact)
                 if key not in packed:
                     packed[key] = variant.wire.pack(encoded(variant))
+                if self._tapped is not None:
+                    self._show(members, encoded(variant))
                 yield from _write_all(packed[key], members)
+
+    # Traces
+
+    def read_along(self, peer: Peer) -> None:
+        """Show the connection's tap what is written to it."""
+        if self._tapped is None:
+            self._tapped = set()
+        self._tapped.add(peer)
+
+    def read_no_more(self, peer: Peer) -> None:
+        """It is traced no more."""
+        if self._tapped is not None:
+            self._tapped.discard(peer)
+            if not self._tapped:
+                self._tapped = None
+
+    def _show(self, members: Collection[Peer], messages: Sequence[bytes]) -> None:
+        for peer in self._tapped or ():
+            if peer in members and peer.tap is not None:
+                peer.tap.sent(messages)
+
+    # Writing
 
     def _write_publications(
         self, publications: Sequence[contract.Publication], exclusion: contract.Publication | None
     ) -> Iterator[None]:
+        if self.tap is not None:
+            self.tap.published(publications, len(self.peers()))
         rendering = Rendering(self.name, self.number, publications, self._bases)
         for peer, variant in self.waiting.items():
             if exclusion is None or not _is_excluded(peer, exclusion):
@@ -176,6 +211,8 @@ class Channel:
                 continue
             left_out = {peer for peer in members if _is_excluded(peer, exclusion)} if exclusion is not None else set()
             COUNTS.deliveries += (len(members) - len(left_out)) * len(rendering.messages(variant))
+            if self._tapped is not None:
+                self._show(members.keys() - left_out, rendering.messages(variant))
             yield from _write_all(data, members, left_out)
             if variant.delta is DeltaState.FRESH:
                 moves.append((variant, [peer for peer in members if peer not in left_out], DeltaState.BASED))

@@ -7,7 +7,7 @@ gap is found once, and what is written is encoded and framed once.
 import asyncio
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from actors.brokers import contract
@@ -24,8 +24,10 @@ from serve_app.realtime.deltas import DeltaState, Patches
 from serve_app.realtime.encoding import fitting
 from serve_app.realtime.flushing import QUEUE_BYTES, Flusher
 from serve_app.realtime.peer import Peer
+from serve_app.realtime.questions import TRACE_PREFIX
 from serve_app.realtime.rendering import Variant
 from serve_app.realtime.roster import Roster
+from serve_app.realtime.taps import ChannelTap
 from serve_app.realtime.turns import Turns, at_once
 
 BURST_BYTES: Final = QUEUE_BYTES // 2
@@ -59,6 +61,8 @@ class Channels:
         self._too_slow = too_slow
         self._channels: dict[str, Channel] = {}
         self._numbers = itertools.count(1)
+        self.taps: Mapping[str, ChannelTap] = {}
+        """Channels that are traced."""
         self.patches = Patches()
         self._turns = Turns()
         self._brokers: BrokerClient
@@ -92,6 +96,7 @@ class Channels:
 
     def _begin(self, name: str, rules: Namespace) -> Channel:
         channel = self._channels[name] = Channel(name, next(self._numbers))
+        channel.tap = self.taps.get(name)
         if rules.batch_max_delay_ms:
             channel.batch = Batch(rules, lambda: self._turns.run(self._write_batch(channel)))
         return channel
@@ -153,6 +158,10 @@ class Channels:
         variant = Variant(peer.socket.wire, sub.compact, sub.features.pushes_join_leave, delta, sub.tags)
         # Before anything else is written to the channel, the subscribe reply must be on its way.
         channel.add(peer, variant, waiting=peer.connection.state is not ConnectionState.CONNECTED)
+        if channel.tap is not None:
+            channel.tap.attached(peer.connection.client, peer.connection.user)
+        if peer.tap is not None:
+            self._read_along(channel, peer)
         if self.roster is not None:
             self.roster.attached(peer, sub)
 
@@ -170,11 +179,36 @@ class Channels:
         channel = self._channels.get(action.channel)
         if channel is not None:
             channel.remove(peer)
+            if channel.tap is not None:
+                channel.tap.detached(peer.connection.client, peer.connection.user)
         if self.roster is not None:
             self.roster.detached(peer, action.channel)
         last = self._give_up(action.channel, action.attempt)
         if action.tell_broker:
             self._brokers.unsubscribe(action.channel, action.attempt, action.info, last=last)
+
+    # Traces
+
+    def find(self, name: str) -> Channel | None:
+        """A channel that has subscribers here."""
+        return self._channels.get(name)
+
+    def tap(self, peer: Peer) -> None:
+        """The connection's tap reads along from now on."""
+        for name in peer.connection.subscriptions:
+            if name in self._channels:
+                self._read_along(self._channels[name], peer)
+
+    def untap(self, peer: Peer) -> None:
+        """The connection is traced no more."""
+        for name in peer.connection.subscriptions:
+            if name in self._channels:
+                self._channels[name].read_no_more(peer)
+
+    def _read_along(self, channel: Channel, peer: Peer) -> None:
+        # What a trace brings its reader is not traced again, and so on for ever.
+        if not channel.name.startswith(TRACE_PREFIX):
+            channel.read_along(peer)
 
     # The stream
 

@@ -47,6 +47,8 @@ class Flusher:
         pending, peer.pending = peer.pending, None
         if pending:
             COUNTS.messages += len(pending)
+            if peer.tap is not None:
+                peer.tap.sent(pending)
             socket = peer.socket
             data = socket.wire.pack(pending)
             if len(data) > LARGE_BYTES:

@@ -34,6 +34,7 @@ from serve_app.realtime.inspector import Inspector
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.server_side import ServerSubscription
 from serve_app.realtime.timers import TimerWheel
+from serve_app.realtime.tracing import Tracer
 from serve_app.realtime.wire import Socket
 
 logger = structlog.get_logger(__name__)
@@ -56,7 +57,8 @@ class Hub:
         self._wheel: TimerWheel[Peer] = TimerWheel(self._on_due)
         self._emulated = EmulatedSessions()
         self.channels = Channels(self._flusher, self.apply, self.too_slow)
-        self._inspector = Inspector(boot_id, self._peers, self.channels, self.on_disconnect, env.wall)
+        self._tracer = Tracer(boot_id, self._peers, self.channels, env.wall)
+        self._inspector = Inspector(boot_id, self._peers, self.channels, self._tracer, self.on_disconnect, env.wall)
         self._sessions: SessionClient
         self._loop: asyncio.AbstractEventLoop
 
@@ -67,6 +69,7 @@ class Hub:
         self._flusher.start(self._loop)
         self._callouts.start(self._loop, brokers)
         self.channels.start(self._loop, brokers)
+        self._tracer.start(self._loop, brokers)
         self._wheel.start(self._loop)
 
     async def stop(self) -> None:
@@ -74,6 +77,7 @@ class Hub:
         for peer in list(self._peers.values()):
             self.apply(peer, peer.connection.close(codes.DISCONNECT_SHUTDOWN))
         self._wheel.stop()
+        await self._tracer.stop()
         await self._callouts.stop()
 
     @property
@@ -144,6 +148,8 @@ class Hub:
     def receive(self, peer: Peer, frame: bytes) -> None:
         """A frame from the client."""
         COUNTS.frames += 1
+        if peer.tap is not None:
+            peer.tap.received(frame)
         self.apply(peer, peer.connection.receive(frame, self._loop.time()))
 
     def emulate(self, session: str, frame: bytes) -> bool:
@@ -169,6 +175,8 @@ class Hub:
 
     def _ended(self, peer: Peer, code: int, reason: str) -> None:
         COUNTS.ended(code)
+        if peer.tap is not None:
+            peer.tap.closed(code, reason)
         self._inspector.ended(peer, code, reason)
 
     def too_slow(self, peer: Peer) -> None:
@@ -206,6 +214,8 @@ class Hub:
                     self._register(peer, action.issued_at_ms)
                 case act.Established():
                     self._welcome(peer)
+                    if self._tracer.active:
+                        self._tracer.connected(peer)
                     self.channels.release(peer)
                 case act.Ping():
                     peer.socket.ping()

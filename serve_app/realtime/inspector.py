@@ -17,6 +17,7 @@ from serve_app.realtime import questions as ask
 from serve_app.realtime.channels import Channels
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.subscription import Subscription
+from serve_app.realtime.tracing import Tracer
 
 ENDINGS_KEPT: Final = 1_000
 
@@ -33,6 +34,7 @@ class Inspector:
         hub: str,
         peers: Mapping[str, Peer],
         channels: Channels,
+        tracer: Tracer,
         close: Callable[[Sequence[str], int, str], None],
         wall: Callable[[], float],
     ) -> None:
@@ -40,6 +42,7 @@ class Inspector:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._peers = peers
         self._channels = channels
+        self._tracer = tracer
         self._close = close
         self._wall = wall
         self._started = wall()
@@ -79,6 +82,12 @@ class Inspector:
             found = asked.client in self._peers
             self._close([asked.client], asked.code, asked.reason)
             return ask.encode(ask.Done(found))
+        if isinstance(asked, ask.StartTrace):
+            return ask.encode(ask.Done(self._tracer.begin(asked)))
+        if isinstance(asked, ask.StopTrace):
+            return ask.encode(ask.Done(self._tracer.end(asked.id, "stopped")))
+        if isinstance(asked, ask.AskTraces):
+            return ask.encode(ask.TracePage(self._tracer.report()))
         return ask.encode(self._ended(asked))
 
     def _node(self) -> ask.NodeReport:
@@ -139,6 +148,8 @@ class Inspector:
             commands=connection.commands,
             channel_count=len(held),
             channels=[_channel(sub) for sub in (held if whole else held[: ask.CHANNELS_SHOWN])],
+            traced=peer.tap is not None,
+            frames=[dict(frame) for frame in peer.tap.frames] if whole and peer.tap is not None else [],
         )
 
     def _ended(self, asked: ask.AskEndings) -> ask.EndingPage:

@@ -2,6 +2,7 @@
 
 from serve_app.edge.arrival import NOWHERE, Arrival
 from serve_app.realtime.connection import Connection
+from serve_app.realtime.taps import Tap
 from serve_app.realtime.timers import UNSCHEDULED
 from serve_app.realtime.wire import Socket
 
@@ -11,7 +12,7 @@ class Peer:
 
     __slots__ = (
         "connection", "expecting", "generation", "held", "held_bytes", "newcomer", "opened_ms", "pending", "registered",
-        "roster", "slot", "socket",
+        "roster", "slot", "socket", "tap",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, socket: Socket, arrival: Arrival = NOWHERE, opened_ms: int = 0) -> None:
@@ -35,3 +36,5 @@ class Peer:
         self.held: list[bytes] | None = None
         """Pushes of server-side subscriptions that must follow the connect reply."""
         self.held_bytes = 0
+        self.tap: Tap | None = None
+        """Reads along while the connection is traced."""

@@ -10,16 +10,18 @@ from serve_app.realtime.handlers import Handlers, Question
 
 CONVERSATION_PREFIX: Final = "conversation:"
 JOBS_PERMISSION: Final = "jobs:manage"
+REALTIME_PERMISSION: Final = "realtime:admin"
 
 
 def register(handlers: Handlers) -> None:
-    """Offer `conversation_member` and `jobs_operator`."""
+    """Offer `conversation_member`, `jobs_operator` and `realtime_admin`."""
     database = handlers.database
     if database is None:
         raise ValueError("our permission callbacks read rows: the registry needs a database")
     checks = Checks(database)
     handlers.permission("conversation_member", checks.conversation_member)
     handlers.permission("jobs_operator", checks.jobs_operator)
+    handlers.permission("realtime_admin", checks.realtime_admin)
 
 
 class Checks:
@@ -38,11 +40,18 @@ class Checks:
 
     async def jobs_operator(self, question: Question) -> bool:
         """Whether the user may manage jobs."""
-        user_id = _uuid(question.user)
+        return await self._may(question.user, JOBS_PERMISSION)
+
+    async def realtime_admin(self, question: Question) -> bool:
+        """Whether the user may administer realtime, and so read traces."""
+        return await self._may(question.user, REALTIME_PERMISSION)
+
+    async def _may(self, user: str, permission: str) -> bool:
+        user_id = _uuid(user)
         if user_id is None:
             return False
         async with self._database.transaction(read_only=True) as session:
-            return JOBS_PERMISSION in await auth.permissions_of(session, user_id)
+            return permission in await auth.permissions_of(session, user_id)
 
 
 def _uuid(text: str) -> UUID | None:

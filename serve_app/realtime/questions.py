@@ -18,6 +18,14 @@ CHANNELS_SHOWN: Final = 20
 """Channels of a connection in a list; the question about one connection shows all."""
 
 
+TRACE_PREFIX: Final = "trace:"
+"""Channels that traces are published to; their namespace is for operators."""
+
+SECONDS_MAX: Final = 900
+FRAMES_MAX: Final = 10_000
+"""Bounds of one trace, in each process."""
+
+
 class AskNode(msgspec.Struct, array_like=True, frozen=True, tag=1):
     """How much do you hold? Answered by `NodeReport`."""
 
@@ -48,6 +56,28 @@ class CloseConnection(msgspec.Struct, array_like=True, frozen=True, tag=4):
     client: str
     code: int
     reason: str
+
+
+class StartTrace(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """Publish to `trace:<id>` what a user's connections, one connection or a channel does. Answered by `Done`."""
+
+    id: str
+    user: str = ""
+    client: str = ""
+    channel: str = ""
+    seconds: int = 60
+    frames: int = 1_000
+    """So many events at most, in each process."""
+
+
+class StopTrace(msgspec.Struct, array_like=True, frozen=True, tag=6):
+    """End a trace before its time. Answered by `Done`."""
+
+    id: str
+
+
+class AskTraces(msgspec.Struct, array_like=True, frozen=True, tag=7):
+    """What is being traced? Answered by `TracePage`."""
 
 
 class Done(msgspec.Struct, array_like=True, frozen=True):
@@ -101,6 +131,9 @@ class HeldConnection(msgspec.Struct, array_like=True, frozen=True):
     """Commands that wait for an answer."""
     channel_count: int
     channels: list[HeldChannel]
+    traced: bool
+    frames: list[dict[str, Any]]
+    """The last frames, secrets redacted: only of a traced connection, and only when it is asked for by its id."""
 
 
 class ConnectionPage(msgspec.Struct, array_like=True, frozen=True):
@@ -131,7 +164,23 @@ class EndingPage(msgspec.Struct, array_like=True, frozen=True):
     endings: list[Ending]
 
 
-AnyQuestion = AskNode | AskConnections | AskEndings | CloseConnection
+class TraceReport(msgspec.Struct, array_like=True, frozen=True):
+    """One trace in one process."""
+
+    hub: str
+    order: StartTrace
+    frames_left: int
+    connections: int
+    """Traced here now."""
+
+
+class TracePage(msgspec.Struct, array_like=True, frozen=True):
+    """The traces of a process."""
+
+    traces: list[TraceReport]
+
+
+AnyQuestion = AskNode | AskConnections | AskEndings | CloseConnection | StartTrace | StopTrace | AskTraces
 
 DecodeError: Final = msgspec.DecodeError
 encode: Final = msgspec.msgpack.Encoder().encode
@@ -146,6 +195,11 @@ class Survey:
 
     answers: Sequence[Any]
     silent: Sequence[str] = field(default_factory=tuple)
+
+
+def is_done(answer: bytes) -> bool:
+    """Whether an answer to an order says that it was carried out."""
+    return bool(answer) and msgspec.msgpack.decode(answer, type=Done).found
 
 
 async def ask(sessions: SessionClient, question: AnyQuestion, answer: type[Any], *, hub: str = "") -> Survey:

@@ -1,5 +1,6 @@
 """From what realtime processes answer to what operators read."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from serve_app.links import action, self_link
@@ -54,6 +55,8 @@ def connection(held: ask.HeldConnection, principal: Principal) -> schemas.Realti
             )
             for channel in held.channels
         ],
+        traced=held.traced,
+        frames=held.frames if principal.may("realtime:admin") else [],
         links=links,
     )
 
@@ -72,6 +75,34 @@ def ending(ended: ask.Ending) -> schemas.EndedConnection:
         reason=ended.reason,
         queue_bytes=ended.queue_bytes,
     )
+
+
+def trace(order: ask.StartTrace, nodes: Sequence[str], connections: int) -> schemas.RealtimeTrace:
+    """A trace."""
+    path = f"/realtime/traces/{order.id}"
+    return schemas.RealtimeTrace(
+        id=order.id,
+        trace_channel=ask.TRACE_PREFIX + order.id,
+        user=order.user or None,
+        client=order.client or None,
+        channel=order.channel or None,
+        seconds=order.seconds,
+        frames=order.frames,
+        nodes=sorted(nodes),
+        connections=connections,
+        links=self_link(path) | {"stop": action(path, "DELETE")},
+    )
+
+
+def traces(reports: Iterable[ask.TraceReport]) -> list[schemas.RealtimeTrace]:
+    """The traces of all processes, each once."""
+    found: dict[str, list[ask.TraceReport]] = {}
+    for report in reports:
+        found.setdefault(report.order.id, []).append(report)
+    return [
+        trace(parts[0].order, [part.hub for part in parts], sum(part.connections for part in parts))
+        for _, parts in sorted(found.items())
+    ]
 
 
 def _time(seconds: float) -> datetime:

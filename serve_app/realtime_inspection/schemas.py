@@ -1,10 +1,14 @@
 """Realtime processes and their connections over HTTP."""
 
 from datetime import datetime
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from serve_app.schemas import ResourceSchema, ResponseSchema
+from serve_app.realtime.questions import FRAMES_MAX, SECONDS_MAX
+from serve_app.schemas import RequestSchema, ResourceSchema, ResponseSchema
+
+Id = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class RealtimeNode(ResponseSchema):
@@ -56,6 +60,10 @@ class RealtimeConnection(ResourceSchema):
     commands: int = Field(description="Commands that wait for an answer.")
     channel_count: int
     channels: list[HeldChannel] = Field(description="In a list the first 20, else all.")
+    traced: bool
+    frames: list[dict[str, Any]] = Field(
+        description="The last 50 frames, secrets redacted: only of a traced connection that is asked for by its id."
+    )
 
 
 class RealtimeConnectionList(ResponseSchema):
@@ -86,4 +94,42 @@ class EndedConnectionList(ResponseSchema):
     """The last endings, newest first. Each process remembers a thousand."""
 
     items: list[EndedConnection]
+    silent: list[str] = Field(description="Processes that did not answer in time: their part is missing.")
+
+
+class TraceCreate(RequestSchema):
+    """What to trace: a user, a connection or a channel, and how long."""
+
+    user: Id | None = None
+    client: Id | None = None
+    channel: Id | None = None
+    seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 60
+    frames: Annotated[int, Field(ge=1, le=FRAMES_MAX, description="At most, in each realtime process.")] = 1_000
+
+    @model_validator(mode="after")
+    def one_target(self) -> Self:
+        """Exactly one of the three."""
+        if sum(target is not None for target in (self.user, self.client, self.channel)) != 1:
+            raise ValueError("name one of user, client and channel")
+        return self
+
+
+class RealtimeTrace(ResourceSchema):
+    """A live trace."""
+
+    id: str
+    trace_channel: str = Field(description="Subscribe to it, recovering from offset 0, to read what is traced.")
+    user: str | None
+    client: str | None
+    channel: str | None
+    seconds: int
+    frames: int
+    nodes: list[str] = Field(description="Processes that trace.")
+    connections: int = Field(description="Connections that are traced now.")
+
+
+class RealtimeTraceList(ResponseSchema):
+    """Traces that are under way."""
+
+    items: list[RealtimeTrace]
     silent: list[str] = Field(description="Processes that did not answer in time: their part is missing.")

@@ -39,9 +39,19 @@ async def test_only_operators_hear_of_jobs(database: Database) -> None:
     assert not await checks.jobs_operator(asks(str(customer.id), "jobs:all"))
 
 
+async def test_only_who_administers_realtime_reads_traces(database: Database) -> None:
+    async with database.transaction() as session:
+        operator = await make_user(session, roles=("operator",))
+        analyst = await make_user(session, roles=("analyst",))
+    checks = Checks(database)
+    assert await checks.realtime_admin(asks(str(operator.id), "trace:t"))
+    assert not await checks.realtime_admin(asks(str(analyst.id), "trace:t"))
+    assert not await checks.realtime_admin(asks("nobody", "trace:t"))
+
+
 async def test_they_are_offered_under_the_names_that_namespaces_use(database: Database) -> None:
     handlers = Handlers(database)
     register(handlers)
-    assert set(handlers.permissions) == {"conversation_member", "jobs_operator"}
+    assert set(handlers.permissions) == {"conversation_member", "jobs_operator", "realtime_admin"}
     with pytest.raises(ValueError, match="database"):
         register(Handlers())

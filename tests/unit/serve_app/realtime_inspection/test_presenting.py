@@ -14,7 +14,7 @@ def operator(*permissions: str) -> Principal:
 
 HELD = ask.HeldConnection(
     "hub", "c1", "u1", "s1", "connected", "json/websocket", "js", "1", 1_500, 2.0, 7, 1, 2,
-    [ask.HeldChannel("room:1", "live", False, True, None)],
+    [ask.HeldChannel("room:1", "live", False, True, None)], True, [{"kind": "in"}],
 )  # fmt: skip
 
 
@@ -30,6 +30,19 @@ def test_a_connection_says_what_may_be_done_about_it(permissions: tuple[str, ...
     assert shown["channels"] == [
         {"channel": "room:1", "state": "live", "server_side": False, "positioned": True, "expires_at": None}
     ]
+
+
+def test_frames_are_for_who_may_trace() -> None:
+    assert presenting.connection(HELD, operator("realtime:read")).frames == []
+    assert presenting.connection(HELD, operator("realtime:admin")).frames == [{"kind": "in"}]
+
+
+def test_the_parts_of_a_trace_are_one() -> None:
+    order = ask.StartTrace("t", user="u")
+    reports = [ask.TraceReport(hub, order, 5, count) for hub, count in (("b", 1), ("a", 2))]
+    (trace,) = presenting.traces([*reports])
+    assert (trace.nodes, trace.connections, trace.user, trace.channel) == (["a", "b"], 3, "u", None)
+    assert trace.trace_channel == "trace:t"
 
 
 def test_nodes_and_endings() -> None:
