@@ -169,6 +169,13 @@ class SendMessage(Struct):
     session: str = ""
 
 
+class Connections(Struct):
+    """Who is connected as this user? `expression` is a filter of another server, refused unless empty."""
+
+    user: User
+    expression: str = ""
+
+
 class Rpc(Struct):
     """Call a method of the application."""
 
