@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from actors.brokers.contract import BrokerError, StreamPosition
+from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
 from db.outbox.service import publish
 from tests.fixtures.brokers import World
 from tests.fixtures.waiting import eventually
@@ -109,6 +109,38 @@ async def test_rows_wait_for_a_shard_that_is_away_and_come_in_order(world, plain
     )
     assert reply.recovered
     assert [p.data.decode().strip('"') for p in reply.publications] == [str(n) for n in range(50)]
+
+
+@pytest.mark.parametrize("channel", ["ledger:a", "big:a"])
+async def test_a_backlog_of_crossing_transactions_drains_in_the_order_of_their_commits(world, plain, channel):
+    """Writers begin, insert and commit in different orders while the shard is away, and go on while it drains."""
+    hub = await world.process()
+    await hub.subscribe(channel, presence=False)
+    await world.kill()
+    writers = [await asyncpg.connect(world.url) for _ in range(4)]
+    committed = []
+
+    async def round_of(number):
+        for index, writer in enumerate(writers):
+            await writer.execute("BEGIN")
+            await sql_publish(writer, channel, f"{number}.{index}.a")
+        for index in (2, 0, 3, 1):
+            await sql_publish(writers[index], channel, f"{number}.{index}.b")
+            await writers[index].execute("COMMIT")
+            committed.extend((f"{number}.{index}.a", f"{number}.{index}.b"))
+
+    for number in range(20):
+        await round_of(number)
+    assert await plain.fetchval("SELECT count(*) FROM app.outbox") == len(committed)
+    await world.begin()
+    for number in range(20, 30):
+        await round_of(number)
+    await eventually(lambda: plain.fetchval("SELECT count(*) = 0 FROM app.outbox"), retry_on=(asyncpg.PostgresError,))
+    history = await eventually(lambda: hub.brokers.history(HistoryRequest(channel, limit=-1)), retry_on=(BrokerError,))
+    assert [p.data.decode().strip('"') for p in history.publications] == committed
+    assert [p.offset for p in history.publications] == list(range(1, len(committed) + 1))
+    for writer in writers:
+        await writer.close()
 
 
 async def test_killing_the_connection_under_the_relay_loses_and_doubles_nothing(world, plain):

@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from cluster.services.binaries import find_postgres
 from db.effects import PublicationsQueued
 from db.errors import InvalidInput
 from db.outbox.service import publish
@@ -147,6 +148,39 @@ async def test_a_transaction_with_thousands_of_publications_ends(clients):
         )
     assert await watch.connection.fetchval("SELECT count(*) FROM app.outbox WHERE position IS NULL") == 0
     assert await in_order(watch, "c:3") == [str(n) for n in range(3, 5001, 10)]
+
+
+async def test_psql_publishes_inside_a_transaction(clients, database_url):
+    """No application needed: any client that speaks SQL publishes, and its rollback takes the publication back."""
+    binaries = find_postgres()
+    assert binaries is not None
+
+    async def psql(script):
+        process = await asyncio.create_subprocess_exec(
+            str(binaries.bindir / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database_url,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, error = await process.communicate(script.encode())
+        return process.returncode, out.decode().split(), error.decode()
+
+    code, out, error = await psql(
+        """BEGIN;
+        SELECT app.publish('room:sql', '{"text": "kept"}') IS NOT NULL;
+        SELECT app.publish(channel => 'room:sql', data => '2', tags => '{"a": "b"}', idempotency_key => 'k') > 0;
+        COMMIT;
+        BEGIN; SELECT app.publish('room:sql', '"undone"') IS NULL; ROLLBACK;"""
+    )
+    assert (code, out) == (0, ["t", "t", "f"]), error
+    rows = await clients[0].connection.fetch(
+        "SELECT data, attributes, idempotency_key FROM app.outbox WHERE position IS NOT NULL ORDER BY position"
+    )
+    assert [tuple(row) for row in rows] == [
+        ('{"text": "kept"}', None, ""),
+        ("2", '{"tags": {"a": "b"}}', "k"),
+    ]
+    code, _, error = await psql("SELECT app.publish('', '1');")
+    assert code != 0
+    assert "ck_outbox_channel" in error
 
 
 async def test_services_publish_and_record_the_effect(database):
