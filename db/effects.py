@@ -61,3 +61,11 @@ class PositionRead(Effect):
     epoch: str
     offset: int
     number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessaged(Effect):
+    """A message, raw JSON, for every open connection of a user. No row holds it: who is away does not get it."""
+
+    user: str
+    data: bytes

@@ -6,7 +6,15 @@ Each is a shortcut for a row that its owner would find anyway, only later. `Data
 from collections.abc import Sequence
 
 from actors.protocol.namespaces import Namespaces
-from db.effects import CacheInvalidated, JobsEnqueued, PositionRead, PublicationsQueued, SessionsRevoked, TokensRevoked
+from db.effects import (
+    CacheInvalidated,
+    JobsEnqueued,
+    PositionRead,
+    PublicationsQueued,
+    SessionsRevoked,
+    TokensRevoked,
+    UserMessaged,
+)
 from serve_app.middleware.cache_version import note_version
 from serve_app.realtime.reading import announcer
 from serve_app.resources import Resources
@@ -41,6 +49,12 @@ def connect_effects(resources: Resources) -> None:
 
     namespaces = Namespaces.load(resources.settings.namespaces_file)
     database.on_commit(PositionRead, announcer(lambda: actors.brokers, lambda: namespaces))
+
+    async def send_messages(effects: Sequence[UserMessaged]) -> None:
+        if actors.sessions is not None:
+            for effect in effects:
+                await actors.sessions.send_to_user(effect.user, effect.data)
+
     database.on_commit(JobsEnqueued, wake_jobs)
     database.on_commit(PublicationsQueued, poke_channels)
     database.on_commit(CacheInvalidated, invalidate)
@@ -54,3 +68,4 @@ def connect_effects(resources: Resources) -> None:
 
     database.on_commit(SessionsRevoked, revoke)
     database.on_commit(TokensRevoked, revoke_tokens)
+    database.on_commit(UserMessaged, send_messages)

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.effects import PublicationsQueued
+from db.effects import PublicationsQueued, UserMessaged
 from db.errors import InvalidInput
 from db.session import record_effect
 
@@ -84,3 +85,12 @@ def _key(channel: str, key: str) -> str:
     if not 1 <= len(key.encode("utf-8", "replace")) <= MAX_KEY_BYTES or "\0" in key:
         raise InvalidInput(f"A key has 1 to {MAX_KEY_BYTES} bytes.", details={"channel": channel, "key": key})
     return key
+
+
+def send_to_user(session: AsyncSession, user_id: UUID | str, data: Any) -> None:
+    """Send a message to every open connection of a user when this transaction commits, outside every channel.
+
+    At most once, and not kept: for what matters to somebody who is away, `publish` to their personal channel. Equal
+    messages of one transaction are one.
+    """
+    record_effect(session, UserMessaged(str(user_id), orjson.dumps(data)))

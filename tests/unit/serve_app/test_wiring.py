@@ -16,6 +16,7 @@ from db.effects import (
     PublicationsQueued,
     SessionsRevoked,
     TokensRevoked,
+    UserMessaged,
 )
 from serve_app.resources import ActorClients
 from serve_app.wiring import connect_effects
@@ -114,3 +115,9 @@ async def test_members_hear_how_far_somebody_has_read():
     world = World(ActorClients(brokers=Brokers()))  # type: ignore[arg-type]
     await world.run(PositionRead("conversation:1", "u1", "e", 3), PositionRead("ledger:1", "u1", "e", 3))
     assert [request.channel for request in Brokers.published] == ["conversation:1"]
+
+
+async def test_messages_go_to_the_session_shards(clients: dict[str, Any]):
+    await World(ActorClients(**clients)).run(UserMessaged("u1", b"1"), UserMessaged("u2", b"2"))
+    assert clients["sessions"].sent == [("u1", b"1"), ("u2", b"2")]
+    await World(ActorClients()).run(UserMessaged("u1", b"1"))

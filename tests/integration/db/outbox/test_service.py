@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 
 from cluster.services.binaries import find_postgres
-from db.effects import PublicationsQueued
+from db.effects import PublicationsQueued, UserMessaged
 from db.errors import InvalidInput
-from db.outbox.service import publish
+from db.outbox.service import publish, send_to_user
 from tests.fixtures.waiting import eventually
 
 
@@ -205,3 +205,24 @@ async def test_what_postgres_cannot_store_is_refused_before_it_breaks_the_transa
         with pytest.raises(InvalidInput):
             await publish(session, channel, data)
         await publish(session, "c:a", "still usable")
+
+
+async def test_messages_to_users_follow_the_commit(database):
+    seen = []
+
+    async def handler(effects):
+        seen.extend(effects)
+
+    database.on_commit(UserMessaged, handler)
+
+    async def fail():
+        async with database.transaction() as session:
+            send_to_user(session, "u1", "never")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    async with database.transaction() as session:
+        send_to_user(session, "u1", {"n": 1})
+        assert seen == []
+    assert seen == [UserMessaged("u1", b'{"n":1}')]
