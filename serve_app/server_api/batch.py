@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from actors.protocol import codes
-from serve_app.server_api.registry import Context, Method, failure, outcome, within_reach
+from serve_app.server_api.registry import Context, Method, failure, run_command
 
 MAX_COMMANDS: Final = 1000
 AT_ONCE: Final = 64
@@ -48,13 +48,5 @@ async def _reply(context: Context, methods: Mapping[str, Method], command: dict[
     called = methods.get(name)
     if called is None:
         return failure(codes.ERROR_METHOD_NOT_FOUND.code, f"there is no method '{name[:64]}'")
-    if not context.grant.allows(called):
-        return failure(codes.ERROR_PERMISSION_DENIED.code, f"the key may not call '{name}'")
-    try:
-        body = called.body.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-        return failure(codes.ERROR_BAD_REQUEST.code, f"bad request: {reason}")
-    if not within_reach(context.grant, called, body):
-        return failure(codes.ERROR_PERMISSION_DENIED.code, "the key is limited to other namespaces")
-    ended = await outcome(called.run(context, body))
+    ended = await run_command(context, called, raw)
     return {name: ended["result"]} if "result" in ended else ended

@@ -146,3 +146,16 @@ async def outcome(run: Awaitable[Any]) -> Mapping[str, Any]:
 def failure(code: int, message: str) -> Mapping[str, Any]:
     """An error of the protocol."""
     return {"error": {"code": code, "message": message}}
+
+
+async def run_command(context: Context, called: Method, raw: bytes | msgspec.Raw) -> Mapping[str, Any]:
+    """The outcome of one command among others: what its key may not do is an error of this command alone."""
+    if not context.grant.allows(called):
+        return failure(codes.ERROR_PERMISSION_DENIED.code, f"the key may not call '{called.name}'")
+    try:
+        body = called.body.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+        return failure(codes.ERROR_BAD_REQUEST.code, f"bad request: {reason}")
+    if not within_reach(context.grant, called, body):
+        return failure(codes.ERROR_PERMISSION_DENIED.code, "the key is limited to other namespaces")
+    return await outcome(called.run(context, body))

@@ -16,7 +16,7 @@ from db.errors import PermissionDenied, Unavailable
 from serve_app.dependencies import ResourcesDep
 from serve_app.errors import AuthenticationRequired
 from serve_app.resources import Resources
-from serve_app.server_api import batch
+from serve_app.server_api import batch, stream
 from serve_app.server_api.methods import METHODS
 from serve_app.server_api.registry import FULL_GRANT, Context, Grant, Method, Shards, failure, outcome, within_reach
 
@@ -82,6 +82,17 @@ async def run_batch(request: Request, resources: ResourcesDep) -> Response:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
         return _answer(failure(107, f"bad request: {reason}"), status=400)
     return _answer(await batch.run_batch(context, METHODS, body))
+
+
+@router.post("", include_in_schema=False, response_model=None)
+async def run_stream(request: Request, resources: ResourcesDep) -> Response:
+    """Commands as older server SDKs send them."""
+    context = _context(resources, await grant_of(request, resources))
+    try:
+        answers = await stream.run_commands(context, METHODS, await request.body())
+    except (ValueError, RecursionError) as reason:
+        return _answer(failure(107, f"bad request: {reason}"), status=400)
+    return Response(b"\n".join(map(_encoder.encode, answers)), media_type="application/json")
 
 
 def _answer(content: Any, *, status: int = 200) -> Response:

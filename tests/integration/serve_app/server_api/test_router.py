@@ -1,3 +1,4 @@
+import json
 import time
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from tests.fixtures.client import Api, assert_problem
 from tests.fixtures.realtime import NAMESPACES
 
 CONFIGURED = {"X-API-Key": "a server key of tests"}
+CONFIGURED_OLD = "apikey a server key of tests"
 
 
 @pytest.fixture
@@ -133,3 +135,15 @@ async def test_tokens_are_revoked_in_rows_and_where_they_are_used(api: Api, http
         assert (await http.post(f"/api/{method}", json=body, headers=CONFIGURED)).status_code == 400
     never = {"uid": "x", "expire_at": 10**18}
     assert (await http.post("/api/revoke_token", json=never, headers=CONFIGURED)).json()["error"]["code"] == 107
+
+
+async def test_commands_of_older_sdks_are_answered_line_by_line(http: httpx.AsyncClient) -> None:
+    lines = '{"method":"publish","params":{"channel":"room:1","data":{}}}\n{"method":"info","params":{}}\n'
+    answer = await http.post("/api", content=lines, headers={"Authorization": CONFIGURED_OLD})
+    assert answer.status_code == 200
+    published, info = [json.loads(line) for line in answer.text.split("\n")]
+    assert published == {"result": {"offset": 1, "epoch": "epoch"}}
+    assert info == {"result": {"nodes": []}}
+    broken = await http.post("/api", content="{", headers=CONFIGURED)
+    assert (broken.status_code, broken.json()["error"]["code"]) == (400, 107)
+    assert_problem(await http.post("/api", content=lines), 401, "authentication_required")
