@@ -8,7 +8,15 @@ from typing import Any
 
 import uvloop
 
-from loadtests import bench_connections, bench_fanout, bench_latency, bench_rest, bench_slow_consumer, bench_storm
+from loadtests import (
+    bench_connections,
+    bench_fanout,
+    bench_latency,
+    bench_publish,
+    bench_rest,
+    bench_slow_consumer,
+    bench_storm,
+)
 from loadtests.bench_fanout import Load
 from loadtests.bench_rest import RequestsRefused
 from loadtests.client import ConnectionFailed
@@ -30,6 +38,10 @@ async def _latency(stack: Stack, options: argparse.Namespace) -> Report:
     return await bench_latency.run(stack)
 
 
+async def _publish(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_publish.run(stack, options.seconds or 6.0)
+
+
 async def _connections(stack: Stack, options: argparse.Namespace) -> Report:
     return await bench_connections.run(stack, options.sockets or 2000)
 
@@ -47,6 +59,7 @@ BENCHES: dict[str, tuple[str, Callable[[Stack, argparse.Namespace], Coroutine[An
     "fanout": ("one channel, 1,000 sockets: deliveries per second and CPU of each", _fanout),
     "rest": ("CPU per request of a trivial route and of the cached product list", _rest),
     "latency": ("publish to receive on an idle stack, memory and durable", _latency),
+    "publish": ("acknowledged publications per second at the broker's API, memory and durable", _publish),
     "connections": ("what opening a connection costs, and an idle one occupies", _connections),
     "slow-consumer": ("one of 500 does not read: what the others notice", _slow_consumer),
     "storm": ("2,000 sockets lost at once: until everybody is back with what was missed", _storm),
