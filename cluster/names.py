@@ -37,6 +37,7 @@ JOB_REGISTRY_IMPORT_PATH = "tasks.registry:REGISTRY"
 JOB_RUNNER_IMPORT_PATH = "tasks.runner:JobRunner"
 """The queue owner and the agents run what the room above them declares."""
 SEED_MODULE = "db.seed"
+SHARDS_MODULE = "actors.brokers.command"
 
 BUCKETS = 1024
 """Keys (channels, users, cache keys) hash to this many fixed buckets; a table maps bucket to shard (DESIGN §5, 5)."""

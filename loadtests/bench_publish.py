@@ -20,7 +20,7 @@ import asyncpg
 import redis.asyncio
 
 from cluster.settings import Settings
-from loadtests import cluster
+from loadtests import joining
 from loadtests.processes import CpuMeter
 from loadtests.report import Report
 from loadtests.stack import Stack
@@ -60,7 +60,7 @@ async def sustained(publish: PublishOne, channels: list[str], seconds: float) ->
 async def run(stack: Stack, seconds: float = 6.0) -> Report:
     """Measure both kinds of namespace and both peers."""
     await stack.check()
-    settings = cluster.join()
+    settings = joining.join()
     report = Report("publish")
     hosts = stack.shard_hosts()
     from actors.brokers import handle

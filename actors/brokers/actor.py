@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -12,13 +12,16 @@ from actors.brokers.background import Background
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
 from actors.brokers.map_turns import MapTurns
+from actors.brokers.moving import Moving, ShardCall
+from actors.brokers.ownership import Ownership
 from actors.brokers.presence import Registry
 from actors.brokers.publishing import Publishing
 from actors.brokers.questions import Questions
 from actors.brokers.relay import Relay
 from actors.brokers.subscribing import Subscribing
 from actors.brokers.table import ChannelTable, Handler
-from actors.brokers.wire import Gap, Operation, encode
+from actors.brokers.wire import Channels, Compare, Gap, Operation, Synced, encode
+from actors.hosts import handle as hosts
 from actors.hosts.contract import ShardDeposed
 from actors.links import incarnations
 from actors.links.frames import Submit
@@ -35,6 +38,9 @@ from db.streams.store import StreamStore
 HOUSEKEEPING_S: Final = 0.5
 PRUNE_EVERY_S: Final = 60.0
 PRUNE_ROWS: Final = 5_000
+
+WITHOUT_CHANNEL: Final = (Synced, Channels, Compare)
+"""Operations that concern the whole shard."""
 
 logger = structlog.get_logger(__name__)
 
@@ -72,11 +78,15 @@ class BrokerShard:
         store: StreamStore | None = None,
         reader: StreamReader | None = None,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        call: ShardCall | None = None,
+        open_shard: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self.incarnation = incarnations.mint()
         self._watched = WatchedNamespaces(settings.namespaces_file) if namespaces is None else None
         self.namespaces = self._watched.current if self._watched is not None else namespaces or Namespaces({})
-        self.table = ChannelTable(self.namespaces, shard, shards)
+        buckets = buckets_of(shard, shards)
+        self.ownership = Ownership(shard, buckets)
+        self.table = ChannelTable(self.namespaces, lambda bucket: bucket in self.ownership.owned)
         self.registry = Registry(self.table.find)
         self.background = Background()
         self._shard = shard
@@ -84,7 +94,6 @@ class BrokerShard:
         name = f"mobula-broker-{shard}"
         store = store or StreamStore(settings.asyncpg_dsn, owner=self.incarnation, application_name=name)
         self._reader = reader or StreamReader(settings.asyncpg_dsn, application_name=f"{name}-reader")
-        buckets = buckets_of(shard, shards)
         self.committer = Committer(
             store,
             buckets,
@@ -92,10 +101,12 @@ class BrokerShard:
             channels=lambda: [c for c in self.table.channels.values() if c.rules.durable and c.loaded],
             on_loaded=self.table.loaded,
             on_deposed=lambda: self.streams.close(),
+            on_taken=self.ownership.taken,
+            on_unreachable=self.ownership.begin,
             wall_ms=wall_ms,
         )
         self.table.load = self.committer.load
-        self.table.again = self._apply
+        self.table.again = self._carry_out
         self.maps = MapTurns(
             self.table,
             self.registry,
@@ -110,6 +121,7 @@ class BrokerShard:
         self._outbox = Outbox(store, buckets, self._retentions())
         self.committer.feed = Relay(
             self._outbox,
+            buckets=lambda: self.ownership.relayed,
             find=self.table.find,
             get=self.table.get,
             publish=self.publishing.publish_memory,
@@ -124,6 +136,20 @@ class BrokerShard:
             encode_gap=lambda channel: encode(Gap(channel)),
             on_attach=self.subscribing.on_attach,
             on_expire=lambda stream: self.registry.expire(stream.boot),
+        )
+        self.ownership.carry_out = self._carry_out
+        self.ownership.refuse = lambda stream, op: answers.refuse(stream, op, BrokerError(100, "the channel is moving"))
+        self.moving = Moving(
+            self.incarnation,
+            self.ownership,
+            self.table,
+            self.registry,
+            self.committer,
+            self._reader,
+            self.background,
+            self.streams,
+            call=call or others(),
+            open_shard=open_shard or open_other,
         )
         self._handlers: dict[type, Handler] = {
             **self.publishing.handlers,
@@ -182,11 +208,35 @@ class BrokerShard:
         self._outbox.keep(self._retentions())
         self.table.use(namespaces)
 
+    async def move(self, payload: bytes) -> bytes:
+        """Give buckets to another shard (`carrying.Move`). Raises MoveFailed when they stay."""
+        self._refuse_when_deposed()
+        return await self.moving.move(payload)
+
+    async def expect(self, payload: bytes) -> bytes:
+        """Buckets are about to come (`carrying.Arriving`)."""
+        self._refuse_when_deposed()
+        return await self.moving.expect(payload)
+
+    async def land(self, payload: bytes) -> bytes:
+        """Channels of buckets that come (`carrying.Landing`)."""
+        self._refuse_when_deposed()
+        return await self.moving.land(payload)
+
+    async def owners(self, payload: bytes) -> bytes:
+        """Bucket → shard according to the database, as msgpack."""
+        return encode(await self._reader.owners())
+
     def _refuse_when_deposed(self) -> None:
         if self.committer.deposed:
             raise ShardDeposed(f"broker shard {self._shard}")
 
     def _apply(self, stream: ClientStream, operations: list[Operation]) -> None:
+        ownership, seen = self.ownership, stream.seen
+        admitted = [op for op in operations if isinstance(op, WITHOUT_CHANNEL) or ownership.admits(stream, op, seen)]
+        self._carry_out(stream, admitted)
+
+    def _carry_out(self, stream: ClientStream, operations: list[Operation]) -> None:
         handlers = self._handlers
         for op in operations:
             try:
@@ -210,6 +260,7 @@ class BrokerShard:
                 self.committer.tick(now)
                 self.table.sweep(now)
                 self.maps.expire(now)
+                self.moving.check(now)
                 if self._shard == 0 and now >= self._prune_at:
                     self._prune_at = now + PRUNE_EVERY_S
                     self.background.spawn(self._prune())
@@ -226,3 +277,17 @@ class BrokerShard:
     def _retentions(self) -> list[Retention]:
         rules = [self.namespaces.get(name) for name in self.namespaces.names]
         return [Retention(ns.name, ns.history_ttl_s, ns.history_meta_ttl_s, ns.is_map) for ns in rules if ns.durable]
+
+
+async def open_other(shard: int) -> None:
+    """See to it that a shard is hosted to which nothing is dealt by its number."""
+    await hosts.open_shard("brokers", shard, 0)
+
+
+def others() -> ShardCall:
+    """The way to the other shards."""
+
+    async def call(shard: int, method: str, payload: bytes, timeout_s: float) -> bytes:
+        return await hosts.call("brokers", shard, method, payload, timeout_s)
+
+    return call

@@ -2,8 +2,12 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import structlog
 
 from actors.brokers.contract import (
     ChannelSink,
@@ -41,10 +45,14 @@ from actors.brokers.wire import (
     publication,
     to_wire,
 )
-from actors.links.placement import shard_of
+from actors.links.placement import bucket_of
 from actors.links.requests import OVERHEAD_BYTES
+from cluster.names import BUCKETS
 
 CHECK_EVERY_S: Final = 0.25
+LEARN_S: Final = 3.0
+
+logger = structlog.get_logger(__name__)
 
 DEPARTED_PER_OPERATION: Final = 200
 """A submit must stay small (`actors.links.link.SUBMIT_BYTES`)."""
@@ -54,32 +62,42 @@ class Brokers:
     """`BrokerClient` of one process. Without a sink it can publish and ask, but nothing is delivered."""
 
     def __init__(self, boot_id: str, sink: ChannelSink | None, *, shards: int, call: ShardCall) -> None:
-        ids = itertools.count(1)
-        self._views = [ShardView(boot_id, shard, call, sink, ids) for shard in range(shards)]
+        """`shards`: how many there are unless buckets were moved, which the shards tell."""
+        numbers = itertools.count(1)
+        self._make = partial(self._view_of, boot_id, sink, numbers)
+        self._call = call
+        self._shards = shards
+        self._placed: dict[int, int] = {}
+        """Bucket → shard, where that is not what the number of shards says."""
+        self._views = {shard: self._make(shard) for shard in range(shards)}
         self._checking: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begin to reach the shards; returns at once. Requests wait for them, 4 s at most."""
-        for view in self._views:
+        for view in self._views.values():
             await view.link.start()
         self._check()
+        self._later(self._learn())
 
     async def stop(self) -> None:
         """End all links; what is unanswered fails with error 100."""
         if self._checking is not None:
             self._checking.cancel()
-        await asyncio.gather(*(view.link.stop() for view in self._views))
-        for view in self._views:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*(view.link.stop() for view in self._views.values()))
+        for view in self._views.values():
             view.check(float("inf"))
 
     async def wait_attached(self) -> None:
         """Return when every shard's stream exists."""
-        await asyncio.gather(*(view.link.wait_attached() for view in self._views))
+        await asyncio.gather(*(view.link.wait_attached() for view in self._views.values()))
 
     @property
     def attached(self) -> bool:
         """Whether every shard's stream exists and answers: readiness."""
-        return all(view.link.attached and not view.link.suspect for view in self._views)
+        return all(view.link.attached and not view.link.suspect for view in self._views.values())
 
     def subscribe(self, request: SubscribeRequest, on_result: SubscribeCallback) -> None:
         """Ask; `on_result` is called from the stream, before any publication after its position. Never raises."""
@@ -209,7 +227,7 @@ class Brokers:
     async def channels(self, pattern: str = "") -> Mapping[str, int]:
         """Channels with subscribers → number of connections, over all shards. `pattern` is a glob."""
         answers: list[ChannelsRead] = await asyncio.gather(
-            *(view.ask(lambda number: Channels(number, pattern)) for view in self._views)
+            *(view.ask(lambda number: Channels(number, pattern)) for view in self._views.values())
         )
         return {channel: count for answer in answers for channel, count in answer.channels.items()}
 
@@ -222,14 +240,57 @@ class Brokers:
                 self._view(channel).link.send(Departed(channel, boot, infos), size, may_expire=False)
 
     def _view(self, channel: str) -> ShardView:
-        if len(self._views) == 1:
+        if len(self._views) == 1 and not self._placed:
             return self._views[0]
-        return self._views[shard_of(channel, len(self._views))]
+        return self._at(self._shard_of_bucket(bucket_of(channel)))
+
+    def _shard_of_bucket(self, bucket: int) -> int:
+        placed = self._placed.get(bucket)
+        return bucket * self._shards // BUCKETS if placed is None else placed
+
+    def _at(self, shard: int) -> ShardView:
+        view = self._views.get(shard)
+        if view is None:
+            view = self._views[shard] = self._make(shard)
+            self._later(view.link.start())
+        return view
+
+    def _view_of(self, boot: str, sink: ChannelSink | None, numbers: Iterator[int], shard: int) -> ShardView:
+        return ShardView(boot, shard, self._call, sink, numbers, moved=self._on_moved)
+
+    # Moves ------------------------------------------------------------------------------------------------------------
+
+    def _on_moved(self, view: ShardView, buckets: list[int], shard: int) -> None:
+        """A shard has said its last word about these buckets: go on where they are now."""
+        for bucket in buckets:
+            self._placed[bucket] = shard
+        self._at(shard).bring(view.take_away(frozenset(buckets)))
+        in_use = {self._shard_of_bucket(bucket) for bucket in range(BUCKETS)}
+        for gone in [number for number in self._views if number not in in_use and number != shard]:
+            if gone:
+                self._later(self._views.pop(gone).link.stop())
+
+    async def _learn(self) -> None:
+        """Where buckets are: shards would tell one by one. Shard 0 always exists."""
+        try:
+            owners = msgspec.msgpack.decode(await self._call(0, "owners", b"", LEARN_S), type=dict[int, int])
+        except Exception as reason:
+            logger.debug("owners of buckets are not known yet", reason=repr(reason))
+            return
+        for bucket, shard in owners.items():
+            if bucket not in self._placed and shard != self._shard_of_bucket(bucket):
+                self._placed[bucket] = shard
+                self._at(shard)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _check(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for view in self._views:
+        for view in list(self._views.values()):
             view.check(now)
             view.comparing.check(now)
         self._checking = loop.call_later(CHECK_EVERY_S, self._check)

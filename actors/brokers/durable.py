@@ -14,6 +14,7 @@ import structlog
 from actors.brokers import map_changes, map_durable
 from actors.brokers.channel import Channel, new_epoch
 from actors.brokers.contract import BrokerError
+from actors.brokers.handover import Gift, Handover
 from actors.brokers.stored import attributes_of
 from actors.brokers.wire import (
     Acknowledged,
@@ -81,6 +82,8 @@ class Committer:
         buckets: Sequence[int],
         shard: int,
         *,
+        on_taken: Callable[[Iterable[int]], None] = lambda buckets: None,
+        on_unreachable: Callable[[], None] = lambda: None,
         channels: Callable[[], Iterable[Channel]],
         on_loaded: Callable[[Channel], None],
         on_deposed: Callable[[], None],
@@ -95,6 +98,9 @@ class Committer:
         self._channels = channels
         self._on_loaded = on_loaded
         self._on_deposed = on_deposed
+        self._on_taken = on_taken
+        self._on_unreachable = on_unreachable
+        self.handover = Handover(self.poke)
         self._wall_ms = wall_ms
         self._again = False
         self._queue: deque[Entry] = deque()
@@ -113,10 +119,11 @@ class Committer:
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
+        self.handover.fail()
         await self._store.close()
 
     def poke(self) -> None:
-        """There is something in the outbox."""
+        """There is something to do: in the outbox, or about a move."""
         self._wake.set()
 
     def load(self, channel: Channel) -> None:
@@ -162,6 +169,7 @@ class Committer:
                 logger.warning("database connection lost", shard=self._shard, reason=str(reason))
                 self._store.abandon()
                 self.fence = None
+                self._on_unreachable()
                 await asyncio.sleep(delay)
                 delay = min(BACKOFF_LIMIT_S, delay * 2)
             except StreamError as reason:
@@ -177,10 +185,14 @@ class Committer:
 
     async def _take_over(self) -> None:
         await self._store.connect()
-        self.fence = await self._store.take(self._buckets, self._shard, again=self._again)
-        self._again = True
-        logger.info("buckets taken", shard=self._shard, fence=self.fence, buckets=len(self._buckets))
+        await self._take()
         await self._resolve()
+
+    async def _take(self) -> None:
+        self.fence, taken = await self._store.take_shard(self._shard, self._buckets, again=self._again)
+        self._again = True
+        logger.info("buckets taken", shard=self._shard, fence=self.fence, buckets=len(taken))
+        self._on_taken(taken)
 
     async def _turn(self) -> None:
         fence = self.fence
@@ -194,9 +206,19 @@ class Committer:
         if self._queue:
             await self._commit(fence)
         await self._maps.clear(fence)
+        await self.handover.turn(self._give, self._take)
         if not more and not self._queue and not self._loading:
+            # Not wait_for, which may swallow a cancellation that comes together with the wake-up.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), IDLE_S)
+                async with asyncio.timeout(IDLE_S):
+                    await self._wake.wait()
+
+    async def _give(self, gift: Gift) -> None:
+        moving = set(gift.buckets)
+        self._queue = deque(entry for entry in self._queue if entry.channel.bucket not in moving)
+        self._loading = {n: channel for n, channel in self._loading.items() if channel.bucket not in moving}
+        self._maps.clears = deque(clear for clear in self._maps.clears if clear[1].bucket not in moving)
+        await self._store.move(self.fence or 0, gift.buckets, gift.shard, gift.owner)
 
     # Heads ------------------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,10 @@ class Ring:
             self._entries.popleft()
             self.base += 1
 
+    def ages(self, now: float) -> list[tuple[float, bytes]]:
+        """(age in seconds, publication), the oldest first."""
+        return [(now - at, pub) for at, pub in self._entries]
+
     def after(self, offset: int, limit: int | None = None) -> list[bytes]:
         """Publications with greater offsets, oldest first. Complete only if `offset >= base`."""
         start = max(0, offset - self.base)

@@ -91,6 +91,30 @@ class Registry:
                 for subscriber in hub.subscribers.values():
                     self._leave(channel, boot, subscriber)
 
+    def adopt(self, channel: Channel, boot: str, interest: HubInterest) -> None:
+        """A channel came from another shard: what its processes hold counts as theirs until they register it here."""
+        self._orphans.setdefault(boot, {})[channel.name] = interest
+        for subscriber in interest.subscribers.values():
+            if subscriber.presence:
+                channel.admit(Present(subscriber.info, boot, subscriber.subscription))
+
+    def end_orphans(self, name: str) -> None:
+        """Whoever has not registered what it held of a channel has left it."""
+        channel = self._find(name)
+        for boot, orphans in list(self._orphans.items()):
+            interest = orphans.pop(name, None)
+            if interest is not None and channel is not None:
+                for subscriber in interest.subscribers.values():
+                    self._leave(channel, boot, subscriber)
+
+    def forget(self, channel: Channel) -> None:
+        """A channel went to another shard: nobody leaves it."""
+        for boot in channel.hubs:
+            self._release(boot, channel.name)
+        for orphans in self._orphans.values():
+            orphans.pop(channel.name, None)
+        channel.hubs.clear()
+
     def expire(self, boot: str) -> None:
         """The process is gone, and all that it held with it."""
         self._expired[boot] = None

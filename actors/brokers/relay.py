@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -33,12 +33,14 @@ class Relay:
         self,
         outbox: Outbox,
         *,
+        buckets: Callable[[], Iterable[int]] | None = None,
         find: Callable[[str], Channel | None],
         get: Callable[[str], Channel],
         publish: Callable[[Channel, Publish], object],
         reload: Callable[[Channel], None],
     ) -> None:
         self._outbox = outbox
+        self._buckets = buckets
         self._find = find
         self._get = get
         self._publish = publish
@@ -48,6 +50,8 @@ class Relay:
 
     async def turn(self, fence: int) -> bool:
         """Move what is committed; True when there may be more."""
+        if self._buckets is not None:
+            self._outbox.buckets = list(self._buckets())
         now = asyncio.get_running_loop().time()
         if now >= self._floor_at:
             self._floor_at = now + FLOOR_EVERY_S

@@ -9,7 +9,7 @@ from actors.brokers import answers
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.wire import Gap, Operation, TakenAway, encode
-from actors.links.placement import shard_of
+from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import Namespaces, UnknownNamespace
@@ -36,13 +36,12 @@ class ChannelTable:
     `again(stream, op)` carries an operation out that waited for it.
     """
 
-    def __init__(self, namespaces: Namespaces, shard: int, shards: int) -> None:
+    def __init__(self, namespaces: Namespaces, owns: Callable[[int], bool]) -> None:
         self.namespaces = namespaces
         self.channels: dict[str, Channel] = {}
         self.load: Callable[[Channel], None] = _nothing
         self.again: Callable[[ClientStream, list[Operation]], None] = _nothing
-        self._shard = shard
-        self._shards = shards
+        self._owns = owns
         self._sweep: Iterator[str] = iter(())
 
     def use(self, namespaces: Namespaces) -> None:
@@ -81,7 +80,7 @@ class ChannelTable:
         channel = self.channels.get(name)
         if channel is None:
             rules = self.namespaces.for_channel(name)
-            if shard_of(name, self._shards) != self._shard:
+            if not self._owns(bucket_of(name)):
                 raise BrokerError(100, "the channel belongs to another shard")
             channel = self.channels[name] = Channel(name, rules, asyncio.get_running_loop().time())
         return channel

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -16,11 +16,12 @@ from actors.brokers.contract import (
     SubscribeCallback,
     SubscribeReply,
 )
-from actors.brokers.following import Following
+from actors.brokers.following import Following, Held
 from actors.brokers.wire import (
     Acknowledged,
     Channels,
     ChannelsRead,
+    Compare,
     Failed,
     History,
     HistoryRead,
@@ -31,6 +32,7 @@ from actors.brokers.wire import (
     MapPage,
     MapRead,
     MapSubscribe,
+    Moved,
     Operation,
     Presence,
     PresenceRead,
@@ -45,7 +47,8 @@ from actors.brokers.wire import (
 )
 from actors.links.frames import Batch
 from actors.links.link import Link, LinkFull
-from actors.links.requests import OVERHEAD_BYTES, Requests
+from actors.links.placement import bucket_of
+from actors.links.requests import OVERHEAD_BYTES, Asked, Requests
 
 ANSWER_WITHIN_S: Final = 3.0
 """After this a request is answered with error 100. SDKs give up at 5 s and reconnect the whole connection."""
@@ -63,12 +66,30 @@ class _Pending:
     since: float
 
 
+@dataclass(slots=True)
+class Luggage:
+    """What goes along from one shard's view to another's when buckets move."""
+
+    held: dict[str, Held] = field(default_factory=dict)
+    pending: dict[tuple[str, int], _Pending] = field(default_factory=dict)
+    asked: dict[int, Asked[Any]] = field(default_factory=dict)
+
+
 class ShardView:
     """The part of the client that concerns one shard: subscriptions that wait, requests, and what is followed."""
 
     def __init__(
-        self, boot: str, shard: int, call: ShardCall, sink: ChannelSink | None, numbers: Iterator[int]
+        self,
+        boot: str,
+        shard: int,
+        call: ShardCall,
+        sink: ChannelSink | None,
+        numbers: Iterator[int],
+        *,
+        moved: "Callable[[ShardView, list[int], int], None]",
     ) -> None:
+        self.shard = shard
+        self._moved = moved
         self.pending: dict[tuple[str, int], _Pending] = {}
 
         async def call_shard(method: str, payload: bytes, timeout_s: float) -> bytes:
@@ -100,6 +121,7 @@ class ShardView:
             MapPage: self._on_map_page,
             MapAnswer: self._on_answer,
             Suppressed: self._on_suppressed,
+            Moved: self._on_moved,
         }
 
     # Up ---------------------------------------------------------------------------------------------------------------
@@ -192,6 +214,40 @@ class ShardView:
     def _on_failed(self, item: Failed) -> None:
         for request in item.requests:
             self.requests.fail(request, BrokerError(item.code, item.message))
+
+    # Moves ------------------------------------------------------------------------------------------------------------
+
+    def take_away(self, buckets: frozenset[int]) -> "Luggage":
+        """Everything of these buckets that this shard has not answered and will not answer any more."""
+        self.link.withdraw(
+            lambda op: not isinstance(op, Synced | Channels | Compare) and bucket_of(op.channel) in buckets
+        )
+        luggage = Luggage()
+        held = self.following.held
+        for channel in [name for name in held if bucket_of(name) in buckets]:
+            luggage.held[channel] = held.pop(channel)
+        for key in [key for key in self.pending if bucket_of(key[0]) in buckets]:
+            luggage.pending[key] = self.pending.pop(key)
+        for number, asked in list(self.requests.asked.items()):
+            if not isinstance(asked.op, Channels) and bucket_of(asked.op.channel) in buckets:
+                luggage.asked[number] = self.requests.asked.pop(number)
+        return luggage
+
+    def bring(self, luggage: "Luggage") -> None:
+        """Go on here, in the order of asking: nothing of it was carried out elsewhere."""
+        for channel, held in luggage.held.items():
+            self.following.held[channel] = held
+            self.following.resume_one(channel, held)
+        for key, pending in luggage.pending.items():
+            self.pending[key] = pending
+            self.link.send(pending.op, OVERHEAD_BYTES, may_expire=False)
+        for number, asked in luggage.asked.items():
+            self.requests.asked[number] = asked
+            size = len(asked.op.data) if isinstance(asked.op, Publish) else 0
+            self.link.send(asked.op, size + OVERHEAD_BYTES, may_expire=False)
+
+    def _on_moved(self, item: Moved) -> None:
+        self._moved(self, item.buckets, item.shard)
 
     # Resets -----------------------------------------------------------------------------------------------------------
 

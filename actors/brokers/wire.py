@@ -355,6 +355,13 @@ class Behind(msgspec.Struct, array_like=True, frozen=True, tag=20):
     channels: list[tuple[str, str, int, bool]]
 
 
+class Moved(msgspec.Struct, array_like=True, frozen=True, tag=50):
+    """The last that this stream says of these buckets: another shard owns them now."""
+
+    buckets: list[int]
+    shard: int
+
+
 class MapPage(msgspec.Struct, array_like=True, frozen=True, tag=40):
     """Answer to `MapSubscribe`. `live`: the subscription stands, and `top` is the stream's top in that turn.
 
@@ -426,6 +433,7 @@ Item = (
     | MapAnswer
     | Suppressed
     | Difference
+    | Moved
 )
 
 

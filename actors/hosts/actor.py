@@ -107,6 +107,21 @@ class ShardHost:
         return answer
 
     @ray.method
+    async def open(self, kind: str, shard: int, shards: int) -> None:
+        """Host one more shard than the settings say. Doing it twice is harmless."""
+        if not self.pair.may_answer():
+            await self._wait_active()
+        if (kind, shard) not in self._slots:
+            self._open((kind, shard, shards))
+
+    @ray.method
+    async def close(self, kind: str, shard: int) -> None:
+        """Stop hosting a shard that owns nothing any more."""
+        slot = self._slots.pop((kind, shard), None)
+        if slot is not None:
+            await slot.stop()
+
+    @ray.method
     async def report(self) -> bytes:
         """Who is here and which shards answer (`HostReport`)."""
         ready = {slot.name: slot.ready for slot in self._slots.values()}

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import ray
@@ -17,10 +17,13 @@ from actors.hosts.peer import RayPeer
 from cluster.names import RAY_NAMESPACE, shard_host
 from cluster.settings import get_settings
 
+T = TypeVar("T")
+
 MAX_CONCURRENCY: Final = 10_000
 """Every client keeps a long poll and a submit open per shard."""
 
 REPORT_DEADLINE_S: Final = 3.0
+OPEN_DEADLINE_S: Final = 5.0
 
 
 class ShardHostProcess(ShardHost):
@@ -100,6 +103,18 @@ async def call(kind: str, shard: int, method: str, payload: bytes, timeout_s: fl
     return await _ask_active(index, lambda host: host.call.remote(kind, shard, method, payload), timeout_s)
 
 
+async def open_shard(kind: str, shard: int, shards: int) -> None:
+    """Host one more shard of a kind. Doing it twice is harmless."""
+    index = host_of(kind, shard, get_settings())
+    await _ask_active(index, lambda host: host.open.remote(kind, shard, shards), OPEN_DEADLINE_S)
+
+
+async def close_shard(kind: str, shard: int) -> None:
+    """Stop hosting a shard that owns nothing any more."""
+    index = host_of(kind, shard, get_settings())
+    await _ask_active(index, lambda host: host.close.remote(kind, shard), OPEN_DEADLINE_S)
+
+
 async def report(index: int, side: int | None = None) -> HostReport:
     """What a host says about itself: its active process, or the one named. Raises TimeoutError, or Ray's error."""
 
@@ -118,8 +133,8 @@ async def report(index: int, side: int | None = None) -> HostReport:
 
 
 async def _ask_active(
-    index: int, call_host: Callable[[ActorProxy[ShardHost]], "ray.ObjectRef[bytes]"], timeout_s: float
-) -> bytes:
+    index: int, call_host: Callable[[ActorProxy[ShardHost]], "ray.ObjectRef[T]"], timeout_s: float
+) -> T:
     """Ask the side that answered last, and the other one when that is gone or not active."""
     side = _active.get(index, 0)
     try:
@@ -146,7 +161,7 @@ def _turn(index: int, side: int) -> int:
     return _active[index]
 
 
-async def _ask(index: int, side: int, call_host: Callable[[ActorProxy[ShardHost]], "ray.ObjectRef[bytes]"]) -> bytes:
+async def _ask(index: int, side: int, call_host: Callable[[ActorProxy[ShardHost]], "ray.ObjectRef[T]"]) -> T:
     host = await get_host(index, side)
     try:
         return await call_host(host)

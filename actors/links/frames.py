@@ -33,6 +33,8 @@ class Submit(msgspec.Struct, Generic[T], array_like=True):
     incarnation: str
     sequence: int
     items: list[T]
+    seen: int = 0
+    """Cursor up to which the sender had read the stream."""
 
 
 class Accepted(msgspec.Struct, array_like=True, frozen=True):

@@ -146,6 +146,12 @@ class Link(Generic[Up, Down]):
         if self._expiry is None:
             self._arm_expiry(BUFFER_AGE_S)
 
+    def withdraw(self, matches: Callable[[Up], bool]) -> None:
+        """Take back what has not been sent yet."""
+        kept = deque(waiting for waiting in self._waiting if not matches(waiting.operation))
+        self._waiting = kept
+        self._waiting_bytes = sum(waiting.size for waiting in kept)
+
     # Down -------------------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
@@ -264,7 +270,7 @@ class Link(Generic[Up, Down]):
         self._waiting_bytes -= size
         self._sequence += 1
         self._in_flight = self._encoder.encode(
-            Submit(self.boot, self._current, self.incarnation, self._sequence, operations)
+            Submit(self.boot, self._current, self.incarnation, self._sequence, operations, self._cursor)
         )
         return True
 

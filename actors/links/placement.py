@@ -1,10 +1,12 @@
 """Which shard a key belongs to: keys hash to fixed buckets, buckets are dealt out to shards (DESIGN §5, 5)."""
 
 import hashlib
+from functools import lru_cache
 
 from cluster.names import BUCKETS
 
 
+@lru_cache(maxsize=65_536)
 def bucket_of(key: str) -> int:
     """The bucket of a channel, user or cache key. Migration 0002 has the same function in SQL (`app.bucket_of`)."""
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -52,7 +52,9 @@ class ClientStream:
         "boot",
         "last_seen",
         "lost",
+        "moved",
         "overflows",
+        "seen",
         "session",
         "top",
         "trimmed",
@@ -71,6 +73,10 @@ class ClientStream:
         self.accepted = 0
         """Sequence of the last submit that was applied."""
         self.overflows = 0
+        self.seen = 0
+        """Up to where the client had read this stream when it sent what is being applied."""
+        self.moved: dict[int, int] = {}
+        """Whatever is keyed by the owner → sequence of the mark that it went elsewhere (`brokers.ownership`)."""
         self.last_seen = now
         self.lost = False
         self.waiter: asyncio.Future[None] | None = None
@@ -228,6 +234,7 @@ class StreamServer(Generic[T]):
         stream.last_seen = asyncio.get_running_loop().time()
         if submit.sequence == stream.accepted + 1:
             stream.accepted = submit.sequence
+            stream.seen = submit.seen
             self._apply(stream, submit.items)
         return self._encoder.encode(Accepted(self.incarnation, stream.accepted, reset=False))
 

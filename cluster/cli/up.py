@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cluster import names
 from cluster.cli.printing import console, fail, show
 from cluster.cli.setup import home, require_stack, stack_environment
 from cluster.cli.stopping import stop_everything
@@ -120,6 +121,15 @@ def print_where(paths: Paths) -> None:
 def down() -> None:
     """Stop everything of this checkout, and check that nothing is left."""
     raise typer.Exit(stop_everything(Paths(home())))
+
+
+def shards(
+    count: Annotated[int | None, typer.Argument(help="How many; without it the command only shows them.")] = None,
+) -> None:
+    """Show how channels are spread over broker shards, or add and remove shards while everything works."""
+    require_stack()
+    command = [sys.executable, "-m", names.SHARDS_MODULE, *([] if count is None else [str(count)])]
+    raise typer.Exit(subprocess.run(command, cwd=ROOT, env=stack_environment(), check=False).returncode)
 
 
 def redeploy(application: Annotated[str, typer.Argument(help="api or realtime")]) -> None:

@@ -69,7 +69,7 @@ class Outbox:
     def __init__(self, store: StreamStore, buckets: Sequence[int], retentions: Sequence[Retention]) -> None:
         self.floor = 0
         self._store = store
-        self._buckets = list(buckets)
+        self.buckets = list(buckets)
         self._retentions: list[Retention] = []
         self._durable: list[str] = []
         self.keep(retentions)
@@ -90,7 +90,7 @@ class Outbox:
         rows = await self._store.rows(
             _RELAY_KEYS if any(retention.maps for retention in self._retentions) else _RELAY,
             fence,
-            self._buckets,
+            self.buckets,
             self._durable,
             [retention.ttl_s for retention in self._retentions],
             [retention.meta_ttl_s for retention in self._retentions],
@@ -102,7 +102,7 @@ class Outbox:
     async def waiting(self, limit: int = BATCH) -> list[Waiting]:
         """The oldest rows of memory namespaces, in order. They stay until `forget`."""
         return [
-            Waiting(*row) for row in await self._store.rows(_WAITING, self.floor, self._buckets, self._durable, limit)
+            Waiting(*row) for row in await self._store.rows(_WAITING, self.floor, self.buckets, self._durable, limit)
         ]
 
     async def forget(self, fence: int, rows: Sequence[Waiting]) -> None:

@@ -17,6 +17,7 @@ _COLUMNS = 'SELECT "offset", data, attributes, time_ms FROM app.stream_publicati
 _AFTER = _COLUMNS + 'AND "offset" > $2 AND expires_at > now() ORDER BY "offset" LIMIT $3'
 _BEFORE = _COLUMNS + 'AND "offset" < $2 AND expires_at > now() ORDER BY "offset" DESC LIMIT $3'
 
+_OWNERS = "SELECT bucket, shard FROM app.stream_buckets"
 _CLEAR = 'DELETE FROM app.stream_publications WHERE channel = $1 AND "offset" <= $2'
 
 _LIVING = "SELECT boot FROM app.session_hubs WHERE seen_at > now() - interval '15 seconds'"
@@ -65,6 +66,10 @@ class StreamReader:
     async def before(self, channel: str, offset: int, limit: int) -> list[StoredPublication]:
         """Publications with smaller offsets, newest first."""
         return [StoredPublication(*row) for row in await self._fetch(_BEFORE, channel, offset, limit)]
+
+    async def owners(self) -> dict[int, int]:
+        """Bucket → the shard that owns it; buckets that nobody has had are missing."""
+        return {row[0]: row[1] for row in await self._fetch(_OWNERS)}
 
     async def clear(self, channel: str, top: int) -> None:
         """Delete a channel's publications up to `top`; epoch and offset stay. Doing it twice is harmless."""

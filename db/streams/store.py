@@ -34,6 +34,8 @@ _LOST_CONNECTION = ("08", "57P", "25P03", "25P04")
 _TRY_AGAIN = ("57014", "40P01", "40001", "55P03", "53")
 
 _TAKE = "SELECT app.take_buckets($1, $2, $3, $4)"
+_TAKE_SHARD = "SELECT * FROM app.take_shard($1, $2, $3, $4)"
+_MOVE = "SELECT app.move_buckets($1, $2, $3, $4)"
 _OPEN = "SELECT * FROM app.open_streams($1, $2, $3, $4, $5)"
 _COMMIT = (
     "SELECT app.commit_publications($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
@@ -164,6 +166,18 @@ class StreamStore:
         """
         fence: int = await self._value(_TAKE, list(buckets), shard, self._owner, again)
         return fence
+
+    async def take_shard(self, shard: int, defaults: Sequence[int], *, again: bool) -> tuple[int, dict[int, int]]:
+        """Take all buckets of a shard, and those of `defaults` that nobody has had. Committed when it returns.
+
+        Returns the fence and bucket → version. `again`: Fenced when another incarnation of the shard has taken them.
+        """
+        rows = await self._rows(_TAKE_SHARD, shard, self._owner, list(defaults), again)
+        return (rows[0][1] if rows else 0), {row[0]: row[2] for row in rows}
+
+    async def move(self, fence: int, buckets: Sequence[int], shard: int, owner: str) -> None:
+        """Give buckets to an incarnation of another shard, all or none. Raises Fenced when one is not ours."""
+        await self._value(_MOVE, fence, list(buckets), shard, owner)
 
     async def open(
         self, fence: int, buckets: Sequence[int], channels: Sequence[str], epochs: Sequence[str], ttls: Sequence[int]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtests import cluster
+from loadtests import joining
 from loadtests.stack import StackNotReady
 
 
@@ -12,4 +12,4 @@ def test_without_a_stack_it_names_the_remedy(tmp_path, monkeypatch, recorded):
     if recorded:
         (tmp_path / "state.env").write_text("ENVIRONMENT=development\n")
     with pytest.raises(StackNotReady, match=r"\./mobula up -d"):
-        cluster.join()
+        joining.join()

@@ -1,0 +1,53 @@
+"""`./mobula shards [N]`: how the buckets are spread, or spread them over N broker shards while everything works."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from actors.brokers import handle, resizing
+from actors.hosts import handle as hosts
+from cluster.deploy import DeployError, connect
+from cluster.settings import get_settings
+
+SHARDS_MOST: Final = 256
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="mobula shards", description=__doc__)
+    parser.add_argument("shards", nargs="?", type=int, help="how many; without it the command only shows them")
+    wanted: int | None = parser.parse_args(arguments).shards
+    if wanted is not None and not 1 <= wanted <= SHARDS_MOST:
+        parser.error(f"between 1 and {SHARDS_MOST} shards")
+    try:
+        connect(get_settings())
+        asyncio.run(_run(wanted))
+    except (DeployError, resizing.ResizeFailed, TimeoutError) as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    return 0
+
+
+async def _run(wanted: int | None) -> None:
+    if wanted is not None:
+        await resizing.resize(wanted, call=handle.call, open_shard=_open, close_shard=_close, say=_say)
+    _say(resizing.table(await resizing.owners_of(handle.call)))
+
+
+async def _open(shard: int, shards: int) -> None:
+    await hosts.open_shard(handle.KIND, shard, shards)
+
+
+async def _close(shard: int) -> None:
+    await hosts.close_shard(handle.KIND, shard)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
