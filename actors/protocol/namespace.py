@@ -12,7 +12,7 @@ import msgspec
 
 from actors.protocol.channel_patterns import segments
 from actors.protocol.channels import MAX_CHANNEL_BYTES
-from actors.protocol.namespace_groups import MapOptions, PollOptions
+from actors.protocol.namespace_groups import MapOptions
 from actors.protocol.rates import WrittenRate
 
 MAX_HISTORY_SIZE = 10_000
@@ -33,17 +33,10 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The rules of one namespace."""
 
     name: str = ""
-    subscription_type: Literal["stream", "map", "map_clients", "map_users", "shared_poll"] = "stream"
-    """What clients subscribe to: a stream of publications; a map of keys; who is in another channel, as a map that the
-    server keeps, by connection or by user; or items that the server polls."""
+    subscription_type: Literal["stream", "map"] = "stream"
+    """What clients subscribe to: a stream of publications, or a map of keys."""
     map: MapOptions | None = None
     """Options of maps, below."""
-    shared_poll: PollOptions | None = None
-    """Options of polled items, below."""
-    map_clients_presence_channel_prefix: str = ""
-    """Everyone in `<channel>` is a key, by connection id, of the map `<prefix><channel>`, such as `clients:`."""
-    map_users_presence_channel_prefix: str = ""
-    """The same by user id."""
     durable: bool = False
     """Publications are committed to Postgres before they are acknowledged; epoch and offset survive any restart."""
     presence: bool = False
@@ -229,14 +222,10 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def _group_inconsistencies(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = []
         kind = self.subscription_type
-        for group, options, wanted in (
-            ("map", self.map, kind in ("map", "map_clients", "map_users")),
-            ("shared_poll", self.shared_poll, kind == "shared_poll"),
-        ):
-            if wanted and options is None:
-                found.append(("subscription_type", f"subscription_type {kind} needs the options of `{group}:`"))
-            elif options is not None and not wanted:
-                found.append((group, f"`{group}:` needs a subscription_type that uses it"))
+        if kind == "map" and self.map is None:
+            found.append(("subscription_type", "subscription_type map needs the options of `map:`"))
+        if kind != "map" and self.map is not None:
+            found.append(("map", "`map:` needs a subscription_type that uses it"))
         if kind != "stream":
             refused = {
                 "durable",
@@ -251,15 +240,10 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 for option, field in OPTIONS.items()
                 if field in refused and getattr(self, field)
             ]
-        if kind in ("map_clients", "map_users") and self.map is not None and self.map.mode == "persistent":
-            found.append(("map", f"{kind} cannot be persistent: who is there is known by those who are there"))
-        for prefix in ("map_clients_presence_channel_prefix", "map_users_presence_channel_prefix"):
-            if getattr(self, prefix) and not getattr(self, prefix).endswith(":"):
-                found.append((prefix, f"{prefix} names a namespace and ends with a colon"))
         return found
 
 
-GROUPS: Final[Mapping[str, type[msgspec.Struct]]] = {"map": MapOptions, "shared_poll": PollOptions}
+GROUPS: Final[Mapping[str, type[msgspec.Struct]]] = {"map": MapOptions}
 """Option that holds options itself → its type."""
 
 

@@ -1,4 +1,4 @@
-"""Groups of options inside a namespace: `map:` for keyed state, `shared_poll:` for items that the server polls.
+"""Groups of options inside a namespace: `map:` for keyed state.
 
 Like the options of a namespace itself, each is a field with its type, its default and, below it, its meaning.
 """
@@ -18,7 +18,7 @@ _Seconds = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class MapOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`map:`, for the subscription types `map`, `map_clients` and `map_users`."""
+    """`map:`, for the subscription type `map`."""
 
     mode: Literal["ephemeral", "recoverable", "persistent"]
     """`ephemeral`: a client that comes back reads everything again. `recoverable`: it gets what it missed, from memory.
@@ -91,44 +91,4 @@ class MapOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         if self.mode == "persistent" and self.remove_client_on_unsubscribe:
             what = "keys of a persistent map outlive the processes that would remove them for a connection"
             found.append(("remove_client_on_unsubscribe", what))
-        return found
-
-
-class PollOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`shared_poll:`, for the subscription type `shared_poll`."""
-
-    callback: str = ""
-    """Name of the function that knows the items, offered in the entry point group `mobula.shared_poll`."""
-    endpoint: str = ""
-    """URL that knows the items, asked by POST. Only this address is ever called; redirects are not followed."""
-    timeout_s: _Seconds = 5
-    """A slower answer counts as none: the items are asked for again in the next round."""
-    refresh_interval_s: _Seconds = 10
-    """Every item is asked for this often."""
-    refresh_batch_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
-    """Items of one question; larger sets are asked for in parts, spread over the interval."""
-    max_keys_per_connection: Annotated[int, msgspec.Meta(ge=1, le=MAX_MAP_KEYS)] = 5000
-    """More on one connection: error 106."""
-    max_keys: Annotated[int, msgspec.Meta(ge=1, le=MAX_MAP_KEYS)] = 50_000
-    """More in one channel, over all connections: error 106."""
-    max_value_bytes: Annotated[int, msgspec.Meta(ge=1)] = 65_536
-    """A longer value is not taken."""
-    mode: Literal["versionless", "versioned"] = "versionless"
-    """`versioned`: answers carry versions that only grow, and are compared by them; else by content."""
-    channel_shutdown_delay_s: _Seconds = 1
-    """A channel in which nobody tracks anything any more is remembered this long."""
-    track_expired_extra_delay_s: _Count = 25
-    """Keys whose signature ran out are dropped this much later, unless a new one came."""
-    publish_enabled: bool = False
-    """`shared_poll_publish` of the server API may bring values between two rounds."""
-
-    def inconsistencies(self) -> list[tuple[str, str]]:
-        """(option, what is wrong) for combinations that could never work."""
-        found: list[tuple[str, str]] = []
-        if bool(self.callback) == bool(self.endpoint):
-            found.append(("callback", "shared_poll needs either a callback or an endpoint"))
-        if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
-            found.append(("endpoint", "endpoint must begin with http:// or https://"))
-        if self.publish_enabled and self.mode != "versioned":
-            found.append(("publish_enabled", "publish_enabled needs mode: versioned"))
         return found

@@ -19,8 +19,7 @@ class MapChanging(ConnectionCore):
         if resolved is None:
             return
         namespace = resolved[0]
-        if namespace.map is None or namespace.subscription_type != "map":
-            # Who is in a channel is known by being there, not by saying so.
+        if namespace.map is None:
             self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
             return
         sub = self.subscriptions.get(body.channel)

@@ -10,13 +10,7 @@ from serve_app.realtime.deltas import delta_message
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.subscription import Lookup, Subscription, SubscriptionState, ttl
 
-TYPES: Final = {
-    "stream": frames.TYPE_STREAM,
-    "map": frames.TYPE_MAP,
-    "map_clients": frames.TYPE_MAP_CLIENTS,
-    "map_users": frames.TYPE_MAP_USERS,
-    "shared_poll": frames.TYPE_SHARED_POLL,
-}
+TYPES: Final = {"stream": frames.TYPE_STREAM, "map": frames.TYPE_MAP}
 """What a namespace's `subscription_type` is in a request."""
 
 

@@ -43,6 +43,9 @@ class Subscribing(ConnectionCore):
         if resolved is None:
             return
         namespace, name = resolved
+        if body.type not in TYPES.values():
+            self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
+            return
         if body.type != TYPES[namespace.subscription_type]:
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
             return

@@ -1,6 +1,6 @@
 """Bodies of the server API. Unknown fields are ignored; payloads stay as they were sent."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
@@ -14,6 +14,7 @@ MAX_CHANNELS = 1000
 """Channels of one broadcast."""
 
 Channel = Annotated[str, Meta(min_length=1, max_length=255)]
+Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 User = Annotated[str, Meta(min_length=1, max_length=255)]
 """Anonymous connections have no user, and are nobody's to address."""
 
@@ -181,6 +182,53 @@ class Rpc(Struct):
 
     method: Annotated[str, Meta(min_length=1, max_length=128)]
     params: Raw = EMPTY
+
+
+class MapPublish(Struct):
+    """Set a key. `key_mode`: `if_new`, `if_exists`. `version` is the key's, `expected_position` of its newest change."""
+
+    channel: Channel
+    key: Key
+    data: Raw = EMPTY
+    b64data: str = ""
+    tags: dict[str, str] = {}
+    score: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] = 0
+    key_mode: Literal["", "if_new", "if_exists"] = ""
+    idempotency_key: Annotated[str, Meta(max_length=255)] = ""
+    version: UInt63 = 0
+    version_epoch: str = ""
+    delta: bool = False
+    expected_position: Since | None = None
+
+
+class MapRemove(Struct):
+    """Remove a key."""
+
+    channel: Channel
+    key: Key
+    tags: dict[str, str] = {}
+    idempotency_key: Annotated[str, Meta(max_length=255)] = ""
+    expected_position: Since | None = None
+
+
+class MapReadState(Struct):
+    """Read keys from `cursor` on, or one. `limit` 0: none, only how many there are."""
+
+    channel: Channel
+    limit: Annotated[int, Meta(ge=0)] = 0
+    cursor: Annotated[str, Meta(max_length=2048)] = ""
+    key: Annotated[str, Meta(max_length=1024)] = ""
+    asc: bool = False
+
+
+class MapReadStream(Struct):
+    """Read changes. `limit` 0: only the position."""
+
+    channel: Channel
+    limit: int = 0
+    since_offset: UInt63 = 0
+    since_epoch: str = ""
+    reverse: bool = False
 
 
 class Channels(Struct):

@@ -102,6 +102,46 @@ const actions = {
     await subscription.ready(20_000);
     return {};
   },
+  async map_subscribe({ channel, options }) {
+    const subscription = client.newMapSubscription(channel, {
+      minResubscribeDelay: 100,
+      maxResubscribeDelay: 1000,
+      ...options,
+    });
+    const entry = ({ key, data, removed }) => ({
+      key,
+      removed: removed === true,
+      data: removed || data === undefined ? null : decoded(data),
+    });
+    subscription.on("sync", ({ entries }) =>
+      write({ event: "map_sync", channel, entries: entries.map(entry) }),
+    );
+    subscription.on("update", (update) =>
+      write({ event: "map_update", channel, ...entry(update) }),
+    );
+    subscription.on("subscribed", (context) =>
+      write({
+        event: "subscribed",
+        channel,
+        was_recovering: context.wasRecovering === true,
+        recovered: context.recovered === true,
+      }),
+    );
+    subscription.on("unsubscribed", ({ code }) =>
+      write({ event: "unsubscribed", channel, code }),
+    );
+    subscription.subscribe();
+    await subscription.ready(20_000);
+    return {};
+  },
+  async map_publish({ channel, key, data }) {
+    await client.mapPublish(channel, key, encoded(data));
+    return {};
+  },
+  async map_remove({ channel, key }) {
+    await client.mapRemove(channel, key);
+    return {};
+  },
   async publish({ channel, data }) {
     await client.publish(channel, encoded(data));
     return {};

@@ -38,7 +38,7 @@ def test_namespaces_page_names_every_option_and_namespace() -> None:
 def test_no_option_is_without_type_and_meaning() -> None:
     page = reference.render_namespaces()
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
-    assert len(rows) > 80
+    assert len(rows) > 70
     assert [row for row in rows if len(row) != 4 or not all(cell.strip(" |") for cell in row)] == []
     assert "| `history_ttl` | duration |" in page
     assert "| `publish_rate` | rate | empty | The same for publishing. |" in page

@@ -15,8 +15,6 @@ def mistakes(text: str) -> list[str]:
 
 EPHEMERAL = "    subscription_type: map\n    map:\n      mode: ephemeral\n      key_ttl: 1m\n"
 MAP = "    subscription_type: map\n    map:\n"
-SHARED = "    subscription_type: shared_poll\n    shared_poll:"
-POLL = "    subscription_type: shared_poll\n    shared_poll:\n      callback: votes\n"
 
 
 def test_a_map_has_the_stream_of_its_changes() -> None:
@@ -30,13 +28,6 @@ def test_a_map_has_the_stream_of_its_changes() -> None:
     assert persistent.durable
     assert persistent.map is not None
     assert persistent.map.has_stream
-
-
-def test_polled_items() -> None:
-    found = namespace(POLL + "      refresh_interval: 2s\n")
-    assert found.shared_poll is not None
-    assert found.shared_poll.refresh_interval_s == 2
-    assert not found.has_history
 
 
 @pytest.mark.parametrize(
@@ -60,18 +51,7 @@ def test_polled_items() -> None:
         ),
         (EPHEMERAL + "    history_size: 5\n", "f:7: namespace 'n': history_size is for streams"),
         (EPHEMERAL + "    durable: true\n", "f:7: namespace 'n': durable is for streams"),
-        (
-            "    subscription_type: map_users\n    map:\n      mode: persistent\n",
-            "namespace 'n': map_users cannot be persistent",
-        ),
-        ("    map_clients_presence_channel_prefix: x\n", "f:3: namespace 'n': map_clients_presence_channel"),
-        (SHARED + " {}\n", "f:4: namespace 'n': shared_poll: shared_poll needs"),
-        (POLL + "      endpoint: http://a\n", "f:5: namespace 'n': shared_poll: shared_poll needs either"),
-        (
-            SHARED + "\n      endpoint: file:///etc\n",
-            "f:5: namespace 'n': shared_poll: endpoint must begin",
-        ),
-        (POLL + "      publish_enabled: true\n", "f:6: namespace 'n': shared_poll: publish_enabled needs"),
+        ("    subscription_type: shared_poll\n", "f:3: namespace 'n': subscription_type: Invalid"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_group_is_reported_with_its_line(text: str, expected: str) -> None:

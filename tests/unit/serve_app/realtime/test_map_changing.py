@@ -39,7 +39,6 @@ def test_who_may_set_and_remove_keys(driver: MapDriver) -> None:
     ("channel", "body", "code"),
     [
         ("room:1", {}, 108),
-        ("who:1", {}, 108),
         ("nowhere:1", {}, 102),
         ("cursors:1", {"data": frames.EMPTY}, 107),
     ],

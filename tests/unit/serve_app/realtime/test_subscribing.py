@@ -111,7 +111,7 @@ def test_recovery_is_not_asked_where_the_namespace_has_none(driver: Driver) -> N
         ("a\x7fb", {}, 107),
         ("room:1", {"type": 1}, 107),
         ("board:1", {}, 107),
-        ("board:1", {"type": 4}, 107),
+        ("board:1", {"type": 4}, 108),
         ("room:1", {"tf": {"op": "and"}}, 107),
         ("room:1", {"token": "expired"}, 109),
         ("room:1", {"token": "forged"}, 103),
