@@ -185,7 +185,7 @@ class Rpc(Struct):
 
 
 class MapPublish(Struct):
-    """Set a key. `key_mode`: `if_new`, `if_exists`. `version` is the key's, `expected_position` of its newest change."""
+    """Set a key. `key_mode`: `if_new`, `if_exists`. `version` is the key's, `expected_position` its newest change's."""
 
     channel: Channel
     key: Key
