@@ -12,3 +12,71 @@ def test_the_shipped_file_declares_the_documented_namespaces() -> None:
     namespaces = Namespaces.load(SHIPPED)
     assert set(namespaces.names) == {
         "default", "room", "ledger", "scores", "desk", "conversation", "orders", "exports", "jobs", "dashboard", "user",
+        "cursors", "board", "shelf", "trace",
+    }  # fmt: skip
+    assert namespaces.for_channel("conversation:1").subscribe_permission == "conversation_member"
+    assert namespaces.for_channel("lobby").name == "default"
+    assert namespaces.personal_channel("42") == "user:#42"
+    assert namespaces.personal_channel("") == ""
+
+
+def test_the_ledger_is_the_durable_twin_of_the_room() -> None:
+    namespaces = Namespaces.load(SHIPPED)
+    room, ledger = namespaces.get("room"), namespaces.get("ledger")
+    differing = {field for field in room.__struct_fields__ if getattr(room, field) != getattr(ledger, field)}
+    assert differing == {"name", "durable", "history_ttl_s"}
+
+
+def test_unknown_namespaces_are_refused() -> None:
+    namespaces = Namespaces.parse("namespaces:\n  room:\n")
+    assert namespaces.for_channel("$room:1").name == "room"
+    for channel in ("other:1", "plain", "default:1"):
+        with pytest.raises(UnknownNamespace):
+            namespaces.for_channel(channel)
+    with pytest.raises(InvalidChannel):
+        namespaces.for_channel("")
+
+
+def test_a_namespace_narrows_its_channels() -> None:
+    namespaces = Namespaces.parse("namespaces:\n  n:\n    channel_max_length: 8\n    channel_regex: '[0-9]+'\n")
+    assert namespaces.for_channel("n:123").name == "n"
+    assert namespaces.for_channel("$n:123").name == "n"
+    with pytest.raises(InvalidChannel):
+        namespaces.for_channel("n:1234567")
+    with pytest.raises(UnknownNamespace):
+        namespaces.for_channel("n:12x")
+
+
+PATTERNS = """
+namespaces:
+  default:
+  device:
+    pattern: /users/:user/devices/:device
+    channel_regex: '/users/[0-9]+/.*'
+  me:
+    pattern: /users/me/devices/:device
+  inbox:
+    pattern: /users/:user
+    allow_user_limited_channels: true
+"""
+
+
+def test_a_pattern_names_the_namespace_and_its_variables() -> None:
+    namespaces = Namespaces.parse(PATTERNS)
+    assert namespaces.for_channel("/users/42/devices/7").name == "device"
+    assert namespaces.variables("/users/42/devices/7") == {"user": "42", "device": "7"}
+    assert namespaces.variables("$/users/me/devices/7") == {"device": "7"}
+    rules, name = namespaces.resolve("$/users/42#42,43")
+    assert (rules.name, name.namespace, name.private, name.users) == ("inbox", "inbox", True, ("42", "43"))
+    assert namespaces.variables("/users/42#42,43") == {"user": "42"}
+    assert namespaces.variables("lobby") == namespaces.variables("/nowhere") == {}
+
+
+@pytest.mark.parametrize("channel", ["/users", "/users/", "/users/x/devices/7", "/users/1/devices/7/8", "inbox:x", "/"])
+def test_what_fits_no_pattern_is_no_channel(channel: str) -> None:
+    with pytest.raises(UnknownNamespace):
+        Namespaces.parse(PATTERNS).for_channel(channel)
+
+
+def test_without_patterns_a_slash_is_a_letter() -> None:
+    assert Namespaces.parse("namespaces:\n  default:\n").for_channel("/users/42").name == "default"
