@@ -57,6 +57,8 @@ def status() -> None:
         console.print(f"  Postgres   {settings.database_url.get_secret_value()}", markup=False)
         console.print(f"  Valkey     {settings.redis_url.get_secret_value()}", markup=False)
         console.print(f"  Ray        {found['ray_address']} (token in {paths.secrets / 'ray_token'})", markup=False)
+        key = paths.secrets / "server_api_key"
+        console.print(f"  Server API {found['api']}/api (X-API-Key in {key})", markup=False)
         console.print(f"  HAProxy    http://127.0.0.1:{block.service('haproxy_stats')}/stats", markup=False)
     print_where(paths)
     raise typer.Exit(0 if answer in range(200, 300) else 1)
