@@ -188,10 +188,14 @@ class CacheShard:
         saved = float("-inf")
         loop = asyncio.get_running_loop()
         while True:
-            applied = await self._read_log()
-            if self._tier is not None and applied is not None and (applied or loop.time() - saved > SAVE_EVERY_S):
-                self._tier.save(self._horizon)
-                saved = loop.time()
+            try:
+                applied = await self._read_log()
+                if self._tier is not None and applied is not None and (applied or loop.time() - saved > SAVE_EVERY_S):
+                    self._tier.save(self._horizon)
+                    saved = loop.time()
+            except Exception:
+                # Without this task nothing that another process wrote would ever become stale here.
+                logger.exception("invalidation log cannot be followed")
             await asyncio.sleep(TAIL_EVERY_S)
 
     async def _read_log(self) -> int | None:

@@ -110,7 +110,8 @@ class SharedTier:
     async def _work(self) -> None:
         while True:
             try:
-                operation = await asyncio.wait_for(self._operations.get(), RETRY_S)
+                async with asyncio.timeout(RETRY_S):
+                    operation = await self._operations.get()
             except TimeoutError:
                 if not self.usable:
                     await self._connect(continue_generation=False)

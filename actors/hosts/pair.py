@@ -130,7 +130,8 @@ class Pair:
     async def wait_active(self, timeout_s: float) -> bool:
         """Wait until this side may answer; False when it does not become so in time."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._activated.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._activated.wait()
         return self.may_answer()
 
     def give_leave(self, claim: Claim) -> Claim:
@@ -156,7 +157,8 @@ class Pair:
                 logger.exception("watch failed", side=self._me.side)
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), BEAT_S)
+                async with asyncio.timeout(BEAT_S):
+                    await self._wake.wait()
 
     async def _beat(self) -> None:
         other = self._peer()

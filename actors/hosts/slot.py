@@ -56,7 +56,8 @@ class Slot:
         """Pass a call on. Raises ShardNotReady, UnknownShard, or what the method raises."""
         if not self._ready.is_set():
             try:
-                await asyncio.wait_for(self._ready.wait(), READY_WAIT_S)
+                async with asyncio.timeout(READY_WAIT_S):
+                    await self._ready.wait()
             except TimeoutError:
                 raise ShardNotReady(self.name) from None
         shard = self.shard

@@ -134,7 +134,8 @@ class QueueOwner:
         if not self._outbox.get(agent.boot):
             self._wake.set()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), min(request.wait_s, WAIT_LIMIT_S))
+                async with asyncio.timeout(min(request.wait_s, WAIT_LIMIT_S)):
+                    await event.wait()
         if self._waiting.get(agent.boot) is not event:
             return msgspec.msgpack.encode(PollReply())
         del self._waiting[agent.boot]
@@ -228,7 +229,8 @@ class QueueOwner:
             delay = POLL_FIRST_S if woken else min(POLL_LIMIT_S, delay * 2)
             pause = delay if next_in_s is None else max(0.01, min(delay, next_in_s))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
     async def _look(self, *, discover: bool) -> tuple[int, float | None]:
         """One round: due jobs, cancellations, claims for every agent that waits. Returns jobs claimed, next due."""
