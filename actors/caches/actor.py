@@ -85,7 +85,8 @@ class CacheShard:
             await self._tier.start()
             if self._tier.horizon is not None:
                 self._horizon = self._tier.horizon
-                await self._read_log()
+        # Before the first value is kept: whatever commits from here on is in the part of the log that we follow.
+        await self._read_log()
         self._tasks = [
             asyncio.create_task(self._tick(), name="cache-tick"),
             asyncio.create_task(self._follow_log(), name="cache-log"),
@@ -177,6 +178,14 @@ class CacheShard:
         for stream in self._streams.clients.values():
             stream.push(item, ANYTHING)
 
+    def _forget_everything(self, now: float) -> None:
+        self._store.clear()
+        if self._tier is not None:
+            self._tier.renew()
+        self._flights.void_all(now)
+        for stream in self._streams.clients.values():
+            stream.push(encode(Flush()))
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
@@ -206,6 +215,9 @@ class CacheShard:
         except (DomainError, OSError) as reason:
             logger.info("invalidation log not readable", reason=repr(reason))
             return None
+        if self._horizon == FROM_NOW and self._tasks:
+            # Postgres was not there when we started: what was kept meanwhile may have become stale unseen.
+            self._forget_everything(asyncio.get_running_loop().time())
         self._horizon = batch.horizon
         fresh = [item for item in batch.items if item.id not in self._seen]
         self._seen = {item.id for item in batch.items}

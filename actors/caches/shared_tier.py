@@ -103,6 +103,10 @@ class SharedTier:
         if self._generation:
             self._operations.put_nowait(lambda: self._forget(keys, tags))
 
+    def renew(self) -> None:
+        """Begin a new generation, before anything that is asked later: nothing that is stored counts any more."""
+        self._operations.put_nowait(self._renew)
+
     def save(self, horizon: int) -> None:
         """Note that all invalidations below `horizon` have been applied."""
         self._operations.put_nowait(lambda: self._save(horizon))
@@ -174,6 +178,10 @@ class SharedTier:
             pipe.incr(self._tag(tag))
             pipe.expire(self._tag(tag), TAG_TTL_S)
         await pipe.execute()
+
+    async def _renew(self) -> None:
+        if self.usable:
+            self._generation = secrets.token_hex(6)
 
     async def _save(self, horizon: int) -> None:
         if self.usable:

@@ -5,10 +5,11 @@ writes the row and nothing else. Columns that the database or the model fills by
 is not named is made as well.
 """
 
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory
-from sqlalchemy import Column, Table, inspect
+from sqlalchemy import Column, Numeric, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.base import Base
@@ -22,7 +23,11 @@ async def make_row(session: AsyncSession, model: type[ModelT], **values: Any) ->
     names = {column.key: attribute.key for attribute in inspect(model).column_attrs for column in attribute.columns}
     for column in _table(model).columns:
         name = names[column.key]
-        if name not in values and column.foreign_keys and _is_needed(column):
+        if name in values or not _is_needed(column):
+            continue
+        if isinstance(column.type, Numeric):
+            values[name] = Decimal("9.95")  # a price; any number of the type may be negative
+        elif column.foreign_keys:
             parent = next(iter(column.foreign_keys)).column
             made = await make_row(session, _model_of(parent.table))
             values[name] = getattr(made, parent.key)

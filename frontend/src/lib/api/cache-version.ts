@@ -6,8 +6,9 @@ const seen = new Map<string, { version: string; until: number }>();
 
 /** Keeps the `Cache-Version` of an answer to a write: `shard:incarnation:number`, several separated by commas. */
 export function rememberVersion(header: string | null, now = Date.now()): void {
-  for (const version of header?.split(",") ?? []) {
-    seen.set(version.trim().split(":", 1)[0], { version: version.trim(), until: now + REMEMBERED_MS });
+  for (const part of header?.split(",") ?? []) {
+    const version = part.trim();
+    seen.set(version.slice(0, version.indexOf(":")), { version, until: now + REMEMBERED_MS });
   }
 }
 

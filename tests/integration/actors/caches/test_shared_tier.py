@@ -67,6 +67,15 @@ async def test_a_generation_is_continued_only_where_its_horizon_is_known(clean_u
         assert await tier.get("k") is None
 
 
+async def test_a_new_generation_knows_nothing_of_the_last_one(clean_url: str) -> None:
+    async with tier_at(clean_url) as tier:
+        tier.put("k", VALUE)
+        tier.renew()
+        assert await tier.get("k") is None
+        tier.put("k", VALUE)
+        assert await tier.get("k") is not None
+
+
 async def test_an_outage_makes_everything_before_it_unreadable(tmp_path_factory: pytest.TempPathFactory) -> None:
     server = EmbeddedValkey(tmp_path_factory.mktemp("valkey") / "data", free_port(), password="secret")
     await asyncio.to_thread(server.start)
