@@ -19,6 +19,7 @@ from loadtests import (
 )
 from loadtests.bench_fanout import Load
 from loadtests.bench_rest import RequestsRefused
+from loadtests.bench_storm import NotBack
 from loadtests.client import ConnectionFailed
 from loadtests.report import Report
 from loadtests.stack import Stack, StackNotReady
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in BENCHES if options.name == "all" else [options.name]:
         try:
             report = uvloop.run(BENCHES[name][1](stack, options))
-        except (StackNotReady, RequestsRefused, ConnectionFailed) as error:
+        except (StackNotReady, RequestsRefused, ConnectionFailed, NotBack) as error:
             print(f"bench {name}: {error}", file=sys.stderr)
             status = 1
             continue

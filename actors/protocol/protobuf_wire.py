@@ -153,7 +153,7 @@ class Wire:
 
     def _entry(self, field: _Field, content: bytes, position: int, end: int) -> tuple[str, Any]:
         key = ""
-        value: Any = "" if field.message is None else self._decode(field.message, b"", 0, 0)
+        value: Any = None
         while position < end:
             tag, position = read_varint(content, position, end)
             if tag & 7 != LENGTH:
@@ -170,6 +170,8 @@ class Wire:
             elif tag >> 3 == 2:
                 value = _text(content[position:stop], field)
             position = stop
+        if value is None:
+            value = "" if field.message is None else self._decode(field.message, b"", 0, 0)
         return key, value
 
 
