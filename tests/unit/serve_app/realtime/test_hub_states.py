@@ -5,6 +5,7 @@ after its end, positions without a gap, every refusal a documented code, nothing
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,10 +26,24 @@ from tests.fixtures.realtime import NAMESPACES, FakeVerifier
 from tests.fixtures.simulation import VirtualLoop
 
 CHANNELS = ("a", "room:1", "plain:1", "scores:1", "open:1", "closed:1", "members:1", "own:x#u1", "nowhere:1", "$a", "")
-LIVELY = ("a", "room:1", "plain:1", "scores:1", "open:1", "members:1", "user:#u1")
+LIVELY = ("a", "room:1", "scores:1", "members:1")
+"""Few, so that things happen in them together."""
 KINDS = ("subscribe", "unsubscribe", "publish", "presence", "presence_stats", "history", "rpc", "refresh", "send")
 TOKENS = ("good:u1", "good:u2", "expired", "forged", "")
 CLIENTS = 3
+TROUBLES = (
+    "refusal",
+    "loss",
+    "restart",
+    "taken",
+    "disconnect",
+    "message",
+    "presence",
+    "slow",
+    "vanish",
+    "noise",
+    "pong",
+)
 
 
 def often(usual: st.SearchStrategy[Any], rare: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -159,54 +174,23 @@ class HubStates(RuleBasedStateMachine):
 
     # What clients do
 
-    @rule(number=clients)
-    def ready(self, number: int) -> None:
-        """A client that is there, as most are."""
-        if self.clients[number].is_gone:
-            self.arrive(number)
-        if self.state(number) is ConnectionState.NEW:
-            self.connect(number, "good:u1")
-            while self.sessions.waiting:
-                self.register(0, accepted=True)
-            self.every_shard()
-
-    @rule(number=clients, channel=lively, compact=st.integers(0, 1), recover=st.booleans(), offset=st.integers(0, 3))
-    def subscribed(self, number: int, channel: str, compact: int, recover: bool, offset: int) -> None:
-        self.ready(number)
-        if self.state(number) is ConnectionState.CONNECTED:
-            body = frames.SubscribeRequest(
-                channel=channel,
-                flag=compact,
-                recoverable=True,
-                positioned=True,
-                join_leave=True,
-                recover=recover,
-                epoch="e1",
-                offset=offset,
-            )
-            self.send(number, [("subscribe", body)])
-            for future in list(self.answers):
-                self.settle(lambda future=future: self._answer(future, "good"))
-            self.every_shard()
-
     def state(self, number: int) -> ConnectionState:
         return self.clients[number].peer.connection.state
 
-    @rule(number=clients, token=often(st.just("good:u1"), st.sampled_from(TOKENS)))
-    def connect(self, number: int, token: str) -> None:
+    def ready(self, number: int) -> bool:
+        """Make this client one that is there, as most are."""
+        if self.clients[number].is_gone:
+            self.settle(self.clients[number].vanish)
+            self.clients[number] = Client(self.hub, binary=bool(self.ids % 2))
         if self.state(number) is ConnectionState.NEW:
-            self.send(number, [("connect", frames.ConnectRequest(token=token))])
+            self.send(number, [("connect", frames.ConnectRequest(token="good:u1"))])
+            self.settle(self._register_all)
+            self.settle(self.brokers.settle)
+        return self.state(number) is ConnectionState.CONNECTED
 
-    @rule(number=clients, what=st.lists(commands(), min_size=1, max_size=4), luck=st.integers(0, 29))
-    def frame(self, number: int, what: list[tuple[str, Any]], luck: int) -> None:
-        if luck == 29 or self.state(number) in (ConnectionState.CONNECTED, ConnectionState.CONNECTING):
-            self.send(number, what)
-
-    @rule(number=clients, channel=lively, flag=st.integers(0, 3), join_leave=st.booleans())
-    def connect_and_subscribe(self, number: int, channel: str, flag: int, join_leave: bool) -> None:
-        if self.state(number) is ConnectionState.NEW:
-            subscribe = frames.SubscribeRequest(channel=channel, flag=flag, recoverable=True, join_leave=join_leave)
-            self.send(number, [("connect", frames.ConnectRequest(token="good:u1")), ("subscribe", subscribe)])
+    def _register_all(self) -> None:
+        while self.sessions.waiting:
+            self.sessions.answer(0, accepted=True)
 
     def send(self, number: int, what: list[tuple[str, Any]]) -> None:
         made = []
@@ -215,27 +199,37 @@ class HubStates(RuleBasedStateMachine):
             made.append(frames.Command(id=0 if kind == "send" else self.ids, **{kind: body}))
         self.settle(lambda: self.clients[number].send(made))
 
-    @rule(number=clients, luck=st.integers(0, 9), frame=st.binary(max_size=60), what=commands(), at=st.floats(0, 1))
-    def misbehave(self, number: int, luck: int, frame: bytes, what: tuple[str, Any], at: float) -> None:
-        """One in ten times each: an unexpected pong, noise, a frame cut anywhere, a client too slow, a lost socket."""
-        client = self.clients[number]
-        self.ids += 1
-        whole = client.wire.codec.encode(frames.Command(id=self.ids, **{what[0]: what[1]}))  # type: ignore[arg-type]
-        deeds = [
-            lambda: client.send([frames.Command()]),
-            lambda: client.send_bytes(frame),
-            lambda: client.send_bytes(whole[: int(len(whole) * at)]),
-            lambda: self.hub.too_slow(client.peer),
-            client.vanish,
-        ]
-        if luck < len(deeds):
-            self.settle(deeds[luck])
+    @rule(number=clients, token=often(st.just("good:u1"), st.sampled_from(TOKENS)), body=bodies("subscribe"))
+    def connect_and_subscribe(self, number: int, token: str, body: Any) -> None:
+        """In one frame, as SDKs do."""
+        if self.state(number) is ConnectionState.NEW:
+            self.send(number, [("connect", frames.ConnectRequest(token=token)), ("subscribe", body)])
 
-    @rule(number=clients)
-    def arrive(self, number: int) -> None:
-        if self.clients[number].is_gone:
-            self.settle(self.clients[number].vanish)
-            self.clients[number] = Client(self.hub, binary=bool(self.ids % 2))
+    @rule(number=clients, channel=lively, flag=st.integers(0, 3), recover=st.booleans(), offset=st.integers(0, 3))
+    def subscribe(self, number: int, channel: str, flag: int, recover: bool, offset: int) -> None:
+        if self.ready(number):
+            wants = {"recoverable": True, "positioned": True, "join_leave": True}
+            body = frames.SubscribeRequest(
+                channel=channel, flag=flag, recover=recover, epoch="e1", offset=offset, **wants
+            )
+            self.send(number, [("subscribe", body)])
+
+    @rule(number=clients, channel=lively, flag=st.integers(0, 3))
+    def subscribe_at_once(self, number: int, channel: str, flag: int) -> None:
+        self.subscribe(number, channel, flag, recover=False, offset=0)
+        for future in list(self.answers):
+            self.settle(lambda future=future: self._answer(future, "good"))
+        self.settle(self.brokers.settle)
+
+    @rule(number=clients, channel=lively)
+    def unsubscribe(self, number: int, channel: str) -> None:
+        if self.state(number) is ConnectionState.CONNECTED:
+            self.send(number, [("unsubscribe", frames.UnsubscribeRequest(channel=channel))])
+
+    @rule(number=clients, what=st.lists(commands(), min_size=1, max_size=4))
+    def frame(self, number: int, what: list[tuple[str, Any]]) -> None:
+        if self.state(number) in (ConnectionState.CONNECTED, ConnectionState.CONNECTING):
+            self.send(number, what)
 
     # What shards do
 
@@ -247,48 +241,65 @@ class HubStates(RuleBasedStateMachine):
     def step(self, channel: str) -> None:
         self.settle(lambda: self.brokers.step(channel))
 
-    @rule(channel=lively, code=st.sampled_from([100, 111, 108]))
-    def refuse(self, channel: str, code: int) -> None:
-        self.settle(lambda: self.brokers.refuse_next(channel, code))
-
     @rule()
     def every_shard(self) -> None:
         self.settle(self.brokers.settle)
 
-    @rule(channel=lively, count=st.integers(1, 3))
+    @rule(channel=lively | st.just("user:#u1"), count=st.integers(1, 3))
     def publication(self, channel: str, count: int) -> None:
-        history = channel.partition(":")[0] not in ("plain", "open", "members")
-        self.settle(lambda: self.brokers.publish_now(channel, count, history=history))
+        self.settle(lambda: self.brokers.publish_now(channel, count, history=not channel.startswith("members")))
 
-    @rule(channel=lively)
-    def loss(self, channel: str) -> None:
-        self.settle(lambda: self.brokers.lose(channel))
+    @rule(first=lively, second=lively, number=clients)
+    def publication_in_the_turn_of_a_command(self, first: str, second: str, number: int) -> None:
+        """Whatever is queued for a client and not written yet must not be overtaken."""
 
-    @rule(channel=lively)
-    def restart(self, channel: str) -> None:
-        self.settle(lambda: self.brokers.restart(channel))
+        def both() -> None:
+            self.brokers.step(first)
+            self.brokers.publish_now(first, history=not first.startswith("members"))
+            self.ids += 1
+            unsubscribe = frames.Command(id=self.ids, unsubscribe=frames.UnsubscribeRequest(channel=second))
+            if self.state(number) is ConnectionState.CONNECTED:
+                self.clients[number].send([unsubscribe])
+            self.brokers.publish_now(second, history=not second.startswith("members"))
 
-    @rule(channel=lively, joined=st.booleans())
-    def presence(self, channel: str, joined: bool) -> None:
+        self.settle(both)
+
+    @rule(
+        kind=st.sampled_from(TROUBLES),
+        channel=lively,
+        number=clients,
+        code=st.integers(0, 3),
+        noise=st.binary(max_size=60),
+        what=commands(),
+        at=st.floats(0, 1),
+    )
+    def trouble(
+        self, kind: str, channel: str, number: int, code: int, noise: bytes, what: tuple[str, Any], at: float
+    ) -> None:
+        client, connection = self.clients[number], self.clients[number].peer.connection
+        self.ids += 1
+        cut = client.wire.codec.encode(frames.Command(id=self.ids, **{what[0]: what[1]}))  # type: ignore[arg-type]
+        deeds: dict[str, Callable[[], object]] = {
+            "refusal": lambda: self.brokers.refuse_next(channel, (100, 111, 108, 103)[code]),
+            "loss": lambda: self.brokers.lose(channel),
+            "restart": lambda: self.brokers.restart(channel),
+            "taken": lambda: self.hub.channels.on_unsubscribed(
+                channel, connection.client if at < 0.8 else "", (2000, 2500, 2501, 2502)[code], ""
+            ),
+            "disconnect": lambda: self.hub.on_disconnect([connection.client], (3503, 3504, 3011, 3001)[code], ""),
+            "message": lambda: self.hub.on_send([connection.client], b'{"m":1}'),
+            "presence": lambda: self._announce(channel, joined=bool(code % 2)),
+            "slow": lambda: self.hub.too_slow(client.peer),
+            "vanish": client.vanish,
+            "noise": lambda: client.send_bytes(noise if code else cut[: int(len(cut) * at)]),
+            "pong": lambda: client.send([frames.Command()]),
+        }
+        self.settle(deeds[kind])
+
+    def _announce(self, channel: str, *, joined: bool) -> None:
         if self.brokers.streams[channel].interest:
             tell = self.hub.channels.on_join if joined else self.hub.channels.on_leave
-            self.settle(lambda: tell(channel, ClientInfo("somebody", "else")))
-
-    @rule(channel=lively, everybody=st.booleans(), number=clients, code=st.sampled_from([2000, 2500, 2501, 2502]))
-    def unsubscribe(self, channel: str, everybody: bool, number: int, code: int) -> None:
-        client = "" if everybody else self.clients[number].peer.connection.client
-        self.settle(lambda: self.hub.channels.on_unsubscribed(channel, client, code, ""))
-
-    @rule(number=clients, code=st.sampled_from([3503, 3504, 3011]), luck=st.integers(0, 9))
-    def disconnect(self, number: int, code: int, luck: int) -> None:
-        if luck:
-            return
-        client = self.clients[number].peer.connection.client
-        self.settle(lambda: self.hub.on_disconnect([client], code, ""))
-
-    @rule(number=clients)
-    def message(self, number: int) -> None:
-        self.settle(lambda: self.hub.on_send([self.clients[number].peer.connection.client], b'{"m":1}'))
+            tell(channel, ClientInfo("somebody", "else"))
 
     @precondition(lambda self: self.brokers.calls or self.answers)
     @rule(number=st.integers(0, 9), outcome=st.sampled_from(["good", "good", "error", "failure"]))
