@@ -51,6 +51,9 @@ CONNECTION_LIMIT: Final = 3504
 CONNECTION_LIMIT_REASON: Final = "connection limit"
 
 HOUSEKEEPING_S: Final = 0.5
+RECHECK_S: Final = 20.0
+"""A revocation whose order was lost, and the end of a login session, are found within about this time."""
+
 CHECKED_AT_ONCE: Final = 1_000
 ASK_AGAIN_S: Final = 1.0
 
@@ -84,7 +87,8 @@ class SessionShard:
         arrives meanwhile finds it; the answer is decided in one turn from both. One question is in flight.
     Failure:
         A submit may be sent again: (session, sequence) makes it happen once. While the database does not answer,
-        connections are let in by what the shard knows, and closed if it turns out that they were revoked.
+        connections are let in by what the shard knows, and closed if it turns out that they were revoked. Everybody is
+        asked about again from time to time: the rows are the truth, also when an order to revoke never came.
     Restart:
         A new incarnation knows nobody: clients see a reset and register everybody again, and each is checked again.
     """
@@ -291,14 +295,27 @@ class SessionShard:
         if unanswered or not connection.checked:
             connection.stream.push(encode(Registered(connection.record.client, accepted=False)))
         elif held:
-            # It was let in while the database did not answer.
+            # It lived: let in while the database did not answer, or revoked since without an order.
             item = Disconnect([connection.record.client], FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
             connection.stream.push(encode(item))
 
     async def _housekeep(self) -> None:
+        loop = asyncio.get_running_loop()
+        recheck_at = loop.time() + RECHECK_S
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            self.streams.expire(asyncio.get_running_loop().time())
+            self.streams.expire(loop.time())
+            if loop.time() >= recheck_at:
+                recheck_at = loop.time() + RECHECK_S
+                self._recheck()
+
+    def _recheck(self) -> None:
+        """Ask about everybody again: an order is a shortcut, and whoever should have given it may have died."""
+        for connections in self.registry.users.values():
+            for connection in connections.values():
+                self._unchecked.setdefault(id(connection), connection)
+        if self._unchecked:
+            self._to_check.set()
 
 
 def _credential(connection: Connection) -> Credential:

@@ -115,7 +115,7 @@ class Callouts:
         else:
             variables = self._env.namespaces.variables(action.channel)
             question = Question(_caller(peer), action.operation, action.channel, variables, action.data)
-            verdict = await _decided(callback(question), action.callback)
+            verdict = await _decided(lambda: callback(question), action.callback)
         now = self._loop.time()
         self._apply(peer, peer.connection.permission_answered(action.channel, action.attempt, verdict, now))
 
@@ -131,7 +131,7 @@ class Callouts:
                 request.version,
                 request.headers,
             )
-            answer = await _decided(handler(attempt), "connect") or codes.DISCONNECT_PERMISSION_DENIED
+            answer = await _decided(lambda: handler(attempt), "connect") or codes.DISCONNECT_PERMISSION_DENIED
         self._apply(peer, peer.connection.connect_answered(answer, self._loop.time()))
 
     async def _fetch_keys(self, peer: Peer, action: act.FetchKeys) -> None:
@@ -150,11 +150,11 @@ class Callouts:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _decided(deciding: Awaitable[Answer], name: str) -> Answer | codes.ErrorCode:
-    """What a callback answers within its time; else the error that its caller is told."""
+async def _decided(decide: Callable[[], Awaitable[Answer]], name: str) -> Answer | codes.ErrorCode:
+    """What a callback answers within its time; else the error that its caller is told, also when calling it fails."""
     try:
         async with asyncio.timeout(DEADLINE_S):
-            return await deciding
+            return await decide()
     except CallError as reason:
         return reason.error
     except TimeoutError:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from actors.links.stream import LEASE_S
-from actors.sessions.actor import EMULATION_QUEUE_BYTES, SessionShard
+from actors.sessions.actor import EMULATION_QUEUE_BYTES, RECHECK_S, SessionShard
 from actors.sessions.client import ADMIT_AFTER_S, Sessions, SessionsUnreachable
 from actors.sessions.contract import HubAnswers, RefreshOrder, SessionRecord, SubscribeOrder
 from cluster.settings import Settings
@@ -452,5 +452,40 @@ def test_a_revoked_token_closes_what_it_opened_and_opens_nothing_more():
             assert not await hub.connect("d", "u", "", 900, "t1")
             assert not await hub.connect("e", "v", "", 499, "t9")
             assert await hub.connect("f", "v", "", 500, "t9")
+
+    simulate(main())
+
+
+def test_a_revocation_whose_order_was_lost_is_found_in_the_rows():
+    async def main():
+        async with World() as world:
+            one, two = await world.hub("one"), await world.hub("two")
+            assert await one.connect("c1", session="s1")
+            assert await two.connect("c2", session="s2")
+            world.rows.ended_sessions.add("s2")
+            await passes(RECHECK_S + 2)
+            assert (one.disconnected, two.disconnected) == ([], [("c2", 3503)])
+            assert {record.client for record in await one.client.connections("u")} == {"c1"}
+            questions = world.rows.questions
+            await passes(3 * RECHECK_S)
+            assert world.rows.questions - questions <= 4
+            assert one.results["c1"] == [True]
+
+    simulate(main())
+
+
+def test_looking_again_while_the_database_is_away_ends_nobody():
+    async def main():
+        async with World() as world:
+            hub = await world.hub()
+            assert await hub.connect("c1", session="s1")
+            world.rows.down = True
+            await passes(2 * RECHECK_S)
+            assert hub.disconnected == []
+            assert await hub.connect("c2", session="s1")
+            world.rows.down = False
+            world.rows.ended_sessions.add("s1")
+            await passes(RECHECK_S)
+            assert sorted(hub.disconnected) == [("c1", 3503), ("c2", 3503)]
 
     simulate(main())

@@ -75,6 +75,12 @@ async def test_permission_callbacks_decide(world: World) -> None:
     assert (full["code"], full["message"]) == (420, "the room is full")
 
 
+async def test_a_callback_that_cannot_even_be_called_is_an_error_for_its_caller(world: World) -> None:
+    world.handlers.permissions["member"] = lambda: None  # type: ignore[assignment,misc,return-value]
+    client = await world.connected()
+    assert (await client.command("subscribe", channel="members:1"))["error"]["code"] == 100
+
+
 async def test_operations_wait_for_their_callback_in_order(world: World) -> None:
     asked: list[Question] = []
     door = asyncio.Event()

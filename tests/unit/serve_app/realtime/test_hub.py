@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from actors.protocol.codes import UNSUBSCRIBE_SERVER
 from actors.protocol.namespaces import Namespaces
@@ -9,6 +10,7 @@ from serve_app.edge.arrival import Arrival
 from serve_app.realtime.environment import Limits
 from serve_app.realtime.server_side import ServerSubscription
 from tests.fixtures.hub import Client, World, settle
+from tests.fixtures.hub_states import HubStates
 from tests.fixtures.waiting import eventually
 
 
@@ -172,3 +174,13 @@ async def test_an_order_for_a_channel_that_cannot_exist_changes_nothing() -> Non
         world.hub.on_subscribe([client.peer.connection.client], SubscribeOrder(channel))
     assert client.peer.connection.subscriptions == {}
     assert client.socket.closed is None
+
+
+HubStates.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+TestHubStates = pytest.mark.timeout(300)(HubStates.TestCase)
