@@ -11,6 +11,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from cluster.ray_runtime import generations
+from serve_app.edge.generations import MAX_GENERATIONS
 from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.http_stream import HttpClient, http_connection
 from tests.fixtures.stack import RunningStack
@@ -146,3 +148,25 @@ async def test_redeploying_realtime_sends_sockets_elsewhere_with_a_code(stack: R
     again = await Listener.open(stack, "mover-again", "room:move")
     again.task.cancel()
     await again.socket.close()
+
+
+async def test_old_haproxy_processes_are_bounded_and_their_sockets_sent_elsewhere(stack: RunningStack) -> None:
+    """Each deployment leaves an HAProxy that lives for its sockets; beyond four the oldest is emptied (rule 19)."""
+    records = generations.directory(stack.paths)
+    listeners: list[Listener] = []
+    pids: list[int] = []
+    for number in range(MAX_GENERATIONS + 1):
+        listeners.append(await Listener.open(stack, f"keeper-{number}", "room:generations"))
+        pids.append(generations.living(records)[-1].pid)
+        await asyncio.to_thread(stack.redeploy, "api")
+    shown = await asyncio.to_thread(stack.run, "status")
+    assert " old, kept for their sockets" in shown.stdout
+    await eventually(lambda: listeners[0].task.done(), 180.0)
+    assert listeners[0].socket.close_code == 3001
+    # Without sockets it ends.
+    await eventually(lambda: pids[0] not in {one.pid for one in generations.living(records)}, 60.0)
+    assert not listeners[-1].task.done()
+    again = await Listener.open(stack, "keeper-again", "room:generations")
+    for listener in (*listeners, again):
+        listener.task.cancel()
+        await listener.socket.close()

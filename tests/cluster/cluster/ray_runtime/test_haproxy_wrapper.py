@@ -1,0 +1,58 @@
+"""HAProxy as it really runs, with what the wrapper made of its configuration."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.fixtures.stack import RunningStack
+from tests.fixtures.waiting import eventually
+
+STRANGER = "127.0.0.2"
+"""Loopback, and none of the addresses that HAProxy takes for a proxy of ours."""
+
+CAP = 5
+
+
+def client(stack: RunningStack, address: str | None = None) -> httpx.AsyncClient:
+    transport = httpx.AsyncHTTPTransport(local_address=address)
+    return httpx.AsyncClient(transport=transport, base_url=stack.http_url, timeout=30)
+
+
+@pytest.fixture
+async def capped(stack: RunningStack) -> AsyncIterator[RunningStack]:
+    """The stack with a small cap, from HAProxy's next start on."""
+    file = stack.paths.haproxy / "options.json"
+    before = file.read_text()
+    file.write_text(json.dumps(json.loads(before) | {"connections_per_address": CAP}))
+    await asyncio.to_thread(stack.redeploy, "api")
+    yield stack
+    file.write_text(before)
+    await asyncio.to_thread(stack.redeploy, "api")
+
+
+async def test_one_address_may_hold_so_many_connections_and_is_told_so(capped: RunningStack) -> None:
+    held = [
+        socket.create_connection(("127.0.0.1", capped.ports.http), source_address=(STRANGER, 0)) for _ in range(CAP)
+    ]
+    async with client(capped, STRANGER) as stranger, client(capped) as ours:
+        answer = await eventually(lambda: _refused(stranger))
+        assert (answer.status_code, answer.json()["code"]) == (429, "connections_per_address")
+        assert answer.headers["Retry-After"]
+        assert (await ours.get("/health/live")).status_code == 200
+    for one in held:
+        one.close()
+    async with client(capped, STRANGER) as stranger:
+        await eventually(lambda: _admitted(stranger))
+
+
+async def _refused(stranger: httpx.AsyncClient) -> httpx.Response | None:
+    answer = await stranger.get("/health/live", headers={"Connection": "close"})
+    return answer if answer.status_code == 429 else None
+
+
+async def _admitted(stranger: httpx.AsyncClient) -> bool:
+    return (await stranger.get("/health/live", headers={"Connection": "close"})).status_code == 200
