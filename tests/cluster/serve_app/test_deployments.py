@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import psutil
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from cluster.ray_runtime import generations
+from loadtests.processes import find_replicas
 from serve_app.edge.generations import MAX_GENERATIONS
 from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.http_stream import HttpClient, http_connection
@@ -148,6 +150,46 @@ async def test_redeploying_realtime_sends_sockets_elsewhere_with_a_code(stack: R
     again = await Listener.open(stack, "mover-again", "room:move")
     again.task.cancel()
     await again.socket.close()
+
+
+def listens(process: psutil.Process, ports: tuple[int, int]) -> bool:
+    """Whether a replica still takes connections on its own port."""
+    return any(
+        connection.status == psutil.CONN_LISTEN and ports[0] <= connection.laddr.port <= ports[1]
+        for connection in process.net_connections("tcp")
+    )
+
+
+async def test_a_request_that_outlives_the_drain_window_is_answered(stack: RunningStack) -> None:
+    """Serve does not see requests that the edge answers: the replica ends after them all the same (DESIGN §5, 21)."""
+    credentials = json.dumps({"email": "nobody@example.com", "password": "wrong-password", "mode": "bearer"}).encode()
+    body = credentials + b" " * 500  # blanks after a JSON document mean nothing
+    # Those that an earlier deployment replaced are gone.
+    await eventually(lambda: len(find_replicas("api", stack.paths.home)) == stack.settings.api_replicas, 180.0)
+    [replica] = find_replicas("api", stack.paths.home)
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.ports.http)
+    head = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:10])
+    sent = 10
+
+    def window_is_over() -> bool:
+        """A slow client's body goes on; beyond the window the old replica takes nobody new."""
+        nonlocal sent
+        writer.write(body[sent : sent + 1])
+        sent += 1
+        return not listens(replica, stack.ports.replica_http)
+
+    redeployed = asyncio.create_task(asyncio.to_thread(stack.redeploy, "api"))
+    await eventually(window_is_over, 180.0, every_s=0.5)
+    assert replica.is_running()
+    assert not reader.at_eof()
+    writer.write(body[sent:])
+    async with asyncio.timeout(30):
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 401"), answer[:200]
+    writer.close()
+    await redeployed
+    await eventually(lambda: not replica.is_running(), 60.0)
 
 
 async def test_old_haproxy_processes_are_bounded_and_their_sockets_sent_elsewhere(stack: RunningStack) -> None:
