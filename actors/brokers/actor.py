@@ -15,6 +15,7 @@ from actors.brokers.map_turns import MapTurns
 from actors.brokers.moving import Moving, ShardCall
 from actors.brokers.ownership import Ownership
 from actors.brokers.presence import Registry
+from actors.brokers.presence_view import PresenceViews
 from actors.brokers.publishing import Publishing
 from actors.brokers.questions import Questions
 from actors.brokers.relay import Relay
@@ -107,16 +108,19 @@ class BrokerShard:
         )
         self.table.load = self.committer.load
         self.table.again = self._carry_out
+        views = PresenceViews(self.table.find, wall_ms)
         self.maps = MapTurns(
             self.table,
             self.registry,
             self.committer,
             self._reader,
             self.background,
+            views=views,
             alive=self._alive,
             wall_ms=wall_ms,
         )
         self.registry.left = self.maps.left
+        self.registry.admitted, self.registry.dismissed = views.admitted, views.dismissed
         self.publishing = Publishing(self.table, self.committer, wall_ms=wall_ms, change=self.maps.change)
         self._outbox = Outbox(store, buckets, self._retentions())
         self.committer.feed = Relay(

@@ -11,6 +11,7 @@ from actors.brokers.map_state import MapState
 from actors.brokers.wire import Entry, Info, Operation, Pub, Publish, Subscriber, encode, published_prefix
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
+from actors.protocol import presence_maps
 from actors.protocol.namespaces import Namespace
 from actors.protocol.rates import parse
 
@@ -53,11 +54,13 @@ class Channel:
         "loaded",
         "map",
         "name",
+        "order",
         "prefix",
         "presence",
         "publish_full_at",
         "ring",
         "rules",
+        "shows",
         "top",
         "touched",
         "users",
@@ -81,7 +84,11 @@ class Channel:
         self.keys: dict[str, tuple[int, str, float]] = {}
         self.version = 0
         self.version_epoch = ""
-        self.map = None if rules.map is None else MapState(rules.map)
+        self.shows = presence_maps.parse(name)
+        """The channel is another one's presence, as a map."""
+        self.order: list[str] | None = None
+        """The keys of that in the order of pages, once somebody has read one."""
+        self.map = None if rules.map is None or self.shows is not None else MapState(rules.map)
         """Keys and their newest values, where the channel is a map."""
         self.prefix = published_prefix(name)
         self.publish_full_at = 0.0

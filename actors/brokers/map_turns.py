@@ -18,8 +18,9 @@ from actors.brokers.channel import Channel, new_epoch
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
 from actors.brokers.map_durable import forget
-from actors.brokers.map_state import NEVER, Draft, MapState
+from actors.brokers.map_state import NEVER, Draft, MapState, Page
 from actors.brokers.presence import Registry
+from actors.brokers.presence_view import PresenceViews
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import (
     KeyChange,
@@ -61,6 +62,7 @@ class MapTurns:
         reader: StreamReader,
         background: Background,
         *,
+        views: PresenceViews,
         alive: Callable[[ClientStream], bool],
         wall_ms: Callable[[], int],
     ) -> None:
@@ -69,6 +71,7 @@ class MapTurns:
         self._committer = committer
         self._reader = reader
         self._background = background
+        self._views = views
         self._alive = alive
         self._wall_ms = wall_ms
         self._expiring: list[tuple[float, str]] = []
@@ -133,23 +136,30 @@ class MapTurns:
         channel = self._table.ready(stream, op)
         if channel is None:
             return
-        state = _state(channel)
+        has_stream = _has_stream(channel)
         channel.ring.expire(asyncio.get_running_loop().time())
         if op.epoch and op.epoch != channel.epoch:
             raise BrokerError(112, "the map has another epoch now")
         if op.phase == PHASE_STATE:
             since = op.offset if op.epoch else channel.top
-            page = state.page(op.cursor, op.limit, ascending=op.ascending, upto=since)
+            page = self._page(channel, op, since)
             if page.cursor:
                 stream.push(encode(_page(channel, op, PHASE_STATE, since, cursor=page.cursor, state=page.pubs)))
                 return
             self._go_on(stream, channel, op, since, page.pubs)
-        elif op.phase == PHASE_STREAM and not state.options.has_stream:
+        elif op.phase == PHASE_STREAM and not has_stream:
             raise BrokerError(107, "an ephemeral map has no stream")
         elif op.phase in (PHASE_LIVE, PHASE_STREAM):
             self._go_on(stream, channel, op, op.offset, [])
         else:
             raise BrokerError(107, "no phase of a map")
+
+    def _page(self, channel: Channel, op: MapSubscribe, since: int) -> Page:
+        if channel.shows is None:
+            return _state(channel).page(op.cursor, op.limit, ascending=op.ascending, upto=since)
+        if self._registry.announcer.rebuilding:
+            raise BrokerError(100, "the shard does not know yet who is there")
+        return self._views.page(channel, op.cursor, op.limit)
 
     def _go_on(self, stream: ClientStream, channel: Channel, op: MapSubscribe, since: int, state: list[bytes]) -> None:
         """All keys are read: bring what changed since, and go live if that is little."""
@@ -157,7 +167,8 @@ class MapTurns:
         start = op.start or channel.top
         if (since == 0 and not op.epoch and op.phase != PHASE_STATE) or since > channel.top:
             raise BrokerError(112, "not a position of this map")
-        live = op.phase == PHASE_LIVE or since + op.limit >= start
+        # A client cannot ask for the stream of an ephemeral map: its last page of keys is the last step.
+        live = op.phase == PHASE_LIVE or since + op.limit >= start or not _has_stream(channel)
         if live and channel.top - since > limit:
             raise BrokerError(112, "too much has changed since then")
         wanted = limit if live else op.limit
@@ -197,7 +208,7 @@ class MapTurns:
         *,
         live: bool,
     ) -> None:
-        if sum(map(len, pubs)) > CATCH_UP_BYTES and _state(channel).options.has_stream:
+        if sum(map(len, pubs)) > CATCH_UP_BYTES and _has_stream(channel):
             pubs, live = _fitting(pubs), False
         if not live:
             # Keys first, changes with the next step: a reply has one or the other until it goes live.
@@ -241,7 +252,16 @@ class MapTurns:
         stream.push(encode(MapAnswer(op.request, channel.epoch, 0, 0)))
 
 
+def _has_stream(channel: Channel) -> bool:
+    """Whether clients may read changes. Raises BrokerError 107 for a channel that is no map."""
+    if channel.rules.map is None:
+        raise BrokerError(107, "the channel is no map")
+    return channel.rules.map.has_stream
+
+
 def _state(channel: Channel) -> MapState:
+    if channel.shows is not None:
+        raise BrokerError(107, "presence cannot be changed, and is read by subscribing or with `presence`")
     if channel.map is None:
         raise BrokerError(107, "the channel is no map")
     return channel.map

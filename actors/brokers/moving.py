@@ -168,7 +168,9 @@ class Moving:
         moving = set(buckets)
         now = asyncio.get_running_loop().time()
         channels = [channel for channel in self._table.channels.values() if channel.bucket in moving]
-        packed = [carrying.pack(channel, now) for channel in channels if channel.loaded or channel.rules.durable]
+        # Presence as a map begins anew there, and is read again by who listens.
+        carried = [channel for channel in channels if channel.shows is None]
+        packed = [carrying.pack(channel, now) for channel in carried if channel.loaded or channel.rules.durable]
         parts = [packed[start : start + CHUNK] for start in range(0, len(packed), CHUNK)] or [[]]
         try:
             for number, part in enumerate(parts, 1):

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from actors.brokers.announcing import Announcer
 from actors.brokers.channel import Channel, HubInterest, Present
@@ -24,6 +24,10 @@ class Registry:
     def __init__(self, find: Callable[[str], Channel | None]) -> None:
         self.left: Callable[[Channel, Subscriber], None] = _nothing
         """Told of every subscription that ended."""
+        self.admitted: Callable[[Channel, Info, Info | None], None] = _nothing
+        """Told who is present in a channel, and what was known of them before."""
+        self.dismissed: Callable[[Channel, Info], None] = _nothing
+        """Told who is present no more."""
         self.announcer = Announcer()
         self._find = find
         self._expired: OrderedDict[str, None] = OrderedDict()
@@ -39,7 +43,7 @@ class Registry:
         hub.subscribers[subscriber.subscription] = subscriber
         if not subscriber.presence:
             return True
-        return channel.admit(Present(subscriber.info, stream.boot, subscriber.subscription))
+        return self._admit(channel, Present(subscriber.info, stream.boot, subscriber.subscription))
 
     def join(self, channel: Channel, subscriber: Subscriber) -> None:
         """Tell the channel that a connection joined."""
@@ -96,7 +100,7 @@ class Registry:
         self._orphans.setdefault(boot, {})[channel.name] = interest
         for subscriber in interest.subscribers.values():
             if subscriber.presence:
-                channel.admit(Present(subscriber.info, boot, subscriber.subscription))
+                self._admit(channel, Present(subscriber.info, boot, subscriber.subscription))
 
     def end_orphans(self, name: str) -> None:
         """Whoever has not registered what it held of a channel has left it."""
@@ -153,6 +157,12 @@ class Registry:
             if channel.hubs and (not pattern or fnmatchcase(channel.name, pattern))
         }
 
+    def _admit(self, channel: Channel, present: Present) -> bool:
+        known = channel.presence.get(present.info.client)
+        is_new = channel.admit(present)
+        self.admitted(channel, present.info, None if known is None else known.info)
+        return is_new
+
     def _release(self, boot: str, name: str) -> None:
         held = self._held.get(boot)
         if held is not None:
@@ -169,9 +179,10 @@ class Registry:
                 # The connection is here by a newer subscription: it did not leave.
                 return
             channel.dismiss(client)
+            self.dismissed(channel, present.info)
         if subscriber.join_leave:
             self.announcer.tell(channel, subscriber.info, joined=False)
 
 
-def _nothing(channel: Channel, subscriber: Subscriber) -> None:
+def _nothing(*_: Any) -> None:
     """Until the shard is put together."""

@@ -62,6 +62,8 @@ class Publishing:
         return self._publish_in_memory(channel, op)[:2]
 
     def _publish_in_memory(self, channel: Channel, op: Publish) -> tuple[int, str, str]:
+        if channel.shows is not None:
+            raise BrokerError(107, "nobody publishes into presence")
         now = asyncio.get_running_loop().time()
         if op.idempotency_key:
             known = channel.idempotent(op.idempotency_key, now)

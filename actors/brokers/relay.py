@@ -98,7 +98,7 @@ class Relay:
             self._published.popitem(last=False)
         try:
             channel = self._get(row.channel)
-        except (UnknownNamespace, InvalidChannel) as reason:
+        except (UnknownNamespace, InvalidChannel, BrokerError) as reason:
             # Kept, it would be found first for ever.
             logger.warning(
                 "outbox row for a channel that cannot exist is dropped", channel=row.channel, reason=str(reason)

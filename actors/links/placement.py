@@ -3,12 +3,17 @@
 import hashlib
 from functools import lru_cache
 
+from actors.protocol import presence_maps
 from cluster.names import BUCKETS
 
 
 @lru_cache(maxsize=65_536)
 def bucket_of(key: str) -> int:
     """The bucket of a channel, user or cache key. Migration 0002 has the same function in SQL (`app.bucket_of`)."""
+    shown = presence_maps.parse(key)
+    if shown is not None:
+        # Presence as a map lives beside the channel whose presence it is. Nothing of it is ever in the database.
+        key = shown.channel
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
     return (digest[0] << 8 | digest[1]) % BUCKETS
 

@@ -98,7 +98,7 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     allow_presence_for_client: bool = False
     """Everybody who is signed in may read presence."""
     allow_presence_for_subscriber: bool = False
-    """Those who are in the channel may read presence."""
+    """Those who are in the channel may read presence; as a map, those who may subscribe to the channel."""
     allow_presence_for_anonymous: bool = False
     """What the two options above allow holds for connections without a user too."""
     allow_user_limited_channels: bool = False

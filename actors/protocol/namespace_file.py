@@ -8,6 +8,7 @@ import yaml
 
 from actors.protocol.channel_patterns import ChannelPatterns, SamePattern
 from actors.protocol.namespace import DURATION_SUFFIX, GROUPS, Namespace, field_types, written_options
+from actors.protocol.presence_maps import RESERVED
 from actors.protocol.rates import OperationRates, RateLimits
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -131,6 +132,9 @@ class _Reader:
         for name, value in self._pairs(loader, node):
             if not _NAME.fullmatch(name):
                 self._mistake(value, f"'{name}' is no name for a namespace: a-z first, then a-z 0-9 _ -")
+                continue
+            if name in RESERVED:
+                self._mistake(value, f"'{name}' is no name for a namespace: '${name}:' is presence as a map")
                 continue
             by_name[name] = self._namespace(loader, name, value)
             self._add_pattern(by_name[name], value)

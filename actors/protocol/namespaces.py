@@ -18,12 +18,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Self
 
+from actors.protocol import presence_maps
 from actors.protocol.channel_patterns import SLASH, ChannelPatterns, Match
 from actors.protocol.channels import (
     MAX_CHANNEL_BYTES,
     PRIVATE_PREFIX,
     USER_BOUNDARY,
     ChannelName,
+    InvalidChannel,
     parse,
     user_channel,
 )
@@ -59,6 +61,7 @@ class Namespaces:
         self.version = version
         """Identity of the text that they were read from: processes compare it."""
         self._by_name = dict(by_name)
+        self._presence_maps: dict[str, Namespace] = {}
         self._by_pattern = ChannelPatterns()
         for namespace in self._by_name.values():
             if namespace.pattern:
@@ -99,8 +102,14 @@ class Namespaces:
         return self.resolve(channel)[0]
 
     def resolve(self, channel: str) -> tuple[Namespace, ChannelName]:
-        """The rules of a channel and its name taken apart. Raises UnknownNamespace or InvalidChannel."""
+        """The rules of a channel and its name taken apart. Raises UnknownNamespace or InvalidChannel.
+
+        For presence as a map, the rules of that and the name of the channel whose presence it is.
+        """
         name = parse(channel)
+        shown = presence_maps.parse(channel)
+        if shown is not None:
+            return self._resolve_presence(shown.channel)
         if self._has_patterns and channel.startswith(_SLASHES):
             match = self._match(channel, name)
             if match is None:
@@ -120,6 +129,15 @@ class Namespaces:
             if pattern.fullmatch(rest) is None:
                 raise UnknownNamespace(f"channel does not match the pattern of '{namespace.name}'")
         return namespace, name
+
+    def _resolve_presence(self, channel: str) -> tuple[Namespace, ChannelName]:
+        if presence_maps.parse(channel) is not None:
+            raise InvalidChannel("presence has no presence")
+        namespace, name = self.resolve(channel)
+        rules = self._presence_maps.get(namespace.name)
+        if rules is None:
+            rules = self._presence_maps[namespace.name] = presence_maps.rules_of(namespace)
+        return rules, name
 
     def variables(self, channel: str) -> Mapping[str, str]:
         """What the variables of a channel's pattern are; empty for a channel without one, or an unknown one."""

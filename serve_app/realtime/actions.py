@@ -66,6 +66,8 @@ class AskPermission:
     operation: str = "subscribe"
     data: bytes = b""
     """What is published, or what came with the subscribe command; raw JSON."""
+    about: str = ""
+    """The channel that the callback decides about, where that is not the one that was asked for: its presence was."""
 
 
 @dataclass(frozen=True, slots=True)

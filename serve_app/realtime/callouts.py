@@ -113,8 +113,9 @@ class Callouts:
             logger.error("permission_callback_missing", callback=action.callback, channel=action.channel)
             verdict = codes.ERROR_NOT_AVAILABLE
         else:
-            variables = self._env.namespaces.variables(action.channel)
-            question = Question(_caller(peer), action.operation, action.channel, variables, action.data)
+            about = action.about or action.channel
+            variables = self._env.namespaces.variables(about)
+            question = Question(_caller(peer), action.operation, about, variables, action.data)
             verdict = await _decided(lambda: callback(question), action.callback)
         now = self._loop.time()
         self._apply(peer, peer.connection.permission_answered(action.channel, action.attempt, verdict, now))

@@ -4,14 +4,23 @@ from collections.abc import Sequence
 from typing import Final
 
 from actors.brokers import contract
-from actors.protocol import frames
+from actors.protocol import frames, presence_maps
+from actors.protocol.namespace import Namespace
 from actors.protocol.namespace_groups import MapOptions
 from serve_app.realtime.deltas import delta_message
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.subscription import Lookup, Subscription, SubscriptionState, ttl
 
-TYPES: Final = {"stream": frames.TYPE_STREAM, "map": frames.TYPE_MAP}
+_TYPES: Final = {"stream": frames.TYPE_STREAM, "map": frames.TYPE_MAP}
 """What a namespace's `subscription_type` is in a request."""
+
+TYPES: Final = (frames.TYPE_STREAM, frames.TYPE_MAP, frames.TYPE_MAP_CLIENTS, frames.TYPE_MAP_USERS)
+
+
+def type_of(channel: str, namespace: Namespace) -> int:
+    """The type with which clients subscribe to a channel."""
+    shown = presence_maps.parse(channel)
+    return _TYPES[namespace.subscription_type] if shown is None else shown.type
 
 
 class MapSubscription(Subscription):
@@ -33,6 +42,11 @@ class MapSubscription(Subscription):
         if options is None:
             raise TypeError(f"namespace '{self.namespace.name}' has no maps")
         return options
+
+    @property
+    def type(self) -> int:
+        """What kind of map it is, in the protocol's words."""
+        return type_of(self.channel, self.namespace)
 
     def begin(self, request: frames.SubscribeRequest, now: float) -> None:
         """The first step. A client that was there before begins with its own position."""
@@ -79,7 +93,7 @@ class MapSubscription(Subscription):
         self.since, self.start = page.since, page.start
         self.state = SubscriptionState.PAGING
         return frames.SubscribeResult(
-            type=frames.TYPE_MAP,
+            type=self.type,
             phase=page.phase,
             cursor=page.cursor,
             epoch=page.since.epoch if self.features.recoverable else "",
@@ -94,7 +108,7 @@ class MapSubscription(Subscription):
         """The message that goes live. `phase` 0 is left out in JSON, and clients count on that."""
         page = reply.page or contract.MapPage(frames.PHASE_LIVE, reply.position)
         result = frames.SubscribeResult(
-            type=frames.TYPE_MAP,
+            type=self.type,
             state=self._messages(page.state, binary=binary),
             publications=self._messages(page.changes, binary=binary),
             delta=self.features.delta,

@@ -52,6 +52,32 @@ def subscribe(
     return None if not user or namespace.allow_subscribe_for_client else ERROR_PERMISSION_DENIED
 
 
+def watch_presence(
+    namespace: Namespace,
+    name: ChannelName,
+    user: str,
+    *,
+    has_grant: bool,
+    insecure: bool,
+    granted: frozenset[str] = NOTHING,
+) -> ErrorCode | Ask | None:
+    """Whether a client may subscribe to the presence of a channel of this namespace as a map. None: allowed.
+
+    A subscription token for it is enough, and so is what lets it read presence. Where subscribers may do that, all who
+    may subscribe may; subscribed or not: a client that comes back asks for both in any order.
+    """
+    if not namespace.presence:
+        return ERROR_NOT_AVAILABLE
+    if has_grant:
+        return None
+    verdict = operate("presence", namespace, user, subscribed=False, insecure=insecure, granted=granted)
+    if verdict is not ERROR_PERMISSION_DENIED or not namespace.allow_presence_for_subscriber:
+        return verdict
+    if namespace.presence_permission or (not user and not namespace.allow_presence_for_anonymous):
+        return verdict
+    return subscribe(namespace, name, user, has_grant=False, insecure=insecure, granted=granted)
+
+
 def operate(
     operation: Operation,
     namespace: Namespace,

@@ -3,14 +3,14 @@
 from typing import Final
 
 from actors.brokers import contract
-from actors.protocol import codes, frames, overrides
+from actors.protocol import codes, frames, overrides, presence_maps
 from actors.protocol.codec import ProtocolError
 from actors.protocol.tags_filter import InvalidFilter
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
 from serve_app.realtime.core import ConnectionCore
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
-from serve_app.realtime.map_subscription import TYPES, MapSubscription
+from serve_app.realtime.map_subscription import TYPES, MapSubscription, type_of
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
 from serve_app.realtime.verdicts import Granted
 
@@ -43,16 +43,17 @@ class Subscribing(ConnectionCore):
         if resolved is None:
             return
         namespace, name = resolved
-        if body.type not in TYPES.values():
+        if body.type not in TYPES:
             self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
             return
-        if body.type != TYPES[namespace.subscription_type]:
+        if body.type != type_of(body.channel, namespace):
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
             return
         if namespace.is_map and (body.cursor or (body.phase == frames.PHASE_STREAM and not body.recover)):
             # Nothing was read before, so nothing was permitted before.
             self._error(command, codes.ERROR_PERMISSION_DENIED, actions)
             return
+        shown = presence_maps.parse(body.channel)
         tags = None
         if body.tf is not frames.EMPTY:
             # What a subscriber with a filter does not get cannot be the base of what it gets.
@@ -79,11 +80,12 @@ class Subscribing(ConnectionCore):
                 return
             info = contract.ClientInfo(self.user, self.client, self.info.conn_info, grant.info)
             expires_at = None if self._env.insecure else grant.expires_at
-            namespace = overrides.apply(namespace, grant.overrides)
-        insecure, granted = self._env.insecure, self._granted(body.channel)
-        verdict = permits.subscribe(
-            namespace, name, self.user, has_grant=grant is not None, insecure=insecure, granted=granted
-        )
+            if shown is None:
+                namespace = overrides.apply(namespace, grant.overrides)
+        insecure, granted = self._env.insecure, self._granted(body.channel if shown is None else shown.channel)
+        permit = permits.subscribe if shown is None else permits.watch_presence
+        rules = namespace if shown is None else self._env.namespaces.for_channel(shown.channel)
+        verdict = permit(rules, name, self.user, has_grant=grant is not None, insecure=insecure, granted=granted)
         if grant is not None:
             granted |= grant.allow
         if isinstance(verdict, codes.ErrorCode):
@@ -112,7 +114,10 @@ class Subscribing(ConnectionCore):
         self.subscriptions[body.channel] = sub
         self._commands += 1
         if isinstance(verdict, permits.Ask):
-            actions.append(AskPermission(verdict.callback, body.channel, sub.attempt, data=bytes(body.data)))
+            about = "" if shown is None else shown.channel
+            operation = "presence" if shown is not None and rules.presence_permission else "subscribe"
+            data = bytes(body.data)
+            actions.append(AskPermission(verdict.callback, body.channel, sub.attempt, operation, data, about))
         else:
             self._ask_broker(sub, actions)
 
@@ -122,7 +127,7 @@ class Subscribing(ConnectionCore):
         """A client that reads a map has asked for the next page, or begins anew."""
         if sub.state is not SubscriptionState.PAGING:
             self._error(command, codes.ERROR_CONCURRENT_PAGINATION, actions)
-        elif body.type != TYPES[sub.namespace.subscription_type]:
+        elif body.type != sub.type:
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
         elif sub.is_late(now):
             self._close(codes.DISCONNECT_SLOW, actions)
@@ -159,7 +164,10 @@ class Subscribing(ConnectionCore):
         return actions
 
     def _accept_grant(self, sub: Subscription, granted: Granted) -> None:
-        """What a callback gives beyond permission."""
+        """What a callback gives beyond permission. To presence as a map it gives nothing but an end."""
+        if presence_maps.parse(sub.channel) is not None:
+            sub.expires_at = None if self._env.insecure else granted.expires_at
+            return
         sub.namespace = overrides.apply(sub.namespace, overrides.of(granted.override))
         sub.allow = granted.allow
         sub.server_data = granted.data
@@ -264,6 +272,12 @@ class Subscribing(ConnectionCore):
         del self.subscriptions[sub.channel]
         actions.append(Detach(sub.channel, sub.attempt, sub.info, tell_broker))
         self._push(frames.Push(channel=sub.channel, unsubscribe=frames.Unsubscribe(code.code, code.reason)), actions)
+        if not code.resubscribe:
+            # Who is taken out of a channel must not go on watching who is in it.
+            for prefix in (presence_maps.CLIENTS_PREFIX, presence_maps.USERS_PREFIX):
+                view = self.subscriptions.get(prefix + sub.channel)
+                if view is not None and view.state is SubscriptionState.LIVE:
+                    self._take_away(view, code, actions)
 
     def _on_sub_refresh(self, command: int, body: frames.SubRefreshRequest, now: float, actions: list[Action]) -> None:
         sub = self.subscriptions.get(body.channel)

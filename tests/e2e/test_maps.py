@@ -157,3 +157,44 @@ async def test_killed_shard(
         await eventually(lambda: sdk.seen.maps[channel] == {"after": 2}, 30)
         assert sdk.seen.syncs[channel] >= 2
         assert sdk.seen.unsubscribed.get(channel, []) == []
+
+
+async def test_presence_as_maps(
+    stack_page: RunningStack, ada: Person, bob: Person, sdk: JavaScriptSdk, cord: Cable
+) -> None:
+    room = named("room")
+    clients, users = f"$clients:{room}", f"$users:{room}"
+    visitors = [JavaScriptSdk() for _ in range(3)]
+    seen = sdk.seen.maps
+    try:
+        for visitor, person in zip(visitors, (bob, bob, ada), strict=True):
+            await visitor.connect(stack_page.ws_url, person.connection_token)
+        await visitors[0].subscribe(room)
+        await sdk.connect(through(cord), ada.connection_token)
+        with pytest.raises(SdkError) as refused:
+            await sdk.map_subscribe(f"$clients:{named('exports')}", of="clients")
+        assert refused.value.code == 108
+        await sdk.map_subscribe(clients, of="clients")
+        await sdk.map_subscribe(users, of="users")
+        # Whoever watches is not in the room.
+        assert (list(seen[clients].values()), seen[users]) == ([bob.user_id], {bob.user_id: None})
+        await visitors[1].subscribe(room)
+        await visitors[2].subscribe(room)
+        both = sorted([ada.user_id, bob.user_id, bob.user_id])
+        await eventually(lambda: sorted(seen[clients].values()) == both)
+        await eventually(lambda: seen[users] == {ada.user_id: None, bob.user_id: None})
+        await visitors[0].unsubscribe(room)
+        await eventually(lambda: sorted(seen[clients].values()) == sorted(set(both)))
+        assert seen[users] == {ada.user_id: None, bob.user_id: None}
+        cord.pull()
+        await visitors[1].close()
+        cord.plug()
+        await eventually(lambda: seen[users] == {ada.user_id: None}, 30)
+        await eventually(lambda: list(seen[clients].values()) == [ada.user_id], 30)
+        assert kill_shard_hosts(stack_page)
+        await eventually(lambda: sdk.seen.syncs[clients] >= 3 and sdk.seen.syncs[users] >= 3, 60)
+        await eventually(lambda: list(seen[clients].values()) == [ada.user_id], 30)
+        assert sdk.seen.unsubscribed.get(clients, []) == []
+    finally:
+        for visitor in visitors:
+            await visitor.close()

@@ -102,16 +102,25 @@ const actions = {
     await subscription.ready(20_000);
     return {};
   },
-  async map_subscribe({ channel, options }) {
-    const subscription = client.newMapSubscription(channel, {
+  async map_subscribe({ channel, options: { of, ...options } }) {
+    const make = {
+      clients: "newMapClientsSubscription",
+      users: "newMapUsersSubscription",
+    };
+    const subscription = client[make[of] ?? "newMapSubscription"](channel, {
       minResubscribeDelay: 100,
       maxResubscribeDelay: 1000,
       ...options,
     });
-    const entry = ({ key, data, removed }) => ({
+    // Presence has no data: it says who is behind the key.
+    const entry = ({ key, data, info, removed }) => ({
       key,
       removed: removed === true,
-      data: removed || data === undefined ? null : decoded(data),
+      data: of
+        ? (info?.user ?? null)
+        : removed || data === undefined
+          ? null
+          : decoded(data),
     });
     subscription.on("sync", ({ entries }) =>
       write({ event: "map_sync", channel, entries: entries.map(entry) }),

@@ -304,3 +304,17 @@ async def test_a_map_with_keys_stays_in_memory(world, hub):
     assert channel.in_use
     await hub.change("board:a", "k", None)
     assert not channel.in_use
+
+
+@in_world
+async def test_the_last_page_of_an_ephemeral_map_is_its_last_step_however_much_has_changed(world, hub):
+    for key in "abc":
+        await hub.change("cursors:a", key, key)
+    first = await hub.step("cursors:a", 2, limit=2)
+    for n in range(4):
+        await hub.change("cursors:a", "a", n)
+    # More than a page of changes: a recoverable map would have its client ask for them.
+    last = await hub.step("cursors:a", 2, limit=2, cursor=first.page.cursor, since=first.page.since)
+    assert (last.page.phase, len(last.page.changes)) == (0, 4)
+    await hub.change("cursors:a", "a", "one too many")
+    await refused(hub.step("cursors:a", 2, "d", limit=2, cursor=first.page.cursor, since=first.page.since), 112)

@@ -31,3 +31,8 @@ def test_keys_spread():
     for key in map(str, range(4000)):
         counts[shard_of(key, 4)] += 1
     assert min(counts) > 850
+
+
+def test_presence_as_a_map_lives_beside_its_channel():
+    assert bucket_of("$clients:room:1") == bucket_of("$users:room:1") == bucket_of("room:1")
+    assert bucket_of("$clients") != bucket_of("")

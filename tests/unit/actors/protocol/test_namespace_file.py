@@ -48,6 +48,7 @@ def test_durations(written: str, seconds: int) -> None:
         ("namespaces: {}\nrate_limits:\n  user:\n    publish: 5/w\n", "f:4: rate_limits: user: publish: Expected"),
         ("namespaces:\n  n:\n    channel_publish_rate: 5\n", "f:3: namespace 'n': channel_publish_rate: Expected"),
         ("namespaces:\n  N!: {}\n", "f:2: 'N!' is no name"),
+        ("namespaces:\n  users: {}\n", "f:2: 'users' is no name for a namespace: '$users:' is presence"),
         ("namespaces:\n  n: 5\n", "f:2: namespace 'n' must hold options"),
         ("namespaces: 5\n", "f:1: 'namespaces' must hold"),
         ("namespaces:\n  <<: 5\n", "f:2: expected a mapping"),

@@ -80,3 +80,17 @@ def test_what_fits_no_pattern_is_no_channel(channel: str) -> None:
 
 def test_without_patterns_a_slash_is_a_letter() -> None:
     assert Namespaces.parse("namespaces:\n  default:\n").for_channel("/users/42").name == "default"
+
+
+def test_presence_as_a_map_has_rules_of_its_own_and_the_name_of_its_channel() -> None:
+    namespaces = Namespaces.parse("namespaces:\n  default: {presence: true}\n  room:\n    channel_max_length: 10\n")
+    rules, name = namespaces.resolve("$clients:$room:a#1")
+    assert (rules.name, rules.is_map, rules.presence) == ("room", True, False)
+    assert (name.namespace, name.private, name.users) == ("room", True, ("1",))
+    assert namespaces.for_channel("$users:room:b") is rules
+    assert namespaces.for_channel("$users:b").name == "default"
+    for channel in ("$clients:$users:room:a", "$users:", "$users:room:too-long"):
+        with pytest.raises(InvalidChannel):
+            namespaces.resolve(channel)
+    with pytest.raises(UnknownNamespace):
+        namespaces.resolve("$users:nowhere:a")

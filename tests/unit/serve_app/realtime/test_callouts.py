@@ -56,6 +56,23 @@ async def test_rpc_methods_answer_fail_and_refuse(world: World) -> None:
     assert (await client.command("rpc", method="whoami", data="odd"))["error"]["code"] == 100
 
 
+async def test_permission_callbacks_decide_who_sees_presence(world: World) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def decide(question: Question) -> bool:
+        asked.append((question.operation, question.channel))
+        return question.channel.endswith(":1")
+
+    world.handlers.permission("member", decide)
+    world.handlers.permission("referee", decide)
+    client = await world.connected()
+    map_of = {"type": 2, "phase": 2}
+    for channel in ("guarded:2", "watched:2"):
+        answer = await client.command("subscribe", channel=f"$clients:{channel}", **map_of)
+        assert answer["error"]["code"] == 103
+    assert asked == [("subscribe", "guarded:2"), ("presence", "watched:2")]
+
+
 async def test_permission_callbacks_decide(world: World) -> None:
     client = await world.connected()
     assert (await client.command("subscribe", channel="members:1"))["error"]["code"] == 108

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from actors.brokers.contract import BrokerError, MapPage, Publication, StreamPosition
+from actors.protocol import codes
 from serve_app.realtime import actions as act
+from serve_app.realtime.credentials import SubscriptionGrant
+from serve_app.realtime.verdicts import Granted
 from tests.fixtures.realtime import MAP_CHANNEL as CHANNEL
-from tests.fixtures.realtime import MapDriver, close_code, error_code, only, reply, sent
+from tests.fixtures.realtime import WALL_START, MapDriver, close_code, error_code, only, reply, sent
 
 
 def entry(key: str, offset: int = 1, data: bytes = b"1", **fields: Any) -> Publication:
@@ -94,7 +97,7 @@ def test_the_page_size_is_clamped(driver: MapDriver, wanted: int, given: int) ->
     ("body", "code"),
     [
         ({"type": 0}, 107),
-        ({"type": 2}, 108),
+        ({"type": 2}, 107),
         ({"type": 4}, 108),
         ({"type": 9}, 108),
         ({"cursor": "0:a"}, 103),
@@ -108,6 +111,75 @@ def test_the_page_size_is_clamped(driver: MapDriver, wanted: int, given: int) ->
 )
 def test_refusals(driver: MapDriver, body: dict[str, Any], code: int) -> None:
     assert error_code(driver.ask(**body)) == code
+    assert driver.connection.subscriptions == {}
+
+
+@pytest.mark.parametrize(("channel", "kind"), [("$clients:room:1", 2), ("$users:room:1", 3), ("$clients:a", 2)])
+def test_presence_is_a_map_that_hides_its_stream(driver: MapDriver, channel: str, kind: int) -> None:
+    asked = driver.ask(channel=channel, type=kind)
+    request = only(asked, act.Subscribe).request
+    assert (request.presence, request.join_leave, request.channel) == (False, False, channel)
+    page = reply(driver.answer(asked, keys_page("a", entry("a", 0, b""))))["subscribe"]
+    assert (page["type"], page["phase"], page["state"]) == (kind, 2, [{"key": "a"}])
+    assert not {"epoch", "offset"} & set(page)
+    asked = driver.ask(channel=channel, type=kind, cursor="a")
+    live = reply(driver.answer(asked, MapPage(0, StreamPosition("e", 7))))["subscribe"]
+    assert live["type"] == kind
+    assert not {"phase", "recoverable", "epoch", "offset"} & set(live)
+    assert error_code(driver.command("publish", channel=channel, type=1, key="a", data=1)) == 103
+    assert error_code(driver.command("presence", channel=channel)) == 108
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"channel": "$clients:room:1", "type": 3}, 107),
+        ({"channel": "$users:room:1", "type": 2}, 107),
+        ({"channel": "$users:room:1", "type": 1}, 107),
+        ({"channel": "$clients:room:1", "type": 0}, 107),
+        ({"channel": "$clients:$users:room:1", "type": 2}, 107),
+        ({"channel": "$clients:nowhere:1", "type": 2}, 102),
+        ({"channel": "$clients:plain:1", "type": 2}, 108),
+        ({"channel": "$clients:board:1", "type": 2, "cursor": "a"}, 103),
+        ({"channel": "$clients:$a", "type": 2}, 103),
+        ({"channel": "$clients:room:1", "type": 2, "tf": {"key": "a", "cmp": "ex"}}, 107),
+    ],
+)
+def test_refusals_of_presence_as_a_map(driver: MapDriver, body: dict[str, Any], code: int) -> None:
+    assert error_code(driver.ask(**body)) == code
+    assert driver.connection.subscriptions == {}
+
+
+def test_a_callback_gives_presence_nothing_but_an_end(driver: MapDriver) -> None:
+    asked = driver.ask(channel="$users:guarded:1", type=3)
+    ask = only(asked, act.AskPermission)
+    assert (ask.channel, ask.about, ask.operation) == ("$users:guarded:1", "guarded:1", "subscribe")
+    ends = WALL_START + driver.now - 100 + 60
+    verdict = Granted(info=b'"info"', override={"presence": True, "join_leave": True}, expires_at=ends)
+    asked = driver.connection.permission_answered(ask.channel, ask.attempt, verdict, driver.now)
+    request = only(asked, act.Subscribe).request
+    assert (request.presence, request.join_leave, request.info.chan_info) == (False, False, b"")
+    live = reply(driver.answer(asked, MapPage(0, StreamPosition("e", 7))))["subscribe"]
+    assert (live["expires"], live["ttl"]) == (True, 60)
+
+
+def test_a_token_opens_presence_that_is_closed_otherwise(driver: MapDriver) -> None:
+    channel = "$users:watched:1"
+    assert only(driver.ask(channel=channel, type=3), act.AskPermission).operation == "presence"
+    driver.command("unsubscribe", channel=channel)
+    other = "$clients:$guarded:1"
+    driver.verifier.subscriptions["t"] = SubscriptionGrant(user=driver.connection.user, channel=other)
+    only(driver.ask(channel=other, type=2, token="t"), act.Subscribe)
+
+
+def test_who_is_taken_out_of_a_channel_watches_it_no_more(driver: MapDriver) -> None:
+    driver.subscribe("room:1")
+    driver.live(channel="$clients:room:1", type=2)
+    driver.connection.unsubscribed("room:1", codes.UNSUBSCRIBE_INSUFFICIENT, tell_broker=True)
+    assert set(driver.connection.subscriptions) == {"$clients:room:1"}
+    driver.subscribe("room:1")
+    ended = driver.connection.unsubscribed("room:1", codes.unsubscribe(2000, "server"), tell_broker=True)
+    assert [push["push"]["channel"] for push in sent(ended)] == ["room:1", "$clients:room:1"]
     assert driver.connection.subscriptions == {}
 
 

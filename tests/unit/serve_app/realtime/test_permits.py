@@ -133,3 +133,31 @@ def test_capabilities_bring_the_features_that_go_with_them() -> None:
     assert permits.features(rules, request, "u", insecure=False) == permits.Features(False, False, False)
     granted = frozenset({"hst", "prs"})
     assert permits.features(rules, request, "u", insecure=False, granted=granted) == permits.Features(True, True, True)
+
+
+SUBSCRIBER = {"presence": True, "allow_presence_for_subscriber": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "channel", "user", "expected"),
+    [
+        ({}, "c", "u", ERROR_NOT_AVAILABLE),
+        ({"presence": True, "allow_subscribe_for_client": True}, "c", "u", ERROR_PERMISSION_DENIED),
+        ({"presence": True, "allow_presence_for_client": True}, "c", "u", None),
+        ({"presence": True, "allow_presence_for_client": True}, "c", "", ERROR_PERMISSION_DENIED),
+        (SUBSCRIBER, "c", "u", ERROR_PERMISSION_DENIED),
+        ({**SUBSCRIBER, "allow_subscribe_for_client": True}, "c", "u", None),
+        ({**SUBSCRIBER, "allow_subscribe_for_client": True}, "$c", "u", ERROR_PERMISSION_DENIED),
+        ({**SUBSCRIBER, "allow_subscribe_for_anonymous": True}, "c", "", ERROR_PERMISSION_DENIED),
+        ({**SUBSCRIBER, **LIMITED}, "c#u", "u", None),
+        ({**SUBSCRIBER, **LIMITED}, "c#u", "v", ERROR_PERMISSION_DENIED),
+        ({**SUBSCRIBER, "subscribe_permission": "p"}, "c", "u", permits.Ask("p")),
+        ({**SUBSCRIBER, "subscribe_permission": "p", "presence_permission": "q"}, "c", "u", permits.Ask("q")),
+    ],
+)
+def test_who_may_subscribe_to_presence(options: dict[str, object], channel: str, user: str, expected: object) -> None:
+    namespace = Namespace(**options)  # type: ignore[arg-type]
+    verdict = permits.watch_presence(namespace, parse(channel), user, has_grant=False, insecure=False)
+    assert verdict == expected
+    granted = permits.watch_presence(namespace, parse(channel), user, has_grant=True, insecure=False)
+    assert granted is (None if namespace.presence else ERROR_NOT_AVAILABLE)
