@@ -100,6 +100,10 @@ class ServerSide(Subscribing):
         if sub is not None and sub.state is not SubscriptionState.LIVE:
             sub.ends_with = code
             return []
+        if sub is None:
+            actions: list[Action] = []
+            self._end_watching(channel, code, actions)
+            return actions
         return self.unsubscribed(channel, code, tell_broker=True)
 
     def refresh_client(self, expires_at: float | None, now: float) -> list[Action]:

@@ -272,12 +272,18 @@ class Subscribing(ConnectionCore):
         del self.subscriptions[sub.channel]
         actions.append(Detach(sub.channel, sub.attempt, sub.info, tell_broker))
         self._push(frames.Push(channel=sub.channel, unsubscribe=frames.Unsubscribe(code.code, code.reason)), actions)
-        if not code.resubscribe:
-            # Who is taken out of a channel must not go on watching who is in it.
-            for prefix in (presence_maps.CLIENTS_PREFIX, presence_maps.USERS_PREFIX):
-                view = self.subscriptions.get(prefix + sub.channel)
-                if view is not None and view.state is SubscriptionState.LIVE:
-                    self._take_away(view, code, actions)
+        self._end_watching(sub.channel, code, actions)
+
+    def _end_watching(self, channel: str, code: codes.UnsubscribeCode, actions: list[Action]) -> None:
+        """Who is taken out of a channel for good must not go on watching who is in it."""
+        if code.resubscribe:
+            return
+        for prefix in (presence_maps.CLIENTS_PREFIX, presence_maps.USERS_PREFIX):
+            view = self.subscriptions.get(prefix + channel)
+            if view is not None and view.state is SubscriptionState.LIVE:
+                self._take_away(view, code, actions)
+            elif view is not None:
+                view.ends_with = code
 
     def _on_sub_refresh(self, command: int, body: frames.SubRefreshRequest, now: float, actions: list[Action]) -> None:
         sub = self.subscriptions.get(body.channel)

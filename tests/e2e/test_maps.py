@@ -171,9 +171,10 @@ async def test_presence_as_maps(
             await visitor.connect(stack_page.ws_url, person.connection_token)
         await visitors[0].subscribe(room)
         await sdk.connect(through(cord), ada.connection_token)
-        with pytest.raises(SdkError) as refused:
-            await sdk.map_subscribe(f"$clients:{named('exports')}", of="clients")
-        assert refused.value.code == 108
+        hidden = f"$clients:{named('scores')}"
+        with pytest.raises(SdkError):
+            await sdk.map_subscribe(hidden, of="clients")
+        assert sdk.seen.unsubscribed[hidden] == [108]
         await sdk.map_subscribe(clients, of="clients")
         await sdk.map_subscribe(users, of="users")
         # Whoever watches is not in the room.

@@ -191,3 +191,18 @@ async def test_after_a_restart_a_shard_owns_what_the_rows_say(shards):
     assert (await eventually(published, 20.0, retry_on=(BrokerError,))).offset >= 2
     assert bucket_of("ledger:a") in shards.shards[1].ownership.owned
     assert bucket_of("ledger:a") not in shards.shards[0].ownership.owned
+
+
+async def test_presence_as_a_map_begins_anew_where_its_channel_goes(shards):
+    channel, view = "room:a", "$clients:room:a"
+    hub, other = await shards.process("hub"), await shards.process("other")
+    await other.subscribe(channel, "ada")
+    before = await hub.step(view, 2, "viewer")
+    await move(shards, channel, 0, 1)
+    await eventually(lambda: ("insufficient", view) in hub.sink.heard)
+    hub.unsubscribe(view, before.subscription)
+    again = await hub.step(view, 2, "viewer")
+    assert again.position.epoch != before.position.epoch
+    assert [entry.key for entry in again.page.state] == ["ada"]
+    await other.subscribe(channel, "bob")
+    await eventually(lambda: [p.key for p in hub.sink.publications][-1:] == ["bob"])

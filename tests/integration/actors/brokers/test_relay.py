@@ -178,6 +178,8 @@ async def test_a_channel_that_cannot_exist_does_not_stop_the_others(world, plain
     await sql_publish(plain, "nowhere:a", "x")
     await sql_publish(plain, "default:a", "x")
     await sql_publish(plain, "bad\nname", "x")
+    for view in ("$clients:room:a", "$users:elsewhere:b", *(f"$users:room:{n}" for n in range(5))):
+        await sql_publish(plain, view, "x")
     await sql_publish(plain, "room:a", "good")
     await eventually(lambda: heard(hub) == ["good"])
     await eventually(lambda: plain.fetchval("SELECT count(*) = 0 FROM app.outbox"))

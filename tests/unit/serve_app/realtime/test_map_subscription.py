@@ -183,6 +183,17 @@ def test_who_is_taken_out_of_a_channel_watches_it_no_more(driver: MapDriver) -> 
     assert driver.connection.subscriptions == {}
 
 
+def test_who_only_watches_is_taken_out_too(driver: MapDriver) -> None:
+    driver.live(channel="$clients:room:1", type=2)
+    asked = driver.ask(channel="$users:room:1", type=3)
+    ended = driver.connection.unsubscribe_client("room:1", codes.unsubscribe(2000, "server"))
+    assert [push["push"]["channel"] for push in sent(ended)] == ["$clients:room:1"]
+    answer, push = sent(driver.answer(asked, keys_page("a", entry("a", 0, b""))))
+    assert answer["subscribe"]["phase"] == 2
+    assert push["push"]["channel"] == "$users:room:1"
+    assert driver.connection.subscriptions == {}
+
+
 def test_two_pages_at_once_are_refused(driver: MapDriver) -> None:
     asked = driver.ask()
     assert error_code(driver.ask()) == 113
