@@ -85,9 +85,13 @@ class Channels:
 
     def subscribe(self, peer: Peer, request: contract.SubscribeRequest) -> None:
         """Ask the broker; the answer goes to the connection in the order of the stream."""
+        sub = peer.connection.subscriptions.get(request.channel)
+        if sub is None or sub.attempt != request.subscription:
+            # A later command of the same frame has ended it, or the connection.
+            return
         channel = self._channels.get(request.channel)
         if channel is None:
-            channel = self._begin(request.channel, peer.connection.subscriptions[request.channel].namespace)
+            channel = self._begin(request.channel, sub.namespace)
         channel.interest.add(request.subscription)
         asked_at = self._loop.time()
         self._brokers.subscribe(

@@ -68,6 +68,15 @@ async def test_a_bad_frame_closes(world: World) -> None:
     world.hub.receive(client.peer, b"{}")
 
 
+async def test_a_frame_that_subscribes_and_then_ends_the_connection(world: World) -> None:
+    client = await world.connected()
+    world.hub.receive(client.peer, b'{"id":9,"subscribe":{"channel":"room:1"}}\n{"id":10,"connect":{}}')
+    await settle()
+    assert client.socket.closed == (3501, "bad request")
+    assert world.hub.connections == 0
+    assert len(world.hub.channels) == 0
+
+
 async def test_the_hub_is_full_at_its_bound(world: World) -> None:
     clients = [Client(world.hub) for _ in range(4)]
     assert world.hub.is_full
