@@ -194,6 +194,10 @@ class Settings(BaseSettings):
         default=8.0, gt=0, description="Without a pong this long after a ping: 3012. Less than the time between pings."
     )
     realtime_max_channels: int = Field(default=128, ge=1, description="Subscriptions per connection, then error 106.")
+    realtime_shared_poll_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs the keys that a user may track in shared polls; empty: such channels answer 108.",
+    )
     realtime_max_errors_per_minute: int = Field(
         default=300,
         ge=1,

@@ -64,6 +64,8 @@ class Publishing:
     def _publish_in_memory(self, channel: Channel, op: Publish) -> tuple[int, str, str]:
         if channel.shows is not None:
             raise BrokerError(107, "nobody publishes into presence")
+        if channel.rules.shared_poll is not None:
+            raise BrokerError(108, "nobody publishes into a shared poll")
         now = asyncio.get_running_loop().time()
         if op.idempotency_key:
             known = channel.idempotent(op.idempotency_key, now)

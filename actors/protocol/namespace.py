@@ -12,7 +12,7 @@ import msgspec
 
 from actors.protocol.channel_patterns import segments
 from actors.protocol.channels import MAX_CHANNEL_BYTES
-from actors.protocol.namespace_groups import MapOptions
+from actors.protocol.namespace_groups import MapOptions, SharedPollOptions
 from actors.protocol.rates import WrittenRate
 
 MAX_HISTORY_SIZE = 10_000
@@ -24,6 +24,16 @@ DURATION_SUFFIX: Final = "_s"
 """Fields that end so are durations, written without it."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
+_PUBLISHING: Final = {
+    "allow_publish_for_client",
+    "allow_publish_for_subscriber",
+    "allow_publish_for_anonymous",
+    "delta_publish",
+    "allowed_delta_types",
+    "allow_tags_filter",
+    "batch_max_delay_ms",
+}
+"""Options that mean nothing where nobody publishes."""
 _RECOVERY: Final = ("force_recovery", "force_positioning", "allow_recovery", "allow_positioning")
 
 SessionEventName = Literal["connected", "disconnected", "subscribed", "unsubscribed", "occupied", "vacated"]
@@ -33,10 +43,12 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The rules of one namespace."""
 
     name: str = ""
-    subscription_type: Literal["stream", "map"] = "stream"
-    """What clients subscribe to: a stream of publications, or a map of keys."""
+    subscription_type: Literal["stream", "map", "shared_poll"] = "stream"
+    """What clients subscribe to: a stream of publications, a map of keys, or keys whose values are polled for."""
     map: MapOptions | None = None
     """Options of maps, below."""
+    shared_poll: SharedPollOptions | None = None
+    """Options of shared polls, below."""
     durable: bool = False
     """Publications are committed to Postgres before they are acknowledged; epoch and offset survive any restart."""
     presence: bool = False
@@ -226,6 +238,10 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             found.append(("subscription_type", "subscription_type map needs the options of `map:`"))
         if kind != "map" and self.map is not None:
             found.append(("map", "`map:` needs a subscription_type that uses it"))
+        if kind == "shared_poll" and self.shared_poll is None:
+            found.append(("subscription_type", "subscription_type shared_poll needs the options of `shared_poll:`"))
+        if kind != "shared_poll" and self.shared_poll is not None:
+            found.append(("shared_poll", "`shared_poll:` needs a subscription_type that uses it"))
         if kind != "stream":
             refused = {
                 "durable",
@@ -235,6 +251,8 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 "batch_flush_latest",
                 *_RECOVERY,
             }
+            if kind == "shared_poll":
+                refused |= _PUBLISHING
             found += [
                 (option, f"{option} is for streams, not for subscription_type {kind}")
                 for option, field in OPTIONS.items()
@@ -243,7 +261,7 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return found
 
 
-GROUPS: Final[Mapping[str, type[msgspec.Struct]]] = {"map": MapOptions}
+GROUPS: Final[Mapping[str, type[msgspec.Struct]]] = {"map": MapOptions, "shared_poll": SharedPollOptions}
 """Option that holds options itself → its type."""
 
 

@@ -1,4 +1,4 @@
-"""Groups of options inside a namespace: `map:` for keyed state.
+"""Groups of options inside a namespace: `map:` for keyed state, `shared_poll:` for values that are polled for.
 
 Like the options of a namespace itself, each is a field with its type, its default and, below it, its meaning.
 """
@@ -11,6 +11,9 @@ MAX_MAP_KEYS: Final = 100_000
 """Keys of one map at most: its owner holds all of them in memory."""
 
 MAX_STREAM_SIZE: Final = 10_000
+
+MAX_VALUES_BYTES: Final = 4 * 1024 * 1024
+"""Values that one subscriber may track together: they may all come at once, and it must be able to take them."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _PageSize = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
@@ -92,3 +95,33 @@ class MapOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             what = "keys of a persistent map outlive the processes that would remove them for a connection"
             found.append(("remove_client_on_unsubscribe", what))
         return found
+
+
+class SharedPollOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`shared_poll:`, for the subscription type `shared_poll`."""
+
+    callback: str
+    """Name of the Python callback that is asked for the values."""
+    interval_ms: Annotated[int, msgspec.Meta(ge=100, le=3_600_000)] = 1_000
+    """How often each realtime process asks, once for all who track a key there."""
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
+    """Keys in one call of the callback at most."""
+    max_keys_per_subscriber: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
+    """Keys that one connection tracks in a channel; more: error 106."""
+    max_keys: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 10_000
+    """Keys of one channel that are tracked in one process; more: error 106."""
+    max_key_bytes: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 255
+    """A longer key is refused with error 107."""
+    max_value_bytes: Annotated[int, msgspec.Meta(ge=1)] = 16_384
+    """A longer value is logged and not sent."""
+    epoch: str = "1"
+    """Change it when the versions of the backend begin anew: clients then forget those they have."""
+
+    def inconsistencies(self) -> list[tuple[str, str]]:
+        """(option, what is wrong) for combinations that could never work."""
+        if not self.callback:
+            return [("callback", "callback names the Python callback that is asked")]
+        if self.max_keys_per_subscriber * self.max_value_bytes > MAX_VALUES_BYTES:
+            what = f"max_keys_per_subscriber values of max_value_bytes must not exceed {MAX_VALUES_BYTES} bytes"
+            return [("max_keys_per_subscriber", what)]
+        return []

@@ -1,11 +1,12 @@
 """What a connection's state machine asks its hub to do. Executed in order."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.brokers import contract
 from actors.protocol import frames
 from actors.protocol.codes import DisconnectCode
+from actors.protocol.namespace_groups import SharedPollOptions
 from serve_app.realtime.credentials import Credentials
 
 
@@ -149,6 +150,31 @@ class Deliver:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Follow keys of a shared poll; answer with `Connection.tracked`."""
+
+    command: int
+    channel: str
+    options: SharedPollOptions
+    items: Mapping[str, int]
+    """Key → the version that the client has of it; 0: none."""
+    ends: Mapping[str, float]
+    """Key → Unix time after which it is tracked no more; those that are missing stay."""
+    untrack: Sequence[str] = ()
+    """Keys that are given up right after."""
+    expires_at: float | None = None
+    """When the first of the signatures expires."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untrack:
+    """Follow these keys of a shared poll no more."""
+
+    channel: str
+    keys: Sequence[str]
+
+
 Action = (
     Send
     | Ping
@@ -167,4 +193,6 @@ Action = (
     | PresenceStats
     | Rpc
     | Deliver
+    | Track
+    | Untrack
 )

@@ -118,6 +118,8 @@ class RealtimeApplication:
             anonymous=settings.realtime_anonymous,
             asks_on_connect=handlers.connect_handler is not None,
             rpc_methods=handlers.rpc_methods,
+            polls=handlers.polls,
+            track_secret=settings.realtime_shared_poll_secret.get_secret_value().encode(),
             handles_messages=handlers.message_handler is not None,
             limits=Limits.from_settings(settings),
             session_ids=SessionIds(settings.secret_key.get_secret_value().encode()),

@@ -63,6 +63,10 @@ class Environment:
     """An application's handler decides who is let in."""
     rpc_methods: Collection[str] = ()
     handles_messages: bool = False
+    polls: Collection[str] = ()
+    """Callbacks of shared polls that an application offers."""
+    track_secret: bytes = b""
+    """Signs the keys that a user may track in a shared poll; empty: nobody may."""
     session_ids: SessionIds = field(default_factory=SessionIds)
     attempts: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     """Numbers of subscription attempts, unique in the process."""

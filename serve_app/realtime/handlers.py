@@ -1,4 +1,4 @@
-"""What an application adds to realtime: permission callbacks, a connect handler, rpc methods, a handler of messages.
+"""What an application adds to realtime: permission callbacks, connect, rpc, poll and message handlers.
 
 A package names a function in the entry point group `mobula.realtime`; it is called once per process with the registry:
 
@@ -11,7 +11,7 @@ Everything runs on the event loop of the realtime process and has `DEADLINE_S`. 
 100, and the client tries again; `CallError` answers a code of the application's own (400 to 1999).
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Final
@@ -22,7 +22,18 @@ from serve_app.realtime.calls import CallError
 from serve_app.realtime.credentials import Credentials
 from serve_app.realtime.verdicts import Admission, Granted
 
-__all__ = ["Admission", "CallError", "Caller", "ConnectAttempt", "Credentials", "Granted", "Handlers", "Question"]
+__all__ = [
+    "Admission",
+    "CallError",
+    "Caller",
+    "ConnectAttempt",
+    "Credentials",
+    "Granted",
+    "Handlers",
+    "PollCallback",
+    "PolledItem",
+    "Question",
+]
 
 ENTRY_POINT_GROUP: Final = "mobula.realtime"
 
@@ -89,6 +100,23 @@ ConnectHandler = Callable[[ConnectAttempt], Awaitable[Admission | None]]
 RpcMethod = Callable[[Caller, bytes], Awaitable[bytes]]
 """(caller, raw JSON) → raw JSON."""
 
+
+@dataclass(frozen=True, slots=True)
+class PolledItem:
+    """A key whose value has changed."""
+
+    key: str
+    version: int
+    """Greater than every earlier one of the key, in all processes; 1 or more."""
+    data: bytes = b""
+    """Raw JSON."""
+    removed: bool = False
+    """There is no such key, or no more: who tracks it is told, and it is asked for no longer."""
+
+
+PollCallback = Callable[[str, Mapping[str, int]], Awaitable[Iterable[PolledItem]]]
+"""(channel, key → the version that is known, 0: none) → what is newer. Keys that have not changed are left out."""
+
 ServerRpcMethod = Callable[[bytes], Awaitable[bytes]]
 """(raw JSON, or nothing) → raw JSON. Raises `serve_app.realtime.calls.CallError` to answer an error code."""
 
@@ -107,12 +135,19 @@ class Handlers:
         self.connect_handler: ConnectHandler | None = None
         self.message_handler: MessageHandler | None = None
         self.server_methods: dict[str, ServerRpcMethod] = {}
+        self.polls: dict[str, PollCallback] = {}
 
     def permission(self, name: str, callback: Permission) -> None:
         """Offer a callback that namespaces name in `subscribe_permission:` and its like."""
         if name in self.permissions:
             raise ValueError(f"permission callback '{name}' is registered twice")
         self.permissions[name] = callback
+
+    def poll(self, name: str, callback: PollCallback) -> None:
+        """Offer a callback that namespaces name in `shared_poll: callback:`. It is not held to `DEADLINE_S`."""
+        if name in self.polls:
+            raise ValueError(f"poll callback '{name}' is registered twice")
+        self.polls[name] = callback
 
     def rpc(self, method: str, callback: RpcMethod) -> None:
         """Offer an rpc method."""
@@ -150,6 +185,12 @@ class Handlers:
                         f"namespace '{name}': {option}: no installed package offers '{callback}'"
                         f" (entry point group {ENTRY_POINT_GROUP})"
                     )
+            poll = rules.shared_poll
+            if poll is not None and poll.callback not in self.polls:
+                found.append(
+                    f"namespace '{name}': shared_poll: callback: no installed package offers '{poll.callback}'"
+                    f" (entry point group {ENTRY_POINT_GROUP})"
+                )
         return found
 
     def discover(self) -> None:

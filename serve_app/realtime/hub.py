@@ -33,6 +33,7 @@ from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.inspector import Inspector
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.server_side import ServerSubscription
+from serve_app.realtime.shared_polls import SharedPolls
 from serve_app.realtime.timers import TimerWheel
 from serve_app.realtime.tracing import Tracer
 from serve_app.realtime.wire import Socket
@@ -56,6 +57,7 @@ class Hub:
         self._callouts = Callouts(env, handlers, self.apply)
         self._wheel: TimerWheel[Peer] = TimerWheel(self._on_due)
         self._emulated = EmulatedSessions()
+        self.polls = SharedPolls(handlers.polls, self._flusher, env.wall, env.jitter)
         self.channels = Channels(self._flusher, self.apply, self.too_slow)
         self._tracer = Tracer(boot_id, self._peers, self.channels, env.wall)
         self._inspector = Inspector(boot_id, self._peers, self.channels, self._tracer, self.on_disconnect, env.wall)
@@ -71,6 +73,7 @@ class Hub:
         self.channels.start(self._loop, brokers)
         self._tracer.start(self._loop, brokers)
         self._wheel.start(self._loop)
+        self.polls.start(self._loop)
 
     async def stop(self) -> None:
         """Close whatever is left and end every task."""
@@ -79,6 +82,7 @@ class Hub:
         self._wheel.stop()
         await self._tracer.stop()
         await self._callouts.stop()
+        await self.polls.stop()
 
     @property
     def connections(self) -> int:
@@ -207,6 +211,7 @@ class Hub:
                 case act.Attach():
                     self.channels.attach(peer, action)
                 case act.Detach():
+                    self.polls.forget(peer, action.channel)
                     self.channels.detach(peer, action)
                 case act.Subscribe(request):
                     self.channels.subscribe(peer, request)
@@ -225,6 +230,10 @@ class Hub:
                     self._callouts.ask_permission(peer, action)
                 case act.Deliver(data):
                     self._callouts.deliver(peer, data)
+                case act.Track():
+                    self._carry_out(peer, peer.connection.tracked(action, self.polls.track(peer, action)))
+                case act.Untrack():
+                    self.polls.untrack(peer, action.channel, action.keys)
                 case _:
                     self._callouts.call(peer, action)
         if not peer.connection.is_closed():

@@ -11,10 +11,16 @@ from serve_app.realtime.deltas import delta_message
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.subscription import Lookup, Subscription, SubscriptionState, ttl
 
-_TYPES: Final = {"stream": frames.TYPE_STREAM, "map": frames.TYPE_MAP}
+_TYPES: Final = {"stream": frames.TYPE_STREAM, "map": frames.TYPE_MAP, "shared_poll": frames.TYPE_SHARED_POLL}
 """What a namespace's `subscription_type` is in a request."""
 
-TYPES: Final = (frames.TYPE_STREAM, frames.TYPE_MAP, frames.TYPE_MAP_CLIENTS, frames.TYPE_MAP_USERS)
+TYPES: Final = (
+    frames.TYPE_STREAM,
+    frames.TYPE_MAP,
+    frames.TYPE_MAP_CLIENTS,
+    frames.TYPE_MAP_USERS,
+    frames.TYPE_SHARED_POLL,
+)
 
 
 def type_of(channel: str, namespace: Namespace) -> int:

@@ -8,11 +8,14 @@ from actors.protocol.codec import ProtocolError
 from actors.protocol.tags_filter import InvalidFilter
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
-from serve_app.realtime.core import ConnectionCore
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
 from serve_app.realtime.map_subscription import TYPES, MapSubscription, type_of
+from serve_app.realtime.poll_subscription import PollSubscription
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
+from serve_app.realtime.tracking import Tracking
 from serve_app.realtime.verdicts import Granted
+
+_KINDS: Final = {"stream": Subscription, "map": MapSubscription, "shared_poll": PollSubscription}
 
 _ENDINGS: Final = {
     codes.UNSUBSCRIBE_EXPIRED: codes.DISCONNECT_SUBSCRIPTION_EXPIRED,
@@ -21,7 +24,7 @@ _ENDINGS: Final = {
 """What ends the whole connection where a subscription of the server's cannot go on."""
 
 
-class Subscribing(ConnectionCore):
+class Subscribing(Tracking):
     """Subscriptions of one connection."""
 
     __slots__ = ()
@@ -54,6 +57,9 @@ class Subscribing(ConnectionCore):
             self._error(command, codes.ERROR_PERMISSION_DENIED, actions)
             return
         shown = presence_maps.parse(body.channel)
+        if namespace.shared_poll is not None and not self._can_poll(namespace.shared_poll):
+            self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
+            return
         tags = None
         if body.tf is not frames.EMPTY:
             # What a subscriber with a filter does not get cannot be the base of what it gets.
@@ -91,7 +97,7 @@ class Subscribing(ConnectionCore):
         if isinstance(verdict, codes.ErrorCode):
             self._error(command, verdict, actions)
             return
-        kind = MapSubscription if namespace.is_map else Subscription
+        kind = _KINDS[namespace.subscription_type]
         sub = kind(
             body.channel,
             namespace,
@@ -287,8 +293,8 @@ class Subscribing(ConnectionCore):
 
     def _on_sub_refresh(self, command: int, body: frames.SubRefreshRequest, now: float, actions: list[Action]) -> None:
         sub = self.subscriptions.get(body.channel)
-        if body.type != 0:
-            self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
+        if body.type != frames.SUB_REFRESH_TOKEN:
+            self._refresh_keys(sub, command, body, actions)
             return
         if sub is None:
             self._error(command, codes.ERROR_PERMISSION_DENIED, actions)

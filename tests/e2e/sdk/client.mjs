@@ -151,6 +151,45 @@ const actions = {
     await client.mapRemove(channel, key);
     return {};
   },
+  async poll_subscribe({ channel }) {
+    const subscription = client.newSharedPollSubscription(channel, {
+      minResubscribeDelay: 100,
+      maxResubscribeDelay: 1000,
+      // Answered like a token: {"token": {"keys", "signature"}, "token_for": n}.
+      getSignature: ({ keys }) =>
+        new Promise((resolve) => {
+          tokens += 1;
+          waiting.set(tokens, resolve);
+          write({ event: "signature_wanted", number: tokens, channel, keys });
+        }),
+    });
+    subscription.on("update", ({ key, data, removed }) =>
+      write({
+        event: "map_update",
+        channel,
+        key,
+        removed: removed === true,
+        data: removed ? null : decoded(data),
+      }),
+    );
+    subscription.on("error", ({ error }) =>
+      write({ event: "poll_error", channel, code: error.code }),
+    );
+    subscription.on("unsubscribed", ({ code }) =>
+      write({ event: "unsubscribed", channel, code }),
+    );
+    subscription.subscribe();
+    await subscription.ready(20_000);
+    return {};
+  },
+  async poll_track({ channel, keys }) {
+    client.getSubscription(channel).track(keys);
+    return {};
+  },
+  async poll_untrack({ channel, keys }) {
+    client.getSubscription(channel).untrack(keys);
+    return {};
+  },
   async publish({ channel, data }) {
     await client.publish(channel, encoded(data));
     return {};

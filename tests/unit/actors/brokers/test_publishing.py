@@ -137,3 +137,17 @@ def test_a_namespace_limits_size_and_rate_of_its_publications():
             await process.publish("narrow:a", "three", info=client)
 
     simulate(main())
+
+
+def test_nobody_publishes_into_a_shared_poll():
+    async def main():
+        async with MemoryWorld() as world:
+            process = await world.process()
+            await process.subscribe("polled:a", presence=False)
+            with pytest.raises(BrokerError) as refused:
+                await process.publish("polled:a", "x")
+            assert refused.value.code == 108
+            await passes(1)
+            assert process.sink.of("pub") == []
+
+    simulate(main())

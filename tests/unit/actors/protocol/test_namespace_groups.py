@@ -15,6 +15,7 @@ def mistakes(text: str) -> list[str]:
 
 EPHEMERAL = "    subscription_type: map\n    map:\n      mode: ephemeral\n      key_ttl: 1m\n"
 MAP = "    subscription_type: map\n    map:\n"
+POLL = "    subscription_type: shared_poll\n    shared_poll:\n"
 
 
 def test_a_map_has_the_stream_of_its_changes() -> None:
@@ -51,7 +52,21 @@ def test_a_map_has_the_stream_of_its_changes() -> None:
         ),
         (EPHEMERAL + "    history_size: 5\n", "f:7: namespace 'n': history_size is for streams"),
         (EPHEMERAL + "    durable: true\n", "f:7: namespace 'n': durable is for streams"),
-        ("    subscription_type: shared_poll\n", "f:3: namespace 'n': subscription_type: Invalid"),
+        ("    subscription_type: stack\n", "f:3: namespace 'n': subscription_type: Invalid"),
+        ("    subscription_type: shared_poll\n", "f:3: namespace 'n': subscription_type shared_poll needs the options"),
+        ("    shared_poll:\n      callback: c\n", "namespace 'n': `shared_poll:` needs a subscription_type"),
+        (POLL + "      interval_ms: 5000\n", "f:5: namespace 'n': shared_poll: callback is missing"),
+        (POLL + "      callback: ''\n", "f:5: namespace 'n': shared_poll: callback names the Python callback"),
+        (POLL + "      callback: c\n      interval_ms: 99\n", "f:6: namespace 'n': shared_poll: interval_ms: Expected"),
+        (
+            POLL + "      callback: c\n      max_keys_per_subscriber: 10000\n",
+            "f:6: namespace 'n': shared_poll: max_keys_per_subscriber values of max_value_bytes must not exceed",
+        ),
+        (POLL + "      callback: c\n    history_size: 5\n", "f:6: namespace 'n': history_size is for streams"),
+        (
+            POLL + "      callback: c\n    allow_publish_for_client: true\n",
+            "f:6: namespace 'n': allow_publish_for_client is for streams",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_group_is_reported_with_its_line(text: str, expected: str) -> None:

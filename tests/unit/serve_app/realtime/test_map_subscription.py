@@ -98,7 +98,7 @@ def test_the_page_size_is_clamped(driver: MapDriver, wanted: int, given: int) ->
     [
         ({"type": 0}, 107),
         ({"type": 2}, 107),
-        ({"type": 4}, 108),
+        ({"type": 4}, 107),
         ({"type": 9}, 108),
         ({"cursor": "0:a"}, 103),
         ({"phase": 1, "epoch": "e"}, 103),

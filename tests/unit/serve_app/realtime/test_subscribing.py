@@ -111,7 +111,8 @@ def test_recovery_is_not_asked_where_the_namespace_has_none(driver: Driver) -> N
         ("a\x7fb", {}, 107),
         ("room:1", {"type": 1}, 107),
         ("board:1", {}, 107),
-        ("board:1", {"type": 4}, 108),
+        ("board:1", {"type": 4}, 107),
+        ("board:1", {"type": 9}, 108),
         ("room:1", {"tf": {"op": "and"}}, 107),
         ("room:1", {"token": "expired"}, 109),
         ("room:1", {"token": "forged"}, 103),
@@ -299,7 +300,8 @@ def test_a_bad_subscription_refresh_ends_the_connection(driver: Driver, token: s
 
 def test_a_refresh_of_what_is_not_subscribed_is_refused(driver: Driver) -> None:
     assert error_code(driver.command("sub_refresh", channel="a", token="t")) == 103
-    assert error_code(driver.command("sub_refresh", channel="a", token="t", type=1)) == 108
+    assert error_code(driver.command("sub_refresh", channel="a", token="t", type=1)) == 103
+    assert error_code(driver.command("sub_refresh", channel="a", token="t", type=3)) == 107
 
 
 WANTED = {"key": "a", "cmp": "eq", "val": "x"}

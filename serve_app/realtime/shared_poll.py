@@ -1,0 +1,177 @@
+"""The keys of one channel that somebody tracks in this process, and what is known of their values.
+
+Sans-I/O: who is asked and when is the business of `serve_app.realtime.shared_polls`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from actors.brokers.contract import Publication
+from actors.protocol import codes
+from actors.protocol.json_codec import single_line
+from actors.protocol.namespace_groups import SharedPollOptions
+from serve_app.realtime.handlers import PolledItem
+from serve_app.realtime.peer import Peer
+from serve_app.realtime.timers import UNSCHEDULED
+
+logger = structlog.get_logger(__name__)
+
+
+class Tracker:
+    """One connection's keys in the channel."""
+
+    __slots__ = ("keys", "peer", "poll", "slot")
+
+    def __init__(self, peer: Peer, poll: "SharedPoll") -> None:
+        self.peer = peer
+        self.poll = poll
+        self.slot = UNSCHEDULED
+        self.keys: dict[str, float | None] = {}
+        """Key → Unix time after which it is tracked no more; None: it stays."""
+
+    @property
+    def end(self) -> float | None:
+        """When the first of its keys ends."""
+        return min((end for end in self.keys.values() if end is not None), default=None)
+
+
+class TrackedKey:
+    """One key: its newest known value and who is told of the next one."""
+
+    __slots__ = ("peers", "value")
+
+    def __init__(self) -> None:
+        self.value: Publication | None = None
+        self.peers: dict[Peer, None] = {}
+
+    @property
+    def version(self) -> int:
+        """Of the newest known value; 0: none is known."""
+        return self.value.version if self.value is not None else 0
+
+
+class Change(NamedTuple):
+    """A value, or a removal, and whom it concerns."""
+
+    publication: Publication
+    peers: Sequence[Peer]
+
+
+class SharedPoll:
+    """Tracked keys of one channel. Its size is bounded by the namespace's options."""
+
+    def __init__(self, channel: str, options: SharedPollOptions) -> None:
+        self.channel = channel
+        self.options = options
+        self.keys: dict[str, TrackedKey] = {}
+        self.trackers: dict[Peer, Tracker] = {}
+        self.fresh: dict[str, None] = {}
+        """Keys that nobody has asked for yet."""
+
+    # Trackers
+
+    def track(
+        self, peer: Peer, items: Mapping[str, int], ends: Mapping[str, float], untrack: Sequence[str] = ()
+    ) -> list[Publication] | codes.ErrorCode:
+        """Follow these keys (→ the version that the client has). Returns what it does not have yet, or error 106."""
+        tracker = self.trackers.get(peer)
+        held = tracker.keys if tracker is not None else {}
+        given_up = set(untrack)
+        kept = len((held.keys() | items.keys()) - given_up)
+        added = sum(key not in self.keys and key not in given_up for key in items)
+        if kept > self.options.max_keys_per_subscriber or len(self.keys) + added > self.options.max_keys:
+            return codes.ERROR_LIMIT_EXCEEDED
+        if tracker is None:
+            tracker = self.trackers[peer] = Tracker(peer, self)
+        newer = []
+        for key, version in items.items():
+            if key in given_up:
+                continue
+            known = self.keys.get(key)
+            if known is None:
+                known = self.keys[key] = TrackedKey()
+                self.fresh[key] = None
+            known.peers[peer] = None
+            tracker.keys[key] = ends.get(key)
+            if known.value is not None and known.version > version:
+                newer.append(known.value)
+        self.untrack(peer, untrack)
+        return newer
+
+    def untrack(self, peer: Peer, keys: Iterable[str]) -> None:
+        """Follow these keys no more for this connection."""
+        tracker = self.trackers.get(peer)
+        if tracker is None:
+            return
+        for key in keys:
+            if key in tracker.keys:
+                del tracker.keys[key]
+                self._leave(peer, key)
+        if not tracker.keys:
+            del self.trackers[peer]
+
+    def forget(self, peer: Peer) -> None:
+        """The connection is gone, or its subscription."""
+        tracker = self.trackers.get(peer)
+        if tracker is not None:
+            self.untrack(peer, list(tracker.keys))
+
+    def expire(self, tracker: Tracker, now: float) -> None:
+        """Give up what was signed until `now` (Unix seconds)."""
+        self.untrack(tracker.peer, [key for key, end in tracker.keys.items() if end is not None and end <= now])
+
+    def _leave(self, peer: Peer, key: str) -> None:
+        known = self.keys[key]
+        del known.peers[peer]
+        if not known.peers:
+            del self.keys[key]
+            self.fresh.pop(key, None)
+
+    # Rounds
+
+    def batches(self, keys: Iterable[str]) -> Iterator[dict[str, int]]:
+        """What to ask for: key → known version, in portions. What was untracked meanwhile is left out."""
+        wanted, size = list(keys), self.options.batch_size
+        for start in range(0, len(wanted), size):
+            asked = {key: self.keys[key].version for key in wanted[start : start + size] if key in self.keys}
+            if asked:
+                yield asked
+
+    def answered(self, asked: Mapping[str, int], items: Iterable[PolledItem]) -> list[Change]:
+        """Take an answer in. Returns what is new to those who track it. Raises for what is no answer at all."""
+        # All of it is looked at before any of it counts.
+        publications = [each for each in map(self._publication, items) if each is not None]
+        for key in asked:
+            self.fresh.pop(key, None)
+        changes = []
+        for publication in publications:
+            known = self.keys.get(publication.key) if publication.key in asked else None
+            if known is None:
+                continue
+            if publication.removed:
+                changes.append(Change(publication, self._remove(publication.key)))
+            elif publication.version > known.version:
+                known.value = publication
+                changes.append(Change(publication, list(known.peers)))
+        return changes
+
+    def _publication(self, item: PolledItem) -> Publication | None:
+        if item.removed:
+            return Publication(b"", key=item.key, removed=True, version=item.version)
+        try:
+            data = single_line(item.data)
+        except ValueError:
+            data = b""
+        if not data or not 0 < item.version < 2**63 or len(data) > self.options.max_value_bytes:
+            logger.error("polled_value_refused", channel=self.channel, key=item.key, bytes=len(item.data))
+            return None
+        return Publication(data, key=item.key, version=item.version)
+
+    def _remove(self, key: str) -> list[Peer]:
+        """Clients forget a key that was removed: so do we, until it is tracked again."""
+        peers = list(self.keys[key].peers)
+        for peer in peers:
+            self.untrack(peer, [key])
+        return peers

@@ -1,0 +1,254 @@
+"""Asks the application for the values of tracked keys: per channel and process one call at a time, whoever listens.
+
+Keys that nobody asked for yet are asked for at once, together with those that come in the same moment; the others in
+the interval of the namespace. A callback that fails or takes too long is logged and asked again later and later;
+clients keep what they have meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from actors.brokers.contract import Publication
+from actors.protocol import codes, frames
+from serve_app.realtime.actions import Track
+from serve_app.realtime.encoding import publication_message
+from serve_app.realtime.flushing import Flusher
+from serve_app.realtime.handlers import PollCallback
+from serve_app.realtime.peer import Peer
+from serve_app.realtime.shared_poll import Change, SharedPoll, Tracker
+from serve_app.realtime.timers import TimerWheel
+from serve_app.realtime.turns import Turns
+
+DEADLINE_S: Final = 10.0
+"""A call that takes longer has failed."""
+
+GATHER_S: Final = 0.02
+"""Keys that were never asked for wait so long for others."""
+
+BACKOFF_MAX_S: Final = 60.0
+
+LINGER_S: Final = 60.0
+"""A poll that nobody needs is remembered so long: coming and going must not make it ask more often."""
+
+ENDS_MAX_S: Final = 60.0
+"""Ends of signatures are looked at this often at least, so that nothing is kept for those who have gone."""
+
+logger = structlog.get_logger(__name__)
+
+
+class SharedPolls:
+    """All shared polls of one hub. Bounded by what namespaces allow per channel and connection."""
+
+    def __init__(
+        self,
+        callbacks: Mapping[str, PollCallback],
+        flusher: Flusher,
+        wall: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._callbacks = callbacks
+        self._flusher = flusher
+        self._wall = wall
+        self._jitter = jitter
+        self._pollers: dict[str, Poller] = {}
+        self._ends: TimerWheel[Tracker] | None = None
+        self._turns = Turns()
+        self._loop: asyncio.AbstractEventLoop
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Use this loop. Nothing runs until somebody tracks a key."""
+        self._loop = loop
+        self._turns.start(loop)
+
+    async def stop(self) -> None:
+        """End every call that is under way."""
+        if self._ends is not None:
+            self._ends.stop()
+        pollers, self._pollers = list(self._pollers.values()), {}
+        await asyncio.gather(*(poller.stop() for poller in pollers))
+
+    def __len__(self) -> int:
+        """Channels in which keys are tracked here."""
+        return len(self._pollers)
+
+    @property
+    def pollers(self) -> Collection["Poller"]:
+        """Who asks, per channel."""
+        return self._pollers.values()
+
+    # Connections
+
+    def track(self, peer: Peer, asked: Track) -> Sequence[Publication] | codes.ErrorCode:
+        """Follow keys. Returns values that the client does not have, or why it may not."""
+        poller = self._pollers.get(asked.channel)
+        if poller is None:
+            callback = self._callbacks.get(asked.options.callback)
+            if callback is None:
+                return codes.ERROR_NOT_AVAILABLE
+            poll = SharedPoll(asked.channel, asked.options)
+            poller = Poller(poll, callback, self._write, self._idle, self._jitter, self._loop)
+        answer = poller.poll.track(peer, asked.items, asked.ends, asked.untrack)
+        if poller.poll.keys:
+            self._pollers[asked.channel] = poller
+            self._schedule(poller.poll.trackers.get(peer))
+        poller.wake()
+        return answer
+
+    def untrack(self, peer: Peer, channel: str, keys: Sequence[str]) -> None:
+        """Follow these keys no more."""
+        poller = self._pollers.get(channel)
+        if poller is not None:
+            poller.poll.untrack(peer, keys)
+            poller.wake()
+
+    def forget(self, peer: Peer, channel: str) -> None:
+        """A connection's subscription has ended."""
+        poller = self._pollers.get(channel)
+        if poller is not None:
+            poller.poll.forget(peer)
+            poller.wake()
+
+    def _idle(self, poll: SharedPoll) -> None:
+        self._pollers.pop(poll.channel, None)
+
+    # Ends of signatures
+
+    def _schedule(self, tracker: Tracker | None) -> None:
+        end = tracker.end if tracker is not None else None
+        if tracker is None or end is None:
+            return
+        if self._ends is None:
+            self._ends = TimerWheel(self._on_end)
+            self._ends.start(self._loop)
+        self._ends.schedule(tracker, self._loop.time() + min(max(end - self._wall(), 0.0), ENDS_MAX_S))
+
+    def _on_end(self, tracker: Tracker) -> None:
+        poll = tracker.poll
+        if poll.trackers.get(tracker.peer) is not tracker:
+            return
+        poll.expire(tracker, self._wall())
+        self._schedule(poll.trackers.get(tracker.peer))
+        self._pollers[poll.channel].wake()
+
+    # Values
+
+    def _write(self, poll: SharedPoll, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._turns.run(self._push(poll, change))
+
+    def _push(self, poll: SharedPoll, change: Change) -> Iterator[None]:
+        messages: dict[str, bytes] = {}
+        publication = change.publication
+        for peer in change.peers:
+            tracker = poll.trackers.get(peer)
+            tracked = tracker is not None and publication.key in tracker.keys
+            if tracked if not publication.removed else poll.channel in peer.connection.subscriptions:
+                codec = peer.socket.wire.codec
+                message = messages.get(codec.name)
+                if message is None:
+                    push = frames.Push(channel=poll.channel, pub=publication_message(publication))
+                    message = messages[codec.name] = codec.encode(frames.Reply(push=push))
+                self._flusher.queue(peer, message)
+            yield
+
+
+class Poller:
+    """Asks for one channel as long as keys are tracked in it, and not more often than it should after that."""
+
+    def __init__(
+        self,
+        poll: SharedPoll,
+        callback: PollCallback,
+        write: Callable[[SharedPoll, Sequence[Change]], None],
+        idle: Callable[[SharedPoll], None],
+        jitter: Callable[[], float],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.poll = poll
+        self._callback = callback
+        self._write = write
+        self._idle = idle
+        self._jitter = jitter
+        self._loop = loop
+        self._interval_s = poll.options.interval_ms / 1000
+        self._next_round = loop.time() + GATHER_S
+        self._failures = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Keys have come or gone: there may be something to do earlier. While a call runs, it waits."""
+        if self._task is not None:
+            return
+        now, at = self._loop.time(), self._next_round
+        if not self.poll.keys:
+            at = min(at, now + LINGER_S)
+        elif self._has_fresh:
+            at = min(at, now + GATHER_S)
+        if self._timer is None or self._timer.when() > at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(at, self._begin, at)
+
+    @property
+    def _has_fresh(self) -> bool:
+        return bool(self.poll.fresh) and not self._failures
+
+    async def stop(self) -> None:
+        """End the call that is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _begin(self, at: float) -> None:
+        self._timer = None
+        is_round = at >= self._next_round
+        if not self.poll.keys:
+            self._idle(self.poll)
+        elif is_round or self._has_fresh:
+            asking = self._ask(list(self.poll.keys if is_round else self.poll.fresh), is_round=is_round)
+            self._task = self._loop.create_task(asking, name=f"shared poll {self.poll.channel}")
+            self._task.add_done_callback(self._done)
+        else:
+            self.wake()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if task is self._task:
+            self._task = None
+            self.wake()
+
+    async def _ask(self, keys: Sequence[str], *, is_round: bool) -> None:
+        started, failed = self._loop.time(), ""
+        for asked in self.poll.batches(keys):
+            try:
+                async with asyncio.timeout(DEADLINE_S):
+                    items = await self._callback(self.poll.channel, asked)
+                self._write(self.poll, self.poll.answered(asked, items))
+            except TimeoutError:
+                failed = "timed out"
+                break
+            except Exception as reason:
+                # One bad key must not keep the others from their values.
+                failed = repr(reason)
+                logger.exception("shared_poll_failed", channel=self.poll.channel, callback=self.poll.options.callback)
+        if failed:
+            self._back_off(failed)
+        elif is_round:
+            self._failures = 0
+            # From the start of one to the start of the next, unless it takes longer than that.
+            self._next_round = max(started + self._interval_s, self._loop.time())
+
+    def _back_off(self, reason: str) -> None:
+        self._failures += 1
+        delay = min(self._interval_s * 2 ** min(self._failures, 16), max(BACKOFF_MAX_S, self._interval_s))
+        delay *= 0.5 + self._jitter() / 2
+        self._next_round = self._loop.time() + delay
+        logger.warning(
+            "shared_poll_backs_off", channel=self.poll.channel, reason=reason, failures=self._failures, delay_s=delay
+        )
