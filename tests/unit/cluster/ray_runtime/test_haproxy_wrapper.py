@@ -51,6 +51,7 @@ listen stats
 def test_timeouts_pages_headers_and_statuses_are_corrected() -> None:
     text = rewrite(GENERATED, pid=4711, options=OPTIONS)
     for line in (
+        "option abortonclose\n",
         "timeout http-request 10s",
         "timeout tunnel 3600s",
         "bind 127.0.0.1:8404",
