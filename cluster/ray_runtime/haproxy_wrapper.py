@@ -49,7 +49,7 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
     replace(r"^( *stats socket \S+) mode 666 ", r"\1 mode 600 ")
     # Serve turns HAProxy's 502, 503 and 504 into 500, which no client and no load balancer retries.
     replace(r"^ *errorfile 50[234] .*\n", "", at_least=0)
-    # A client that has gone is noticed although it closed politely, with nothing left unread: streams end at once.
+    # Look for the end of a client that closed politely, with nothing left unread. Not always enough: pings are.
     timeouts = (
         "    option abortonclose\n"
         f"    timeout http-request {options['request_timeout_s']}s\n    timeout tunnel {options['tunnel_timeout_s']}s\n"
