@@ -49,9 +49,11 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
     replace(r"^( *stats socket \S+) mode 666 ", r"\1 mode 600 ")
     # Serve turns HAProxy's 502, 503 and 504 into 500, which no client and no load balancer retries.
     replace(r"^ *errorfile 50[234] .*\n", "", at_least=0)
-    # Look for the end of a client that closed politely, with nothing left unread. Not always enough: pings are.
+    # A client that closes politely while its stream is being answered is seen only by `abortonclose`, and not even so
+    # once HAProxy has spliced a request's body: it then reads the client no more until it next writes to it.
+    replace(r"^( *option abortonclose)$", r"\1")
+    replace(r"^ *option splice-request\n", "")
     timeouts = (
-        "    option abortonclose\n"
         f"    timeout http-request {options['request_timeout_s']}s\n    timeout tunnel {options['tunnel_timeout_s']}s\n"
     )
     replace(r"^( *timeout connect \d+s.*\n)(?= *timeout client)", lambda_free(timeouts))

@@ -31,6 +31,9 @@ defaults
     mode http
     timeout connect 5s
     timeout client 3600s
+    option abortonclose
+    option splice-request
+    option splice-response
     errorfile 502 /tmp/500.http
     errorfile 503 /tmp/500.http
     errorfile 504 /tmp/500.http
@@ -62,6 +65,7 @@ def test_timeouts_pages_headers_and_statuses_are_corrected() -> None:
     ):
         assert line in text
     assert "errorfile" not in text
+    assert "splice-request" not in text
     assert " local0 info" not in text
     assert "bind *:" not in text
 
@@ -93,7 +97,17 @@ def test_correcting_twice_is_refused_or_harmless() -> None:
         rewrite(once, pid=1, options=OPTIONS)
 
 
-@pytest.mark.parametrize("missing", ["timeout connect 5s", "stats enable", "frontend http_frontend", "mode 666"])
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "timeout connect 5s",
+        "option abortonclose",
+        "option splice-request",
+        "stats enable",
+        "frontend http_frontend",
+        "mode 666",
+    ],
+)
 def test_a_template_that_changed_is_noticed(missing: str) -> None:
     with pytest.raises(TemplateChanged, match="template has changed"):
         rewrite(GENERATED.replace(missing, "something else"), pid=1, options=OPTIONS)
