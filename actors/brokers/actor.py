@@ -11,6 +11,7 @@ from actors.brokers import answers
 from actors.brokers.background import Background
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
+from actors.brokers.map_relay import MapRelay
 from actors.brokers.map_turns import MapTurns
 from actors.brokers.moving import Moving, ShardCall
 from actors.brokers.ownership import Ownership
@@ -129,7 +130,7 @@ class BrokerShard:
             find=self.table.find,
             get=self.table.get,
             publish=self.publishing.publish_memory,
-            reload=self.committer.load,
+            change=MapRelay(self.committer, store, self.table.get).change,
         )
         self.subscribing = Subscribing(self.table, self.registry, self._reader, self.background, alive=self._alive)
         questions = Questions(self.table, self.registry, self._reader, self.background)
@@ -155,6 +156,7 @@ class BrokerShard:
             call=call or others(),
             open_shard=open_shard or open_other,
         )
+        self.moving.landed = self.maps.schedule
         self._handlers: dict[type, Handler] = {
             **self.publishing.handlers,
             **self.subscribing.handlers,

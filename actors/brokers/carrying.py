@@ -38,6 +38,7 @@ class CarriedKey(msgspec.Struct, array_like=True, frozen=True):
     version: int
     version_epoch: str
     left_s: float
+    tags: dict[str, str] | None = None
 
 
 class Carried(msgspec.Struct, array_like=True, frozen=True):
@@ -89,6 +90,7 @@ def pack(channel: Channel, now: float) -> Carried:
                 value.version,
                 value.version_epoch,
                 -1.0 if value.expires == NEVER else value.expires - now,
+                value.tags,
             )
             for key, value in values
         ],
@@ -109,8 +111,8 @@ def unpack(carried: Carried, namespaces: Namespaces, registry: Registry, now: fl
         if channel.map is not None:
             for key in carried.map:
                 expires = NEVER if key.left_s < 0 else now + key.left_s
-                value = Value(key.pub, key.data, key.offset, key.score, key.version, key.version_epoch, expires)
-                channel.map.put(key.key, value)
+                condition = (key.score, key.version, key.version_epoch)
+                channel.map.put(key.key, Value(key.pub, key.data, key.offset, *condition, expires, key.tags))
     for boot, subscribers in carried.hubs:
         interest = HubInterest(ClientStream(boot, 0, lambda _: b"", now))
         interest.subscribers = {subscriber.subscription: subscriber for subscriber in subscribers}

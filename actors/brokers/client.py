@@ -169,7 +169,7 @@ class Brokers:
         if request.change is not None:
             asked = request.change
             expected = None if asked.expected is None else (asked.expected.epoch, asked.expected.offset)
-            change = KeyChange(asked.key, asked.removed, asked.score, asked.mode, expected)
+            change = KeyChange(asked.key, asked.removed, asked.score, asked.mode, expected, asked.ttl_s)
         info = to_wire(request.info)
         tags = dict(request.tags) if request.tags else None
         answer: StreamPosition | MapPublished = await self._view(request.channel).ask(

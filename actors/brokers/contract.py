@@ -100,6 +100,8 @@ class MapChange:
     score: int = 0
     mode: str = ""
     expected: StreamPosition | None = None
+    ttl_s: int = 0
+    """The key is removed when it is not set again for so long; 0: as the map's `key_ttl` says."""
 
 
 @dataclass(frozen=True, slots=True)

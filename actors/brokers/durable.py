@@ -47,11 +47,11 @@ logger = structlog.get_logger(__name__)
 
 
 class Entry:
-    """One publication on its way to the database."""
+    """One publication on its way to the database. Without a stream, nobody waits for an answer."""
 
-    __slots__ = ("answered", "channel", "offset", "op", "pub", "since", "stream", "time_ms")
+    __slots__ = ("answered", "channel", "offset", "op", "pub", "refusal", "since", "stream", "time_ms")
 
-    def __init__(self, stream: ClientStream, channel: Channel, op: Publish, since: float, time_ms: int) -> None:
+    def __init__(self, stream: ClientStream | None, channel: Channel, op: Publish, since: float, time_ms: int) -> None:
         self.stream = stream
         self.channel = channel
         self.op = op
@@ -60,6 +60,13 @@ class Entry:
         self.offset = 0
         self.pub = b""
         self.answered = False
+        self.refusal = ""
+
+    def refuse(self, item: bytes, reason: str) -> None:
+        """Answer that it is not made."""
+        self.answered, self.refusal = True, reason
+        if self.stream is not None:
+            self.stream.push(item)
 
 
 class Feed(Protocol):
@@ -101,7 +108,7 @@ class Committer:
         self._on_taken = on_taken
         self._on_unreachable = on_unreachable
         self.handover = Handover(self.poke)
-        self._wall_ms = wall_ms
+        self.wall_ms = wall_ms
         self._again = False
         self._queue: deque[Entry] = deque()
         self._in_flight: list[Entry] = []
@@ -134,7 +141,7 @@ class Committer:
     def publish(self, stream: ClientStream, channel: Channel, op: Publish) -> None:
         """Queue a publication of a loaded channel. It is acknowledged on the stream once it is committed."""
         now = asyncio.get_running_loop().time()
-        self._queue.append(Entry(stream, channel, op, now, self._wall_ms()))
+        self._queue.append(Entry(stream, channel, op, now, self.wall_ms()))
         self._wake.set()
 
     def clear(self, stream: ClientStream, channel: Channel, op: MapClear) -> None:
@@ -247,7 +254,7 @@ class Committer:
         )
         return {head.channel: head for head in heads}
 
-    async def _correct_heads(self, fence: int, channels: Iterable[Channel]) -> None:
+    async def correct_heads(self, fence: int, channels: Iterable[Channel]) -> None:
         """Make memory agree with the database. Hubs that listen fetch what they did not hear from there."""
         distinct = {channel.name: channel for channel in channels if channel.loaded}
         if not distinct:
@@ -289,7 +296,7 @@ class Committer:
             self._in_flight = []
             self._acknowledge((entry, offset, entry.channel.epoch) for entry, offset in found)
             batch = [entry for entry in batch if not entry.answered]
-        batch, commit = self._compose(batch)
+        batch, commit = self.compose(batch)
         if not batch:
             return
         self._in_flight = batch
@@ -300,7 +307,7 @@ class Committer:
             await self._answer_known()
         except StaleHead:
             self._requeue(batch)
-            await self._correct_heads(fence, [entry.channel for entry in batch])
+            await self.correct_heads(fence, [entry.channel for entry in batch])
         except (Busy, Fenced):
             self._requeue(batch)
             raise
@@ -310,7 +317,7 @@ class Committer:
         else:
             # Any other exception leaves it in flight: what came of it is found out after the next take-over.
             self._in_flight = []
-            self._publish(batch)
+            self.committed(batch)
 
     async def _isolate(self, fence: int, batch: list[Entry], reason: Refused) -> None:
         """One publication that Postgres cannot store must not fail its neighbours."""
@@ -326,8 +333,8 @@ class Committer:
             raise
         await self._commit_batch(fence, batch[half:])
 
-    def _compose(self, entries: list[Entry]) -> tuple[list[Entry], Commit]:
-        """Give offsets, drop what needs no row, and lay the rest out in columns."""
+    def compose(self, entries: list[Entry]) -> tuple[list[Entry], Commit]:
+        """Give offsets, answer what needs no row, and lay the rest out in columns."""
         commit = Commit()
         batch: list[Entry] = []
         heads: dict[str, HeadChange] = {}
@@ -399,12 +406,11 @@ class Committer:
             self._fail([entry], refusal.code, refusal.message)
             return False
         if reason and not entry.answered:
-            entry.answered = True
             channel = entry.channel
-            entry.stream.push(encode(Suppressed(entry.op.request, channel.epoch, channel.top, reason)))
+            entry.refuse(encode(Suppressed(entry.op.request, channel.epoch, channel.top, reason)), reason)
         return not reason
 
-    def _publish(self, batch: list[Entry]) -> None:
+    def committed(self, batch: list[Entry]) -> None:
         """The batch is committed: now it is the stream's, and everybody may hear of it."""
         now = asyncio.get_running_loop().time()
         results = []
@@ -447,12 +453,12 @@ class Committer:
             committed = [e for e in batch if found.get((e.op.channel, e.op.publication_id)) == e.offset]
             self._in_flight = []
             if all(e.offset > e.channel.top for e in committed):
-                self._publish(committed)
+                self.committed(committed)
             self._requeue([e for e in batch if not e.answered])
         # A relay's turn may have been cut off too, so every head is compared.
         loaded = list(self._channels())
         for start in range(0, len(loaded), MAX_OPENED):
-            await self._correct_heads(fence, loaded[start : start + MAX_OPENED])
+            await self.correct_heads(fence, loaded[start : start + MAX_OPENED])
 
     def _requeue(self, entries: list[Entry]) -> None:
         self._in_flight = []
@@ -463,17 +469,16 @@ class Committer:
     def _acknowledge(self, results: Iterable[tuple[Entry, int, str]]) -> None:
         per_stream: dict[int, tuple[ClientStream, list[tuple[int, int, str]]]] = {}
         for entry, offset, epoch in results:
-            if not entry.answered:
-                entry.answered = True
+            if not entry.answered and entry.stream is not None:
                 per_stream.setdefault(id(entry.stream), (entry.stream, []))[1].append((entry.op.request, offset, epoch))
+            entry.answered = True
         for stream, answers in per_stream.values():
             stream.push(encode(Acknowledged(answers)))
 
     def _fail(self, entries: Iterable[Entry], code: int = 100, message: str = "not committed in time") -> None:
         for entry in entries:
             if not entry.answered:
-                entry.answered = True
-                entry.stream.push(encode(Failed([entry.op.request], code, message)))
+                entry.refuse(encode(Failed([entry.op.request], code, message)), message)
 
     def _depose(self, reason: Fenced) -> None:
         logger.warning("deposed", shard=self._shard, reason=str(reason))

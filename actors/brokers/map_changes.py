@@ -47,7 +47,7 @@ def apply(channel: Channel, op: Publish, offset: int, time_ms: int, now: float) 
     if change.removed:
         state.remove(change.key)
         return
-    ttl = state.options.key_ttl_s
+    ttl = change.ttl_s or state.options.key_ttl_s
     pub = encode_pub(op, offset, channel.epoch, time_ms, delta=op.delta or channel.rules.delta_publish)
     expires = now + ttl if ttl else NEVER
     value = Value(pub, op.data, offset, change.score, op.version, op.version_epoch, expires, op.tags)

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from actors.brokers.contract import BrokerError
@@ -11,6 +12,9 @@ from actors.protocol.namespace_groups import MapOptions
 
 PAGE_BYTES: Final = 256 * 1024
 """A page ends here, however many entries were asked for: a client's queue holds a few of them."""
+
+SLACK: Final = 64
+"""Deadlines that are over are thrown away when there are more of them than keys, and than this."""
 
 NEVER: Final = float("inf")
 
@@ -66,8 +70,8 @@ class MapState:
         self.bytes = 0
         """Keys and payloads together."""
         self._order: list[tuple[int, str]] = []
-        self._deadlines: dict[str, None] = {}
-        """Keys that expire, the next one first: one time to live for all makes the order of changes that of expiry."""
+        self._deadlines: list[tuple[float, str]] = []
+        """A heap of when keys expire. What was set again or removed since is left in it until it comes up."""
 
     def decide(self, op: Publish, draft: Draft, epoch: str, offset: int) -> str:
         """Whether a change may be made, after those in `draft`, to which it is added if so.
@@ -96,6 +100,8 @@ class MapState:
             draft.keys -= 1
             draft.bytes -= before
             return ""
+        if change.ttl_s and options.mode == "persistent":
+            raise BrokerError(107, "keys of a persistent map stay until they are removed")
         size = len(op.data)
         if size > options.max_value_bytes:
             raise BrokerError(106, f"a value has {options.max_value_bytes} bytes at most")
@@ -122,7 +128,10 @@ class MapState:
         self.bytes += len(key) + len(value.data)
         insort(self._order, self._place(key, value))
         if value.expires != NEVER:
-            self._deadlines[key] = None
+            heappush(self._deadlines, (value.expires, key))
+            if len(self._deadlines) > 2 * len(self.values) + SLACK:
+                self._deadlines = [(value.expires, key) for key, value in self.values.items() if value.expires != NEVER]
+                heapify(self._deadlines)
 
     def remove(self, key: str) -> None:
         """Forget a key; one that is not there is no mistake."""
@@ -131,7 +140,6 @@ class MapState:
             return
         self.bytes -= len(key) + len(value.data)
         del self._order[bisect_left(self._order, self._place(key, value))]
-        self._deadlines.pop(key, None)
 
     def clear(self) -> None:
         """Forget all keys."""
@@ -149,19 +157,23 @@ class MapState:
         self._order = sorted(self._place(key, value) for key, value in self.values.items())
 
     def expired(self, now: float, limit: int) -> list[str]:
-        """Keys whose time is over, at most `limit`. They stay until they are removed."""
+        """Keys whose time is over, at most `limit`. They are named once, and stay until they are removed."""
         found: list[str] = []
-        for key in self._deadlines:
-            if self.values[key].expires > now or len(found) >= limit:
-                break
-            found.append(key)
+        while len(found) < limit and self.next_expiry <= now:
+            found.append(heappop(self._deadlines)[1])
         return found
 
     @property
     def next_expiry(self) -> float:
         """When the next key expires; infinite for none."""
-        key = next(iter(self._deadlines), None)
-        return NEVER if key is None else self.values[key].expires
+        deadlines = self._deadlines
+        while deadlines:
+            due, key = deadlines[0]
+            value = self.values.get(key)
+            if value is not None and value.expires == due:
+                return due
+            heappop(deadlines)
+        return NEVER
 
     def page(self, cursor: str, limit: int, *, ascending: bool, upto: int | None = None) -> Page:
         """Entries after the cursor. Raises BrokerError 107 for a cursor that this map never gave out.

@@ -75,7 +75,8 @@ class MapTurns:
         self._alive = alive
         self._wall_ms = wall_ms
         self._expiring: list[tuple[float, str]] = []
-        self._scheduled: set[str] = set()
+        self._scheduled: dict[str, float] = {}
+        """Map → when it is looked at next; what else of it is in `_expiring` has been overtaken."""
         self.handlers: Mapping[type, Handler] = {
             MapSubscribe: self._subscribe,
             MapRead: self._read,
@@ -97,7 +98,7 @@ class MapTurns:
         pub = map_changes.compose(channel, op, offset, channel.epoch, time_ms, before=before)
         channel.accept(offset, channel.epoch, pub, now)
         map_changes.apply(channel, op, offset, time_ms, now)
-        self._schedule(channel)
+        self.schedule(channel)
         return ""
 
     def left(self, channel: Channel, subscriber: Subscriber) -> None:
@@ -110,25 +111,28 @@ class MapTurns:
         if key in _state(channel).values:
             self.change(channel, Publish(0, channel.name, b"", "", change=KeyChange(key, removed=True)))
 
-    def _schedule(self, channel: Channel) -> None:
-        due = _state(channel).next_expiry
-        if due != NEVER and channel.name not in self._scheduled:
-            self._scheduled.add(channel.name)
+    def schedule(self, channel: Channel) -> None:
+        """Look at a map when its next key expires."""
+        due = NEVER if channel.map is None else channel.map.next_expiry
+        if due < self._scheduled.get(channel.name, NEVER):
+            self._scheduled[channel.name] = due
             heappush(self._expiring, (due, channel.name))
 
     def expire(self, now: float) -> None:
         """Remove keys whose time is over, and tell everybody."""
         left = EXPIRED_PER_ROUND
         while self._expiring and self._expiring[0][0] <= now and left > 0:
-            name = heappop(self._expiring)[1]
-            self._scheduled.discard(name)
+            due, name = heappop(self._expiring)
+            if self._scheduled.get(name) != due:
+                continue
+            del self._scheduled[name]
             channel = self._table.find(name)
             if channel is None or channel.map is None:
                 continue
             for key in channel.map.expired(now, left):
                 self._remove(channel, key)
                 left -= 1
-            self._schedule(channel)
+            self.schedule(channel)
 
     # Subscriptions
 

@@ -10,6 +10,7 @@ import structlog
 from actors.brokers import carrying
 from actors.brokers.background import Background
 from actors.brokers.carrying import Arriving, Landing, Move
+from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
 from actors.brokers.ownership import Ownership
@@ -66,6 +67,8 @@ class Moving:
         self._open_shard = open_shard
         self._ensure_at = 0.0
         self._locating = False
+        self.landed: Callable[[Channel], None] = lambda channel: None
+        """Told of every channel that has come."""
         self._landed: list[carrying.Carried] = []
         ownership.locate = self._locate_soon
 
@@ -154,6 +157,7 @@ class Moving:
         for carried in landed:
             channel = carrying.unpack(carried, self._table.namespaces, self._registry, now)
             self._table.channels[channel.name] = channel
+            self.landed(channel)
             names.append(channel.name)
         self._background.spawn(self._end_orphans(names))
 

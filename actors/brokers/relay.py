@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
 
-from actors.brokers import map_changes
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.stored import change_of, encode_stored, parse_attributes
@@ -26,7 +25,8 @@ logger = structlog.get_logger(__name__)
 class Relay:
     """One shard's relay. `find` returns a channel that is in memory, `get` one that is made if need be.
 
-    `publish(channel, op)` publishes to a memory channel, `reload(channel)` reads a durable one again.
+    `publish(channel, op)` publishes to a memory channel. `change(fence, rows)` decides about rows of persistent maps,
+    and forgets those that are done with; True when there may be more.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Relay:
         find: Callable[[str], Channel | None],
         get: Callable[[str], Channel],
         publish: Callable[[Channel, Publish], object],
-        reload: Callable[[Channel], None],
+        change: Callable[[int, Sequence[Waiting]], Awaitable[bool]],
     ) -> None:
         self._outbox = outbox
         self._buckets = buckets
         self._find = find
         self._get = get
         self._publish = publish
-        self._reload = reload
+        self._change = change
         self._published: OrderedDict[int, None] = OrderedDict()
         self._floor_at = 0.0
 
@@ -61,12 +61,14 @@ class Relay:
         rows = await self._outbox.relay(fence)
         for row in rows:
             self._accept(row)
+        changes = await self._outbox.changes()
+        more = bool(changes) and await self._change(fence, changes)
         waiting = await self._outbox.waiting()
         if waiting:
             for entry in waiting:
                 self._publish_once(entry)
             await self._outbox.forget(fence, waiting)
-        return len(rows) == BATCH or len(waiting) == BATCH
+        return more or len(rows) == BATCH or len(waiting) == BATCH
 
     def _accept(self, row: Relayed) -> None:
         """The row is a committed publication now. A channel that nobody loaded has nobody to tell."""
@@ -78,17 +80,14 @@ class Relay:
             channel.epoch, channel.top = row.epoch, row.offset
             channel.ring.clear(row.offset)
             channel.tell(encode(Gap(row.channel)))
-            if channel.map is not None:
-                channel.loaded = False
-                self._reload(channel)
         elif row.offset == channel.top + 1:
             pub = encode_stored(
                 row.data.encode(), row.offset, row.epoch, row.time_ms, row.attributes, delta=channel.rules.delta_publish
             )
-            now = asyncio.get_running_loop().time()
-            channel.accept(row.offset, row.epoch, pub, now)
-            if channel.map is not None:
-                map_changes.apply(channel, _as_op(row), row.offset, row.time_ms, now)
+            channel.accept(row.offset, row.epoch, pub, asyncio.get_running_loop().time())
+            rare = parse_attributes(row.attributes)
+            if rare.version:
+                channel.version, channel.version_epoch = rare.version, rare.version_epoch
 
     def _publish_once(self, row: Waiting) -> None:
         if row.id in self._published:
@@ -104,7 +103,7 @@ class Relay:
                 "outbox row for a channel that cannot exist is dropped", channel=row.channel, reason=str(reason)
             )
             return
-        op = _as_op(row)
+        op = as_op(row)
         if (op.change is None) != (channel.map is None):
             logger.warning("outbox row that does not fit its channel is dropped", channel=row.channel)
             return
@@ -114,11 +113,20 @@ class Relay:
             logger.warning("outbox row is refused and dropped", channel=row.channel, reason=str(reason))
 
 
-def _as_op(row: Relayed | Waiting) -> Publish:
+def as_op(row: Waiting) -> Publish:
     """The operation that an outbox row stands for."""
     rare = parse_attributes(row.attributes)
     change = change_of(rare)
-    data = b"" if change is not None and change.removed else row.data.encode()
-    key = row.idempotency_key if isinstance(row, Waiting) else ""
-    made_id = f"outbox:{row.id}" if isinstance(row, Waiting) else row.publication_id
-    return Publish(0, row.channel, data, made_id, None, rare.tags, key, change=change)
+    return Publish(
+        0,
+        row.channel,
+        b"" if change is not None and change.removed else row.data.encode(),
+        f"outbox:{row.id}",
+        tags=rare.tags,
+        idempotency_key=row.idempotency_key,
+        version=rare.version,
+        version_epoch=rare.version_epoch,
+        exclude_clients=rare.exclude_clients,
+        exclude_users=rare.exclude_users,
+        change=change,
+    )

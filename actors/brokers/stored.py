@@ -7,7 +7,10 @@ from db.streams.reader import StoredPublication
 
 
 class Attributes(msgspec.Struct, omit_defaults=True):
-    """The rare parts of a publication. `app.publish` in SQL writes the same form."""
+    """The rare parts of a publication. `app.publish` in SQL writes the same form.
+
+    What decides whether a row of the outbox becomes a publication at all (`mode`, `ttl`, `version`) is there only.
+    """
 
     user: str | None = None
     client: str = ""
@@ -20,6 +23,10 @@ class Attributes(msgspec.Struct, omit_defaults=True):
     key: str = ""
     removed: bool = False
     score: int = 0
+    mode: str = ""
+    ttl: int = 0
+    version: int = 0
+    version_epoch: str = ""
 
 
 _encoder = msgspec.json.Encoder()
@@ -85,7 +92,7 @@ def change_of(attributes: Attributes) -> KeyChange | None:
     """What a stored publication did to a key of a map, if it is one of a map."""
     if not attributes.key:
         return None
-    return KeyChange(attributes.key, attributes.removed, attributes.score)
+    return KeyChange(attributes.key, attributes.removed, attributes.score, attributes.mode, ttl_s=attributes.ttl)
 
 
 def encode_row(row: StoredPublication, epoch: str, *, delta: bool) -> bytes:

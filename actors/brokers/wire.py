@@ -60,7 +60,7 @@ class Subscriber(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 class KeyChange(msgspec.Struct, array_like=True, frozen=True):
     """A publication into a map. `mode`: `if_new`, `if_exists` or ''. `expected`: (epoch, offset) of the key's newest
-    change, offset 0 for none. The publication's `version` is the key's, not the channel's.
+    change, offset 0 for none. The publication's `version` is the key's, not the channel's. `ttl_s` 0: the map's.
     """
 
     key: str
@@ -68,6 +68,7 @@ class KeyChange(msgspec.Struct, array_like=True, frozen=True):
     score: int = 0
     mode: str = ""
     expected: tuple[str, int] | None = None
+    ttl_s: int = 0
 
 
 class Publish(msgspec.Struct, array_like=True, frozen=True, tag=1):

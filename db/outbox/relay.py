@@ -10,12 +10,11 @@ BATCH: Final = 500
 
 _ANY = "SELECT EXISTS (SELECT 1 FROM app.outbox WHERE position > $1)"
 _RELAY = "SELECT * FROM app.relay_outbox($1, $2, $3, $4, $5, $6, $7)"
-_RELAY_KEYS = "SELECT * FROM app.relay_outbox_with_keys($1, $2, $3, $4, $5, $6, $7)"
-"""The same where some of the namespaces are maps: their keys are written along."""
 _WAITING = """
 SELECT o.id, o.position, o.channel, o.bucket, o.data::text, o.attributes::text, o.idempotency_key FROM app.outbox o
 WHERE o.position > $1 AND o.bucket = ANY ($2) AND o.namespace <> ALL ($3) ORDER BY o.position LIMIT $4
 """
+_CHANGES = _WAITING.replace("<> ALL", "= ANY")
 _FORGET = "SELECT app.forget_outbox($1, $2, $3)"
 _OLDEST = "SELECT min(position) FROM app.outbox WHERE position > $1"
 _LAST = "SELECT last_value FROM app.outbox_positions WHERE is_called"
@@ -38,7 +37,9 @@ class Relayed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A committed row of a memory namespace, to be published and then forgotten."""
+    """A committed row of a memory namespace, to be published and then forgotten; or of a persistent map, whose owner
+    decides about it and forgets it with its commit.
+    """
 
     id: int
     position: int
@@ -72,26 +73,28 @@ class Outbox:
         self.buckets = list(buckets)
         self._retentions: list[Retention] = []
         self._durable: list[str] = []
+        self._maps: list[str] = []
         self.keep(retentions)
         self._candidate = 0
         self._mark: int | None = None
 
     def keep(self, retentions: Sequence[Retention]) -> None:
         """These are the durable namespaces from now on."""
-        self._retentions = list(retentions)
+        self._retentions = [retention for retention in retentions if not retention.maps]
         self._durable = [retention.namespace for retention in retentions]
+        self._maps = [retention.namespace for retention in retentions if retention.maps]
 
     async def has_rows(self) -> bool:
         """Whether anything is committed and waiting, for this shard or another. The cheapest way to find nothing."""
         return bool((await self._store.rows(_ANY, self.floor))[0][0])
 
     async def relay(self, fence: int, limit: int = BATCH) -> list[Relayed]:
-        """Move the oldest rows of durable namespaces to their streams: one fenced transaction. In order."""
+        """Move the oldest rows of durable streams there: one fenced transaction. In order."""
         rows = await self._store.rows(
-            _RELAY_KEYS if any(retention.maps for retention in self._retentions) else _RELAY,
+            _RELAY,
             fence,
             self.buckets,
-            self._durable,
+            [retention.namespace for retention in self._retentions],
             [retention.ttl_s for retention in self._retentions],
             [retention.meta_ttl_s for retention in self._retentions],
             self.floor,
@@ -105,8 +108,14 @@ class Outbox:
             Waiting(*row) for row in await self._store.rows(_WAITING, self.floor, self.buckets, self._durable, limit)
         ]
 
+    async def changes(self, limit: int = BATCH) -> list[Waiting]:
+        """The oldest rows of persistent maps, in order. They stay until a commit forgets them (`Commit.outbox`)."""
+        if not self._maps:
+            return []
+        return [Waiting(*row) for row in await self._store.rows(_CHANGES, self.floor, self.buckets, self._maps, limit)]
+
     async def forget(self, fence: int, rows: Sequence[Waiting]) -> None:
-        """Delete rows that were published. Fenced: a shard that lost its channels must not take their messages."""
+        """Delete rows that are done with. Fenced: a shard that lost its channels must not take their messages."""
         await self._store.rows(_FORGET, fence, list({row.bucket for row in rows}), [row.id for row in rows])
 
     async def raise_floor(self) -> None:

@@ -1,8 +1,8 @@
 """Publish from inside a transaction."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -13,9 +13,13 @@ from db.effects import PublicationsQueued, UserMessaged
 from db.errors import InvalidInput
 from db.session import record_effect
 
-_PUBLISH = text("SELECT app.publish(:channel, CAST(:data AS jsonb), CAST(:tags AS jsonb), :idempotency_key)")
+_PUBLISH = text(
+    "SELECT app.publish(:channel, CAST(:data AS jsonb), CAST(:tags AS jsonb), :idempotency_key, "
+    "CAST(:exclude_clients AS text[]), CAST(:exclude_users AS text[]), :version, :version_epoch)"
+)
 _MAP_PUBLISH = text(
-    "SELECT app.map_publish(:channel, :key, CAST(:data AS jsonb), :score, CAST(:tags AS jsonb), :idempotency_key)"
+    "SELECT app.map_publish(:channel, :key, CAST(:data AS jsonb), :score, CAST(:tags AS jsonb), :idempotency_key, "
+    ":key_mode, :version, :version_epoch, :key_ttl)"
 )
 _MAP_REMOVE = text("SELECT app.map_remove(:channel, :key, :idempotency_key)")
 
@@ -33,14 +37,25 @@ async def publish(
     *,
     tags: Mapping[str, str] | None = None,
     idempotency_key: str = "",
+    exclude_clients: Sequence[str] = (),
+    exclude_users: Sequence[str] = (),
+    version: int = 0,
+    version_epoch: str = "",
 ) -> int:
     """Queue a publication that goes out when this transaction commits, after all that committed before it.
 
     `data` is anything JSON can express. The same `idempotency_key` on the same channel within five minutes publishes
-    once. Returns the outbox row's id. Raises InvalidInput for data that Postgres cannot store (NUL characters) and for
-    a channel without a usable name.
+    once. Connections and users that are excluded do not get it. With a `version` it is dropped unless that is greater
+    than the channel's last one, or of another `version_epoch`. Returns the outbox row's id. Raises InvalidInput for
+    what Postgres cannot store (NUL characters), for a channel without a usable name and for a negative version.
     """
-    values = {"data": _json(channel, data), "tags": _json(channel, dict(tags)) if tags else None}
+    values = {
+        "data": _json(channel, data),
+        "tags": _json(channel, dict(tags)) if tags else None,
+        "exclude_clients": list(exclude_clients),
+        "exclude_users": list(exclude_users),
+        **_version(channel, version, version_epoch),
+    }
     return await _queue(session, _PUBLISH, channel, idempotency_key, **values)
 
 
@@ -53,9 +68,26 @@ async def map_publish(
     score: int = 0,
     tags: Mapping[str, str] | None = None,
     idempotency_key: str = "",
+    key_mode: Literal["", "if_new", "if_exists"] = "",
+    version: int = 0,
+    version_epoch: str = "",
+    key_ttl_s: int = 0,
 ) -> int:
-    """Set a key of a map when this transaction commits. Otherwise like `publish`; raises InvalidInput for a bad key."""
-    values = {"data": _json(channel, data), "tags": _json(channel, dict(tags)) if tags else None, "score": score}
+    """Set a key of a map when this transaction commits. Otherwise like `publish`; raises InvalidInput for a bad key.
+
+    `version` is the key's; `key_ttl_s` is for maps that are not persistent. The map's owner decides once all of it has
+    committed: a change that does not meet its condition, or goes beyond a limit of the map, is dropped then.
+    """
+    if key_ttl_s < 0:
+        raise InvalidInput("key_ttl_s is not negative.", details={"channel": channel, "key": key})
+    values = {
+        "data": _json(channel, data),
+        "tags": _json(channel, dict(tags)) if tags else None,
+        "score": score,
+        "key_mode": key_mode,
+        "key_ttl": key_ttl_s,
+        **_version(channel, version, version_epoch),
+    }
     return await _queue(session, _MAP_PUBLISH, channel, idempotency_key, key=_key(channel, key), **values)
 
 
@@ -79,6 +111,12 @@ def _json(channel: str, value: Any) -> str:
     if _ESCAPED_NUL.search(encoded):
         raise InvalidInput("A publication cannot contain NUL characters.", details={"channel": channel})
     return encoded.decode()
+
+
+def _version(channel: str, version: int, version_epoch: str) -> dict[str, Any]:
+    if not 0 <= version < 2**63:
+        raise InvalidInput("A version is a whole number below 2^63.", details={"channel": channel})
+    return {"version": version, "version_epoch": version_epoch}
 
 
 def _key(channel: str, key: str) -> str:

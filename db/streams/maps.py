@@ -43,6 +43,10 @@ class StoredKey(NamedTuple):
     time_ms: int
 
 
+NOTHING: Final[Sequence[list[Any]]] = [[] for _ in MapRow._fields]
+"""No rows, as columns."""
+
+
 def columns(rows: Sequence[MapRow]) -> list[list[Any]]:
     """Rows as the arrays that `app.write_map_keys` takes."""
     return [list(column) for column in zip(*rows, strict=True)]

@@ -44,6 +44,7 @@ _COMMIT = (
 _COMMIT_WITH_KEYS = (
     f"{_COMMIT}, {maps.WRITE.format(', '.join(f'${number}' for number in range(21, 21 + len(maps.MapRow._fields))))}"
 )
+_COMMIT_OUTBOX = f"{_COMMIT_WITH_KEYS}, app.forget_outbox($1, $2, ${21 + len(maps.MapRow._fields)})"
 _FIND = """
 SELECT p.channel, p.publication_id, p."offset" FROM unnest($1::text[], $2::text[]) AS i(channel, id)
 JOIN app.stream_publications p ON p.channel = i.channel AND p.publication_id = i.id
@@ -94,6 +95,8 @@ class Commit:
     keys: list[tuple[str, str, str, int]] = field(default_factory=list)
     """(channel, idempotency key, epoch, offset)."""
     map_keys: list[maps.MapRow] = field(default_factory=list)
+    outbox: list[int] = field(default_factory=list)
+    """Rows of the outbox that are done with once this is committed."""
 
 
 @contextlib.contextmanager
@@ -189,8 +192,13 @@ class StreamStore:
     async def commit(self, fence: int, commit: Commit) -> None:
         """Commit all of it or nothing."""
         heads, keys = commit.heads, commit.keys
+        statement, extra = _COMMIT, maps.columns(commit.map_keys)
+        if commit.outbox:
+            statement, extra = _COMMIT_OUTBOX, [*(extra or maps.NOTHING), commit.outbox]
+        elif commit.map_keys:
+            statement = _COMMIT_WITH_KEYS
         await self._value(
-            _COMMIT_WITH_KEYS if commit.map_keys else _COMMIT,
+            statement,
             fence,
             list(commit.buckets),
             [head.channel for head in heads],
@@ -211,7 +219,7 @@ class StreamStore:
             [key[1] for key in keys],
             [key[2] for key in keys],
             [key[3] for key in keys],
-            *maps.columns(commit.map_keys),
+            *extra,
         )
 
     async def map_keys(self, channels: Sequence[str]) -> list[maps.StoredKey]:

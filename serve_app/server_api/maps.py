@@ -13,7 +13,13 @@ from serve_app.server_api.registry import ADMIN, PUBLISH, READ, Context, Refused
 
 async def map_publish(context: Context, body: schemas.MapPublish) -> Any:
     """Set a key. Answering means acknowledged; on a persistent map, committed."""
-    change = MapChange(body.key, score=body.score, mode=body.key_mode, expected=_position(body.expected_position))
+    change = MapChange(
+        body.key,
+        score=body.score,
+        mode=body.key_mode,
+        expected=_position(body.expected_position),
+        ttl_s=body.key_ttl,
+    )
     request = PublishRequest(
         channel=body.channel,
         data=payload(body.data, body.b64data),

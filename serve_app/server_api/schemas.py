@@ -10,6 +10,8 @@ from actors.protocol.frames import EMPTY, UInt63
 MAX_DATA_BYTES = MAX_FRAME_BYTES * 8
 """Longest payload of one publication: half of what a client may have waiting."""
 
+MAX_KEY_TTL_S = 366 * 86_400
+
 MAX_CHANNELS = 1000
 """Channels of one broadcast."""
 
@@ -185,7 +187,10 @@ class Rpc(Struct):
 
 
 class MapPublish(Struct):
-    """Set a key. `key_mode`: `if_new`, `if_exists`. `version` is the key's, `expected_position` its newest change's."""
+    """Set a key. `key_mode`: `if_new`, `if_exists`. `version` is the key's, `expected_position` its newest change's.
+
+    `key_ttl`: seconds after which the key is removed unless it is set again; 0: as the namespace says.
+    """
 
     channel: Channel
     key: Key
@@ -194,6 +199,7 @@ class MapPublish(Struct):
     tags: dict[str, str] = {}
     score: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] = 0
     key_mode: Literal["", "if_new", "if_exists"] = ""
+    key_ttl: Annotated[int, Meta(ge=0, le=MAX_KEY_TTL_S)] = 0
     idempotency_key: Annotated[str, Meta(max_length=255)] = ""
     version: UInt63 = 0
     version_epoch: str = ""

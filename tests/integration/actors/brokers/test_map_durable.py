@@ -1,20 +1,17 @@
 """Persistent maps over a real Postgres: keys and stream are one commit, whatever dies in between."""
 
 import asyncio
-import json
 import random
 
 import asyncpg
 import pytest
 
 from actors.brokers.contract import BrokerError, StreamPosition
-from db.outbox.service import map_publish, map_remove, publish
 from db.streams.errors import Ambiguous
 from db.streams.store import StreamStore
 from tests.fixtures.brokers import Network, Process, World
+from tests.fixtures.maps import CHANNEL, again, entries, replayed, stored_keys
 from tests.fixtures.waiting import eventually
-
-CHANNEL = "stock:a"
 
 
 @pytest.fixture
@@ -30,35 +27,6 @@ async def plain(database_url):
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
-
-
-async def stored_keys(connection, channel=CHANNEL):
-    rows = await connection.fetch("SELECT key, data FROM app.map_keys WHERE channel = $1 ORDER BY key", channel)
-    return {row[0]: row[1].decode() for row in rows}
-
-
-async def replayed(connection, channel=CHANNEL):
-    """What the stream alone says the keys are: it must be the same."""
-    rows = await connection.fetch(
-        'SELECT attributes, data FROM app.stream_publications WHERE channel = $1 ORDER BY "offset"', channel
-    )
-    keys = {}
-    for attributes, data in rows:
-        rare = json.loads(attributes)
-        if rare.get("removed"):
-            keys.pop(rare["key"], None)
-        else:
-            keys[rare["key"]] = data.decode()
-    return keys
-
-
-async def again(call):
-    """Try until the shard is there."""
-    return await eventually(call, retry_on=(BrokerError,))
-
-
-def entries(publications):
-    return [(p.key, None if p.removed else p.data.decode()) for p in publications]
 
 
 async def test_what_is_acknowledged_is_in_both_tables(world, plain):
@@ -262,59 +230,6 @@ async def test_clear_begins_a_new_epoch_that_survives(world, plain):
     await world.begin()
     assert await again(lambda: hub.keys(CHANNEL)) == {"n": "1"}
     assert (await hub.change(CHANNEL, "n", 2)).position == StreamPosition(made.position.epoch, 2)
-
-
-@pytest.mark.parametrize("channel", [CHANNEL, "board:a"])
-async def test_what_a_transaction_does_to_keys_arrives_when_it_commits(world, database, plain, channel):
-    hub = await world.process()
-    await hub.step(channel, 2)
-    async with database.transaction() as session:
-        await map_publish(session, channel, "a", {"n": 1}, score=3, tags={"t": "x"})
-        await map_publish(session, channel, "b", {"n": 2})
-        await map_remove(session, channel, "b")
-        assert hub.sink.publications == []
-    world.network.shard.committer.poke()
-    await eventually(lambda: len(hub.sink.publications) == 3)
-    assert entries(hub.sink.publications) == [("a", '{"n": 1}'), ("b", '{"n": 2}'), ("b", None)]
-    assert (hub.sink.publications[0].score, hub.sink.publications[0].tags) == (3, {"t": "x"})
-    assert await hub.keys(channel) == {"a": '{"n": 1}'}
-    assert (await hub.change(channel, "a", "next", mode="if_exists")).position.offset == 4
-    if channel == CHANNEL:
-        assert await stored_keys(plain) == {"a": "next"} == await replayed(plain)
-        await world.kill()
-        await world.begin()
-        assert await again(lambda: hub.keys(channel)) == {"a": "next"}
-
-
-async def test_a_rolled_back_transaction_changes_no_key(world, database, plain):
-    hub = await world.process()
-
-    async def fail():
-        async with database.transaction() as session:
-            await map_publish(session, CHANNEL, "a", 1)
-            raise LookupError
-
-    with pytest.raises(LookupError):
-        await fail()
-    async with database.transaction() as session:
-        await map_publish(session, CHANNEL, "b", 2)
-    await eventually(lambda: stored_keys(plain))
-    assert await hub.keys(CHANNEL) == {"b": "2"}
-
-
-async def test_outbox_rows_that_do_not_fit_their_channel_are_dropped(world, database):
-    hub = await world.process()
-    await hub.subscribe("room:a", presence=False)
-    await hub.step("board:a", 2)
-    async with database.transaction() as session:
-        await map_publish(session, "room:a", "k", 1)
-        await publish(session, "board:a", 1)
-        await map_publish(session, "board:a", "toolongkey", 1)
-        await publish(session, "room:a", 2)
-        await map_publish(session, "board:a", "k", 2)
-    world.network.shard.committer.poke()
-    await eventually(lambda: len(hub.sink.publications) == 2)
-    assert {(p.key, p.data) for p in hub.sink.publications} == {("", b"2"), ("k", b"2")}
 
 
 async def test_a_head_is_not_pruned_while_there_are_keys(world, plain):

@@ -123,6 +123,18 @@ async def test_everything_of_a_memory_channel_goes_along(shards):
     assert channel not in shards.shards[0].table.channels
 
 
+async def test_keys_of_a_map_expire_where_they_have_gone(shards):
+    one = await shards.process("one")
+    await one.change("board:a", "k", 1, ttl_s=2)
+    await move(shards, "board:a", 0, 1)
+    assert await one.keys("board:a") == {"k": "1"}
+    await eventually(lambda: _is_empty(one, "board:a"))
+
+
+async def _is_empty(process, channel):
+    return await process.keys(channel) == {}
+
+
 async def test_a_shard_that_does_not_answer_gets_nothing(shards):
     process = await shards.process("one")
     await process.publish("room:a", 1)

@@ -51,6 +51,28 @@ async def test_what_a_transaction_publishes_arrives_when_it_commits(world, datab
     assert hub.sink.publications[0].info is None
 
 
+@pytest.mark.parametrize("channel", ["ledger:a", "room:a"])
+async def test_a_transaction_excludes_and_versions(world, database, channel):
+    hub = await world.process()
+    await hub.subscribe(channel, presence=False)
+    async with database.transaction() as session:
+        await publish(session, channel, 1, exclude_users=["u1"], exclude_clients=["c1", "c2"])
+        await publish(session, channel, 2, version=5, version_epoch="e")
+        await publish(session, channel, 3, version=5, version_epoch="e")
+    world.network.shard.committer.poke()
+    await eventually(lambda: heard(hub) == ["1", "2"])
+    first = hub.sink.publications[0]
+    assert (first.exclude_users, first.exclude_clients) == (("u1",), ("c1", "c2"))
+    # What the transaction published counts for who publishes directly, and the other way round.
+    assert (await hub.publish(channel, 4, version=4, version_epoch="e")).offset == 2
+    assert (await hub.publish(channel, 5, version=9, version_epoch="e")).offset == 3
+    async with database.transaction() as session:
+        await publish(session, channel, 6, version=8, version_epoch="e")
+        await publish(session, channel, 7, version=10, version_epoch="e")
+    world.network.shard.committer.poke()
+    await eventually(lambda: heard(hub) == ["1", "2", "5", "7"])
+
+
 async def test_a_rolled_back_transaction_publishes_nothing(world, database):
     hub = await world.process()
     await hub.subscribe(CHANNEL, presence=False)

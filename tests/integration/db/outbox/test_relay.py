@@ -65,6 +65,41 @@ async def test_rows_become_publications_in_order(outbox, fence, plain):
     assert await plain.fetchval("SELECT count(*) FROM app.outbox") == 0
 
 
+async def versions(connection, channel, *given):
+    for version, epoch in given:
+        await connection.execute(
+            "SELECT app.publish($1, to_jsonb($2::text), version => $3, version_epoch => $4)",
+            channel,
+            f"{epoch}{version}",
+            version,
+            epoch,
+        )
+
+
+async def test_a_version_that_is_not_newer_is_dropped_in_order(outbox, fence, plain):
+    given = [(2, "a"), (0, "-"), (2, "a"), (5, "a"), (4, "a"), (1, "b"), (1, "b"), (3, "a"), (2, "b"), (2, "b")]
+    await versions(plain, "ledger:a", *given)
+    await versions(plain, "ledger:b", (7, ""))
+    # As the direct path decides one by one: the version that counts is that of the last publication that had one.
+    last, expected = (0, ""), []
+    for version, epoch in given:
+        if not version or epoch != last[1] or version > last[0]:
+            expected.append(f'"{epoch}{version}"')
+            last = (version, epoch) if version else last
+    moved = await outbox.relay(fence)
+    assert [row.data for row in moved if row.channel == "ledger:a"] == expected
+    assert [row.offset for row in moved if row.channel == "ledger:a"] == list(range(1, len(expected) + 1))
+    heads = "SELECT version, version_epoch FROM app.stream_heads WHERE channel = $1"
+    assert tuple(await plain.fetchrow(heads, "ledger:a")) == last == (2, "b")
+    await versions(plain, "ledger:a", (1, "b"), (3, "b"))
+    await versions(plain, "ledger:b", (7, ""), (0, ""), (6, ""))
+    assert [row.data for row in await outbox.relay(fence)] == ['"b3"', '"0"']
+    assert tuple(await plain.fetchrow(heads, "ledger:b")) == (7, "")
+    await versions(plain, "ledger:b", (5, ""))
+    assert await outbox.relay(fence) == []
+    assert await plain.fetchval("SELECT count(*) FROM app.outbox") == 0
+
+
 async def test_it_is_seen_whether_anything_waits(outbox, fence, plain):
     assert not await outbox.has_rows()
     await publish(plain, "room:a", "1")

@@ -1,6 +1,7 @@
 """Publications inside transactions: commit order per channel, whatever the order of inserts."""
 
 import asyncio
+import json
 
 import asyncpg
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from cluster.services.binaries import find_postgres
 from db.effects import PublicationsQueued, UserMessaged
 from db.errors import InvalidInput
-from db.outbox.service import publish, send_to_user
+from db.outbox.service import map_publish, publish, send_to_user
 from tests.fixtures.waiting import eventually
 
 
@@ -181,6 +182,42 @@ async def test_psql_publishes_inside_a_transaction(clients, database_url):
     code, _, error = await psql("SELECT app.publish('', '1');")
     assert code != 0
     assert "ck_outbox_channel" in error
+
+
+async def test_sql_excludes_and_versions(clients):
+    connection = clients[0].connection
+    await connection.execute("SELECT app.publish('room:a', '1', exclude_clients => '{c1}', exclude_users => '{u1,u2}')")
+    await connection.execute("SELECT app.publish('room:a', '1', version => 3, version_epoch => 'e')")
+    await connection.execute("SELECT app.publish('room:a', '1', version_epoch => 'of no version')")
+    await connection.execute("SELECT app.map_publish('board:a', 'k', '1')")
+    options = "key_mode => 'if_new', version => 2, key_ttl => 9, tags => '{\"t\": \"v\"}'"
+    await connection.execute(f"SELECT app.map_publish('board:a', 'k', '1', {options})")
+    rows = await connection.fetch("SELECT attributes FROM app.outbox ORDER BY id")
+    assert [None if row[0] is None else json.loads(row[0]) for row in rows] == [
+        {"exclude_clients": ["c1"], "exclude_users": ["u1", "u2"]},
+        {"version": 3, "version_epoch": "e"},
+        None,
+        {"key": "k", "score": 0},
+        {"key": "k", "score": 0, "mode": "if_new", "ttl": 9, "version": 2, "tags": {"t": "v"}},
+    ]
+    for mistake in (
+        "app.publish('room:a', '1', version => -1)",
+        "app.map_publish('board:a', 'k', '1', key_mode => 'maybe')",
+        "app.map_publish('board:a', 'k', '1', key_ttl => -1)",
+    ):
+        with pytest.raises(asyncpg.InvalidParameterValueError):
+            await connection.execute(f"SELECT {mistake}")
+
+
+@pytest.mark.parametrize("wrong", [{"version": -1}, {"version": 2**63}])
+async def test_versions_that_are_none(database, wrong):
+    async with database.transaction() as session:
+        with pytest.raises(InvalidInput):
+            await publish(session, "room:a", 1, **wrong)
+        with pytest.raises(InvalidInput):
+            await map_publish(session, "board:a", "k", 1, **wrong)
+        with pytest.raises(InvalidInput):
+            await map_publish(session, "board:a", "k", 1, key_ttl_s=-1)
 
 
 async def test_services_publish_and_record_the_effect(database):

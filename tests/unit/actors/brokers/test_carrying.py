@@ -4,6 +4,7 @@ import msgspec
 
 from actors.brokers.carrying import Carried, pack, unpack
 from actors.brokers.channel import Channel, HubInterest
+from actors.brokers.map_state import NEVER, Value
 from actors.brokers.presence import Registry
 from actors.brokers.wire import Info, Subscriber
 from actors.links.stream import ClientStream
@@ -36,6 +37,15 @@ def test_a_memory_channel_takes_everything_along():
     assert came.idempotent("key", 1_000.0 + 296) is None
     assert came.is_stale(9, "v")
     assert not came.is_stale(10, "v")
+
+
+def test_keys_of_a_map_keep_tags_and_what_is_left_of_their_time():
+    channel = Channel("board:a", RULES.for_channel("board:a"), 0.0)
+    channel.map.put("k", Value(b"pub", b"1", 1, 2, 3, "e", 30.0, {"t": "x"}))
+    channel.map.put("l", Value(b"pub", b"1", 2))
+    came, _ = carried(channel, now=10.0, then=1_000.0)
+    assert came.map.values["k"] == Value(b"pub", b"1", 1, 2, 3, "e", 1_020.0, {"t": "x"})
+    assert came.map.values["l"].expires == NEVER
 
 
 def test_a_durable_channel_takes_only_who_is_in_it():

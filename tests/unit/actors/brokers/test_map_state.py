@@ -11,8 +11,6 @@ from actors.brokers.map_state import NEVER, Draft, MapState, Value
 from actors.brokers.wire import KeyChange, Publish
 from actors.protocol.namespace_groups import MapOptions
 
-TTL = 10.0
-
 
 def options(**changed) -> MapOptions:
     given = {"mode": "recoverable", "key_ttl_s": 10, "max_keys": 4, "max_key_bytes": 4, "max_value_bytes": 9}
@@ -50,12 +48,12 @@ class Against(RuleBasedStateMachine):
         self.now = 0.0
         self.state = MapState(options(max_keys=100, max_bytes=10_000, ordered=True))
 
-    @rule(key=st.sampled_from("abcdefgh"), data=st.binary(max_size=9), score=st.integers(-3, 3))
-    def put(self, key, data, score):
+    @rule(key=st.sampled_from("abcdefgh"), data=st.binary(max_size=9), score=st.integers(-3, 3), ttl=st.integers(1, 9))
+    def put(self, key, data, score, ttl):
         self.offset += 1
-        assert self.state.decide(op(key, data, score=score), Draft(), "e", self.offset) == ""
-        self.state.put(key, value(data, self.offset, score, expires=self.now + TTL))
-        self.model[key] = (data, self.offset, score, self.now + TTL)
+        assert self.state.decide(op(key, data, score=score, ttl_s=ttl), Draft(), "e", self.offset) == ""
+        self.state.put(key, value(data, self.offset, score, expires=self.now + ttl))
+        self.model[key] = (data, self.offset, score, self.now + ttl)
 
     @rule(key=st.sampled_from("abcdefgh"))
     def remove(self, key):
@@ -85,6 +83,7 @@ class Against(RuleBasedStateMachine):
         assert {key: value.data for key, value in self.state.values.items()} == {k: v[0] for k, v in self.model.items()}
         assert self.state.bytes == sum(len(key) + len(v[0]) for key, v in self.model.items())
         assert self.state.next_expiry == min((v[3] for v in self.model.values()), default=NEVER)
+        assert len(self.state._deadlines) <= 2 * len(self.model) + map_state.SLACK + 1
 
 
 TestAgainstADict = Against.TestCase

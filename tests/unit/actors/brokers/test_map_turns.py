@@ -212,6 +212,22 @@ async def test_keys_expire_and_everybody_hears_it(world, hub):
 
 
 @in_world
+async def test_a_key_may_have_a_time_to_live_of_its_own(world, hub):
+    await hub.step("cursors:a", 2)
+    await hub.change("cursors:a", "a", 1)
+    # Shorter than what is waited for already, and longer than what the map gives.
+    await hub.change("cursors:a", "b", 1, ttl_s=2)
+    await hub.change("cursors:a", "c", 1, ttl_s=60)
+    await passes(3)
+    assert await hub.keys("cursors:a") == {"a": "1", "c": "1"}
+    await passes(10)
+    assert await hub.keys("cursors:a") == {"c": "1"}
+    await passes(50)
+    assert await hub.keys("cursors:a") == {}
+    assert [p.key for p in hub.sink.publications if p.removed] == ["b", "a", "c"]
+
+
+@in_world
 async def test_a_wave_of_expiry_is_spread(world, hub):
     for key in "abcdef":
         await hub.change("cursors:a", key, 1)
