@@ -124,6 +124,16 @@ def replica_grpc() -> list[str]:
     return [] if hasattr(replica, "add_port_to_grpc_server") else ["a replica's gRPC server listens on every interface"]
 
 
+def arrow_serializers() -> list[str]:
+    """Ray looks up its Arrow serialisers by the name that cluster/ray_runtime/worker_preload.py replaces."""
+    from ray._private import arrow_serialization  # noqa: PLC0415
+    from ray.util import serialization_addons  # noqa: PLC0415
+
+    name = "_register_custom_datasets_serializers"
+    kept = hasattr(arrow_serialization, name) and name in inspect.getsource(serialization_addons.apply)
+    return [] if kept else [f"ray.util.serialization_addons does not call {name}: every actor imports pyarrow"]
+
+
 CHECKS: tuple[Callable[[], list[str]], ...] = (
     versions,
     haproxy_configuration,
@@ -132,6 +142,7 @@ CHECKS: tuple[Callable[[], list[str]], ...] = (
     serve_start,
     node_start,
     replica_grpc,
+    arrow_serializers,
 )
 
 

@@ -11,6 +11,7 @@ import uvloop
 from loadtests import (
     bench_connections,
     bench_fanout,
+    bench_idle,
     bench_latency,
     bench_publish,
     bench_rest,
@@ -25,6 +26,10 @@ from loadtests.report import Report
 from loadtests.stack import Stack, StackNotReady
 
 FILES_WANTED = 65_536
+
+
+async def _idle(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_idle.run(stack)
 
 
 async def _fanout(stack: Stack, options: argparse.Namespace) -> Report:
@@ -57,6 +62,7 @@ async def _slow_consumer(stack: Stack, options: argparse.Namespace) -> Report:
 
 
 BENCHES: dict[str, tuple[str, Callable[[Stack, argparse.Namespace], Coroutine[Any, Any, Report]]]] = {
+    "idle": ("resident memory of everything while nobody uses it", _idle),  # first: what others leave would count
     "fanout": ("one channel, 1,000 sockets: deliveries per second and CPU of each", _fanout),
     "rest": ("CPU per request of a trivial route and of the cached product list", _rest),
     "latency": ("publish to receive on an idle stack, memory and durable", _latency),

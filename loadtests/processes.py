@@ -1,6 +1,7 @@
 """CPU of the processes under test, and peers as child processes."""
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -53,6 +54,31 @@ def find_titled(prefix: str, home: Path | None = None) -> list[psutil.Process]:
         except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found
+
+
+def find_stack(home: Path | None = None) -> list[psutil.Process]:
+    """Every process of one checkout's running stack, `mobula up` included; not ourselves and who started us."""
+    home = home or checkout_home()
+    excluded = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    everybody = {process.pid: process for process in psutil.process_iter()}
+    try:
+        mine = {int(json.loads((home / "run" / "daemon.lock").read_text(encoding="utf-8"))["pid"])} & everybody.keys()
+    except (OSError, ValueError, KeyError):
+        mine = set()
+    parents: dict[int, int] = {}
+    for pid, process in everybody.items():
+        try:
+            parents[pid] = process.ppid()
+            if process.environ().get("MOBULA_CHECKOUT") == str(home):
+                mine.add(pid)
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    grown = True
+    while grown:  # Postgres overwrites its environment, and is found by whom it came from
+        children = {pid for pid, parent in parents.items() if parent in mine and pid not in mine}
+        mine |= children
+        grown = bool(children)
+    return [everybody[pid] for pid in sorted(mine - excluded)]
 
 
 def find_replicas(application: str, home: Path | None = None) -> list[psutil.Process]:

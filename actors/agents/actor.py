@@ -18,6 +18,7 @@ from actors.agents.clockwork import Clockwork
 from actors.agents.launcher import LaunchedTask, Launcher, WorkerDied, WorkerReport
 from actors.agents.running import Running
 from actors.jobs.contract import (
+    BEAT_S,
     BeatReply,
     BeatRequest,
     FinishReply,
@@ -32,7 +33,6 @@ from actors.jobs.contract import (
     Schedule,
     Token,
 )
-from actors.jobs.leases import BEAT_S
 
 POLL_WAIT_S: Final = 10.0
 POLL_DEADLINE_S: Final = POLL_WAIT_S + 3.0

@@ -11,11 +11,9 @@ import ray
 from ray.actor import ActorProxy
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.agents import effects
 from actors.jobs.contract import Kind, LeasedJob, Outcome, Token
 from actors.jobs.registry import load_registry, load_runner
 from cluster.settings import get_settings
-from db.session import Database
 
 MAX_CALLS: Final = 20
 """A worker process ends after this many jobs: what their libraries leaked goes with it."""
@@ -154,6 +152,9 @@ def execute(payload: bytes, sink: ActorProxy[ReportSink]) -> bytes:
 
 
 async def _execute(job: LeasedJob, sink: ActorProxy[ReportSink]) -> bytes:
+    from actors.agents import effects  # noqa: PLC0415 - for workers only: the supervisor imports this module too
+    from db.session import Database  # noqa: PLC0415 - as above
+
     settings = get_settings()
     kind = load_registry().kinds[job.kind]
     database = Database(settings.asyncpg_dsn, pool_size=1, max_overflow=1, application_name=f"mobula-job:{job.kind}")

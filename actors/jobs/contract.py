@@ -7,17 +7,22 @@ Kinds and schedules are declared in the room above (`tasks.registry`) and found 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from uuid import UUID
 
 import msgspec
 
 from cluster.settings import Settings
-from db.session import Database
+
+if TYPE_CHECKING:  # whoever only starts agents has no use for a database library (20 MB)
+    from db.session import Database
 
 Mode = Literal["inline", "task"]
 
 DEFAULT_MAX_ATTEMPTS = 5
+
+BEAT_S: Final = 2.0
+"""How often an agent reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ class Reporter(Protocol):
 class Runner(Protocol):
     """Runs handlers (`tasks.runner`). One per process and event loop."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: "Database") -> None:
         """Opens nothing yet."""
 
     async def run(self, job: LeasedJob, kind: Kind, reporter: Reporter) -> Outcome:

@@ -10,11 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from actors.jobs.contract import Token
+from actors.jobs.contract import BEAT_S, Token
 from actors.jobs.policy import Attempt
-
-BEAT_S: Final = 2.0
-"""How often an agent reports."""
 
 LEASE_S: Final = 8.0
 """A silent agent's jobs are rescued after this: four beats, so one lost call costs nothing; within the 10 s that a

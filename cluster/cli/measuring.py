@@ -19,13 +19,18 @@ from cluster.stack.plan import Options
 
 Extra = Annotated[list[str] | None, typer.Argument(help="Passed on.")]
 
+WITH_FRONTEND = ("idle", "all")
+"""What the front end occupies is part of the figure."""
+
 UNLIMITED = {"RATE_LIMIT_PER_MINUTE": "0"}
 """A benchmark comes from one address, which would soon have asked enough."""
 
 
-def bench(name: Annotated[str, typer.Argument(help="fanout, rest, latency, storm …")], extra: Extra = None) -> None:
+def bench(
+    name: Annotated[str, typer.Argument(help="idle, fanout, rest, latency, storm …")], extra: Extra = None
+) -> None:
     """Run a benchmark of loadtests/ beside its peer; on a stack of its own unless one runs."""
-    with _stack(needed=not _only_asks(extra)):
+    with _stack(needed=not _only_asks(extra), frontend=name in WITH_FRONTEND):
         raise typer.Exit(_loadtest("bench", name, *(extra or [])))
 
 
@@ -48,14 +53,15 @@ def _only_asks(extra: list[str] | None) -> bool:
 
 
 @contextmanager
-def _stack(*, needed: bool) -> Iterator[None]:
+def _stack(*, needed: bool, frontend: bool = False) -> Iterator[None]:
     """The running stack of this checkout; or one without request limits that lives as long as the measurement."""
     paths = Paths(home())
     if not needed or daemon_state.holder(paths) is not None:
         yield
         return
-    console.print("Mobula does not run here: starting it for this measurement, without the front end.")
-    options = Options(home=paths.home, frontend=False)
+    which = "with" if frontend else "without"
+    console.print(f"Mobula does not run here: starting it for this measurement, {which} the front end.")
+    options = Options(home=paths.home, frontend=frontend)
     if runner.detach(options, show, {**os.environ, **UNLIMITED}) != 0:
         fail("nothing was measured")
         raise typer.Exit(1)

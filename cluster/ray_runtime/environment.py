@@ -125,6 +125,7 @@ def ray_environment(settings: Settings, paths: Paths, ports: Ports, *, maxconn: 
         "RAY_gcs_failover_worker_reconnect_timeout": RECONNECT_S,
         # A laptop does not pay for warm workers, task events and usage reports (ray-serve.md §7).
         "RAY_prestart_worker_first_driver": 0,
+        "RAY_preload_python_modules": names.WORKER_PRELOAD_MODULE,
         "RAY_task_events_report_interval_ms": 0,
         "RAY_enable_metrics_collection": 0,
         "RAY_event_stats": 0,

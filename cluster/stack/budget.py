@@ -7,7 +7,7 @@ from cluster.settings import Settings
 CONNECTIONS_PER_HOST = 8
 """A shard host: group commit, relay, recovery reads, sessions, and the queue owner's claim and listen connections."""
 CONNECTIONS_PER_AGENT = 8
-"""A node's agent and its inline jobs (`actors.agents.handle`)."""
+"""A node's agent and its inline jobs (`actors.agents.connections`)."""
 CONNECTIONS_PER_WORKER = 4
 """A job in a process of its own: its transactions, an export's snapshot and the part that it reads."""
 CONNECTIONS_PER_REPLICA = 2

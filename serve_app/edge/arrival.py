@@ -1,11 +1,14 @@
 """What the edge knows of a connection before its first command."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
 from cluster import names
 from serve_app.edge.origin import header
+
+EXTENSION: Final = "mobula.transport"
+"""Key in `scope["extensions"]` under which uvicorn's protocol offers its transport to the application."""
 
 _GENERATION = names.EDGE_GENERATION_HEADER.encode()
 

@@ -15,11 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from actors.protocol.codec import MAX_FRAME_BYTES
 from cluster import names
 from cluster.settings import Settings, get_settings
+from serve_app.edge.arrival import EXTENSION
 from serve_app.edge.ongoing import ONGOING
 from serve_app.edge.refusal import refuse
 from serve_app.edge.replica import OwnReplica
-from serve_app.edge.streaming import StreamProtocol
-from serve_app.edge.websocket import EXTENSION, TransportProtocol
 
 SERVE_PATHS: Final = "/-/"
 """Health and routes, which Serve answers itself."""
@@ -53,18 +52,30 @@ def configure_uvicorn() -> None:
     class EdgeConfig(base):  # type: ignore[misc]
         is_mobula = True
 
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
+        def __init__(self, app: Any, *args: Any, **kwargs: Any) -> None:
             kwargs.update(
-                http=StreamProtocol,
-                ws=TransportProtocol,
+                **protocols(app() if kwargs.get("factory") else app),
                 ws_per_message_deflate=False,  # 60 KB per socket, and frames could not be shared
                 ws_max_size=MAX_FRAME_BYTES,
                 ws_ping_interval=None,  # the protocol has its own
                 server_header=False,
             )
-            super().__init__(*args, **kwargs)
+            super().__init__(app, *args, **kwargs)
 
     uvicorn.Config = EdgeConfig  # type: ignore[misc]
+
+
+def protocols(app: Any) -> dict[str, Any]:
+    """Uvicorn's protocol classes: ours, except where everything is refused (the fallback proxy).
+
+    There uvicorn's own do, and the process is spared the whole realtime application (30 MB).
+    """
+    if isinstance(app, EdgeMiddleware) and not app.is_replica:
+        return {"http": "httptools", "ws": "websockets-sansio"}
+    from serve_app.edge.streaming import StreamProtocol  # noqa: PLC0415 - only where it serves
+    from serve_app.edge.websocket import TransportProtocol  # noqa: PLC0415 - as above
+
+    return {"http": StreamProtocol, "ws": TransportProtocol}
 
 
 class EdgeMiddleware:
@@ -75,6 +86,11 @@ class EdgeMiddleware:
         self._settings = settings
         self._replica = OwnReplica.behind(app)
         self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether anything can be served here."""
+        return self._replica is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, hand on to Serve, or refuse."""

@@ -4,11 +4,12 @@ The middleware wraps `Replica._direct_ingress_asgi`, a bound method, so the repl
 names of the pinned Ray version; `missing_attributes` says which of them a changed Ray no longer has.
 """
 
+import sys
 from typing import Any, Final
 
-from ray.serve._private.replica import Replica
 from starlette.types import ASGIApp
 
+REPLICA_MODULE: Final = "ray.serve._private.replica"
 READ: Final = ("_deployment_id", "_user_callable_initialized", "_user_callable_asgi_app", "_shutting_down")
 
 
@@ -21,9 +22,10 @@ class OwnReplica:
     @classmethod
     def behind(cls, app: Any) -> "OwnReplica | None":
         """Find it behind Serve's own middleware; None in a process that is no replica (the fallback proxy)."""
+        module = sys.modules.get(REPLICA_MODULE)  # a replica has it; nobody else needs to import it
         inner = getattr(app, "_app", app)
         owner = getattr(inner, "__self__", None)
-        return cls(owner) if isinstance(owner, Replica) else None
+        return cls(owner) if module is not None and isinstance(owner, module.Replica) else None
 
     @property
     def application(self) -> str:

@@ -14,8 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from actors.protocol import frames
 from actors.protocol.codes import DISCONNECT_SHUTDOWN, DISCONNECT_SLOW
 from cluster import names
-from serve_app.edge.arrival import Arrival
-from serve_app.edge.websocket import CLOSE_HANDSHAKE_S, EXTENSION, SLOW_CLOSE_S, AsgiSocket
+from serve_app.edge.arrival import EXTENSION, Arrival
+from serve_app.edge.websocket import CLOSE_HANDSHAKE_S, SLOW_CLOSE_S, AsgiSocket
 from serve_app.realtime.flushing import QUEUE_BYTES
 from serve_app.realtime.hub import Hub
 from serve_app.realtime.peer import Peer

@@ -13,14 +13,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 
 from actors.protocol.codes import DISCONNECT_SHUTDOWN, DISCONNECT_SLOW
-from serve_app.edge.arrival import Arrival
+from serve_app.edge.arrival import EXTENSION, Arrival
 from serve_app.realtime.flushing import QUEUE_BYTES
 from serve_app.realtime.hub import Hub
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.wire import Wire, websocket_frame
-
-EXTENSION: Final = "mobula.transport"
-"""Key in `scope["extensions"]` under which the protocol offers itself."""
 
 CLOSE_HANDSHAKE_S: Final = 5.0
 """A peer that does not answer our close frame is cut after this long."""

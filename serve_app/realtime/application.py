@@ -21,10 +21,10 @@ from cluster.settings import Settings
 from db.effects import PositionRead
 from db.session import Database
 from serve_app.edge.admission import Admission, ConnectRefused
-from serve_app.edge.arrival import Arrival
+from serve_app.edge.arrival import EXTENSION, Arrival
 from serve_app.edge.origin import is_allowed
 from serve_app.edge.refusal import RETRY_AFTER_S, refuse
-from serve_app.edge.websocket import EXTENSION, AsgiSocket, TransportProtocol
+from serve_app.edge.websocket import AsgiSocket, TransportProtocol
 from serve_app.openapi import VERSION
 from serve_app.presence.methods import PresenceMethods
 from serve_app.realtime import permissions

@@ -16,12 +16,11 @@ from actors.protocol import emulation
 from actors.protocol.codec import MAX_FRAME_BYTES
 from actors.sessions.contract import SessionClient, SessionsUnreachable
 from serve_app.edge.admission import ConnectRefused
-from serve_app.edge.arrival import Arrival
+from serve_app.edge.arrival import EXTENSION, Arrival
 from serve_app.edge.body import ClientGone, Refused, read_body
 from serve_app.edge.origin import answer_headers, header, is_allowed, preflight_headers
 from serve_app.edge.refusal import Header, refuse
 from serve_app.edge.streaming import AsgiStream, StreamProtocol, gone
-from serve_app.edge.websocket import EXTENSION
 from serve_app.realtime.hub import Hub
 from serve_app.realtime.wire import (
     EVENTS,

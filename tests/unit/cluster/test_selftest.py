@@ -39,3 +39,11 @@ def test_a_hook_that_is_gone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         "ray._private.node.Node has no start_api_server",
         "a replica's gRPC server listens on every interface",
     ]
+
+
+def test_arrow_serialisers_of_another_name_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray._private import arrow_serialization
+
+    monkeypatch.delattr(arrow_serialization, "_register_custom_datasets_serializers")
+    (finding,) = selftest.findings()
+    assert "every actor imports pyarrow" in finding

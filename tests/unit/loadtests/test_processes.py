@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtests.processes import CpuMeter, PeerFailed, checkout_home, find_replicas, find_titled, peer
+from loadtests.processes import CpuMeter, PeerFailed, checkout_home, find_replicas, find_stack, find_titled, peer
 from tests.fixtures.waiting import eventually_sync
 
 
@@ -54,6 +54,28 @@ def test_processes_are_found_by_title_and_checkout(tmp_path: Path) -> None:
             assert find_titled("ServeReplica", tmp_path) == ours
         finally:
             child.kill()
+
+
+def test_a_stack_is_its_supervisor_whoever_carries_its_mark_and_their_children(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    marked = {**os.environ, "MOBULA_CHECKOUT": str(tmp_path)}
+    plain = {name: value for name, value in os.environ.items() if name != "MOBULA_CHECKOUT"}
+    with (
+        psutil.Popen(["bash", "-c", "sleep 61 & wait"], env=plain, start_new_session=True) as supervisor,
+        psutil.Popen(["sleep", "62"], env=marked) as ray,
+        psutil.Popen(["sleep", "63"], env=plain) as stranger,
+    ):
+        (tmp_path / "run" / "daemon.lock").write_text(f'{{"pid": {supervisor.pid}, "created": 1.0}}')
+        try:
+            child = eventually_sync(supervisor.children)[0]
+            assert {process.pid for process in find_stack(tmp_path)} == {supervisor.pid, child.pid, ray.pid}
+        finally:
+            for process in (child, supervisor, ray, stranger):
+                process.kill()
+
+
+def test_without_a_supervisor_there_is_nothing(tmp_path: Path) -> None:
+    assert find_stack(tmp_path) == []
 
 
 def test_home_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from actors.hosts.contract import ShardDeposed
 from actors.jobs.actor import QueueOwner
 from actors.jobs.contract import (
+    BEAT_S,
     BeatReply,
     BeatRequest,
     Counts,
@@ -27,7 +28,7 @@ from actors.jobs.contract import (
     Registry,
     Token,
 )
-from actors.jobs.leases import BEAT_S, LEASE_S
+from actors.jobs.leases import LEASE_S
 from cluster.settings import Settings
 from db.jobs import service
 from db.jobs.queue import NewJob, enqueue_many

@@ -2,6 +2,7 @@ import pytest
 
 from actors.hosts.kinds import KINDS, host_of, placement
 from cluster.settings import Settings
+from tests.fixtures.imports import loaded_by
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 3])
@@ -29,3 +30,10 @@ def test_every_kind_can_be_imported(kind):
     loaded = KINDS[kind].load()
     assert callable(loaded.start)
     assert callable(loaded.stop)
+
+
+def test_the_process_of_all_shards_loads_nothing_of_serve_or_of_data_frames():
+    loaded = loaded_by("actors.hosts.handle", *(kind.import_string.partition(":")[0] for kind in KINDS.values()))
+    assert "actors.brokers.actor" in loaded
+    assert not {"fastapi", "starlette", "uvicorn", "ray.serve", "ray.data", "pyarrow", "pandas", "numpy"} & loaded
+    assert not {"sentry_sdk", "serve_app"} & loaded

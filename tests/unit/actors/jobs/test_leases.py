@@ -4,8 +4,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from actors.jobs.contract import Token
-from actors.jobs.leases import BEAT_S, LEASE_S, STALL_S, Agent, Lease, LeaseBook
+from actors.jobs.contract import BEAT_S, Token
+from actors.jobs.leases import LEASE_S, STALL_S, Agent, Lease, LeaseBook
 
 
 def lease(book: LeaseBook, agent: Agent, now: float, *, queue: str = "q") -> Lease:

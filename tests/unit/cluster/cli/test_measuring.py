@@ -65,6 +65,11 @@ def test_a_stack_is_started_for_the_measurement_and_stopped_after_it(
     assert started == ["up frontend=False limit=0", "down"]
 
 
+def test_what_is_idle_includes_the_front_end(mobula: MobulaCommand, ran: list[list[str]], started: list[str]) -> None:
+    assert mobula.run("bench", "idle").exit_code == 7
+    assert started == ["up frontend=True limit=0", "down"]
+
+
 @pytest.mark.parametrize("extra", [["--help"], ["--url", "http://127.0.0.1:1"], ["--url=http://127.0.0.1:1"]])
 def test_a_stack_elsewhere_and_a_question_start_nothing(
     mobula: MobulaCommand, ran: list[list[str]], started: list[str], extra: list[str]

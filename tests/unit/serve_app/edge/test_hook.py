@@ -7,9 +7,11 @@ import uvicorn
 from actors.protocol.codec import MAX_FRAME_BYTES
 from cluster.settings import Settings
 from serve_app.edge import hook
+from serve_app.edge.arrival import EXTENSION
 from serve_app.edge.hook import EdgeMiddleware
 from serve_app.edge.streaming import StreamProtocol
-from serve_app.edge.websocket import EXTENSION, TransportProtocol
+from serve_app.edge.websocket import TransportProtocol
+from tests.fixtures.imports import loaded_by
 
 
 class Application:
@@ -147,6 +149,21 @@ def test_uvicorn_is_configured_once_for_many_sockets(monkeypatch: pytest.MonkeyP
     assert config.ws_max_size == MAX_FRAME_BYTES
     assert config.ws_per_message_deflate is False
     assert config.ws_ping_interval is None
+
+
+def test_where_everything_is_refused_uvicorns_own_protocols_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn, "Config", uvicorn.config.Config)
+    hook.configure_uvicorn()
+    serving, refusing = Edge("api").middleware, Edge(None).middleware
+    assert uvicorn.Config(lambda: serving, factory=True).ws is TransportProtocol
+    config = uvicorn.Config(lambda: refusing, factory=True)
+    assert (config.http, config.ws) == ("httptools", "websockets-sansio")
+    assert config.ws_max_size == MAX_FRAME_BYTES
+
+
+def test_a_process_that_only_refuses_loads_no_application() -> None:
+    loaded = loaded_by("serve_app.edge.hook")
+    assert not {"serve_app.realtime", "serve_app.app", "actors.brokers", "db", "sqlalchemy", "asyncpg"} & loaded
 
 
 def test_serve_is_given_the_middleware(monkeypatch: pytest.MonkeyPatch) -> None:
