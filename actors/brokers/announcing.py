@@ -41,7 +41,7 @@ class Announcer:
         """A connection joined or left."""
         gathered = self._gathered.get(channel.name)
         if gathered is None:
-            if not self.rebuilding and not _is_large(channel):
+            if not self.rebuilding and not is_large(channel):
                 channel.tell(encode((Joined if joined else Left)(channel.name, info)), droppable=True)
                 return
             gathered = self._gathered[channel.name] = _Gathered(channel)
@@ -69,14 +69,15 @@ class Announcer:
         joined = [net.info for net in settled if net.last_joined]
         left = [net.info for net in settled if not net.last_joined]
         limit = channel.rules.join_leave_limit
-        if _is_large(channel) and len(settled) > limit:
+        if is_large(channel) and len(settled) > limit:
             kept = limit * len(joined) // len(settled)
             joined, left = _sample(joined, kept), _sample(left, limit - kept)
         if joined or left:
             channel.tell(encode(Difference(name, joined, left)), droppable=True)
 
 
-def _is_large(channel: Channel) -> bool:
+def is_large(channel: Channel) -> bool:
+    """Whether telling every change at once would cost too much."""
     threshold = channel.rules.join_leave_threshold
     return threshold > 0 and channel.connections > threshold
 

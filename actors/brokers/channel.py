@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from actors.brokers.contract import BrokerError
 from actors.brokers.history import Ring
 from actors.brokers.map_state import MapState
+from actors.brokers.view_changes import ViewChanges
 from actors.brokers.wire import Entry, Info, Operation, Pub, Publish, Subscriber, encode, published_prefix
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
@@ -54,7 +55,6 @@ class Channel:
         "loaded",
         "map",
         "name",
-        "order",
         "prefix",
         "presence",
         "publish_full_at",
@@ -66,6 +66,7 @@ class Channel:
         "users",
         "version",
         "version_epoch",
+        "view",
         "waiting",
     )
 
@@ -86,8 +87,8 @@ class Channel:
         self.version_epoch = ""
         self.shows = presence_maps.parse(name)
         """The channel is another one's presence, as a map."""
-        self.order: list[str] | None = None
-        """The keys of that in the order of pages, once somebody has read one."""
+        self.view = None if self.shows is None else ViewChanges()
+        """What of that is told."""
         self.map = None if rules.map is None or self.shows is not None else MapState(rules.map)
         """Keys and their newest values, where the channel is a map."""
         self.prefix = published_prefix(name)

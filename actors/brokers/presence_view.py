@@ -1,15 +1,18 @@
-"""Presence as a map: pages of who is in a channel, and what changes of it, as changes of keys. Plain data, no I/O.
+"""Presence as a map: pages of who is in a channel, and what changes of it, as changes of keys.
 
-There is one truth, the presence of the channel itself. A view reads pages from it; beside that it keeps the order of
-keys, and, like any map, a stream of changes.
+There is one truth, the presence of the channel itself. A view reads pages from it; beside that it keeps what it has not
+told yet and, like any map, a stream of changes. In a large channel changes are gathered like joins and leaves, so that
+many who come at once cost each watcher a message per interval; and a user who goes stays for a while, because most come
+back.
 """
 
 import asyncio
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from actors.brokers.announcing import is_large
 from actors.brokers.channel import Channel
 from actors.brokers.map_state import PAGE_BYTES, Page
+from actors.brokers.view_changes import Change, ViewChanges
 from actors.brokers.wire import Entry, Info, Pub, encode
 from actors.protocol.presence_maps import CLIENTS_PREFIX, USERS_PREFIX
 
@@ -25,58 +28,88 @@ class PresenceViews:
         """A connection is in the channel; `before` is what was known of it, if it was there already."""
         view = self._find(CLIENTS_PREFIX + channel.name)
         if view is not None and info != before:
-            self._change(view, info.client, info, removed=False)
+            self._change(view, channel, info.client, before, info, known=before is not None, removed=False)
         if before is None and info.user and channel.users.get(info.user) == 1:
             view = self._find(USERS_PREFIX + channel.name)
             if view is not None:
-                self._change(view, info.user, None, removed=False)
+                self._change(view, channel, info.user, None, None, known=False, removed=False)
 
     def dismissed(self, channel: Channel, info: Info) -> None:
         """A connection is in the channel no more."""
         view = self._find(CLIENTS_PREFIX + channel.name)
         if view is not None:
-            self._change(view, info.client, info, removed=True)
+            self._change(view, channel, info.client, info, info, known=True, removed=True)
         if info.user and info.user not in channel.users:
             view = self._find(USERS_PREFIX + channel.name)
             if view is not None:
-                self._change(view, info.user, None, removed=True)
+                stays_ms = view.rules.user_leave_delay_ms
+                self._change(view, channel, info.user, None, None, known=True, removed=True, stays_ms=stays_ms)
 
-    def _change(self, view: Channel, key: str, info: Info | None, *, removed: bool) -> None:
-        _reorder(view, key, removed=removed)
-        offset = view.top + 1
-        pub = Pub(b"", offset, view.epoch, self._wall_ms(), info, entry=Entry(key, removed))
-        view.accept(offset, view.epoch, encode(pub), asyncio.get_running_loop().time())
+    def _change(
+        self,
+        view: Channel,
+        channel: Channel,
+        key: str,
+        before: Info | None,
+        info: Info | None,
+        *,
+        known: bool,
+        removed: bool,
+        stays_ms: int = 0,
+    ) -> None:
+        changes = view.view
+        if changes is None:
+            return
+        wait_ms = max(view.rules.join_leave_interval_ms if is_large(channel) else 0, stays_ms)
+        now = asyncio.get_running_loop().time()
+        due = now + wait_ms / 1000
+        changes.change(key, before, info, due, known=known, removed=removed)
+        if wait_ms:
+            self._tell_later(view, changes, due)
+        else:
+            self._tell(view, changes.tell(key), now)
+
+    def _tell_later(self, view: Channel, changes: ViewChanges, due: float) -> None:
+        timer = changes.timer
+        if timer is None or timer.when() > due:
+            if timer is not None:
+                timer.cancel()
+            changes.timer = asyncio.get_running_loop().call_at(due, self._on_due, view, changes)
+
+    def _on_due(self, view: Channel, changes: ViewChanges) -> None:
+        changes.timer = None
+        if self._find(view.name) is not view:
+            return
+        now = asyncio.get_running_loop().time()
+        self._tell(view, changes.take(now, view.rules.join_leave_limit), now)
+        due = changes.next_due()
+        if due is not None:
+            self._tell_later(view, changes, due if due > now else now + view.rules.join_leave_interval_ms / 1000)
+
+    def _tell(self, view: Channel, told: Iterable[Change], now: float) -> None:
+        for change in told:
+            offset = view.top + 1
+            entry = Entry(change.key, change.removed)
+            pub = Pub(b"", offset, view.epoch, self._wall_ms(), change.info, entry=entry)
+            view.accept(offset, view.epoch, encode(pub), now)
 
     def page(self, view: Channel, cursor: str, limit: int) -> Page:
-        """Who is there, in the order of keys, after the key that is the cursor."""
-        shown = view.shows
-        channel = None if shown is None else self._find(shown.channel)
-        if channel is None:
+        """Who is there as watchers know it, in the order of keys, after the key that is the cursor."""
+        shown, changes = view.shows, view.view
+        if shown is None or changes is None:
             return Page([], "")
+        channel = self._find(shown.channel)
         by_client = view.name.startswith(CLIENTS_PREFIX)
-        order = view.order
-        if order is None:
-            keys = channel.presence if by_client else channel.users
-            order = view.order = sorted(key for key in keys if key)
+        present = channel.presence if channel is not None and by_client else {}
+        users = channel.users if channel is not None and not by_client else {}
         pubs: list[bytes] = []
         size = 0
-        for index in range(bisect_right(order, cursor) if cursor else 0, len(order)):
+        last = ""
+        for key in changes.after(cursor, present or users):
             if pubs and (len(pubs) >= limit or size >= PAGE_BYTES):
-                return Page(pubs, order[index - 1])
-            key = order[index]
-            info = channel.presence[key].info if by_client else None
+                return Page(pubs, last)
+            info = changes.info(key, present)
             pubs.append(encode(Pub(b"", 0, view.epoch, 0, info, entry=Entry(key))))
             size += len(pubs[-1])
+            last = key
         return Page(pubs, "")
-
-
-def _reorder(view: Channel, key: str, *, removed: bool) -> None:
-    order = view.order
-    if order is None:
-        return
-    index = bisect_left(order, key)
-    is_there = index < len(order) and order[index] == key
-    if removed and is_there:
-        del order[index]
-    elif not removed and not is_there:
-        insort(order, key)

@@ -62,7 +62,10 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     join_leave_interval_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 1_000
     """How long they are gathered. Who came and went within that time is not mentioned."""
     join_leave_limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
-    """More of them in one interval: a sample of so many is sent. `presence_stats` is always exact."""
+    """More of them in one interval: a sample of so many is sent. `presence_stats` is always exact. Presence as a map is
+    gathered likewise, but what is beyond the limit waits: its watchers hear of everybody."""
+    user_leave_delay_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = 5_000
+    """In presence as a map, a user stays so long after their last connection left: who reloads a page did not leave."""
     presence_limit: Annotated[int, msgspec.Meta(ge=0)] = 1_000
     """A presence reply names so many connections at most, the longest in the channel first; 0: all."""
     session_events: tuple[SessionEventName, ...] = ()

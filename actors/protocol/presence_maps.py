@@ -47,4 +47,7 @@ def rules_of(namespace: Namespace) -> Namespace:
         map=OPTIONS,
         allow_channel_compaction=namespace.allow_channel_compaction,
         subscribe_rate=namespace.subscribe_rate,
+        join_leave_interval_ms=namespace.join_leave_interval_ms,
+        join_leave_limit=namespace.join_leave_limit,
+        user_leave_delay_ms=namespace.user_leave_delay_ms,
     ).with_stream_of_map()

@@ -68,7 +68,7 @@ class Connection(Connecting, Calling):
             self._close(codes.DISCONNECT_STALE if stale else codes.DISCONNECT_SERVER_ERROR, actions)
         elif now >= self._pong_due:
             self._close(codes.DISCONNECT_NO_PONG, actions)
-        elif now >= self._expires_due and self._expire(now, actions):
+        elif now >= min(self._expires_due, self._pages_due) and self._expire(now, actions):
             pass
         elif now >= self._ping_due:
             self._ping_due = now + self._env.limits.ping_s
@@ -77,7 +77,9 @@ class Connection(Connecting, Calling):
         return actions
 
     def _expire(self, now: float, actions: list[Action]) -> bool:
-        """End what was not refreshed in time. Returns whether that was the connection."""
+        """End what was not refreshed, or read, in time. Returns whether that was the connection."""
+        if now >= self._pages_due and self._close_if_late(now, actions):
+            return True
         limit = self._env.wall() - self._env.limits.expired_grace_s
         if self._expires_at is not None and self._expires_at <= limit:
             self._close(codes.DISCONNECT_EXPIRED, actions)

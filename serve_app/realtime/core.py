@@ -60,9 +60,9 @@ class ConnectionCore:
     __slots__ = (
         "_asked", "_buckets", "_codec", "_commands", "_connect_command", "_connect_data", "_connect_request", "_env",
         "_errors", "_errors_since", "_expires_at", "_expires_due", "_fetched_for", "_held", "_issued_at", "_lookup",
-        "_native_ping", "_ping_due", "_pong_due", "_refreshes", "_results", "_state_due", "_verifying", "address",
-        "capabilities", "client", "info", "meta", "name", "session", "state", "subscriptions", "token_id", "user",
-        "version",
+        "_native_ping", "_pages_due", "_ping_due", "_pong_due", "_refreshes", "_results", "_state_due", "_verifying",
+        "address", "capabilities", "client", "info", "meta", "name", "session", "state", "subscriptions", "token_id",
+        "user", "version",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +112,8 @@ class ConnectionCore:
         self._refreshes = False
         """The client got in with a token and sends a new one in time."""
         self._expires_due = NEVER
+        self._pages_due = NEVER
+        """When the first of the maps that the client reads must be read, or earlier."""
         self._ping_due = NEVER
         self._pong_due = NEVER
         self._state_due = now + env.limits.stale_after_s
@@ -119,7 +121,7 @@ class ConnectionCore:
     @property
     def due(self) -> float:
         """When `tick` wants to be called next."""
-        return min(self._state_due, self._ping_due, self._pong_due, self._expires_due)
+        return min(self._state_due, self._ping_due, self._pong_due, self._expires_due, self._pages_due)
 
     @property
     def expires_at(self) -> float | None:

@@ -68,9 +68,10 @@ class MapSubscription(Subscription):
         if request.phase == frames.PHASE_STATE and not request.cursor:
             self.since, self.start = None, 0
 
-    def is_late(self, now: float) -> bool:
-        """Whether reading takes longer than it may."""
-        return now - self.started > self.options.subscribe_catch_up_timeout_s
+    @property
+    def due(self) -> float:
+        """When all must be read."""
+        return self.started + self.options.subscribe_catch_up_timeout_s
 
     def broker_request(self) -> contract.SubscribeRequest:
         """What the broker is asked: one step."""

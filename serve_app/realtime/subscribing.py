@@ -8,6 +8,7 @@ from actors.protocol.codec import ProtocolError
 from actors.protocol.tags_filter import InvalidFilter
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
+from serve_app.realtime.core import NEVER
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
 from serve_app.realtime.map_subscription import TYPES, MapSubscription, type_of
 from serve_app.realtime.poll_subscription import PollSubscription
@@ -115,7 +116,6 @@ class Subscribing(Tracking):
         if grant is not None:
             sub.allow, sub.refreshes = grant.allow, True
         if isinstance(sub, MapSubscription):
-            self._forget_late_pages(now)
             sub.begin(body, now)
         self.subscriptions[body.channel] = sub
         self._commands += 1
@@ -135,18 +135,22 @@ class Subscribing(Tracking):
             self._error(command, codes.ERROR_CONCURRENT_PAGINATION, actions)
         elif body.type != sub.type:
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
-        elif sub.is_late(now):
-            self._close(codes.DISCONNECT_SLOW, actions)
         else:
             sub.next_step(command, body)
             self._commands += 1
             self._ask_broker(sub, actions)
 
-    def _forget_late_pages(self, now: float) -> None:
-        """Maps that the client began to read and left: they must not count against its channels for ever."""
-        for sub in list(self.subscriptions.values()):
-            if isinstance(sub, MapSubscription) and sub.state is SubscriptionState.PAGING and sub.is_late(now):
-                del self.subscriptions[sub.channel]
+    def _close_if_late(self, now: float, actions: list[Action]) -> bool:
+        """End a connection that began to read a map and did not go on in time, asked for the next page or not."""
+        dues = [
+            sub.due
+            for sub in self.subscriptions.values()
+            if isinstance(sub, MapSubscription) and sub.state is SubscriptionState.PAGING
+        ]
+        self._pages_due = min(dues, default=NEVER)
+        if self._pages_due <= now:
+            self._close(codes.DISCONNECT_SLOW, actions)
+        return self.is_closed()
 
     def permission_answered(
         self, channel: str, attempt: int, verdict: bool | Granted | codes.ErrorCode, now: float
@@ -201,6 +205,7 @@ class Subscribing(Tracking):
             return actions
         if isinstance(sub, MapSubscription) and reply.page is not None and reply.page.phase != frames.PHASE_LIVE:
             page = sub.turn_page(reply.page, binary=self._codec.is_binary)
+            self._pages_due = min(self._pages_due, sub.due)
             self._commands -= 1
             self._reply(frames.Reply(id=sub.command, subscribe=page), actions)
             self._end_as_ordered(sub, actions)

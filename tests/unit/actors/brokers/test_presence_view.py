@@ -1,5 +1,6 @@
 """Presence as maps: pages and changes of who is in a channel, across resets and moves of meaning. In virtual time."""
 
+import asyncio
 import functools
 import random
 
@@ -75,8 +76,52 @@ async def test_a_user_is_one_key_until_the_last_connection_leaves(world, hub):
     assert keys(hub.sink.publications) == [("bob", False)]
     hub.unsubscribe("room:a", second.subscription)
     hub.unsubscribe("room:a", third.subscription)
-    await passes(1)
+    await passes(4)
+    assert keys(hub.sink.publications) == [("bob", False)]
+    await passes(2)
     assert keys(hub.sink.publications) == [("bob", False), ("ada", True), ("bob", True)]
+    assert (await hub.step(USERS, 2, "second viewer")).page.state == []
+
+
+@in_world
+async def test_a_user_who_reloads_a_page_did_not_leave(world, hub):
+    page = await hub.subscribe("room:a", "one", user="ada")
+    await hub.step(USERS, 2, "viewer")
+    await hub.step(CLIENTS, 2, "viewer")
+    for name in ("two", "three"):
+        hub.unsubscribe("room:a", page.subscription)
+        await passes(3)
+        # Who begins to watch meanwhile knows the user too, or would not hear of the end.
+        assert [p.key for p in (await hub.step(USERS, 2, f"viewer {name}")).page.state] == ["ada"]
+        page = await hub.subscribe("room:a", name, user="ada")
+        await passes(9)
+    assert [p.key for p in hub.sink.publications] == ["one", "two", "two", "three"], "connections come and go at once"
+    hub.unsubscribe("room:a", page.subscription)
+    await passes(6)
+    assert keys(hub.sink.publications)[4:] == [("three", True), ("ada", True)]
+
+
+@in_world
+async def test_many_who_come_at_once_cost_a_message_per_interval(world, hub):
+    watching = await world.process("watching")
+    await watching.step(CLIENTS, 2, "viewer")
+    await watching.step(USERS, 2, "viewer")
+    messages, hear = [], watching.sink.on_publications
+    watching.sink.on_publications = lambda channel, pubs: messages.append((channel, len(pubs))) or hear(channel, pubs)
+    for number in range(501):
+        await hub.subscribe("room:a", f"early {number}", presence=False)
+    coming = [hub.subscribe("room:a", f"c{number:04}", user="ada") for number in range(1_500)]
+    held = await asyncio.gather(*coming)
+    for visit in held[:500]:
+        hub.unsubscribe("room:a", visit.subscription)
+    await passes(30)
+    assert messages[0] == (CLIENTS, 100), "at most the limit or a tenth"
+    assert len(messages) < 15
+    # Who came and went is not mentioned, and one user is one key.
+    assert sum(count for _, count in messages) == 1_001
+    assert {p.key for p in watching.sink.publications} == {"ada"} | {f"c{number:04}" for number in range(500, 1_500)}
+    page = (await hub.step(CLIENTS, 2, "late", limit=2_000)).page
+    assert len(page.state) == 1_000
 
 
 @in_world

@@ -204,17 +204,30 @@ def test_two_pages_at_once_are_refused(driver: MapDriver) -> None:
     assert (step(again).cursor, step(again).since) == ("", None)
 
 
-def test_a_client_that_reads_too_slowly_is_closed(driver: MapDriver) -> None:
+def test_a_client_that_does_not_go_on_reading_is_closed_in_time(driver: MapDriver) -> None:
     driver.answer(driver.ask(), keys_page("0:a", entry("a")))
-    driver.pass_time(5.1)
-    assert close_code(driver.ask(cursor="0:a")) == 3008
+    driver.pass_time(1)
+    driver.answer(driver.ask(channel="board:2"), keys_page("0:a", entry("a")))
+    assert driver.pass_time(3.9) == []
+    assert close_code(driver.pass_time(0.2)) == 3008
+    assert driver.connection.subscriptions == {}
 
 
-def test_a_map_that_was_left_half_read_is_forgotten(driver: MapDriver) -> None:
+def test_what_is_read_in_time_ends_nothing(driver: MapDriver) -> None:
     driver.answer(driver.ask(), keys_page("0:a", entry("a")))
+    driver.pass_time(2)
+    driver.answer(driver.ask(channel="board:2"), keys_page("0:a", entry("a")))
+    driver.answer(driver.ask(cursor="0:a"), MapPage(0, StreamPosition("e", 7)))
+    driver.command("unsubscribe", channel="board:2")
+    assert driver.pass_time(20) == []
+    assert set(driver.connection.subscriptions) == {CHANNEL}
+
+
+def test_time_that_the_shard_takes_counts_too(driver: MapDriver) -> None:
+    asked = driver.ask()
     driver.pass_time(5.1)
-    driver.ask(channel="board:2")
-    assert set(driver.connection.subscriptions) == {"board:2"}
+    driver.answer(asked, keys_page("0:a", entry("a")))
+    assert close_code(driver.pass_time(0.1)) == 3008
 
 
 def test_unsubscribing_between_pages(driver: MapDriver) -> None:
