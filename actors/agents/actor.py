@@ -43,6 +43,9 @@ FINISH_BATCH: Final = 500
 WATCH_EVERY_S: Final = 0.25
 """How often a worker's time, memory and orders are looked at."""
 
+END_WAIT_S: Final = 1.0
+"""A worker that was told to end has this long before it is killed, and then this long to be missed."""
+
 BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_LIMIT_S: Final = 2.0
 CRON_EVERY_S: Final = 1.0
@@ -310,9 +313,21 @@ class NodeAgent:
             return _ended(running, "died", f"worker died: {reason}")
         finally:
             if not work.done():
-                task.end()
-                work.cancel()
-                await asyncio.wait({work}, timeout=BEAT_S)
+                await _end_worker(task, work, running.pid)
+
+
+async def _end_worker(task: LaunchedTask, work: asyncio.Future[Outcome], pid: int | None) -> None:
+    """End a worker for certain: what asks the process itself does not end one that is stopped or stuck."""
+    task.end()
+    await asyncio.wait({work}, timeout=END_WAIT_S)
+    if not work.done() and pid is not None:
+        _kill(pid)
+        await asyncio.wait({work}, timeout=END_WAIT_S)
+    if work.done():
+        work.exception()  # that it died is no news
+    else:
+        work.cancel()
+        await asyncio.wait({work}, timeout=BEAT_S)
 
 
 def _ended(running: Running, state: OutcomeState, error: str) -> Outcome:

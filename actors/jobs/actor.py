@@ -235,11 +235,16 @@ class QueueOwner:
     async def _look(self, *, discover: bool) -> tuple[int, float | None]:
         """One round: due jobs, cancellations, claims for every agent that waits. Returns jobs claimed, next due."""
         staged = await self._store.stage()
+        unheld = []
         for job_id in staged.cancelled:
             lease = self._book.leases.get(job_id)
-            if lease is not None and not lease.cancelled:
+            if lease is None:
+                unheld.append(job_id)
+            elif not lease.cancelled:
                 lease.cancelled = True
                 self._answer(lease.agent)
+        if unheld:
+            await self._store.end_cancelled(unheld)
         if discover:
             self._queues.update(dict.fromkeys(await self._store.waiting_queues()))
         claimed = 0

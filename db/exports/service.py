@@ -1,12 +1,14 @@
 """Request an export, follow it, cancel it, finish it, prune it."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import InvalidInput
@@ -24,6 +26,14 @@ KIND = "exports.run"
 MAX_UNFINISHED_PER_USER = 3
 """One person cannot keep every export slot of the cluster."""
 
+LOCK_WAIT_MS = 2_000
+"""A worker's transactions take milliseconds; one that has an export locked for longer hangs."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+RECONCILE_KIND = "exports.reconcile"
+RECONCILE_AFTER = timedelta(seconds=8)
+"""By then an agent has ended a worker that hangs: its grace, and the time to end it twice."""
+
 RETENTION = timedelta(days=7)
 """Files of a finished export are deleted after this."""
 
@@ -38,6 +48,14 @@ _ORPHANS = text(
     ) h ON true
     WHERE e.state IN ('queued', 'running') AND e.job_id IS NOT NULL AND j.id IS NULL
     FOR UPDATE OF e SKIP LOCKED
+    """
+)
+
+_LEAVINGS = text(
+    """
+    SELECT e.id FROM app.exports e
+    WHERE e.state IN ('cancelled', 'failed') AND e.finished_at > now() - interval '10 minutes'
+      AND NOT EXISTS (SELECT FROM jobs.jobs j WHERE j.id = e.job_id)
     """
 )
 
@@ -163,23 +181,36 @@ async def get_file(session: AsyncSession, export: Export, name: str) -> ExportFi
 
 
 async def cancel_export(session: AsyncSession, export_id: UUID, *, user_id: UUID | None = None) -> Export:
-    """Stop an export: at once when it waits, within a second when it runs. Raises ExportEnded."""
+    """Stop an export: it has ended with this transaction, whatever its worker does. Raises ExportNotFound, ExportEnded.
+
+    A worker that runs is told, and ended when it does not listen; `start` and `finish` refuse what it still says. One
+    that hangs while it has the export's row locked is ended first: then the answer is still `running`, for seconds.
+    """
     export = await get_export(session, export_id, user_id=user_id)
-    if export.state not in LIVE_STATES or export.job_id is None:
-        raise ExportEnded(f"The export has already ended: {export.state}.")
+    # Before the job: a worker that is just finishing has the job's lease first, and then wants this row.
     try:
-        job = await cancel_job(session, export.job_id)
-    except (JobNotFound, JobFinished):
-        raise ExportEnded from None
-    if job.state == "cancelled":  # it waited; a running one says so itself when it has stopped
-        await end(session, export_id, state="cancelled")
-        await session.refresh(export)
+        async with session.begin_nested():
+            await session.execute(text(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}"))
+            ended = await end(session, export_id, state="cancelled")
+            await session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        await enqueue(session, RECONCILE_KIND, {}, queue="maintenance", run_at=datetime.now(UTC) + RECONCILE_AFTER)
+    else:
+        if not ended:
+            await session.refresh(export)
+            raise ExportEnded(f"The export has already ended: {export.state}.")
+    if export.job_id is not None:
+        with contextlib.suppress(JobNotFound, JobFinished):
+            await cancel_job(session, export.job_id)
+    await session.refresh(export)
     return export
 
 
 async def start(session: AsyncSession, export_id: UUID, *, rows_total: int) -> Export:
-    """An attempt begins: what an earlier one left counts no more."""
-    export = await get_export(session, export_id)
+    """An attempt begins: what an earlier one left counts no more. Raises ExportEnded."""
+    export = await _living(session, export_id)
     export.state = "running"
     export.rows_done = 0
     export.rows_total = rows_total
@@ -192,8 +223,8 @@ async def start(session: AsyncSession, export_id: UUID, *, rows_total: int) -> E
 async def finish(
     session: AsyncSession, export_id: UUID, *, manifest: Mapping[str, Any], files: Sequence[FinishedFile]
 ) -> Export:
-    """The manifest is written: the export has succeeded, with these files."""
-    export = await get_export(session, export_id)
+    """The export has succeeded, with these files. Raises ExportEnded when it was cancelled meanwhile."""
+    export = await _living(session, export_id)
     session.add_all(
         ExportFile(export_id=export_id, name=f.name, rows=f.rows, bytes=f.bytes, sha256=f.sha256) for f in files
     )
@@ -209,8 +240,19 @@ async def finish(
     return export
 
 
-async def end(session: AsyncSession, export_id: UUID, *, state: str, error: str | None = None) -> None:
-    """The export failed for good or was cancelled. Does nothing when it has ended already."""
+async def _living(session: AsyncSession, export_id: UUID) -> Export:
+    """The export, locked until the transaction ends. Raises ExportNotFound, ExportEnded."""
+    statement = select(Export).where(Export.id == export_id).with_for_update().execution_options(populate_existing=True)
+    export = (await session.scalars(statement)).one_or_none()
+    if export is None:
+        raise ExportNotFound
+    if export.state not in LIVE_STATES:
+        raise ExportEnded(f"The export has already ended: {export.state}.")
+    return export
+
+
+async def end(session: AsyncSession, export_id: UUID, *, state: str, error: str | None = None) -> bool:
+    """The export failed for good or was cancelled. False, and nothing is done, when it has ended already."""
     statement = (
         update(Export)
         .where(Export.id == export_id, Export.state.in_(LIVE_STATES))
@@ -222,6 +264,7 @@ async def end(session: AsyncSession, export_id: UUID, *, state: str, error: str 
     if row is not None:
         message = make_progress(export_id, state, rows=row.rows_done, total=row.rows_total)
         await publish(session, progress_channel(row.user_id), message)
+    return row is not None
 
 
 async def expire(session: AsyncSession, *, limit: int = 100) -> list[UUID]:
@@ -249,6 +292,11 @@ async def end_orphans(session: AsyncSession) -> int:
         state = "cancelled" if row.state == "cancelled" else "failed"
         await end(session, row.id, state=state, error=None if state == "cancelled" else "The job that ran it gave up.")
     return len(rows)
+
+
+async def list_leavings(session: AsyncSession) -> list[UUID]:
+    """Exports that failed or were cancelled just now and that nobody works on: their files are of no use."""
+    return list((await session.execute(_LEAVINGS)).scalars())
 
 
 async def known_exports(session: AsyncSession, export_ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Index, SmallInteger, Text, func, text
+from sqlalchemy import BigInteger, Index, SmallInteger, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -62,7 +62,20 @@ class QueueEntry(Base):
     lease_no: Mapped[int | None] = mapped_column(BigInteger)
     node: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime | None] = mapped_column(_TIMESTAMP)
-    cancel_requested: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+
+
+class JobCancellation(Base):
+    """Somebody wants a job to stop; the owner deletes the row when it has.
+
+    Not a column of `queue`: a handler that hangs in a transaction holds its lease's row locked, and it above all must
+    be possible to cancel.
+    """
+
+    __tablename__ = "cancellations"
+    __table_args__ = ({"schema": JOBS},)
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    requested_at: Mapped[datetime] = mapped_column(_TIMESTAMP, server_default=func.now())
 
 
 class JobProgress(Base):

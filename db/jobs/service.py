@@ -31,7 +31,8 @@ _COLUMNS = """
 _LIVE = """
     SELECT j.id, j.queue, j.kind, j.args, q.priority, q.state, q.attempt, j.max_attempts, j.user_id, j.org_id, q.node,
            NULL::jsonb AS result, j.errors, p.progress, q.run_at, j.created_at, q.started_at,
-           NULL::timestamptz AS finished_at, q.cancel_requested
+           NULL::timestamptz AS finished_at,
+           EXISTS (SELECT FROM jobs.cancellations c WHERE c.job_id = j.id) AS cancel_requested
     FROM jobs.jobs j JOIN jobs.queue q USING (id) LEFT JOIN jobs.progress p ON p.job_id = j.id
 """
 _ENDED = """
@@ -70,8 +71,13 @@ _CANCEL_WAITING = text(
     RETURNING id
     """
 )
+# Locks nothing that the handler may hold. A job that was given back meanwhile is the owner's to end, too.
 _CANCEL_RUNNING = text(
-    "UPDATE jobs.queue SET cancel_requested = true WHERE id = :id AND state = 'running' RETURNING queue"
+    """
+    WITH alive AS (SELECT id, queue FROM jobs.queue WHERE id = :id),
+    asked AS (INSERT INTO jobs.cancellations (job_id) SELECT id FROM alive ON CONFLICT DO NOTHING)
+    SELECT queue FROM alive
+    """
 )
 _COUNTS = text("SELECT state, count(*) AS n FROM jobs.queue GROUP BY state")
 _FAILED_SINCE = text(
@@ -153,13 +159,13 @@ async def get_progress(session: AsyncSession, job_id: UUID) -> dict[str, Any] | 
 
 
 async def cancel_job(session: AsyncSession, job_id: UUID) -> JobView:
-    """End a waiting job, or ask a running one to stop. Raises JobNotFound, JobFinished."""
+    """End a waiting job, or ask a running one to stop. Waits for no handler. Raises JobNotFound, JobFinished."""
     if (await session.execute(_CANCEL_WAITING, {"id": job_id})).first() is None:
         queue = await session.scalar(_CANCEL_RUNNING, {"id": job_id})
         if queue is None:
             job = await get_job(session, job_id)
             raise JobFinished(f"The job has already ended: {job.state}.")
-        record_effect(session, JobsEnqueued(queues=(queue,)))  # the owner learns of the flag in the same turn
+        record_effect(session, JobsEnqueued(queues=(queue,)))  # the owner learns of it at once
     return await get_job(session, job_id)
 
 

@@ -43,7 +43,7 @@ WITH {_FENCE}, due AS (
 SELECT (SELECT count(*) FROM staged) AS staged,
        (SELECT extract(epoch FROM min(run_at) - now())::float8 FROM jobs.queue
         WHERE state = 'deferred' AND run_at > now()) AS next_in_s,
-       ARRAY(SELECT id FROM jobs.queue WHERE state = 'running' AND cancel_requested) AS cancelled
+       ARRAY(SELECT job_id FROM jobs.cancellations) AS cancelled
 FROM fence
 """
 # The lease number is minted by the owner ($5 + position), never read from the row: DESIGN §5, 14.
@@ -59,7 +59,7 @@ WITH {_FENCE}, wanted AS (
 ), claimed AS (
     UPDATE jobs.queue q
     SET state = 'running', attempt = q.attempt + 1, lease_owner = $2, lease_no = $5 + picked.position, node = $6,
-        started_at = now(), cancel_requested = false
+        started_at = now()
     FROM picked WHERE q.id = picked.id
     RETURNING q.id, q.lease_no, q.attempt
 )
@@ -88,6 +88,29 @@ WITH {_FENCE}, done AS (
            g.result::jsonb, p.errors || CASE WHEN g.error IS NULL THEN '[]' ELSE jsonb_build_array(g.error::jsonb) END,
            p.created_at, g.started_at
     FROM gone g JOIN paid p USING (id) WHERE g.kept
+)
+SELECT gone.id FROM fence LEFT JOIN gone ON true
+"""
+# Jobs that nobody runs and somebody has cancelled: given back while the wish was on its way, or ended before it came.
+_END_CANCELLED = f"""
+WITH {_FENCE}, asked AS (
+    SELECT c.job_id AS id FROM jobs.cancellations c
+    WHERE c.job_id = ANY($3::uuid[]) AND EXISTS (SELECT FROM fence)
+      AND NOT EXISTS (SELECT FROM jobs.queue q WHERE q.id = c.job_id AND q.state = 'running')
+), gone AS (
+    DELETE FROM jobs.queue q USING asked a WHERE q.id = a.id AND q.state <> 'running' RETURNING q.*
+), paid AS (
+    DELETE FROM jobs.jobs j USING gone g WHERE j.id = g.id RETURNING j.*
+), forgotten AS (
+    DELETE FROM jobs.progress p USING gone g WHERE p.job_id = g.id
+), settled AS (
+    DELETE FROM jobs.cancellations c USING asked a WHERE c.job_id = a.id
+), filed AS (
+    INSERT INTO jobs.history (id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node,
+                              result, errors, created_at, started_at)
+    SELECT p.id, p.queue, p.kind, p.args, g.priority, 'cancelled', g.attempt, p.max_attempts, p.user_id, p.org_id,
+           g.node, NULL, p.errors, p.created_at, g.started_at
+    FROM gone g JOIN paid p USING (id)
 )
 SELECT gone.id FROM fence LEFT JOIN gone ON true
 """
@@ -206,7 +229,7 @@ class ClaimedRow:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Deferred jobs that became ready, when the next one does, and running jobs that should stop."""
+    """Deferred jobs that became ready, when the next one does, and jobs that should stop or never start."""
 
     count: int
     next_in_s: float | None
@@ -308,7 +331,7 @@ class JobStore:
         ]
 
     async def stage(self) -> Staged:
-        """Make due jobs ready; also tells which running jobs are to be cancelled."""
+        """Make due jobs ready; also tells which jobs are to be cancelled."""
         async with self._claims() as connection:
             rows = await connection.fetch(_STAGE, self._shard, self._boot)
         if not rows:
@@ -362,6 +385,17 @@ class JobStore:
             [_json(i.error) for i in items],
             [i.kept for i in items],
         )
+
+    async def end_cancelled(self, job_ids: Sequence[UUID]) -> set[UUID]:
+        """End those of these jobs that wait and are to be cancelled; forget the wish where a job has ended.
+
+        Returns those that were ended. Not to run beside `claim`: it ends what that might lease.
+        """
+        async with self._claims() as connection:
+            rows = await connection.fetch(_END_CANCELLED, self._shard, self._boot, list(job_ids))
+        if not rows:
+            raise Fenced
+        return {row["id"] for row in rows if row["id"] is not None}
 
     async def release(self, items: Sequence[Release]) -> set[UUID]:
         """Give leases back for another attempt. Returns those that a transaction of their own job holds just now."""

@@ -145,7 +145,7 @@ async def get_export(export_id: UUID, principal: CurrentPrincipal, session: DbSe
 
 @router.post("/exports/{export_id}/cancel", response_model=Export, responses=problems(404, 409))
 async def cancel_export(export_id: UUID, principal: CurrentPrincipal, session: DbSession) -> Any:
-    """Stop an export. What it wrote is deleted."""
+    """Stop an export: it is cancelled with the answer. What it wrote is deleted."""
     return await _present(session, await service.cancel_export(session, export_id, user_id=principal.user_id))
 
 

@@ -12,9 +12,16 @@ BATCH = 100
 
 
 async def reconcile(job: JobContext) -> dict[str, Any]:
-    """Job `exports.reconcile`: an export whose job is over (killed too often, cancelled) ends as its job did."""
+    """Job `exports.reconcile`: an export whose job is over (killed too often, cancelled) ends as its job did.
+
+    Also deletes what workers that were killed have left; `prune` finds the rest.
+    """
     async with job.transaction() as session:
         ended = await service.end_orphans(session)
+    async with job.database.transaction(read_only=True) as session:
+        leavings = await service.list_leavings(session)
+    for export_id in leavings:
+        await asyncio.to_thread(shutil.rmtree, storage.directory(job.settings, export_id), ignore_errors=True)
     return {"ended": ended}
 
 

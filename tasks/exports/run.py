@@ -9,7 +9,7 @@ import orjson
 
 from db.exports import service, storage
 from db.exports.datasets import Dataset, get_dataset
-from db.exports.errors import ExportNotFound
+from db.exports.errors import ExportEnded, ExportNotFound
 from db.exports.models import Export
 from db.exports.service import FinishedFile
 from db.notifications.service import notify
@@ -35,18 +35,23 @@ async def run(job: JobContext) -> dict[str, Any]:
             export = await service.get_export(session, export_id)
         except ExportNotFound as error:
             raise Refused("the export was deleted") from error
+    if export.state == "cancelled":
+        raise JobCancelled
     if export.state not in service.LIVE_STATES:
         return {"state": export.state}
     data = storage.directory(job.settings, export_id) / "data"
     try:
         return await _attempt(job, export, data)
-    except JobCancelled:
-        await _end(job, export_id, "cancelled")
+    except ExportEnded:  # cancelled, and this attempt had not heard of it yet
         _remove(data, job.lease_number)
+        raise JobCancelled from None
+    except JobCancelled:
+        _remove(data, job.lease_number)
+        await _end(job, export_id, "cancelled")
         raise
     except Refused as refusal:
-        await _end(job, export_id, "failed", str(refusal))
         _remove(data, job.lease_number)
+        await _end(job, export_id, "failed", str(refusal))
         raise
     except Exception as error:
         _remove(data, job.lease_number)
@@ -78,10 +83,10 @@ async def _attempt(job: JobContext, export: Export, data: Path) -> dict[str, Any
         raise RuntimeError(f"the snapshot shows {snapshot.rows} rows, but {counter.rows} were written")
     manifest = make_manifest(export, dataset, snapshot, where, files, blocks=blocks, lease_number=job.lease_number)
     async with job.transaction() as session:
-        # Under the lease and before the commit: a manifest on disk is always that of the attempt that won.
+        await service.finish(session, export.id, manifest=manifest, files=files)
+        # Under the lease, not cancelled, and before the commit: a manifest on disk is that of the attempt that won.
         content = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
         await asyncio.to_thread(write_atomically, data.parent / storage.MANIFEST, content)
-        await service.finish(session, export.id, manifest=manifest, files=files)
         await notify(
             session,
             export.user_id,

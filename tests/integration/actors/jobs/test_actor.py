@@ -204,6 +204,25 @@ async def test_cancelling_reaches_a_running_job(database: Database, start: Start
     assert (await state_of(database, job_id)).state == "cancelled"
 
 
+async def test_a_job_that_was_cancelled_is_not_tried_again_however_its_attempt_ends(
+    database: Database, start: Start
+) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    (job_id,) = await add(database)
+    (job,) = (await agent.poll()).jobs
+    async with database.transaction() as session:
+        await service.cancel_job(session, job_id)
+    await agent.finish(job, "died")  # the owner may or may not have seen the wish by now
+    await owner.wake(msgspec.msgpack.encode(["default"]))
+
+    async def cancelled() -> bool:
+        return (await state_of(database, job_id)).state == "cancelled"
+
+    await eventually(cancelled)
+    assert (await agent.poll(wait_s=0.0)).jobs == []
+
+
 async def test_progress_is_stored_and_a_retry_gets_the_checkpoint(database: Database, start: Start) -> None:
     owner = await start()
     agent = Agent(owner)

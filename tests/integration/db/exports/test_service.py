@@ -1,6 +1,7 @@
 """Requests for exports and their states."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -108,6 +109,50 @@ async def test_files_are_there_when_it_succeeded_and_not_before(database: Databa
         await session.execute(text("UPDATE app.exports SET expires_at = now() - interval '1 s'"))
         assert await service.expire(session) == [export_id]
         assert await service.known_exports(session, [export_id, uuid4()]) == {export_id: "expired"}
+
+
+async def test_a_cancelled_export_has_ended_whatever_its_worker_still_says(database: Database) -> None:
+    user_id = await user(database)
+    export_id = await request(database, user_id)
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE jobs.queue SET state = 'running'"))
+        await service.start(session, export_id, rows_total=5)
+    async with database.transaction() as session:
+        export = await service.cancel_export(session, export_id)
+        assert (export.state, export.finished_at is not None) == ("cancelled", True)
+    async with database.transaction() as session:
+        assert await session.scalar(text("SELECT job_id FROM jobs.cancellations")) == export.job_id
+        with pytest.raises(ExportEnded):
+            await service.start(session, export_id, rows_total=5)
+        with pytest.raises(ExportEnded):
+            await service.finish(session, export_id, manifest={}, files=[FinishedFile("a", 5, 20, "aa")])
+        with pytest.raises(ExportEnded):
+            await service.cancel_export(session, export_id)
+        assert (await service.get_export(session, export_id)).state == "cancelled"
+
+
+async def test_a_worker_that_hangs_with_the_export_locked_does_not_hold_up_who_cancels(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LOCK_WAIT_MS", 50)
+    monkeypatch.setattr(service, "RECONCILE_AFTER", timedelta(0))
+    export_id = await request(database, await user(database))
+    async with database.transaction() as hanging:
+        await hanging.execute(text("UPDATE jobs.queue SET state = 'running'"))
+        await hanging.commit()
+        await service.start(hanging, export_id, rows_total=5)
+        async with database.transaction() as session:
+            export = await service.cancel_export(session, export_id)
+            assert export.state == "queued"  # as far as anybody but the worker knows
+            assert await session.scalar(text("SHOW lock_timeout")) == "0"
+        async with database.transaction() as session:
+            assert await session.scalar(text("SELECT job_id FROM jobs.cancellations")) == export.job_id
+            kinds = (await session.execute(text("SELECT kind FROM jobs.jobs"))).scalars().all()
+            assert service.RECONCILE_KIND in kinds
+        await hanging.rollback()  # the worker is ended, and its job with it
+    async with database.transaction() as session:
+        await session.execute(text("DELETE FROM jobs.jobs WHERE kind = 'exports.run'"))
+        assert await service.end_orphans(session) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from db.effects import JobsEnqueued
 from db.errors import InvalidInput
 from db.jobs import service
 from db.jobs.errors import JobFinished, JobNotFound, JobNotRetryable
+from db.jobs.lease import LeaseToken, hold
 from db.jobs.queue import enqueue
 from db.jobs.store import Finish, JobStore
 from db.session import Database, recorded_effects
@@ -69,6 +70,37 @@ async def test_a_running_job_is_asked_to_stop_and_its_owner_woken(database: Data
         job = await service.cancel_job(session, job_id)
         assert (job.state, job.cancel_requested) == ("running", True)
         assert recorded_effects(session) == [JobsEnqueued(("q",))]
+    assert (await store.stage()).cancelled == (job_id,)
+    await store.close()
+
+
+async def test_a_job_whose_handler_hangs_in_a_transaction_is_cancelled_without_waiting_for_it(
+    database: Database, database_url: str
+) -> None:
+    async with database.transaction() as session:
+        job_id = await enqueue(session, "k", {}, queue="q")
+    boot = uuid4()
+    store = JobStore(database_url, shard=0, boot=boot)
+    await store.take()
+    (row,) = await store.claim({"q": 1}, base=0, node="n1")
+    async with database.transaction() as hanging:
+        await hold(hanging, job_id, LeaseToken(boot, row.number))
+        async with database.transaction() as session:
+            await session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            assert (await service.cancel_job(session, job_id)).cancel_requested
+        assert (await store.stage()).cancelled == (job_id,)
+    await store.close()
+
+
+async def test_cancelling_twice_is_one_wish(database: Database, database_url: str) -> None:
+    async with database.transaction() as session:
+        job_id = await enqueue(session, "k", {}, queue="q")
+    store = JobStore(database_url, shard=0, boot=uuid4())
+    await store.take()
+    await store.claim({"q": 1}, base=0, node="n1")
+    for _ in range(2):
+        async with database.transaction() as session:
+            assert (await service.cancel_job(session, job_id)).cancel_requested
     assert (await store.stage()).cancelled == (job_id,)
     await store.close()
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from db.jobs.lease import LeaseToken, hold
 from db.jobs.queue import NewJob, enqueue_many
+from db.jobs.service import cancel_job
 from db.jobs.store import Assertion, Fenced, Finish, JobStore, ProgressNote, Release
 from db.session import Database
 
@@ -62,6 +63,26 @@ async def test_two_claims_at_once_never_share_a_job(database: Database, open_sto
     both = await asyncio.gather(store.claim({"a": 60}, base=0, node="n1"), store.claim({"a": 60}, base=1000, node="n2"))
     ids = [job.id for batch in both for job in batch]
     assert len(ids) == len(set(ids)) == 100
+
+
+async def test_cancelled_jobs_that_nobody_runs_are_ended_and_the_wish_is_forgotten_with_them(
+    database: Database, open_store: Open
+) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    released, running, ended = await add(database, 3, queue="a")
+    lease = {job.id: job for job in await store.claim({"a": 3}, base=0, node="n1")}
+    async with database.transaction() as session:
+        for job_id in (released, running, ended):
+            await cancel_job(session, job_id)
+    await store.release([Release(released, boot, lease[released].number, 60.0)])
+    await store.finish([Finish(ended, boot, lease[ended].number, "succeeded")])
+    assert set((await store.stage()).cancelled) == {released, running, ended}
+    assert await store.end_cancelled([released, running, ended]) == {released}
+    assert (await store.stage()).cancelled == (running,)
+    assert await rows(database, "SELECT id FROM jobs.queue") == [(running,)]
+    history = await rows(database, "SELECT id, state FROM jobs.history")
+    assert sorted(history) == sorted([(released, "cancelled"), (ended, "succeeded")])
 
 
 async def test_finish_files_the_job_and_a_zombie_changes_nothing(database: Database, open_store: Open) -> None:

@@ -65,6 +65,23 @@ async def bench_job(bench: Bench) -> UUID:
         return UUID(str(await session.scalar(text("SELECT id FROM jobs.jobs WHERE kind = 'exports.run'"))))
 
 
+async def test_what_a_killed_worker_left_of_a_cancelled_export_is_deleted_once_its_job_is_over(
+    bench: Bench, settings: Settings
+) -> None:
+    export_id = await request(bench)
+    (job,) = await bench.claim()
+    async with bench.database.transaction() as session:
+        await service.cancel_export(session, export_id)
+    left = storage.directory(settings, export_id) / "data" / "orders-part-00000-1.parquet.partial"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    assert await reconcile(bench) == 0
+    assert left.exists()  # the worker may still run
+    await bench.settle(job, Outcome(token=Token(job.id, job.owner, job.number), state="cancelled"))
+    assert await reconcile(bench) == 0
+    assert not left.exists()
+
+
 async def test_expired_exports_lose_their_files_and_strangers_are_swept(bench: Bench, settings: Settings) -> None:
     old, kept = await request(bench), await request(bench)
     await bench.drain()

@@ -21,6 +21,7 @@ from db.exports.datasets import Scope
 from db.jobs.store import Finish, Release
 from db.notifications.models import Notification
 from db.session import Database
+from tasks.context import JobCancelled
 from tasks.exports import run as run_module
 from tasks.exports import snapshot
 from tests.fixtures.exports import INSERT_ORDERS, Shop
@@ -147,21 +148,62 @@ def as_json(value: Any) -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.parametrize("told", [True, False])
 async def test_a_cancelled_export_stops_and_leaves_nothing(
-    bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
+    """However late the attempt hears of it: it is not told, and finds out when it wants to finish."""
     monkeypatch.setattr("tasks.exports.progress.TELL_EVERY_S", 0.01)
     await shop.open(200)
     export_id = await shop.request()
+    write = run_module._write
+
+    async def cancel_in_the_middle(*args: Any) -> Any:
+        async with bench.database.transaction() as session:
+            assert (await service.cancel_export(session, export_id)).state == "cancelled"
+        bench.recorder.stop = told
+        return await write(*args)
+
+    monkeypatch.setattr(run_module, "_write", cancel_in_the_middle)
     (job,) = await bench.claim()
-    async with bench.database.transaction() as session:
-        await service.cancel_export(session, export_id)
-    bench.recorder.stop = True
     outcome = await bench.run(job)
     assert outcome.state == "cancelled"
     assert (await shop.export(export_id)).state == "cancelled"
     assert list(data_dir(settings, export_id).iterdir()) == []
+    assert not (storage.directory(settings, export_id) / storage.MANIFEST).exists()
     assert await bench.settle(job, outcome)
+
+
+async def test_an_export_that_was_cancelled_before_its_attempt_began_is_not_run(
+    bench: Bench, shop: Shop, settings: Settings
+) -> None:
+    await shop.open(1)
+    export_id = await shop.request()
+    (job,) = await bench.claim()
+    async with bench.database.transaction() as session:
+        await service.cancel_export(session, export_id)
+    assert (await bench.run(job)).state == "cancelled"
+    assert not storage.directory(settings, export_id).exists()
+
+
+async def test_files_of_an_attempt_whose_lease_is_over_are_removed_all_the_same(
+    bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent lost patience and the job has ended; the worker hears of it only now."""
+    monkeypatch.setattr("tasks.exports.progress.TELL_EVERY_S", 0.01)
+    await shop.open(200)
+    export_id = await shop.request()
+    (job,) = await bench.claim()
+    write = run_module._write
+
+    async def too_late(*args: Any) -> Any:
+        await write(*args)
+        assert await bench.store.finish([finish(job)])
+        raise JobCancelled
+
+    monkeypatch.setattr(run_module, "_write", too_late)
+    assert (await bench.run(job)).state == "cancelled"
+    assert list(data_dir(settings, export_id).iterdir()) == []
 
 
 async def test_a_waiting_export_is_cancelled_at_once(bench: Bench, shop: Shop) -> None:

@@ -174,6 +174,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actor, "BEAT_S", 0.05)
     monkeypatch.setattr(actor, "WATCH_EVERY_S", 0.02)
     monkeypatch.setattr(actor, "CRON_EVERY_S", 0.02)
+    monkeypatch.setattr(actor, "END_WAIT_S", 0.05)
     monkeypatch.setattr("actors.agents.running.CANCEL_GRACE_S", 0.2)
 
 
@@ -323,6 +324,22 @@ async def test_a_worker_that_does_not_stop_is_ended(world: World, kind: str, can
     world.owner.jobs.put_nowait(job)
     assert (await world.outcome()).state == state
     assert world.workers.workers[job.id].ended
+
+
+async def test_a_worker_that_hangs_is_killed_before_its_end_is_told(world: World) -> None:
+    victim = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    try:
+        victim.send_signal(signal.SIGSTOP)
+        job = make_job("task")
+        world.owner.jobs.put_nowait(job)
+        await eventually(lambda: job.id in world.workers.workers)
+        await world.agent.report(msgspec.msgpack.encode(WorkerReport(token=token(job), pid=victim.pid)))
+        world.owner.cancel = [job.id]
+        assert (await world.outcome()).state == "cancelled"
+        assert await asyncio.to_thread(victim.wait, 10) == -signal.SIGKILL
+    finally:
+        victim.kill()
+        victim.wait()
 
 
 async def test_describe_shows_what_runs(world: World) -> None:
