@@ -3,8 +3,10 @@
 from uuid import uuid4
 
 from actors.brokers import handle as brokers
+from actors.brokers import resizing
 from actors.caches import handle as caches
 from actors.hosts import handle as hosts
+from actors.hosts.survey import survey
 from actors.jobs import handle as jobs
 from actors.metrics import handle as metrics
 from actors.sessions import handle as sessions
@@ -49,6 +51,8 @@ async def open_resources(settings: Settings) -> Resources:
         wake_jobs=jobs.wake,
         poke_channels=brokers.poke,
         merged_metrics=pusher.merged,
+        survey_hosts=lambda: survey(settings.shard_hosts, hosts.sides(), hosts.report),
+        bucket_owners=lambda: resizing.owners_of(brokers.call),
         check=check,
         start=start,
         stop=stop,

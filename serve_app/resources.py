@@ -1,6 +1,6 @@
 """The clients that one api process holds, from its lifespan on."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from actors.brokers.contract import BrokerClient
 from actors.caches.contract import CacheClient
+from actors.hosts.survey import HostProcess
 from actors.metrics.registry import CACHE_HIT_RATE, CACHE_READS, DATABASE_POOL_SIZE
 from actors.metrics.snapshot import Snapshot
 from actors.sessions.contract import SessionClient
@@ -51,6 +52,10 @@ class ActorClients:
     poke_channels: Callable[[Sequence[str]], Awaitable[None]] = _no_jobs
     merged_metrics: Callable[[], Awaitable[Snapshot]] | None = None
     """The metrics of all processes, added up."""
+    survey_hosts: Callable[[], Awaitable[Sequence[HostProcess]]] | None = None
+    """The processes that host shards, as they are now."""
+    bucket_owners: Callable[[], Awaitable[Mapping[int, int]]] | None = None
+    """Bucket → broker shard. Raises when no broker shard answers."""
     check: Callable[[], Awaitable[None]] | None = None
     """Raises unless the actors answer; None when there are none to ask."""
     start: Callable[[], Awaitable[None]] = _nothing

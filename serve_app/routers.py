@@ -19,7 +19,9 @@ from serve_app.presence.router import router as presence_router
 from serve_app.problems.router import router as problems_router
 from serve_app.products.router import router as products_router
 from serve_app.realtime_inspection.router import router as realtime_inspection_router
+from serve_app.realtime_inspection.rules_router import router as realtime_rules_router
 from serve_app.realtime_inspection.traces_router import router as realtime_traces_router
+from serve_app.realtime_inspection.users_router import router as realtime_users_router
 from serve_app.realtime_tokens.router import router as realtime_router
 from serve_app.server_api.router import router as server_api_router
 from serve_app.users.router import router as users_router
@@ -44,6 +46,8 @@ VERSIONED: tuple[APIRouter, ...] = (
     realtime_router,
     realtime_inspection_router,
     realtime_traces_router,
+    realtime_rules_router,
+    realtime_users_router,
 )
 """Routers under API_PREFIX."""
 

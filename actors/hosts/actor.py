@@ -10,7 +10,7 @@ import msgspec
 import ray
 import structlog
 
-from actors.hosts.contract import HostedShard, NotActive, UnknownShard
+from actors.hosts.contract import HostedShard, HostReport, NotActive, UnknownShard
 from actors.hosts.kinds import KINDS, placement
 from actors.hosts.pair import Claim, Other, Pair
 from actors.hosts.slot import READY_WAIT_S, Slot
@@ -24,17 +24,6 @@ Card = tuple[str, int, int]
 """(kind, shard, how many of the kind)."""
 
 logger = structlog.get_logger(__name__)
-
-
-class HostReport(msgspec.Struct, frozen=True):
-    """What a host says about itself."""
-
-    incarnation: str
-    pid: int
-    side: int
-    active: bool
-    ready: dict[str, bool]
-    """`kind/shard` → whether it answers. Empty in a standby."""
 
 
 class ShardHost:
@@ -125,7 +114,19 @@ class ShardHost:
     async def report(self) -> bytes:
         """Who is here and which shards answer (`HostReport`)."""
         ready = {slot.name: slot.ready for slot in self._slots.values()}
-        return msgspec.msgpack.encode(HostReport(self.incarnation, os.getpid(), self.side, self.pair.active, ready))
+        claim = self.pair.claim
+        return msgspec.msgpack.encode(
+            HostReport(
+                self.incarnation,
+                claim.pid,
+                self.side,
+                claim.active,
+                ready,
+                node=claim.node,
+                term=claim.term,
+                lease_s=self.pair.lease_left(),
+            )
+        )
 
     @ray.method
     async def look(self) -> bytes:

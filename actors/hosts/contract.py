@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import msgspec
+
 from cluster.settings import Settings
 
 
@@ -38,3 +40,18 @@ class ShardDeposed(Exception):
 
 class NotActive(Exception):
     """The other process of this host's pair answers, or will in a moment: the caller asks that one."""
+
+
+class HostReport(msgspec.Struct, frozen=True):
+    """What one process of a host says about itself."""
+
+    incarnation: str
+    pid: int
+    side: int
+    active: bool
+    ready: dict[str, bool]
+    """`kind/shard` → whether it answers. Empty in a standby."""
+    node: str = ""
+    term: int = 0
+    lease_s: float | None = None
+    """How much longer it answers calls without new leave; None: it stands by, or is alone and needs nobody's."""

@@ -10,8 +10,8 @@ import ray
 from ray.actor import ActorProxy
 from ray.exceptions import ActorDiedError, ActorUnavailableError
 
-from actors.hosts.actor import HostReport, ShardHost
-from actors.hosts.contract import NotActive
+from actors.hosts.actor import ShardHost
+from actors.hosts.contract import HostReport, NotActive
 from actors.hosts.kinds import host_of
 from actors.hosts.peer import RayPeer
 from cluster.names import RAY_NAMESPACE, shard_host

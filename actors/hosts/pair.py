@@ -127,6 +127,12 @@ class Pair:
             return False
         return self._other is None or asyncio.get_running_loop().time() - self._leave_at < LEASE_S
 
+    def lease_left(self) -> float | None:
+        """Seconds for which calls may still be answered without new leave; None: standing by, or alone."""
+        if not self.active or self._other is None:
+            return None
+        return max(0.0, self._leave_at + LEASE_S - asyncio.get_running_loop().time())
+
     async def wait_active(self, timeout_s: float) -> bool:
         """Wait until this side may answer; False when it does not become so in time."""
         with contextlib.suppress(TimeoutError):

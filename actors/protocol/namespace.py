@@ -278,6 +278,34 @@ def written_options(kind: type[msgspec.Struct]) -> Mapping[str, str]:
     return {field.removesuffix(DURATION_SUFFIX): field for field in field_types(kind)}
 
 
+def written(rules: msgspec.Struct) -> dict[str, Any]:
+    """The options in force that differ from their defaults, or have none, as they are written in YAML.
+
+    A group of options holds the same. What follows from others, such as the stream of a map, is among them.
+    """
+    defaults = {field.name: field.default for field in msgspec.structs.fields(rules)}
+    found: dict[str, Any] = {}
+    for option, field in written_options(type(rules)).items():
+        value = getattr(rules, field)
+        if value == defaults[field]:
+            continue
+        if isinstance(value, msgspec.Struct):
+            value = written(value)
+        elif field.endswith(DURATION_SUFFIX):
+            value = _duration(value)
+        elif isinstance(value, tuple):
+            value = list(value)
+        found[option] = value
+    return found
+
+
+def _duration(seconds: int) -> str | int:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return seconds
+
+
 FIELD_TYPES: Final = field_types(Namespace)
 OPTIONS: Final = written_options(Namespace)
 

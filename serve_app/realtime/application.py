@@ -110,6 +110,7 @@ class RealtimeApplication:
         watched = WatchedNamespaces(settings.namespaces_file, check=handlers.missing)
         environment = Environment(
             namespaces=watched.current,
+            mistakes=lambda: watched.mistakes,
             verifier=SignedTokens.from_settings(settings),
             version=VERSION,
             wall=unix_time,

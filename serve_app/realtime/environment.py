@@ -1,7 +1,7 @@
 """What all connections of a process share: rules, limits, verifier, clock."""
 
 import itertools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from actors.protocol.namespaces import Namespaces
@@ -68,6 +68,8 @@ class Environment:
     track_secret: bytes = b""
     """Signs the keys that a user may track in a shared poll; empty: nobody may."""
     session_ids: SessionIds = field(default_factory=SessionIds)
+    mistakes: Callable[[], Sequence[str]] = tuple
+    """Why the newest file of namespaces is not in force; nothing when it is."""
     attempts: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     """Numbers of subscription attempts, unique in the process."""
     user_buckets: UserBuckets = field(default_factory=UserBuckets)

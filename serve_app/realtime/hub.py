@@ -60,7 +60,7 @@ class Hub:
         self.polls = SharedPolls(handlers.polls, self._flusher, env.wall, env.jitter)
         self.channels = Channels(self._flusher, self.apply, self.too_slow)
         self._tracer = Tracer(boot_id, self._peers, self.channels, env.wall)
-        self._inspector = Inspector(boot_id, self._peers, self.channels, self._tracer, self.on_disconnect, env.wall)
+        self._inspector = Inspector(boot_id, self._peers, self.channels, self._tracer, self.on_disconnect, env)
         self._sessions: SessionClient
         self._loop: asyncio.AbstractEventLoop
 

@@ -13,8 +13,10 @@ from typing import Final
 
 import structlog
 
+from actors.protocol.namespace import written
 from serve_app.realtime import questions as ask
 from serve_app.realtime.channels import Channels
+from serve_app.realtime.environment import Environment
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.subscription import Subscription
 from serve_app.realtime.tracing import Tracer
@@ -27,7 +29,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Inspector:
-    """Answers `serve_app.realtime.questions` for one hub. `close` ends connections; `wall` is Unix time in seconds."""
+    """Answers `serve_app.realtime.questions` for one hub. `close` ends connections."""
 
     def __init__(
         self,
@@ -36,7 +38,7 @@ class Inspector:
         channels: Channels,
         tracer: Tracer,
         close: Callable[[Sequence[str], int, str], None],
-        wall: Callable[[], float],
+        env: Environment,
     ) -> None:
         self._hub = hub
         self._name = f"{socket.gethostname()}-{os.getpid()}"
@@ -44,8 +46,9 @@ class Inspector:
         self._channels = channels
         self._tracer = tracer
         self._close = close
-        self._wall = wall
-        self._started = wall()
+        self._env = env
+        self._wall = env.wall
+        self._started = env.wall()
         self._endings: deque[ask.Ending] = deque(maxlen=ENDINGS_KEPT)
 
     def ended(self, peer: Peer, code: int, reason: str) -> None:
@@ -63,6 +66,7 @@ class Inspector:
                 code,
                 reason,
                 peer.socket.queued,
+                connection.info.conn_info,
             )
         )
 
@@ -88,6 +92,8 @@ class Inspector:
             return ask.encode(ask.Done(self._tracer.end(asked.id, "stopped")))
         if isinstance(asked, ask.AskTraces):
             return ask.encode(ask.TracePage(self._tracer.report()))
+        if isinstance(asked, ask.AskNamespaces):
+            return ask.encode(self._rules())
         return ask.encode(self._ended(asked))
 
     def _node(self) -> ask.NodeReport:
@@ -147,9 +153,31 @@ class Inspector:
             queue_bytes=peer.socket.queued,
             commands=connection.commands,
             channel_count=len(held),
-            channels=[_channel(sub) for sub in (held if whole else held[: ask.CHANNELS_SHOWN])],
+            channels=[self._channel(sub) for sub in (held if whole else held[: ask.CHANNELS_SHOWN])],
             traced=peer.tap is not None,
             frames=[dict(frame) for frame in peer.tap.frames] if whole and peer.tap is not None else [],
+            info=connection.info.conn_info,
+        )
+
+    def _channel(self, sub: Subscription) -> ask.HeldChannel:
+        channel = self._channels.find(sub.channel)
+        return ask.HeldChannel(
+            sub.channel,
+            sub.state.value,
+            sub.server_side,
+            sub.features.positioned,
+            sub.expires_at,
+            channel.epoch if channel is not None else "",
+            channel.offset if channel is not None else 0,
+        )
+
+    def _rules(self) -> ask.NamespacesReport:
+        namespaces = self._env.namespaces
+        return ask.NamespacesReport(
+            self._hub,
+            namespaces.version,
+            {name: written(namespaces.get(name)) for name in namespaces.names},
+            list(self._env.mistakes()),
         )
 
     def _ended(self, asked: ask.AskEndings) -> ask.EndingPage:
@@ -170,10 +198,6 @@ def _meets(peer: Peer, asked: ask.AskConnections) -> bool:
         and asked.session in ("", connection.session)
         and (not asked.channel or asked.channel in connection.subscriptions)
     )
-
-
-def _channel(sub: Subscription) -> ask.HeldChannel:
-    return ask.HeldChannel(sub.channel, sub.state.value, sub.server_side, sub.features.positioned, sub.expires_at)
 
 
 def _resident_bytes() -> int:

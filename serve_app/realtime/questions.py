@@ -80,6 +80,10 @@ class AskTraces(msgspec.Struct, array_like=True, frozen=True, tag=7):
     """What is being traced? Answered by `TracePage`."""
 
 
+class AskNamespaces(msgspec.Struct, array_like=True, frozen=True, tag=8):
+    """Which rules are in force? Answered by `NamespacesReport`."""
+
+
 class Done(msgspec.Struct, array_like=True, frozen=True):
     """Whether what was asked for was there to be done."""
 
@@ -110,6 +114,9 @@ class HeldChannel(msgspec.Struct, array_like=True, frozen=True):
     server_side: bool
     positioned: bool
     expires_at: float | None
+    epoch: str = ""
+    offset: int = 0
+    """How far the channel was written to its subscribers in this process."""
 
 
 class HeldConnection(msgspec.Struct, array_like=True, frozen=True):
@@ -134,6 +141,8 @@ class HeldConnection(msgspec.Struct, array_like=True, frozen=True):
     traced: bool
     frames: list[dict[str, Any]]
     """The last frames, secrets redacted: only of a traced connection, and only when it is asked for by its id."""
+    info: bytes = b""
+    """What its token says about who it is, as JSON, or nothing."""
 
 
 class ConnectionPage(msgspec.Struct, array_like=True, frozen=True):
@@ -156,6 +165,7 @@ class Ending(msgspec.Struct, array_like=True, frozen=True):
     code: int
     reason: str
     queue_bytes: int
+    info: bytes = b""
 
 
 class EndingPage(msgspec.Struct, array_like=True, frozen=True):
@@ -180,7 +190,19 @@ class TracePage(msgspec.Struct, array_like=True, frozen=True):
     traces: list[TraceReport]
 
 
-AnyQuestion = AskNode | AskConnections | AskEndings | CloseConnection | StartTrace | StopTrace | AskTraces
+class NamespacesReport(msgspec.Struct, array_like=True, frozen=True):
+    """The rules of one process: of each namespace the options that differ from their defaults, as written in YAML."""
+
+    hub: str
+    version: str
+    namespaces: dict[str, dict[str, Any]]
+    mistakes: list[str]
+    """Why the newest file is not in force; empty when it is."""
+
+
+AnyQuestion = (
+    AskNode | AskConnections | AskEndings | CloseConnection | StartTrace | StopTrace | AskTraces | AskNamespaces
+)
 
 DecodeError: Final = msgspec.DecodeError
 encode: Final = msgspec.msgpack.Encoder().encode

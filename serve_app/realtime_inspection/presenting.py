@@ -1,8 +1,12 @@
 """From what realtime processes answer to what operators read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+import orjson
+
+from actors.hosts.survey import HostProcess
 from serve_app.links import action, self_link
 from serve_app.realtime import questions as ask
 from serve_app.realtime_inspection import schemas
@@ -34,6 +38,7 @@ def connection(held: ask.HeldConnection, principal: Principal) -> schemas.Realti
     return schemas.RealtimeConnection(
         client=held.client,
         user=held.user,
+        info=_info(held.info),
         session=held.session,
         node=held.hub,
         state=held.state,
@@ -52,6 +57,8 @@ def connection(held: ask.HeldConnection, principal: Principal) -> schemas.Realti
                 server_side=channel.server_side,
                 positioned=channel.positioned,
                 expires_at=_optional(channel.expires_at),
+                epoch=channel.epoch,
+                offset=channel.offset,
             )
             for channel in held.channels
         ],
@@ -66,6 +73,7 @@ def ending(ended: ask.Ending) -> schemas.EndedConnection:
     return schemas.EndedConnection(
         client=ended.client,
         user=ended.user,
+        info=_info(ended.info),
         session=ended.session,
         node=ended.hub,
         transport=ended.transport,
@@ -103,6 +111,65 @@ def traces(reports: Iterable[ask.TraceReport]) -> list[schemas.RealtimeTrace]:
         trace(parts[0].order, [part.hub for part in parts], sum(part.connections for part in parts))
         for _, parts in sorted(found.items())
     ]
+
+
+def rules(reports: Iterable[ask.NamespacesReport]) -> list[schemas.RealtimeRules]:
+    """The rules of all processes, those that are the same once."""
+    found: dict[tuple[str, tuple[str, ...]], list[ask.NamespacesReport]] = {}
+    for report in reports:
+        found.setdefault((report.version, tuple(report.mistakes)), []).append(report)
+    return [
+        schemas.RealtimeRules(
+            version=version,
+            nodes=sorted(report.hub for report in same),
+            items=[
+                schemas.RealtimeNamespace(name=name, options=options) for name, options in same[0].namespaces.items()
+            ],
+            mistakes=list(mistakes),
+        )
+        for (version, mistakes), same in sorted(found.items())
+    ]
+
+
+def shard_process(process: HostProcess, buckets: Mapping[int, int]) -> schemas.ShardProcess:
+    """A process that hosts shards. `buckets`: broker shard → how many it owns; empty when nobody says."""
+    report = process.report
+    if report is None:
+        return schemas.ShardProcess(
+            host=process.host,
+            side=process.side,
+            state="silent",
+            pid=None,
+            node="",
+            incarnation="",
+            term=0,
+            lease_s=None,
+            shards=[],
+        )
+    return schemas.ShardProcess(
+        host=process.host,
+        side=process.side,
+        state="active" if report.active else "standby",
+        pid=report.pid,
+        node=report.node,
+        incarnation=report.incarnation,
+        term=report.term,
+        lease_s=report.lease_s,
+        shards=[_shard(name, ready=ready, buckets=buckets) for name, ready in report.ready.items()],
+    )
+
+
+def _shard(name: str, *, ready: bool, buckets: Mapping[int, int]) -> schemas.RealtimeShard:
+    kind, _, number = name.partition("/")
+    owned = buckets.get(int(number), 0) if kind == "brokers" and buckets else None
+    return schemas.RealtimeShard(kind=kind, shard=int(number), ready=ready, buckets=owned)
+
+
+def _info(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw) if raw else None
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _time(seconds: float) -> datetime:

@@ -1,7 +1,7 @@
 """Realtime processes and their connections over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -41,6 +41,8 @@ class HeldChannel(ResponseSchema):
     server_side: bool = Field(description="Chosen by the server, not by the client.")
     positioned: bool
     expires_at: datetime | None
+    epoch: str = Field(description="Of the channel's stream; empty without one.")
+    offset: int = Field(description="How far the stream was written to subscribers in this process.")
 
 
 class RealtimeConnection(ResourceSchema):
@@ -48,6 +50,7 @@ class RealtimeConnection(ResourceSchema):
 
     client: str
     user: str = Field(description="Empty: anonymous, or not known yet.")
+    info: Any = Field(description="What its token says about who it is.", examples=[{"name": "ada"}])
     session: str = Field(description="Login session.")
     node: str
     state: str = Field(examples=["connected"])
@@ -80,6 +83,7 @@ class EndedConnection(ResponseSchema):
 
     client: str
     user: str
+    info: Any = Field(description="What its token said about who it is.", examples=[{"name": "ada"}])
     session: str
     node: str
     transport: str
@@ -133,3 +137,61 @@ class RealtimeTraceList(ResponseSchema):
 
     items: list[RealtimeTrace]
     silent: list[str] = Field(description="Processes that did not answer in time: their part is missing.")
+
+
+class RealtimeNamespace(ResponseSchema):
+    """The rules of some channels."""
+
+    name: str
+    options: dict[str, Any] = Field(
+        description="As written in the file, without those that have their default.",
+        examples=[{"history_size": 100, "history_ttl": "5m"}],
+    )
+
+
+class RealtimeRules(ResponseSchema):
+    """The namespaces that some processes have in force."""
+
+    version: str = Field(description="Identity of the text that they were read from.")
+    nodes: list[str] = Field(description="Processes that have them in force.")
+    items: list[RealtimeNamespace]
+    mistakes: list[str] = Field(description="Why the newest file is not in force there.")
+
+
+class RealtimeRulesList(ResponseSchema):
+    """The namespaces in force; more than one item only while a changed file is being taken, or cannot be."""
+
+    items: list[RealtimeRules]
+    silent: list[str] = Field(description="Processes that did not answer in time: their part is missing.")
+
+
+class RealtimeShard(ResponseSchema):
+    """One shard: the single owner of its part of some state."""
+
+    kind: str = Field(examples=["brokers"])
+    shard: int
+    ready: bool = Field(description="It answers.")
+    buckets: int | None = Field(description="Of brokers: how many of the buckets of channels it owns.")
+
+
+class ShardProcess(ResponseSchema):
+    """One process of a shard host: it is active, stands by, or does not answer."""
+
+    host: int
+    side: int
+    state: Literal["active", "standby", "silent"]
+    pid: int | None
+    node: str = Field(description="Ray node.")
+    incarnation: str
+    term: int = Field(description="Of two that believe to be active, the greater term is right.")
+    lease_s: float | None = Field(
+        description="Seconds for which it answers without new leave of its standby; null: it needs none."
+    )
+    shards: list[RealtimeShard]
+
+
+class ShardProcessList(ResponseSchema):
+    """The processes that host shards."""
+
+    items: list[ShardProcess]
+    buckets: int = Field(description="How many buckets there are in all.", examples=[1024])

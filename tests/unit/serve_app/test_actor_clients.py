@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from actors.hosts.actor import HostReport
+from actors.hosts.contract import HostReport
 from serve_app import actor_clients
 from tests.fixtures.client import SIGNING_KEYS, build_settings
 
@@ -73,4 +74,30 @@ async def test_the_actors_are_well_when_every_shard_is_ready(
     ready["jobs/0"] = False
     with pytest.raises(RuntimeError, match="jobs/0"):
         await resources.actors.check()
+    await resources.close()
+
+
+async def test_operators_see_every_process_of_the_hosts_and_who_owns_the_buckets(
+    log: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def report(_index: int, side: int) -> HostReport:
+        return HostReport("incarnation", 1, side, active=side == 0, ready={})
+
+    async def call(_shard: int, method: str, _payload: bytes, _timeout_s: float) -> bytes:
+        assert method == "owners"
+        return msgspec.msgpack.encode({0: 1})
+
+    monkeypatch.setattr(actor_clients.hosts, "report", report)
+    monkeypatch.setattr(actor_clients.hosts, "sides", lambda: 2)
+    monkeypatch.setattr(actor_clients.brokers, "call", call)
+    resources = await actor_clients.open_resources(settings(tmp_path, shard_hosts=2))
+    assert resources.actors.survey_hosts is not None
+    assert [(each.host, each.side) for each in await resources.actors.survey_hosts()] == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+    ]
+    assert resources.actors.bucket_owners is not None
+    assert await resources.actors.bucket_owners() == {0: 1}
     await resources.close()

@@ -1107,6 +1107,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/realtime/namespaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The namespaces in force, and in which processes
+         * @description The namespaces in force, and in which processes.
+         */
+        get: operations["realtime-list_realtime_namespaces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/shards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The processes that host shards
+         * @description The processes that host shards: which answers, its lease, and how many buckets each broker shard owns.
+         */
+        get: operations["realtime-list_shard_processes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/users/{user}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End all login sessions of a user, or void the tokens of another issuer's
+         * @description End all login sessions of a user, or void the tokens of another issuer's. Open sockets close with 3503.
+         */
+        delete: operations["realtime-revoke_realtime_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1756,6 +1816,14 @@ export interface components {
             client: string;
             /** User */
             user: string;
+            /**
+             * Info
+             * @description What its token said about who it is.
+             * @example {
+             *       "name": "ada"
+             *     }
+             */
+            info: unknown;
             /** Session */
             session: string;
             /** Node */
@@ -2066,6 +2134,16 @@ export interface components {
             positioned: boolean;
             /** Expires At */
             expires_at: string | null;
+            /**
+             * Epoch
+             * @description Of the channel's stream; empty without one.
+             */
+            epoch: string;
+            /**
+             * Offset
+             * @description How far the stream was written to subscribers in this process.
+             */
+            offset: number;
         };
         /**
          * Job
@@ -3252,6 +3330,14 @@ export interface components {
              */
             user: string;
             /**
+             * Info
+             * @description What its token says about who it is.
+             * @example {
+             *       "name": "ada"
+             *     }
+             */
+            info: unknown;
+            /**
              * Session
              * @description Login session.
              */
@@ -3333,6 +3419,25 @@ export interface components {
             silent: string[];
         };
         /**
+         * RealtimeNamespace
+         * @description The rules of some channels.
+         */
+        RealtimeNamespace: {
+            /** Name */
+            name: string;
+            /**
+             * Options
+             * @description As written in the file, without those that have their default.
+             * @example {
+             *       "history_size": 100,
+             *       "history_ttl": "5m"
+             *     }
+             */
+            options: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * RealtimeNode
          * @description One realtime process.
          */
@@ -3387,6 +3492,65 @@ export interface components {
              * @description Processes that did not answer in time: their part is missing.
              */
             silent: string[];
+        };
+        /**
+         * RealtimeRules
+         * @description The namespaces that some processes have in force.
+         */
+        RealtimeRules: {
+            /**
+             * Version
+             * @description Identity of the text that they were read from.
+             */
+            version: string;
+            /**
+             * Nodes
+             * @description Processes that have them in force.
+             */
+            nodes: string[];
+            /** Items */
+            items: components["schemas"]["RealtimeNamespace"][];
+            /**
+             * Mistakes
+             * @description Why the newest file is not in force there.
+             */
+            mistakes: string[];
+        };
+        /**
+         * RealtimeRulesList
+         * @description The namespaces in force; more than one item only while a changed file is being taken, or cannot be.
+         */
+        RealtimeRulesList: {
+            /** Items */
+            items: components["schemas"]["RealtimeRules"][];
+            /**
+             * Silent
+             * @description Processes that did not answer in time: their part is missing.
+             */
+            silent: string[];
+        };
+        /**
+         * RealtimeShard
+         * @description One shard: the single owner of its part of some state.
+         */
+        RealtimeShard: {
+            /**
+             * Kind
+             * @example brokers
+             */
+            kind: string;
+            /** Shard */
+            shard: number;
+            /**
+             * Ready
+             * @description It answers.
+             */
+            ready: boolean;
+            /**
+             * Buckets
+             * @description Of brokers: how many of the buckets of channels it owns.
+             */
+            buckets: number | null;
         };
         /**
          * RealtimeToken
@@ -3501,6 +3665,56 @@ export interface components {
         RegistrationAccepted: {
             /** Detail */
             detail: string;
+        };
+        /**
+         * ShardProcess
+         * @description One process of a shard host: it is active, stands by, or does not answer.
+         */
+        ShardProcess: {
+            /** Host */
+            host: number;
+            /** Side */
+            side: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "standby" | "silent";
+            /** Pid */
+            pid: number | null;
+            /**
+             * Node
+             * @description Ray node.
+             */
+            node: string;
+            /** Incarnation */
+            incarnation: string;
+            /**
+             * Term
+             * @description Of two that believe to be active, the greater term is right.
+             */
+            term: number;
+            /**
+             * Lease S
+             * @description Seconds for which it answers without new leave of its standby; null: it needs none.
+             */
+            lease_s: number | null;
+            /** Shards */
+            shards: components["schemas"]["RealtimeShard"][];
+        };
+        /**
+         * ShardProcessList
+         * @description The processes that host shards.
+         */
+        ShardProcessList: {
+            /** Items */
+            items: components["schemas"]["ShardProcess"][];
+            /**
+             * Buckets
+             * @description How many buckets there are in all.
+             * @example 1024
+             */
+            buckets: number;
         };
         /**
          * StatusChange
@@ -9350,6 +9564,210 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not yours to see. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "realtime-list_realtime_namespaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RealtimeRulesList"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "realtime-list_shard_processes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShardProcessList"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "realtime-revoke_realtime_user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from actors.hosts import actor as module
-from actors.hosts.actor import HostReport, ShardHost
-from actors.hosts.contract import ShardNotReady, UnknownShard
+from actors.hosts.actor import ShardHost
+from actors.hosts.contract import HostReport, ShardNotReady, UnknownShard
 from actors.hosts.kinds import Kind
 from cluster.settings import Settings
 from tests.fixtures.simulation import passes, simulate

@@ -133,6 +133,9 @@ def test_the_first_is_active_and_the_second_stands_by():
         for _ in range(60):
             assert cluster.answering() == [0]
             await passes(1)
+        active, standby = (process.pair for process in cluster.sides)
+        assert LEASE_S / 2 < active.lease_left() <= LEASE_S
+        assert standby.lease_left() is None
 
     simulate(main())
 
@@ -146,6 +149,7 @@ def test_without_a_standby_a_process_is_active_at_once_and_needs_nobodys_leave()
         await pair.start()
         await passes(3_600)
         assert pair.may_answer()
+        assert pair.lease_left() is None
         await pair.stop()
 
     simulate(main(), limit_s=4_000)

@@ -52,6 +52,28 @@ async def test_it_shows_who_is_connected_and_to_what(world: World) -> None:
     assert page(world, client="no such").connections == []
 
 
+async def test_it_shows_how_far_a_channel_was_written_and_who_its_token_says_it_is(world: World) -> None:
+    client = await world.subscribed("room:1", "u1")
+    await world.publish("room:1", "hello")
+    (held,) = page(world, user="u1").connections
+    (channel,) = held.channels
+    assert channel.epoch, "the stream has an epoch"
+    assert channel.offset == 1
+    assert held.info == client.peer.connection.info.conn_info
+
+
+async def test_it_says_which_rules_are_in_force(world: World) -> None:
+    report = asked(world, ask.AskNamespaces(), ask.NamespacesReport)
+    assert isinstance(report, ask.NamespacesReport)
+    assert (report.hub, report.version, report.mistakes) == ("hub-1", world.env.namespaces.version, [])
+    assert set(report.namespaces) == set(world.env.namespaces.names)
+    assert report.namespaces["room"]["history_ttl"]
+    other = World(namespaces="namespaces:\n  default: {presence: true}\n", mistakes=lambda: ["line 2: a mistake"])
+    report = asked(other, ask.AskNamespaces(), ask.NamespacesReport)
+    assert isinstance(report, ask.NamespacesReport)
+    assert (report.namespaces, report.mistakes) == ({"default": {"presence": True}}, ["line 2: a mistake"])
+
+
 async def test_it_is_read_in_pages(world: World) -> None:
     for _ in range(3):
         await world.connected()

@@ -3,6 +3,8 @@ from uuid import uuid4
 
 import pytest
 
+from actors.hosts.contract import HostReport
+from actors.hosts.survey import HostProcess
 from serve_app.realtime import questions as ask
 from serve_app.realtime_inspection import presenting
 from serve_app.security.principal import Principal
@@ -14,7 +16,7 @@ def operator(*permissions: str) -> Principal:
 
 HELD = ask.HeldConnection(
     "hub", "c1", "u1", "s1", "connected", "json/websocket", "js", "1", 1_500, 2.0, 7, 1, 2,
-    [ask.HeldChannel("room:1", "live", False, True, None)], True, [{"kind": "in"}],
+    [ask.HeldChannel("room:1", "live", False, True, None, "e", 7)], True, [{"kind": "in"}], b'{"name":"ada"}',
 )  # fmt: skip
 
 
@@ -27,8 +29,10 @@ def test_a_connection_says_what_may_be_done_about_it(permissions: tuple[str, ...
     assert shown["_links"]["self"]["href"] == "/api/v1/realtime/connections/c1"
     assert shown["opened_at"] == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
     assert shown["expires_at"] == datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
+    assert shown["info"] == {"name": "ada"}
+    position = {"positioned": True, "epoch": "e", "offset": 7}
     assert shown["channels"] == [
-        {"channel": "room:1", "state": "live", "server_side": False, "positioned": True, "expires_at": None}
+        {"channel": "room:1", "state": "live", "server_side": False, "expires_at": None} | position
     ]
 
 
@@ -55,3 +59,41 @@ def test_nodes_and_endings() -> None:
         ended.ended_at - ended.opened_at,
     )
     assert ended.ended_at.timestamp() == 2
+    assert ended.info is None, "its token said nothing"
+
+
+def test_processes_with_the_same_rules_are_shown_once() -> None:
+    old = {"room": {"presence": True}}
+    reports = [
+        ask.NamespacesReport("b", "v1", old, []),
+        ask.NamespacesReport("a", "v1", old, []),
+        ask.NamespacesReport("c", "v1", old, ["line 3: no such option"]),
+        ask.NamespacesReport("d", "v2", {}, []),
+    ]
+    shown = presenting.rules(reports)
+    assert [(rules.version, rules.nodes, rules.mistakes) for rules in shown] == [
+        ("v1", ["a", "b"], []),
+        ("v1", ["c"], ["line 3: no such option"]),
+        ("v2", ["d"], []),
+    ]
+    assert [(found.name, found.options) for found in shown[0].items] == [("room", {"presence": True})]
+
+
+def test_what_a_process_hosts_and_for_how_long_it_may_answer() -> None:
+    ready = {"brokers/0": True, "brokers/1": True, "jobs/0": False}
+    report = HostReport("i", 7, 0, active=True, ready=ready, node="n", term=3, lease_s=2.5)
+    shown = presenting.shard_process(HostProcess(0, 0, report), {0: 1024})
+    assert (shown.state, shown.pid, shown.term, shown.lease_s) == ("active", 7, 3, 2.5)
+    assert [(shard.kind, shard.shard, shard.ready, shard.buckets) for shard in shown.shards] == [
+        ("brokers", 0, True, 1024),
+        ("brokers", 1, True, 0),
+        ("jobs", 0, False, None),
+    ]
+    assert presenting.shard_process(HostProcess(0, 0, report), {}).shards[0].buckets is None, "nobody says"
+
+
+def test_a_process_that_does_not_answer_is_shown_as_that() -> None:
+    shown = presenting.shard_process(HostProcess(1, 1, None), {})
+    assert (shown.host, shown.side, shown.state, shown.pid, shown.shards) == (1, 1, "silent", None, [])
+    standby = HostReport("i", 8, 1, active=False, ready={})
+    assert presenting.shard_process(HostProcess(1, 1, standby), {}).state == "standby"
