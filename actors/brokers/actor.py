@@ -13,7 +13,7 @@ from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
 from actors.brokers.map_relay import MapRelay
 from actors.brokers.map_turns import MapTurns
-from actors.brokers.moving import Moving, ShardCall
+from actors.brokers.moving import Moving
 from actors.brokers.ownership import Ownership
 from actors.brokers.presence import Registry
 from actors.brokers.presence_view import PresenceViews
@@ -28,6 +28,7 @@ from actors.hosts.contract import ShardDeposed
 from actors.links import incarnations
 from actors.links.frames import Submit
 from actors.links.placement import buckets_of
+from actors.links.shards import ShardCall
 from actors.links.stream import ClientStream, StreamServer
 from actors.namespaces.watching import WatchedNamespaces
 from actors.protocol.namespaces import Namespaces

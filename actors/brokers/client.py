@@ -22,7 +22,7 @@ from actors.brokers.contract import (
     SubscribeCallback,
     SubscribeRequest,
 )
-from actors.brokers.view import ShardCall, ShardView
+from actors.brokers.view import ShardView
 from actors.brokers.wire import (
     Channels,
     ChannelsRead,
@@ -47,6 +47,7 @@ from actors.brokers.wire import (
 )
 from actors.links.placement import bucket_of
 from actors.links.requests import OVERHEAD_BYTES
+from actors.links.shards import ShardCall
 from cluster.names import BUCKETS
 
 CHECK_EVERY_S: Final = 0.25

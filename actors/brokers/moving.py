@@ -16,6 +16,7 @@ from actors.brokers.durable import Committer
 from actors.brokers.ownership import Ownership
 from actors.brokers.presence import Registry
 from actors.brokers.table import ChannelTable
+from actors.links.shards import ShardCall
 from actors.links.stream import LEASE_S, StreamServer
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader
@@ -29,7 +30,6 @@ LOCATE_AGAIN_S: Final = 0.5
 ENSURE_EVERY_S: Final = 5.0
 """How often shard 0 sees to it that every shard that owns something is hosted: settings only know the first ones."""
 
-ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
 
 logger = structlog.get_logger(__name__)
 

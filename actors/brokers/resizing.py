@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from actors.brokers.carrying import Move
+from actors.links.shards import ShardCall
 from cluster.names import BUCKETS
 
 GROUP: Final = 32
@@ -21,7 +22,6 @@ READ_S: Final = 5.0
 TRIES: Final = 20
 PAUSE_S: Final = 0.5
 
-ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
 Open = Callable[[int, int], Awaitable[None]]
 Close = Callable[[int], Awaitable[None]]
 Say = Callable[[str], None]

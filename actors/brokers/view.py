@@ -1,7 +1,7 @@
 """One process's access to one broker shard."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -49,12 +49,10 @@ from actors.links.frames import Batch
 from actors.links.link import Link, LinkFull
 from actors.links.placement import bucket_of
 from actors.links.requests import OVERHEAD_BYTES, Asked, Requests
+from actors.links.shards import ShardCall, link_to
 
 ANSWER_WITHIN_S: Final = 3.0
 """After this a request is answered with error 100. SDKs give up at 5 s and reconnect the whole connection."""
-
-ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
-"""(shard, method, payload, timeout_s) → answer."""
 
 logger = structlog.get_logger(__name__)
 
@@ -91,18 +89,7 @@ class ShardView:
         self.shard = shard
         self._moved = moved
         self.pending: dict[tuple[str, int], _Pending] = {}
-
-        async def call_shard(method: str, payload: bytes, timeout_s: float) -> bytes:
-            return await call(shard, method, payload, timeout_s)
-
-        self.link: Link[Operation, Item] = Link(
-            boot,
-            call_shard,
-            Batch[Item],
-            on_items=self._on_items,
-            on_attached=self._on_attached,
-            on_expired=self._on_expired,
-        )
+        self.link: Link[Operation, Item] = link_to(boot, shard, call, Batch[Item], self)
         self.following = Following(sink, self.link.send)
         self.comparing = Comparing(self.following, self.link.send)
         self.requests: Requests[Any] = Requests(
@@ -159,7 +146,8 @@ class ShardView:
 
     # Down -------------------------------------------------------------------------------------------------------------
 
-    def _on_items(self, items: list[Item]) -> None:
+    def on_items(self, items: list[Item]) -> None:
+        """A batch of the shard's stream."""
         self.following.take(items, self._handle)
 
     def _handle(self, item: Item) -> None:
@@ -251,7 +239,7 @@ class ShardView:
 
     # Resets -----------------------------------------------------------------------------------------------------------
 
-    def _on_attached(self, unsent: Sequence[Operation]) -> None:
+    def on_attached(self, unsent: Sequence[Operation]) -> None:
         """Tell a shard that knows nothing of us what we hold, then ask again what was not answered."""
         fresh = {id(op) for op in unsent}
         self.following.resume()
@@ -266,7 +254,8 @@ class ShardView:
             size = len(op.data) if isinstance(op, Publish) else 0
             self.link.send(op, size + OVERHEAD_BYTES, may_expire=False)
 
-    def _on_expired(self, operations: Sequence[Operation]) -> None:
+    def on_expired(self, operations: Sequence[Operation]) -> None:
+        """The shard did not take these in time."""
         for op in operations:
             if isinstance(op, Subscribe | MapSubscribe):
                 pending = self.pending.pop((op.channel, op.subscriber.subscription), None)

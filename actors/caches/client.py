@@ -12,9 +12,10 @@ import structlog
 from actors.caches.store import BoundedStore
 from actors.caches.wire import Done, Down, Fetch, Fill, GiveUp, Invalidate, Invalidated, Lease, Up, Value
 from actors.links.frames import Batch
-from actors.links.link import Call, Link, LinkFull
+from actors.links.link import Link, LinkFull
 from actors.links.placement import shard_of
 from actors.links.requests import Asked, Requests
+from actors.links.shards import ShardCall, link_to
 
 L1_BYTES: Final = 32 * 1024 * 1024
 L1_AGE_S: Final = 2.0
@@ -41,19 +42,12 @@ class CacheUnreachable(Exception):
 class _ShardLink:
     """The L1 of one shard's keys, and what is under way to that shard."""
 
-    def __init__(self, boot: str, shard: int, call: Call, numbers: Iterator[int]) -> None:
+    def __init__(self, boot: str, shard: int, call: ShardCall, numbers: Iterator[int]) -> None:
         self.shard = shard
         self.store: BoundedStore[Any] = BoundedStore(L1_BYTES)
         self.applied = 0
         """Number of the last invalidation that this process has applied."""
-        self.link: Link[Up, Down] = Link(
-            boot,
-            call,
-            Batch[Down],
-            on_items=self._on_items,
-            on_attached=self._on_attached,
-            on_expired=self._on_expired,
-        )
+        self.link: Link[Up, Down] = link_to(boot, shard, call, Batch[Down], self)
         self.fetches: Requests[Fetch] = _requests(self.link, numbers, FETCH_LIMIT_S)
         self.invalidations: Requests[Invalidate] = _requests(self.link, numbers, INVALIDATE_LIMIT_S)
 
@@ -84,7 +78,7 @@ class _ShardLink:
                 return False
         return True
 
-    def _on_items(self, items: list[Down]) -> None:
+    def on_items(self, items: list[Down]) -> None:
         for item in items:
             if isinstance(item, Lease | Value):
                 asked = self.fetches.asked.get(item.request)
@@ -111,7 +105,7 @@ class _ShardLink:
             )
         self.fetches.answer(asked.number, item)
 
-    def _on_attached(self, unsent: Sequence[Up]) -> None:
+    def on_attached(self, unsent: Sequence[Up]) -> None:
         """A new incarnation knows nothing of us: flush, and ask again what is still wanted."""
         self.store.clear()
         self.applied = 0
@@ -121,7 +115,7 @@ class _ShardLink:
             if isinstance(operation, Invalidate):
                 self.send(operation)
 
-    def _on_expired(self, operations: Sequence[Up]) -> None:
+    def on_expired(self, operations: Sequence[Up]) -> None:
         self.fetches.expire(operation.request for operation in operations if isinstance(operation, Fetch))
 
 
@@ -131,10 +125,9 @@ _NOTHING: Final = object()
 class Cache:
     """Implements `CacheClient`. `start()` before use, `stop()` at the end; works, slowly, without either."""
 
-    def __init__(self, boot_id: str, shards: int, call: Callable[[int], Call]) -> None:
-        """`call(shard)` reaches one shard."""
+    def __init__(self, boot_id: str, *, shards: int, call: ShardCall) -> None:
         numbers = itertools.count(1)
-        self._shards = [_ShardLink(boot_id, shard, call(shard), numbers) for shard in range(shards)]
+        self._shards = [_ShardLink(boot_id, shard, call, numbers) for shard in range(shards)]
         self._running: dict[str, asyncio.Task[Any]] = {}
 
     async def start(self) -> None:

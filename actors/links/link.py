@@ -9,9 +9,9 @@ import asyncio
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -43,11 +43,8 @@ Up = TypeVar("Up")
 Down = TypeVar("Down")
 
 
-class Call(Protocol):
-    """One call to the shard, with our own deadline. Raises on any failure."""
-
-    async def __call__(self, method: str, payload: bytes, timeout_s: float) -> bytes:
-        """Return what `method` of the shard answers."""
+Call = Callable[[str, bytes, float], Awaitable[bytes]]
+"""(method, payload, timeout_s) → what the shard answers; raises on any failure, at our own deadline at the latest."""
 
 
 class LinkFull(Exception):

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from actors.links.frames import Batch
 from actors.links.link import Link
 from actors.links.placement import shard_of
 from actors.links.requests import Requests
+from actors.links.shards import ShardCall, link_to
 from actors.sessions.contract import (
     HubAnswers,
     RefreshOrder,
@@ -74,7 +75,6 @@ _Orders = DisconnectUser | SendToUser | SubscribeUser | UnsubscribeUser | Refres
 _Asking = Connections | _Orders | Emulate
 """Operations that somebody waits for."""
 
-ShardCall = Callable[[int, str, bytes, float], Awaitable[bytes]]
 
 logger = structlog.get_logger(__name__)
 
@@ -95,18 +95,7 @@ class _ShardView:
         self.waiting: dict[str, _Held] = {}
         self._sink = sink
         self.surveys = Surveys(self._send_question, ids)
-
-        async def call_shard(method: str, payload: bytes, timeout_s: float) -> bytes:
-            return await call(shard, method, payload, timeout_s)
-
-        self.link: Link[Operation, Item] = Link(
-            boot,
-            call_shard,
-            Batch[Item],
-            on_items=self._on_items,
-            on_attached=self._on_attached,
-            on_expired=self._on_expired,
-        )
+        self.link: Link[Operation, Item] = link_to(boot, shard, call, Batch[Item], self)
         self.requests: Requests[Any] = Requests(
             self.link.send, ids, within_s=ANSWER_WITHIN_S, full=_too_many, late=SessionsUnreachable
         )
@@ -161,7 +150,7 @@ class _ShardView:
             # It lived already: revoked while its shard was away.
             self._sink.on_disconnect([client], FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
 
-    def _on_items(self, items: list[Item]) -> None:
+    def on_items(self, items: list[Item]) -> None:
         for item in items:
             try:
                 self._handlers[type(item)](item)
@@ -211,7 +200,7 @@ class _ShardView:
     def _on_answer(self, item: ConnectionsRead | Told | Delivered) -> None:
         self.requests.answer(item.request, item)
 
-    def _on_attached(self, unsent: Sequence[Operation]) -> None:
+    def on_attached(self, unsent: Sequence[Operation]) -> None:
         """The shard knows nobody: register everybody, then ask again. Every order may be carried out twice."""
         if self._sink is not None:
             self.link.send(HoldsConnections(), OVERHEAD_BYTES, may_expire=False)
@@ -224,7 +213,7 @@ class _ShardView:
                 self.link.send(asked.op, OVERHEAD_BYTES, may_expire=False)
         self.surveys.ask_again()
 
-    def _on_expired(self, operations: Sequence[Operation]) -> None:
+    def on_expired(self, operations: Sequence[Operation]) -> None:
         for op in operations:
             if isinstance(op, _Asking):
                 self.requests.expire([op.request])

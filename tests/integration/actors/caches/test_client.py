@@ -10,7 +10,6 @@ from redis.asyncio import Redis
 
 from actors.caches.actor import CacheShard
 from actors.caches.client import Cache
-from actors.links.link import Call
 from cluster.settings import Settings
 from db.caches import invalidate
 from db.session import Database
@@ -33,21 +32,18 @@ class Cluster:
         await self.shard.start()
 
     async def client(self, name: str) -> Cache:
-        cache = Cache(name, 1, lambda _: self.call_of())
+        cache = Cache(name, shards=1, call=self.call)
         await cache.start()
         await cache._shards[0].link.wait_attached()
         self.clients.append(cache)
         return cache
 
-    def call_of(self) -> Call:
-        async def call(method: str, payload: bytes, timeout_s: float) -> bytes:
-            if not self.reachable or self.shard is None:
-                raise ConnectionError("no shard")
-            async with asyncio.timeout(timeout_s):
-                answer: bytes = await getattr(self.shard, method)(payload)
-            return answer
-
-        return call
+    async def call(self, _shard: int, method: str, payload: bytes, timeout_s: float) -> bytes:
+        if not self.reachable or self.shard is None:
+            raise ConnectionError("no shard")
+        async with asyncio.timeout(timeout_s):
+            answer: bytes = await getattr(self.shard, method)(payload)
+        return answer
 
 
 @pytest.fixture
