@@ -8,27 +8,10 @@ import pytest
 
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
 from actors.hosts.contract import ShardDeposed
-from db.streams.errors import Ambiguous
-from db.streams.store import StreamStore
-from tests.fixtures.brokers import Network, Process, World
+from tests.fixtures.brokers import LosesAnswers, Network, Process, World, kill_backends
 from tests.fixtures.waiting import eventually
 
 CHANNEL = "ledger:a"
-
-
-@pytest.fixture
-async def world(database_url):
-    made = World(database_url)
-    await made.begin()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def stored(connection, channel=CHANNEL):
@@ -36,14 +19,6 @@ async def stored(connection, channel=CHANNEL):
         'SELECT "offset", data FROM app.stream_publications WHERE channel = $1 ORDER BY 1', channel
     )
     return [(row[0], row[1].decode()) for row in rows]
-
-
-async def kill_backends(connection, pattern="mobula-broker-0"):
-    return await connection.fetchval(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-        "WHERE application_name = $1 AND datname = current_database()",
-        pattern,
-    )
 
 
 async def test_what_is_acknowledged_is_committed(world, plain):
@@ -142,19 +117,6 @@ async def test_a_zombie_acknowledges_nothing_after_the_take_over(world, plain):
         await zombie.submit(b"")
     assert not new.committer.deposed
     assert await stored(plain) == [(1, "before"), (2, "mine")]
-
-
-class LosesAnswers(StreamStore):
-    """Commits, and then loses the answer: the ambiguous result of rule 9."""
-
-    lose = 0
-
-    async def commit(self, fence, commit):
-        await super().commit(fence, commit)
-        if self.lose:
-            self.lose -= 1
-            self.abandon()
-            raise Ambiguous("the answer was lost")
 
 
 async def test_a_commit_whose_answer_is_lost_is_found_and_acknowledged_once(database_url, plain):

@@ -3,30 +3,12 @@
 import asyncio
 import random
 
-import asyncpg
 import pytest
 
 from actors.brokers.contract import BrokerError, StreamPosition
-from db.streams.errors import Ambiguous
-from db.streams.store import StreamStore
-from tests.fixtures.brokers import Network, Process, World
+from tests.fixtures.brokers import LosesAnswers, Network, Process, World, kill_backends
 from tests.fixtures.maps import CHANNEL, again, entries, replayed, stored_keys
 from tests.fixtures.waiting import eventually
-
-
-@pytest.fixture
-async def world(database_url):
-    made = World(database_url)
-    await made.begin()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def test_what_is_acknowledged_is_in_both_tables(world, plain):
@@ -125,19 +107,6 @@ async def test_a_zombie_changes_no_key_after_the_take_over(world, plain):
     assert await stored_keys(plain) == {"k": "mine"} == await replayed(plain)
 
 
-class LosesAnswers(StreamStore):
-    """Commits, and then loses the answer."""
-
-    lose = 0
-
-    async def commit(self, fence, commit):
-        await super().commit(fence, commit)
-        if self.lose:
-            self.lose -= 1
-            self.abandon()
-            raise Ambiguous("the answer was lost")
-
-
 async def test_a_condition_is_not_refused_by_its_own_commit_whose_answer_was_lost(database_url, plain):
     world = World(database_url)
     store = LosesAnswers(database_url, owner="loser", application_name="mobula-broker-0")
@@ -191,10 +160,7 @@ async def test_keys_and_stream_agree_while_backends_are_killed(world, plain, see
         while not done.is_set():
             target = answered + dice.randrange(5, 60)
             await eventually(lambda: done.is_set() or answered >= target, every_s=0.002, timeout_s=30)  # noqa: B023
-            killed += await plain.fetchval(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                "WHERE application_name = 'mobula-broker-0' AND datname = current_database()"
-            )
+            killed += await kill_backends(plain)
         return killed
 
     killing = asyncio.create_task(kill())

@@ -1,28 +1,11 @@
 """From a transaction to the keys of a map: in commit order, once, under the rules of the map."""
 
-import asyncpg
 import pytest
 
 from actors.brokers.contract import BrokerError
 from db.outbox.service import map_publish, map_remove, publish
-from tests.fixtures.brokers import World
 from tests.fixtures.maps import CHANNEL, again, entries, replayed, stored_keys
 from tests.fixtures.waiting import eventually
-
-
-@pytest.fixture
-async def world(database_url):
-    made = World(database_url)
-    await made.begin()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.mark.parametrize("channel", [CHANNEL, "board:a"])

@@ -7,25 +7,10 @@ import pytest
 
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
 from db.outbox.service import publish
-from tests.fixtures.brokers import World
+from tests.fixtures.brokers import kill_backends
 from tests.fixtures.waiting import eventually
 
 CHANNEL = "ledger:a"
-
-
-@pytest.fixture
-async def world(database_url):
-    made = World(database_url)
-    await made.begin()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def sql_publish(connection, channel, text, key=""):
@@ -176,10 +161,7 @@ async def test_killing_the_connection_under_the_relay_loses_and_doubles_nothing(
         while not done.is_set():
             await eventually(lambda: done.is_set() or len(heard(hub)) > seen + 20, every_s=0.002, timeout_s=30)  # noqa: B023
             seen = len(heard(hub))
-            await plain.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'mobula-broker-0' AND datname = current_database()"
-            )
+            await kill_backends(plain)
 
     killing = asyncio.create_task(kill())
     writer = await asyncpg.connect(world.url)

@@ -13,13 +13,6 @@ ALL = list(range(BUCKETS))
 
 
 @pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def store(database_url):
     opened = StreamStore(database_url, owner="relay", application_name="relay-under-test")
     await opened.connect()

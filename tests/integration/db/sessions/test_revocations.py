@@ -3,19 +3,11 @@
 import time
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from cluster.services.ports import free_port
 from db.sessions.revocations import Credential, Revocations, RevocationsUnknown
 from tests.fixtures.waiting import eventually
-
-
-@pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

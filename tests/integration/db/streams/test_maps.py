@@ -1,6 +1,5 @@
 """Keys of maps in the database: written with their commit or not at all."""
 
-import asyncpg
 import pytest
 
 from db.streams.errors import Fenced, StaleHead
@@ -17,13 +16,6 @@ async def store(database_url):
     await made.connect()
     yield made
     await made.close()
-
-
-@pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 def row(key: str, offset: int, data: bytes = b"1", *, removed: bool = False, **fields) -> MapRow:

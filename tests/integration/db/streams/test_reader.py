@@ -1,6 +1,5 @@
 """Reading streams beyond memory, and pruning them."""
 
-import asyncpg
 import pytest
 
 from cluster.services.ports import free_port
@@ -13,13 +12,6 @@ async def reader(database_url):
     opened = StreamReader(database_url, application_name="reader-under-test")
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def fill(connection, channel, offsets, *, life="1 hour"):

@@ -75,13 +75,6 @@ async def owners(database_url):
         await owner.store.close()
 
 
-@pytest.fixture
-async def plain(database_url):
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
 async def rows(connection, channel="ledger:a"):
     found = await connection.fetch(
         'SELECT "offset", publication_id FROM app.stream_publications WHERE channel = $1 ORDER BY 1', channel
