@@ -15,6 +15,7 @@ from actors.brokers.map_relay import MapRelay
 from actors.brokers.map_turns import MapTurns
 from actors.brokers.moving import Moving
 from actors.brokers.ownership import Ownership
+from actors.brokers.polling import Polling
 from actors.brokers.presence import Registry
 from actors.brokers.presence_view import PresenceViews
 from actors.brokers.publishing import Publishing
@@ -163,6 +164,7 @@ class BrokerShard:
             **self.subscribing.handlers,
             **questions.handlers,
             **self.maps.handlers,
+            **Polling(self.table).handlers,
         }
 
     async def start(self) -> None:

@@ -5,6 +5,7 @@ from itertools import islice
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
+from actors.brokers.poll_wire import PollClaim
 from actors.brokers.wire import (
     Channels,
     Failed,
@@ -38,7 +39,7 @@ def refuse(stream: ClientStream, op: Operation, refusal: BrokerError) -> None:
     elif isinstance(op, Resume | Repair):
         # The hub tells its subscribers that their stream broke; they come back and are answered one by one.
         stream.push(encode(Resumed(op.channel, "", 0, ok=False, pubs=[])))
-    elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels | MapRead | MapClear):
+    elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels | MapRead | MapClear | PollClaim):
         stream.push(encode(Failed([op.request], refusal.code, refusal.message)))
 
 

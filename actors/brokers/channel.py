@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from actors.brokers.contract import BrokerError
 from actors.brokers.history import Ring
 from actors.brokers.map_state import MapState
+from actors.brokers.polled import Polled
 from actors.brokers.view_changes import ViewChanges
 from actors.brokers.wire import Entry, Info, Operation, Pub, Publish, Subscriber, encode, published_prefix
 from actors.links.placement import bucket_of
@@ -55,6 +56,7 @@ class Channel:
         "loaded",
         "map",
         "name",
+        "polled",
         "prefix",
         "presence",
         "publish_full_at",
@@ -91,6 +93,8 @@ class Channel:
         """What of that is told."""
         self.map = None if rules.map is None or self.shows is not None else MapState(rules.map)
         """Keys and their newest values, where the channel is a map."""
+        self.polled = None if rules.shared_poll is None else Polled(rules.shared_poll)
+        """What is known of its keys, where the channel is a shared poll."""
         self.prefix = published_prefix(name)
         self.publish_full_at = 0.0
         """When the bucket of `channel_publish_rate` is full again."""
@@ -112,6 +116,8 @@ class Channel:
         Such a stream begins anew; who is subscribed and present stays.
         """
         old, self.rules = self.rules, rules
+        if old.shared_poll != rules.shared_poll:
+            self.polled = None if rules.shared_poll is None else Polled(rules.shared_poll)
         if (old.durable, old.has_history, old.map) == (rules.durable, rules.has_history, rules.map):
             self.ring.keep(rules.history_size, rules.history_ttl_s)
             return None

@@ -2,13 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
 
+from actors.brokers import poll_wire
 from actors.brokers.contract import (
     ChannelSink,
     ClientInfo,
@@ -16,12 +17,15 @@ from actors.brokers.contract import (
     HistoryRequest,
     MapKeys,
     MapPublished,
+    PollTurn,
     PresenceStats,
+    Publication,
     PublishRequest,
     StreamPosition,
     SubscribeCallback,
     SubscribeRequest,
 )
+from actors.brokers.poll_wire import PollClaim, PollReport
 from actors.brokers.view import ShardView
 from actors.brokers.wire import (
     Channels,
@@ -57,6 +61,12 @@ logger = structlog.get_logger(__name__)
 
 DEPARTED_PER_OPERATION: Final = 200
 """A submit must stay small (`actors.links.link.SUBMIT_BYTES`)."""
+
+
+POLL_BYTES: Final = 60_000
+"""Keys or values of a shared poll in one operation, for the same reason."""
+
+T = TypeVar("T")
 
 
 class Brokers:
@@ -194,6 +204,36 @@ class Brokers:
         )
         return answer
 
+    async def poll_claim(self, channel: str, keys: Mapping[str, int]) -> PollTurn:
+        """These keys of a shared poll are tracked here; whose turn is it to ask for them? Raises BrokerError."""
+        ask: dict[str, int] = {}
+        values: list[Publication] = []
+        for part in _portions(keys.items(), lambda item: len(item[0])):
+            turn = await self._poll_claim(channel, dict(part))
+            ask.update(turn.ask)
+            values += [poll_wire.polled(value) for value in turn.values]
+        return PollTurn(ask, values)
+
+    async def _poll_claim(self, channel: str, keys: dict[str, int]) -> poll_wire.PollTurn:
+        turn: poll_wire.PollTurn = await self._view(channel).ask(
+            lambda number: PollClaim(number, channel, keys), OVERHEAD_BYTES + sum(map(len, keys))
+        )
+        return turn
+
+    def poll_report(
+        self, channel: str, asked: Collection[str], values: Sequence[Publication], *, end: bool, failed: bool = False
+    ) -> None:
+        """The backend of a shared poll was asked for these keys and answered these values. Never raises."""
+        link = self._view(channel).link
+        for names in _portions(asked, len):
+            link.send(PollReport(channel, list(names), []), OVERHEAD_BYTES + sum(map(len, names)), may_expire=False)
+        for part in _portions(values, lambda value: len(value.key) + len(value.data)):
+            size = OVERHEAD_BYTES + sum(len(value.key) + len(value.data) for value in part)
+            link.send(PollReport(channel, [], [poll_wire.value_of(value) for value in part]), size, may_expire=False)
+        if end:
+            outcome = poll_wire.FAILED if failed else poll_wire.DONE
+            link.send(PollReport(channel, [], [], outcome), OVERHEAD_BYTES, may_expire=False)
+
     async def history(self, request: HistoryRequest) -> HistoryReply:
         """Read the stream. Raises BrokerError 112 when `since.epoch` is another one."""
         since = request.since
@@ -295,3 +335,17 @@ class Brokers:
             view.check(now)
             view.comparing.check(now)
         self._checking = loop.call_later(CHECK_EVERY_S, self._check)
+
+
+def _portions(entries: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Cut what is to be sent into operations that are small enough."""
+    part: list[T] = []
+    size = 0
+    for entry in entries:
+        if part and size + size_of(entry) > POLL_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(entry)
+        size += size_of(entry) + 10
+    if part:
+        yield part

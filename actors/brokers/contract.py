@@ -8,7 +8,7 @@ Callbacks run synchronously while the stream is processed: they must not block a
 methods are for callers that need no ordering against publications (REST, tasks).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -201,6 +201,14 @@ class HistoryReply:
 
 
 @dataclass(frozen=True, slots=True)
+class PollTurn:
+    """What a process is to ask the backend of a shared poll for (key → version known), and values that it lacks."""
+
+    ask: Mapping[str, int]
+    values: Sequence[Publication] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PresenceStats:
     """Distinct connections and distinct users in a channel."""
 
@@ -236,6 +244,9 @@ class ChannelSink(Protocol):
     def on_difference(self, channel: str, joined: Sequence[ClientInfo], left: Sequence[ClientInfo]) -> None:
         """Who joined and who left over some time, net: of a large channel, or after a restart of its shard."""
 
+    def on_polled(self, channel: str, values: Sequence[Publication]) -> None:
+        """Newer values of a shared poll's keys, and removals, that another process found."""
+
     def on_insufficient(self, channel: str) -> None:
         """The stream broke (epoch change, or a gap beyond repair): send 2500 to its subscribers, spread."""
 
@@ -268,6 +279,16 @@ class BrokerClient(Protocol):
 
     async def map_clear(self, channel: str) -> None:
         """Forget all keys and the stream of a map."""
+
+    async def poll_claim(self, channel: str, keys: Mapping[str, int]) -> PollTurn:
+        """These keys of a shared poll are tracked here (→ version known): what is to be asked for? Raises
+        BrokerError.
+        """
+
+    def poll_report(
+        self, channel: str, asked: Collection[str], values: Sequence[Publication], *, end: bool, failed: bool = False
+    ) -> None:
+        """The backend was asked for these keys, and answered these values. `end`: of the round. Never raises."""
 
     async def history(self, request: HistoryRequest) -> HistoryReply:
         """Read the stream. Raises BrokerError 112 when `since.epoch` is another one."""

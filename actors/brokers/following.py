@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from actors.brokers.contract import ChannelSink, Publication
+from actors.brokers.poll_wire import PollChanged, polled
 from actors.brokers.wire import (
     Difference,
     EpochChanged,
@@ -50,6 +51,7 @@ class Following:
             Joined: self._on_joined,
             Left: self._on_left,
             Difference: self._on_difference,
+            PollChanged: self._on_poll_changed,
             Gap: self._on_gap,
             Resumed: self._on_resumed,
             EpochChanged: self._on_epoch_changed,
@@ -167,6 +169,10 @@ class Following:
         if self._sink is not None and item.channel in self.held:
             joined, left = [from_wire(info) for info in item.joined], [from_wire(info) for info in item.left]
             self._sink.on_difference(item.channel, joined, left)
+
+    def _on_poll_changed(self, item: PollChanged) -> None:
+        if self._sink is not None and item.channel in self.held:
+            self._sink.on_polled(item.channel, [polled(value) for value in item.values])
 
     def _on_taken_away(self, item: TakenAway) -> None:
         if self._sink is not None:

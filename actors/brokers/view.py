@@ -17,6 +17,7 @@ from actors.brokers.contract import (
     SubscribeReply,
 )
 from actors.brokers.following import Following, Held
+from actors.brokers.poll_wire import PollClaim, PollTurn
 from actors.brokers.wire import (
     Acknowledged,
     Channels,
@@ -53,6 +54,9 @@ from actors.links.shards import ShardCall, link_to
 
 ANSWER_WITHIN_S: Final = 3.0
 """After this a request is answered with error 100. SDKs give up at 5 s and reconnect the whole connection."""
+
+Request = Publish | History | HistoryRemove | Presence | Channels | MapRead | MapClear | PollClaim
+"""Operations that have a number and an answer."""
 
 logger = structlog.get_logger(__name__)
 
@@ -108,6 +112,7 @@ class ShardView:
             MapPage: self._on_map_page,
             MapAnswer: self._on_answer,
             Suppressed: self._on_suppressed,
+            PollTurn: self._on_answer,
             Moved: self._on_moved,
         }
 
@@ -196,7 +201,7 @@ class ShardView:
         for request, offset, epoch in item.results:
             answer(request, StreamPosition(epoch, offset))
 
-    def _on_answer(self, item: HistoryRead | PresenceRead | ChannelsRead | MapAnswer) -> None:
+    def _on_answer(self, item: HistoryRead | PresenceRead | ChannelsRead | MapAnswer | PollTurn) -> None:
         self.requests.answer(item.request, item)
 
     def _on_failed(self, item: Failed) -> None:
@@ -261,7 +266,9 @@ class ShardView:
                 pending = self.pending.pop((op.channel, op.subscriber.subscription), None)
                 if pending is not None:
                     pending.callback(BrokerError(100, "the shard cannot be reached"))
-            elif isinstance(op, Publish | History | HistoryRemove | Presence | Channels | MapRead | MapClear):
+            elif isinstance(
+                op, Publish | History | HistoryRemove | Presence | Channels | MapRead | MapClear | PollClaim
+            ):
                 self.requests.expire([op.request])
 
 

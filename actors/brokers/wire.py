@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from actors.brokers.contract import ClientInfo, Publication
+from actors.brokers.poll_wire import PollChanged, PollClaim, PollReport, PollTurn
 
 encode = msgspec.msgpack.Encoder().encode
 
@@ -231,6 +232,8 @@ Operation = (
     | MapRead
     | MapClear
     | Departed
+    | PollClaim
+    | PollReport
 )
 
 
@@ -435,6 +438,8 @@ Item = (
     | Suppressed
     | Difference
     | Moved
+    | PollTurn
+    | PollChanged
 )
 
 

@@ -60,6 +60,26 @@ REALTIME_SUBSCRIBE_DURATION = Histogram(
 REALTIME_RECOVERIES = Counter(
     "realtime_recoveries", "Subscribers that asked for what they missed, by outcome.", ("outcome",), registry=REGISTRY
 )
+SHARED_POLLS = Counter(
+    "shared_polls",
+    "Calls of the callbacks of shared polls, by callback and outcome: answered, failed, timed out.",
+    ("callback", "outcome"),
+    registry=REGISTRY,
+)
+SHARED_POLL_VALUES = Counter(
+    "shared_poll_values",
+    "Values and removals that callbacks of shared polls answered.",
+    ("callback",),
+    registry=REGISTRY,
+)
+SHARED_POLL_DURATION = Histogram(
+    "shared_poll_duration_seconds",
+    "Time that a callback of shared polls took.",
+    ("callback",),
+    registry=REGISTRY,
+    buckets=DURATION_BUCKETS,
+)
+SHARED_POLL_KEYS = Gauge("shared_poll_keys", "Keys of shared polls that are tracked here.", registry=REGISTRY)
 REALTIME_DISCONNECTS = Counter(
     "realtime_disconnects",
     "Realtime connections that ended, by code; 'left' without one, 3008 for clients that read too slowly.",

@@ -103,13 +103,14 @@ class SharedPollOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     callback: str
     """Name of the Python callback that is asked for the values."""
     interval_ms: Annotated[int, msgspec.Meta(ge=100, le=3_600_000)] = 1_000
-    """How often each realtime process asks, once for all who track a key there."""
+    """How often it is asked: once in the whole cluster for all who track a key."""
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
     """Keys in one call of the callback at most."""
     max_keys_per_subscriber: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
     """Keys that one connection tracks in a channel; more: error 106."""
     max_keys: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 10_000
-    """Keys of one channel that are tracked in one process; more: error 106."""
+    """Keys of one channel that are tracked in one process; more: error 106. With more than this in the whole cluster,
+    processes ask for the others themselves."""
     max_key_bytes: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 255
     """A longer key is refused with error 107."""
     max_value_bytes: Annotated[int, msgspec.Meta(ge=1)] = 16_384

@@ -6,7 +6,7 @@ from actors.brokers import handle as brokers
 from actors.brokers.contract import ClientInfo
 from actors.jobs import handle as jobs
 from actors.metrics import handle as metrics
-from actors.metrics.registry import ACTIVE_CONNECTIONS, HAPROXY_PROCESSES, OLD_HAPROXY_CONNECTIONS
+from actors.metrics.registry import ACTIVE_CONNECTIONS, HAPROXY_PROCESSES, OLD_HAPROXY_CONNECTIONS, SHARED_POLL_KEYS
 from actors.sessions import handle as sessions
 from cluster.paths import Paths
 from cluster.ray_runtime import generations
@@ -39,6 +39,7 @@ def connect(hub: Hub) -> Backends:
     def measure() -> None:
         ACTIVE_CONNECTIONS.set(hub.connections)
         COUNTS.publish()
+        SHARED_POLL_KEYS.set(hub.polls.keys)
         HAPROXY_PROCESSES.set(retirement.processes)
         OLD_HAPROXY_CONNECTIONS.set(retirement.old_sockets)
 

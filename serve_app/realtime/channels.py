@@ -60,6 +60,8 @@ class Channels:
         self._apply = apply
         self._too_slow = too_slow
         self._channels: dict[str, Channel] = {}
+        self.polled: Callable[[str, Sequence[contract.Publication]], None] = lambda channel, values: None
+        """Told of values of shared polls."""
         self._numbers = itertools.count(1)
         self.taps: Mapping[str, ChannelTap] = {}
         """Channels that are traced."""
@@ -278,6 +280,10 @@ class Channels:
         for peer in channel.waiting:
             if peer.held_bytes > QUEUE_BYTES:
                 self._too_slow(peer)
+
+    def on_polled(self, channel: str, values: Sequence[contract.Publication]) -> None:
+        """Another process asked for keys of a shared poll, and found these."""
+        self.polled(channel, values)
 
     def on_insufficient(self, channel: str) -> None:
         """The stream of a channel broke."""

@@ -73,7 +73,8 @@ class Hub:
         self.channels.start(self._loop, brokers)
         self._tracer.start(self._loop, brokers)
         self._wheel.start(self._loop)
-        self.polls.start(self._loop)
+        self.polls.start(self._loop, brokers)
+        self.channels.polled = self.polls.heard
 
     async def stop(self) -> None:
         """Close whatever is left and end every task."""

@@ -139,15 +139,21 @@ class SharedPoll:
             if asked:
                 yield asked
 
-    def answered(self, asked: Mapping[str, int], items: Iterable[PolledItem]) -> list[Change]:
-        """Take an answer in. Returns what is new to those who track it. Raises for what is no answer at all."""
+    def checked(self, items: Iterable[PolledItem]) -> list[Publication]:
+        """Values of an answer that may be sent. Raises for what is no answer at all."""
         # All of it is looked at before any of it counts.
-        publications = [each for each in map(self._publication, items) if each is not None]
-        for key in asked:
+        return [each for each in map(self._publication, items) if each is not None]
+
+    def asked(self, keys: Iterable[str]) -> None:
+        """Somebody has asked for these, or is asking now."""
+        for key in keys:
             self.fresh.pop(key, None)
+
+    def learned(self, publications: Iterable[Publication]) -> list[Change]:
+        """Take values in. Returns what is new to those who track it."""
         changes = []
         for publication in publications:
-            known = self.keys.get(publication.key) if publication.key in asked else None
+            known = self.keys.get(publication.key)
             if known is None:
                 continue
             if publication.removed:

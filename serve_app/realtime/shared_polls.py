@@ -1,8 +1,9 @@
-"""Asks the application for the values of tracked keys: per channel and process one call at a time, whoever listens.
+"""Asks the application for the values of tracked keys: per channel and interval once in the cluster, whoever listens.
 
-Keys that nobody asked for yet are asked for at once, together with those that come in the same moment; the others in
-the interval of the namespace. A callback that fails or takes too long is logged and asked again later and later;
-clients keep what they have meanwhile.
+The channel's shard says which keys it is this process's turn to ask for (`actors.brokers.polled`), and passes on what
+others found. Keys that nobody asked for yet are asked for at once, together with those that come in the same moment;
+the others in the interval of the namespace. A callback that fails or takes too long is logged and asked again later
+and later; clients keep what they have meanwhile.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ from typing import Final
 
 import structlog
 
-from actors.brokers.contract import Publication
+from actors.brokers.contract import BrokerClient, BrokerError, PollTurn, Publication
+from actors.metrics.registry import SHARED_POLL_DURATION, SHARED_POLL_VALUES, SHARED_POLLS
 from actors.protocol import codes, frames
 from serve_app.realtime.actions import Track
 from serve_app.realtime.encoding import publication_message
@@ -24,6 +26,8 @@ from serve_app.realtime.turns import Turns
 
 DEADLINE_S: Final = 10.0
 """A call that takes longer has failed."""
+
+TIMED_OUT: Final = "timed out"
 
 GATHER_S: Final = 0.02
 """Keys that were never asked for wait so long for others."""
@@ -57,10 +61,12 @@ class SharedPolls:
         self._ends: TimerWheel[Tracker] | None = None
         self._turns = Turns()
         self._loop: asyncio.AbstractEventLoop
+        self._brokers: BrokerClient
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, brokers: BrokerClient) -> None:
         """Use this loop. Nothing runs until somebody tracks a key."""
         self._loop = loop
+        self._brokers = brokers
         self._turns.start(loop)
 
     async def stop(self) -> None:
@@ -89,7 +95,7 @@ class SharedPolls:
             if callback is None:
                 return codes.ERROR_NOT_AVAILABLE
             poll = SharedPoll(asked.channel, asked.options)
-            poller = Poller(poll, callback, self._write, self._idle, self._jitter, self._loop)
+            poller = Poller(poll, callback, self._brokers, self._write, self._idle, self._jitter, self._loop)
         answer = poller.poll.track(peer, asked.items, asked.ends, asked.untrack)
         if poller.poll.keys:
             self._pollers[asked.channel] = poller
@@ -135,6 +141,18 @@ class SharedPolls:
 
     # Values
 
+    def heard(self, channel: str, values: Sequence[Publication]) -> None:
+        """Another process has found these."""
+        poller = self._pollers.get(channel)
+        if poller is not None:
+            self._write(poller.poll, poller.poll.learned(values))
+            poller.wake()
+
+    @property
+    def keys(self) -> int:
+        """Keys that are tracked here."""
+        return sum(len(poller.poll.keys) for poller in self._pollers.values())
+
     def _write(self, poll: SharedPoll, changes: Sequence[Change]) -> None:
         for change in changes:
             self._turns.run(self._push(poll, change))
@@ -162,6 +180,7 @@ class Poller:
         self,
         poll: SharedPoll,
         callback: PollCallback,
+        brokers: BrokerClient,
         write: Callable[[SharedPoll, Sequence[Change]], None],
         idle: Callable[[SharedPoll], None],
         jitter: Callable[[], float],
@@ -169,6 +188,7 @@ class Poller:
     ) -> None:
         self.poll = poll
         self._callback = callback
+        self._brokers = brokers
         self._write = write
         self._idle = idle
         self._jitter = jitter
@@ -224,25 +244,60 @@ class Poller:
             self.wake()
 
     async def _ask(self, keys: Sequence[str], *, is_round: bool) -> None:
-        started, failed = self._loop.time(), ""
-        for asked in self.poll.batches(keys):
-            try:
-                async with asyncio.timeout(DEADLINE_S):
-                    items = await self._callback(self.poll.channel, asked)
-                self._write(self.poll, self.poll.answered(asked, items))
-            except TimeoutError:
-                failed = "timed out"
+        started, failed, asked = self._loop.time(), "", False
+        for tracked in self.poll.batches(keys):
+            turn = await self._claim(tracked)
+            # What others are asking for comes from them.
+            self.poll.asked(key for key in tracked if key not in turn.ask)
+            self._write(self.poll, self.poll.learned(turn.values))
+            for batch in _batches(turn.ask, self.poll.options.batch_size):
+                asked = True
+                failed = await self._call(batch) or failed
+                if failed == TIMED_OUT:
+                    break
+            if failed == TIMED_OUT:
                 break
-            except Exception as reason:
-                # One bad key must not keep the others from their values.
-                failed = repr(reason)
-                logger.exception("shared_poll_failed", channel=self.poll.channel, callback=self.poll.options.callback)
+        if (asked and is_round) or failed:
+            self._brokers.poll_report(self.poll.channel, (), (), end=True, failed=bool(failed))
         if failed:
             self._back_off(failed)
         elif is_round:
             self._failures = 0
             # From the start of one to the start of the next, unless it takes longer than that.
             self._next_round = max(started + self._interval_s, self._loop.time())
+
+    async def _claim(self, tracked: Mapping[str, int]) -> PollTurn:
+        try:
+            return await self._brokers.poll_claim(self.poll.channel, tracked)
+        except BrokerError as reason:
+            # Without the shard, every process asks for itself.
+            logger.warning("shared_poll_not_shared", channel=self.poll.channel, reason=str(reason))
+            return PollTurn(tracked)
+
+    async def _call(self, batch: Mapping[str, int]) -> str:
+        """Ask the application. Returns '' or why that failed."""
+        poll, callback, began = self.poll, self.poll.options.callback, self._loop.time()
+        found: list[Publication] = []
+        failed = ""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                items = await self._callback(poll.channel, batch)
+            found = poll.checked(items)
+        except TimeoutError:
+            failed = TIMED_OUT
+        except Exception as reason:
+            # One bad key must not keep the others from their values.
+            failed = repr(reason)
+            logger.exception("shared_poll_failed", channel=poll.channel, callback=callback)
+        else:
+            poll.asked(batch)
+            found = [each for each in found if each.key in batch]
+            self._write(poll, poll.learned(found))
+        SHARED_POLLS.labels(callback, "answered" if not failed else failed if failed == TIMED_OUT else "failed").inc()
+        SHARED_POLL_DURATION.labels(callback).observe(self._loop.time() - began)
+        SHARED_POLL_VALUES.labels(callback).inc(len(found))
+        self._brokers.poll_report(poll.channel, batch, found, end=False)
+        return failed
 
     def _back_off(self, reason: str) -> None:
         self._failures += 1
@@ -252,3 +307,9 @@ class Poller:
         logger.warning(
             "shared_poll_backs_off", channel=self.poll.channel, reason=reason, failures=self._failures, delay_s=delay
         )
+
+
+def _batches(keys: Mapping[str, int], size: int) -> Iterator[Mapping[str, int]]:
+    entries = list(keys.items())
+    for start in range(0, len(entries), size):
+        yield dict(entries[start : start + size])

@@ -3,7 +3,7 @@
 import asyncio
 import fnmatch
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from actors.brokers.contract import (
     BrokerError,
@@ -11,6 +11,7 @@ from actors.brokers.contract import (
     ClientInfo,
     HistoryReply,
     HistoryRequest,
+    PollTurn,
     PresenceStats,
     Publication,
     PublishRequest,
@@ -123,6 +124,14 @@ class FakeBrokers:
     async def presence_stats(self, channel: str) -> PresenceStats:
         present = await self.presence(channel)
         return PresenceStats(len(present), len({info.user for info in present.values()}))
+
+    async def poll_claim(self, channel: str, keys: Mapping[str, int]) -> PollTurn:
+        return PollTurn(keys)
+
+    def poll_report(
+        self, channel: str, asked: Collection[str], values: Sequence[Publication], *, end: bool, failed: bool = False
+    ) -> None:
+        """There is nobody to tell."""
 
     def departed(self, boot: str, who: Mapping[str, Sequence[ClientInfo]]) -> None:
         for channel, infos in who.items():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actors.brokers.contract import ClientInfo
-from actors.metrics.registry import ACTIVE_CONNECTIONS, HAPROXY_PROCESSES, OLD_HAPROXY_CONNECTIONS
+from actors.metrics.registry import ACTIVE_CONNECTIONS, HAPROXY_PROCESSES, OLD_HAPROXY_CONNECTIONS, SHARED_POLL_KEYS
 from cluster.ray_runtime.generations import Generation
 from db.session_events.store import Departed
 from serve_app.realtime import backends
@@ -43,6 +43,7 @@ class FakeHub:
     peers = ()
     boot_id = "boot"
     connections = 3
+    polls = SimpleNamespace(keys=7)
 
     def behind(self, generations: Collection[int]) -> int:
         return 2 * len(generations)
@@ -75,6 +76,7 @@ async def test_a_hub_gets_every_client_and_reports_its_connections(
     ]  # fmt: skip
     measure[0]()
     assert ACTIVE_CONNECTIONS._value.get() == 3
+    assert SHARED_POLL_KEYS._value.get() == 7
     assert (HAPROXY_PROCESSES._value.get(), OLD_HAPROXY_CONNECTIONS._value.get()) == (3, 4)
 
 

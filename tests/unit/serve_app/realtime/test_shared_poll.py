@@ -26,7 +26,7 @@ def poll() -> SharedPoll:
 
 def told(poll: SharedPoll, *items: PolledItem) -> list[tuple[str, int, int]]:
     """(key, version, peers) of what an answer changes."""
-    changes = poll.answered(dict.fromkeys(poll.keys, 0), items)
+    changes = poll.learned(poll.checked(items))
     return [(change.publication.key, change.publication.version, len(change.peers)) for change in changes]
 
 
@@ -59,9 +59,9 @@ def test_asking_is_in_portions_with_the_known_versions(poll: SharedPoll) -> None
     assert list(poll.batches(["gone"])) == []
 
 
-def test_only_what_was_answered_is_fresh_no_more(poll: SharedPoll) -> None:
+def test_only_what_was_asked_for_is_fresh_no_more(poll: SharedPoll) -> None:
     poll.track(peer(), {"a": 0, "b": 0}, {})
-    poll.answered({"a": 0}, [])
+    poll.asked(["a", "gone"])
     assert list(poll.fresh) == ["b"]
 
 
@@ -130,7 +130,7 @@ def test_a_bad_value_is_left_out_and_the_others_are_told(poll: SharedPoll, item:
 def test_no_answer_at_all_changes_nothing(poll: SharedPoll) -> None:
     poll.track(peer(), {"a": 0, "b": 0}, {})
     with pytest.raises(AttributeError):
-        poll.answered({"a": 0, "b": 0}, [PolledItem("a", 1, b"1"), None])  # type: ignore[list-item]
+        poll.checked([PolledItem("a", 1, b"1"), None])  # type: ignore[list-item]
     assert [known.version for known in poll.keys.values()] == [0, 0]
     assert list(poll.fresh) == ["a", "b"]
 

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from actors.brokers.actor import BrokerShard
+from actors.brokers.client import Brokers
+from actors.protocol.namespaces import Namespaces
 from serve_app.realtime.environment import Limits
 from serve_app.realtime.hub import Hub
+from tests.fixtures.brokers import NOWHERE, Network, NoDatabase
 from tests.fixtures.hub import Client, World, settle
 from tests.fixtures.polls import CHANNEL, POLL_NAMESPACES, SECRET, Backend, batch
 from tests.fixtures.realtime import WALL_START
@@ -253,3 +257,123 @@ def test_stopping_ends_the_call_that_is_under_way() -> None:
         assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("shared poll")]
 
     play(story)
+
+
+class Cluster:
+    """Hubs of several processes, one shard, one backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        rules = Namespaces.parse(POLL_NAMESPACES)
+        self.shard = BrokerShard(0, 1, NOWHERE, namespaces=rules, store=NoDatabase(), reader=NoDatabase())
+        self.network = Network(self.shard)
+        self.worlds: list[World] = []
+
+    async def process(self, name: str) -> World:
+        world = World(namespaces=POLL_NAMESPACES, track_secret=SECRET, limits=Limits(ping_s=100_000))
+        world.handlers.poll("prices", self.backend)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        world.env.wall = lambda: WALL_START + loop.time() - start
+        world.hub = Hub(name, world.env, world.handlers, max_connections=10)
+        world.sessions.sink = world.hub
+        brokers = Brokers(name, world.hub.channels, shards=1, call=self.network.call)
+        world.hub.start(brokers, world.sessions)
+        await brokers.start()
+        await brokers.wait_attached()
+        self.worlds.append(world)
+        return world
+
+    async def tracking(self, world: World, *keys: str) -> Client:
+        client = await world.connected()
+        for kind, body in (
+            ("subscribe", {"channel": CHANNEL, "type": 4}),
+            ("sub_refresh", {"channel": CHANNEL, "type": 1, "track": [batch(*keys)]}),
+        ):
+            await client.command(kind, **body)
+            await passes(0.01)
+        assert [kind for reply in client.socket.messages for kind in reply if kind in ("subscribe", "sub_refresh")]
+        return client
+
+
+def known(client: Client) -> list[tuple[str, Any]]:
+    """What came with the answer to tracking."""
+    answers = [message["sub_refresh"] for message in client.socket.messages if "sub_refresh" in message]
+    return [(item["key"], item["data"]) for answer in answers for item in answer.get("items", [])]
+
+
+def cluster(story: Callable[[Cluster, Backend], Awaitable[None]]) -> None:
+    async def main() -> None:
+        backend = Backend()
+        made = Cluster(backend)
+        await made.shard.start()
+        await story(made, backend)
+        for world in made.worlds:
+            await world.hub.stop()
+        await made.shard.stop()
+
+    simulate(main())
+
+
+def test_the_whole_cluster_asks_once_and_everybody_hears_of_it() -> None:
+    async def story(made: Cluster, backend: Backend) -> None:
+        backend.values = {"a": (1, b"1"), "b": (1, b"2"), "c": (1, b"3")}
+        worlds = [await made.process(f"p{number}") for number in range(4)]
+        clients = [await made.tracking(world, "a", other) for world, other in zip(worlds, "bbbc", strict=True)]
+        await passes(1.5)
+        backend.asked.clear()
+        backend.values["a"] = (2, b"9")
+        await passes(10)
+        # What is known already comes with the answer to tracking, the rest as pushes.
+        assert [sorted(known(client) + values(client)) for client in clients] == [
+            *[[("a", 1), ("a", 9), ("b", 2)]] * 3,
+            [("a", 1), ("a", 9), ("c", 3)],
+        ]
+        times = [at for at, _ in backend.asked]
+        assert len(times) in (10, 11), "one call per interval for all keys of all processes"
+        assert {frozenset(asked) for _, asked in backend.asked} == {frozenset("abc")}
+
+    cluster(story)
+
+
+def test_when_the_one_that_asks_dies_another_goes_on() -> None:
+    async def story(made: Cluster, backend: Backend) -> None:
+        backend.values = {"a": (1, b"1")}
+        first, second = await made.process("one"), await made.process("other")
+        await made.tracking(first, "a")
+        client = await made.tracking(second, "a")
+        await passes(0.5)
+        await first.hub.stop()
+        backend.values["a"] = (2, b"2")
+        await passes(2)
+        assert values(client)[-1] == ("a", 2)
+
+    cluster(story)
+
+
+def test_without_the_shard_every_process_asks_for_itself() -> None:
+    async def story(made: Cluster, backend: Backend) -> None:
+        backend.values = {"a": (1, b"1")}
+        worlds = [await made.process("one"), await made.process("other")]
+        clients = [await made.tracking(world, "a") for world in worlds]
+        await passes(0.5)
+        made.network.fault = lambda method: "error"
+        backend.values["a"] = (2, b"2")
+        await passes(10)
+        assert [values(client)[-1] for client in clients] == [("a", 2)] * 2
+
+    cluster(story)
+
+
+def test_a_backend_that_fails_is_asked_by_the_cluster_as_rarely_as_by_one() -> None:
+    async def story(made: Cluster, backend: Backend) -> None:
+        backend.fault = ValueError("no")
+        worlds = [await made.process(f"p{number}") for number in range(4)]
+        clients = [await made.tracking(world, "a") for world in worlds]
+        await passes(200)
+        assert len(backend.asked) < 12
+        backend.fault, backend.values = None, {"a": (1, b"1")}
+        await passes(61)
+        assert [values(client) for client in clients] == [[("a", 1)]] * 4
+
+    cluster(story)
