@@ -118,8 +118,10 @@ class Channel:
         old, self.rules = self.rules, rules
         if old.shared_poll != rules.shared_poll:
             self.polled = None if rules.shared_poll is None else Polled(rules.shared_poll)
-        if (old.durable, old.has_history, old.map) == (rules.durable, rules.has_history, rules.map):
+        if _kind(old) == _kind(rules):
             self.ring.keep(rules.history_size, rules.history_ttl_s)
+            if self.map is not None and rules.map is not None:
+                self.map.options = rules.map
             return None
         successor = Channel(self.name, rules, self.touched)
         successor.hubs, self.hubs = self.hubs, {}
@@ -207,6 +209,12 @@ class Channel:
         """Put one item on the stream of every hub that listens."""
         for hub in self.hubs.values():
             hub.stream.push(item, self.name if droppable else None)
+
+
+def _kind(rules: Namespace) -> tuple[object, ...]:
+    """What of the rules a stream cannot change without beginning anew."""
+    kept = None if rules.map is None else (rules.map.mode, rules.map.ordered)
+    return rules.durable, rules.has_history, kept
 
 
 def _expired(keys: dict[str, tuple[int, str, float]], now: float) -> Iterator[str]:

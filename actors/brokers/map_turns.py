@@ -141,6 +141,7 @@ class MapTurns:
         if channel is None:
             return
         has_stream = _has_stream(channel)
+        channel.check_room()
         channel.ring.expire(asyncio.get_running_loop().time())
         if op.epoch and op.epoch != channel.epoch:
             raise BrokerError(112, "the map has another epoch now")

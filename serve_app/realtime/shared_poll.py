@@ -164,7 +164,7 @@ class SharedPoll:
         return changes
 
     def _publication(self, item: PolledItem) -> Publication | None:
-        if item.removed:
+        if item.removed and 0 <= item.version < 2**63:
             return Publication(b"", key=item.key, removed=True, version=item.version)
         try:
             data = single_line(item.data)

@@ -100,7 +100,8 @@ class SharedPolls:
         if poller.poll.keys:
             self._pollers[asked.channel] = poller
             self._schedule(poller.poll.trackers.get(peer))
-        poller.wake()
+        if self._pollers.get(asked.channel) is poller:
+            poller.wake()
         return answer
 
     def untrack(self, peer: Peer, channel: str, keys: Sequence[str]) -> None:

@@ -1,11 +1,13 @@
 """Maps in memory: steps to a live subscription, changes, expiry, resets. In virtual time."""
 
+import msgspec
 import pytest
 
 from actors.brokers import map_turns
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
 from actors.links.stream import LEASE_S
-from tests.fixtures.brokers import MemoryWorld
+from actors.protocol.namespaces import Namespaces
+from tests.fixtures.brokers import NAMESPACES, MemoryWorld
 from tests.fixtures.simulation import passes, simulate
 
 
@@ -225,6 +227,42 @@ async def test_a_key_may_have_a_time_to_live_of_its_own(world, hub):
     await passes(50)
     assert await hub.keys("cursors:a") == {}
     assert [p.key for p in hub.sink.publications if p.removed] == ["b", "a", "c"]
+
+
+@in_world
+async def test_a_map_has_room_for_so_many_subscribers(world, hub):
+    rules = world.shard.namespaces.for_channel("board:a")
+    channel = world.shard.table.get("board:a")
+    channel.rules = msgspec.structs.replace(rules, channel_max_subscribers=1)
+    await hub.step("board:a", 2, "c1")
+    with pytest.raises(BrokerError) as refused:
+        await hub.step("board:a", 2, "c2")
+    assert refused.value.code == 106
+
+
+@in_world
+async def test_other_limits_keep_the_keys_and_another_order_does_not(world, hub):
+    await hub.step("board:a", 2)
+    await hub.change("board:a", "k", 1)
+    more = NAMESPACES.replace("max_keys: 10\n      max_key_bytes: 8", "max_keys: 1\n      max_key_bytes: 8")
+    assert more != NAMESPACES
+    world.shard.use(Namespaces.parse(more))
+    assert await hub.keys("board:a") == {"k": "1"}
+    with pytest.raises(BrokerError) as refused:
+        await hub.change("board:a", "l", 1)
+    assert refused.value.code == 106
+    assert hub.sink.of("insufficient") == []
+    board = "    map: &small\n      mode: recoverable\n"
+    world.shard.use(
+        Namespaces.parse(
+            NAMESPACES.replace(board, board + "      ordered: true\n").replace(
+                "      <<: *small\n      ordered: true\n", "      <<: *small\n"
+            )
+        )
+    )
+    await passes(1)
+    assert await hub.keys("board:a") == {}
+    assert hub.sink.of("insufficient") == [("insufficient", "board:a")]
 
 
 @in_world

@@ -118,6 +118,8 @@ def test_keys_end_with_their_signature(poll: SharedPoll) -> None:
         PolledItem("a", 0, b"1"),
         PolledItem("a", 2**63, b"1"),
         PolledItem("a", 9),
+        PolledItem("a", 2**63, removed=True),
+        PolledItem("a", -1, removed=True),
         PolledItem("a", 9, b"no json"),
         PolledItem("a", 9, b'"' + b"x" * 20 + b'"'),
     ],

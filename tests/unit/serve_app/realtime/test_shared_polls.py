@@ -247,6 +247,22 @@ def test_limits_and_a_missing_callback_are_errors() -> None:
     play(story)
 
 
+def test_what_was_refused_takes_nothing_away_from_who_comes_after() -> None:
+    async def story(world: World, backend: Backend) -> None:
+        client = await world.subscribed(CHANNEL, type=4)
+        assert (await track(client, batch("a", "b", "c", "d", "e")))["error"]["code"] == 106
+        backend.values = {"a": (1, b"1")}
+        await track(client, batch("a"))
+        await passes(0.1)
+        assert len(world.hub.polls) == 1
+        await client.command("sub_refresh", channel=CHANNEL, type=2, untrack=["a"])
+        calls = len(backend.asked)
+        await passes(100)
+        assert len(backend.asked) == calls, "it is still known who asks, and told that nobody needs it"
+
+    play(story)
+
+
 def test_stopping_ends_the_call_that_is_under_way() -> None:
     async def story(world: World, backend: Backend) -> None:
         backend.takes_s = 5.0
