@@ -25,6 +25,7 @@ class Secrets:
     encryption_key: str
     server_api_key: str
     frontend_token: str
+    shared_poll_secret: str
     ray_token: str
     demo_password: str
     signing_key_file: Path
@@ -43,6 +44,7 @@ def ensure(folder: Path) -> Secrets:
         encryption_key=_keep(folder / "encryption_key", _fernet_key),
         server_api_key=_keep(folder / "server_api_key", _token),
         frontend_token=_keep(folder / "frontend_token", _token),
+        shared_poll_secret=_keep(folder / "shared_poll_secret", _token),
         ray_token=_keep(folder / "ray_token", lambda: secrets.token_hex(32)),
         demo_password=_keep(folder / "demo_password", _spoken),
         signing_key_file=folder / "signing.pem",

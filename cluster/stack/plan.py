@@ -158,6 +158,7 @@ def _defaults(given: Settings, paths: Paths, ports: Ports, generated: Secrets) -
         "encryption_key": generated.encryption_key,
         "server_api_key": generated.server_api_key,
         "frontend_token": generated.frontend_token,
+        "realtime_shared_poll_secret": generated.shared_poll_secret,
         "signing_key_file": str(generated.signing_key_file),
         "ray_auth_token_path": str(generated.ray_token_file),
         "demo_password": generated.demo_password,

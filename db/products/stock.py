@@ -1,6 +1,7 @@
 """Stock: taken and returned under row locks, always in the order of product ids, so that no two orders deadlock."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -13,6 +14,29 @@ _MOVE = text(
     "FROM unnest(CAST(:ids AS uuid[]), CAST(:quantities AS integer[])) AS moved (id, quantity) "
     "WHERE products.id = moved.id"
 )
+
+# Deleted products are told again and again: whoever asks for one does not know yet.
+_LEVELS = text(
+    "SELECT k.id, coalesce(p.version, 0), CASE WHEN p.deleted_at IS NULL THEN p.stock END "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[])) AS k (id, version) "
+    "LEFT JOIN app.products p ON p.id = k.id "
+    "WHERE p.id IS NULL OR p.deleted_at IS NOT NULL OR p.version > k.version"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How much there is of a product. `stock` None: there is no such product, or no more."""
+
+    product_id: UUID
+    version: int
+    stock: int | None
+
+
+async def levels(session: AsyncSession, known: Mapping[UUID, int]) -> list[Level]:
+    """Of these products (→ the version that is known, 0 for none) those that are newer, or gone."""
+    rows = await session.execute(_LEVELS, {"ids": list(known), "versions": list(known.values())})
+    return [Level(*row) for row in rows]
 
 
 async def lock(session: AsyncSession, product_ids: list[UUID]) -> dict[UUID, Product]:

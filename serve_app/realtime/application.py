@@ -27,6 +27,7 @@ from serve_app.edge.refusal import RETRY_AFTER_S, refuse
 from serve_app.edge.websocket import AsgiSocket, TransportProtocol
 from serve_app.openapi import VERSION
 from serve_app.presence.methods import PresenceMethods
+from serve_app.products.live_stock import LiveStock
 from serve_app.realtime import permissions
 from serve_app.realtime.environment import Environment, Limits
 from serve_app.realtime.handlers import Handlers
@@ -100,11 +101,13 @@ class RealtimeApplication:
     async def open(self) -> None:
         """Build the hub and connect it. Raises ValueError for what is wrong with settings or namespaces."""
         settings = self._settings
+        track_secret = settings.realtime_shared_poll_secret.get_secret_value().encode()
         handlers = Handlers(self._database)
         if self._database is not None:
             permissions.register(handlers)
             Reading(self._database, lambda: environment.namespaces).register(handlers)
             PresenceMethods(self._database, self._session_client).register(handlers)
+            LiveStock(self._database, track_secret, unix_time).register(handlers)
             self._database.on_commit(PositionRead, announcer(self._broker_client, lambda: environment.namespaces))
         handlers.discover()
         watched = WatchedNamespaces(settings.namespaces_file, check=handlers.missing)
@@ -120,7 +123,7 @@ class RealtimeApplication:
             asks_on_connect=handlers.connect_handler is not None,
             rpc_methods=handlers.rpc_methods,
             polls=handlers.polls,
-            track_secret=settings.realtime_shared_poll_secret.get_secret_value().encode(),
+            track_secret=track_secret,
             handles_messages=handlers.message_handler is not None,
             limits=Limits.from_settings(settings),
             session_ids=SessionIds(settings.secret_key.get_secret_value().encode()),

@@ -1,17 +1,26 @@
-"""Shared polls with the unmodified JavaScript SDK, the only one that knows them, against a server in this process."""
+"""Shared polls with the unmodified JavaScript SDK, the only one that knows them: against a server in this process, and
+live stock on the whole stack.
+"""
 
+import asyncio
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import asyncpg
+import httpx
 import pytest
 
+from serve_app.products import live_stock
 from serve_app.realtime.application import RealtimeApplication
 from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.track_signature import sign
+from tests.fixtures.people import Person
 from tests.fixtures.polls import CHANNEL, POLL_NAMESPACES, SECRET, Backend
 from tests.fixtures.realtime_server import FakeBackends, realtime_settings, serve_realtime
 from tests.fixtures.sdk import JavaScriptSdk
+from tests.fixtures.stack import RunningStack
 from tests.fixtures.waiting import eventually
 
 
@@ -61,3 +70,147 @@ async def test_tracked_values_arrive_change_end_and_survive_a_reconnect(
             await eventually(lambda: sdk.seen.poll_errors == [103])
         finally:
             await sdk.close()
+
+
+STOCK = live_stock.CHANNEL
+
+
+@pytest.fixture
+async def database(stack_page: RunningStack) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(stack_page.database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def products(database: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[list[str]]:
+    """Three of our own, so that nobody else's orders change them."""
+    rows = await database.fetch(
+        "INSERT INTO app.products (category_id, sku, name, price, stock) "
+        "SELECT (SELECT id FROM app.categories LIMIT 1), 'poll-' || gen_random_uuid(), 'Polled', 1, 5 "
+        "FROM generate_series(1, 3) RETURNING id"
+    )
+    ids = [str(row[0]) for row in rows]
+    yield ids
+    await database.execute("DELETE FROM app.products WHERE id = ANY ($1::uuid[])", ids)
+
+
+async def put(database: "asyncpg.Connection[asyncpg.Record]", product: str, stock: int) -> None:
+    """As orders do it: nothing is published."""
+    await database.execute(
+        "UPDATE app.products SET stock = $2, version = version + 1 WHERE id = $1::uuid", product, stock
+    )
+
+
+async def calls(stack: RunningStack, outcome: str) -> float:
+    """How often the callback was called in the whole cluster, with this outcome."""
+    async with httpx.AsyncClient(base_url=stack.http_url, timeout=10) as http:
+        text = (await http.get("/metrics")).text
+    found = re.search(rf'^shared_polls_total{{callback="product_stock",outcome="{outcome}"}} (\S+)$', text, re.M)
+    return float(found[1]) if found else 0.0
+
+
+@pytest.mark.parametrize("protocol", ["json", "protobuf"])
+async def test_stock_is_live_for_everybody_and_asked_for_once(
+    stack_page: RunningStack,
+    ada: Person,
+    database: "asyncpg.Connection[asyncpg.Record]",
+    products: list[str],
+    protocol: str,
+) -> None:
+    shoppers = [JavaScriptSdk(protocol=protocol) for _ in range(6)]
+    seen = [shopper.seen.maps.setdefault(STOCK, {}) for shopper in shoppers]
+    try:
+        for shopper in shoppers:
+            await shopper.connect(stack_page.ws_url, ada.connection_token)
+            await shopper.poll_subscribe(STOCK, live_stock.TRACK)
+            await shopper.poll_track(STOCK, *products)
+        await eventually(lambda: all(values == {key: {"stock": 5} for key in products} for values in seen), 30)
+        before, began = await calls(stack_page, "answered"), time.monotonic()
+        for stock in range(20, 25):
+            await put(database, products[0], stock)
+            await eventually(lambda stock=stock: all(values[products[0]] == {"stock": stock} for values in seen), 30)
+        made, elapsed = await calls(stack_page, "answered") - before, time.monotonic() - began
+        # Two processes, one call per second; what the metric is behind, it may also be ahead.
+        assert made <= elapsed * 1.2 + 6
+        await database.execute("UPDATE app.products SET deleted_at = now() WHERE id = $1::uuid", products[1])
+        await eventually(lambda: all(products[1] not in values for values in seen), 30)
+        assert all(shopper.seen.poll_errors == [] for shopper in shoppers)
+        assert all(values[products[2]] == {"stock": 5} for values in seen)
+    finally:
+        for shopper in shoppers:
+            await shopper.close()
+
+
+async def test_a_backend_that_hangs_is_waited_for_and_then_everything_is_there(
+    stack_page: RunningStack, ada: Person, database: "asyncpg.Connection[asyncpg.Record]", products: list[str]
+) -> None:
+    sdk = JavaScriptSdk()
+    values = sdk.seen.maps.setdefault(STOCK, {})
+    try:
+        await sdk.connect(stack_page.ws_url, ada.connection_token)
+        await sdk.poll_subscribe(STOCK, live_stock.TRACK)
+        await sdk.poll_track(STOCK, products[0])
+        await eventually(lambda: values == {products[0]: {"stock": 5}}, 30)
+        failures = await _failed(stack_page)
+        async with database.transaction():
+            await database.execute("LOCK TABLE app.products IN ACCESS EXCLUSIVE MODE")
+            await put(database, products[0], 6)
+
+            async def has_failed() -> bool:
+                return await _failed(stack_page) > failures
+
+            await eventually(has_failed, 60)
+            assert values == {products[0]: {"stock": 5}}
+        await eventually(lambda: values == {products[0]: {"stock": 6}}, 60)
+        assert (sdk.seen.disconnected, sdk.seen.poll_errors) == ([], [])
+    finally:
+        await sdk.close()
+
+
+async def _failed(stack: RunningStack) -> float:
+    return sum(await asyncio.gather(*(calls(stack, outcome) for outcome in ("failed", "timed out"))))
+
+
+async def test_who_may_no_longer_track_a_key_hears_no_more_of_it(
+    stack_page: RunningStack, ada: Person, database: "asyncpg.Connection[asyncpg.Record]", products: list[str]
+) -> None:
+    secret = (stack_page.paths.secrets / "shared_poll_secret").read_text().strip().encode()
+    revoked, kept, _ = products
+    allowed = {revoked, kept}
+
+    def signed(keys: Sequence[str]) -> str:
+        now = int(time.time())
+        lasts = 2 if revoked in keys else 600
+        good = allowed.issuperset(keys)
+        return sign(secret if good else b"none", ada.user_id, STOCK, keys, issued_at=now, expires_at=now + lasts)
+
+    sdk = JavaScriptSdk()
+    values = sdk.seen.maps.setdefault(STOCK, {})
+    try:
+        await sdk.connect(stack_page.ws_url, ada.connection_token)
+        await sdk.poll_subscribe(STOCK, signed)
+        await sdk.poll_track(STOCK, revoked)
+        await sdk.poll_track(STOCK, kept)
+        await eventually(lambda: values == {revoked: {"stock": 5}, kept: {"stock": 5}}, 30)
+        allowed.discard(revoked)
+        written = 5
+
+        async def is_behind() -> bool:
+            nonlocal written
+            written += 1
+            await put(database, revoked, written)
+            await put(database, kept, written)
+            await eventually(lambda: values[kept] == {"stock": written}, 30)
+            return bool(values[revoked]["stock"] < written - 1)
+
+        await eventually(is_behind, 60)
+        last = values[revoked]
+        for stock in (1, 2):
+            await put(database, revoked, stock)
+            await put(database, kept, stock)
+            await eventually(lambda stock=stock: values[kept] == {"stock": stock}, 30)
+        assert values[revoked] == last
+        assert 103 in sdk.seen.poll_errors
+    finally:
+        await sdk.close()

@@ -151,17 +151,22 @@ const actions = {
     await client.mapRemove(channel, key);
     return {};
   },
-  async poll_subscribe({ channel }) {
+  async poll_subscribe({ channel, method }) {
     const subscription = client.newSharedPollSubscription(channel, {
       minResubscribeDelay: 100,
       maxResubscribeDelay: 1000,
-      // Answered like a token: {"token": {"keys", "signature"}, "token_for": n}.
-      getSignature: ({ keys }) =>
-        new Promise((resolve) => {
+      // By an rpc method, or answered like a token: {"token": {"keys", "signature"}, "token_for": n}.
+      getSignature: async ({ keys }) => {
+        if (method) {
+          const { data } = await client.rpc(method, encoded({ channel, keys }));
+          return { keys, signature: decoded(data).signature };
+        }
+        return new Promise((resolve) => {
           tokens += 1;
           waiting.set(tokens, resolve);
           write({ event: "signature_wanted", number: tokens, channel, keys });
-        }),
+        });
+      },
     });
     subscription.on("update", ({ key, data, removed }) =>
       write({

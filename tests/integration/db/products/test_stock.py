@@ -22,6 +22,21 @@ async def test_moving_changes_stock_and_version_of_exactly_these_products(databa
     }  # fmt: skip
 
 
+async def test_levels_are_those_that_are_newer_or_gone(database: Database) -> None:
+    async with database.transaction() as session:
+        one, two, gone = [await make_product(session, stock=10) for _ in range(3)]
+        await stock.move(session, {one.id: -3})
+        await session.execute(text("UPDATE app.products SET deleted_at = now() WHERE id = :id"), {"id": gone.id})
+    never = uuid4()
+    known = {one.id: 1, two.id: 1, gone.id: 1, never: 0}
+    found = await in_transaction(database, lambda s: stock.levels(s, known))
+    assert {(each.product_id, each.version, each.stock) for each in found} == {
+        (one.id, 2, 7), (gone.id, 1, None), (never, 0, None),
+    }  # fmt: skip
+    assert await in_transaction(database, lambda s: stock.levels(s, {one.id: 2})) == []
+    assert await in_transaction(database, lambda s: stock.levels(s, {})) == []
+
+
 async def test_the_database_itself_refuses_to_go_below_zero(database: Database) -> None:
     product = await in_transaction(database, lambda s: make_product(s, stock=2))
     with pytest.raises(exc.IntegrityError, match="stock_not_negative"):

@@ -12,7 +12,7 @@ def test_the_shipped_file_declares_the_documented_namespaces() -> None:
     namespaces = Namespaces.load(SHIPPED)
     assert set(namespaces.names) == {
         "default", "room", "ledger", "scores", "desk", "conversation", "orders", "exports", "jobs", "dashboard", "user",
-        "cursors", "board", "shelf", "trace",
+        "cursors", "board", "shelf", "stock", "trace",
     }  # fmt: skip
     assert namespaces.for_channel("conversation:1").subscribe_permission == "conversation_member"
     assert namespaces.for_channel("lobby").name == "default"
