@@ -88,12 +88,13 @@ def callback_hook() -> list[str]:
 
 def uvicorn_protocol() -> list[str]:
     """Uvicorn's WebSocket and HTTP classes are as serve_app/edge subclasses them."""
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle  # noqa: PLC0415
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol  # noqa: PLC0415
 
     return [
         *_methods(WebSocketsSansIOProtocol, "run_asgi", "data_received", "connection_lost", "handle_pong"),
         *_methods(HttpToolsProtocol, "_start_asgi_task", "data_received", "connection_lost", "pause_writing"),
+        *_methods(RequestResponseCycle, "run_asgi", "send"),
     ]
 
 

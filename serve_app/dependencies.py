@@ -16,7 +16,8 @@ from serve_app.resources import Resources
 from serve_app.security.principal import Principal
 
 
-def _resources(request: Request) -> Resources:
+def resources_of(request: Request) -> Resources:
+    """The process's clients, for a handler that does without dependencies."""
     resources: Resources = request.app.state.resources
     return resources
 
@@ -30,7 +31,7 @@ def _principal(request: Request) -> Principal:
 
 async def get_resources(request: Request) -> Resources:
     """The process's clients, opened by the lifespan."""
-    return _resources(request)
+    return resources_of(request)
 
 
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
@@ -91,7 +92,7 @@ async def get_db_session(request: Request) -> AsyncIterator[AsyncSession]:
     """
     principal: Principal | None = request.scope.get("principal")
     acting_user_id = principal.user_id if principal is not None else None
-    async with _resources(request).database.transaction(acting_user_id=acting_user_id) as session:
+    async with resources_of(request).database.transaction(acting_user_id=acting_user_id) as session:
         yield session
 
 

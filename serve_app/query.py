@@ -5,7 +5,7 @@ stays the specification: what it refuses is refused in the same words, and the d
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from fastapi import Request
@@ -19,11 +19,11 @@ LONGEST_KEPT: Final = 512
 """Query strings kept, and how long one may be (bytes): a megabyte at the most."""
 
 
-def parsed(model: type[ModelT]) -> Callable[[Request], Awaitable[ModelT]]:
-    """A dependency that reads `model` from the query. What it returns is shared between requests: do not change it."""
+def parsed(model: type[ModelT]) -> Callable[[Request], ModelT]:
+    """A function that reads `model` from the query. What it returns is shared between requests: do not change it."""
     kept: OrderedDict[bytes, ModelT] = OrderedDict()
 
-    async def parse(request: Request) -> ModelT:
+    def parse(request: Request) -> ModelT:
         raw: bytes = request.scope["query_string"]
         found = kept.get(raw)
         if found is not None:

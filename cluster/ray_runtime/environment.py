@@ -132,8 +132,6 @@ def ray_environment(settings: Settings, paths: Paths, ports: Ports, *, maxconn: 
         "RAY_USAGE_STATS_ENABLED": 0,
         "RAY_DISABLE_IMPORT_WARNING": 1,
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": 0,
-        # uvicorn believes X-Forwarded-For only from HAProxy, which sets it itself.
-        "FORWARDED_ALLOW_IPS": ",".join(settings.trusted_proxies),
     }
     return {name: str(value) for name, value in variables.items()}
 

@@ -10,6 +10,10 @@ from serve_app.edge.origin import header
 EXTENSION: Final = "mobula.transport"
 """Key in `scope["extensions"]` under which uvicorn's protocol offers its transport to the application."""
 
+LINES: Final = "mobula.lines"
+"""Key in `scope["extensions"]` of a server that takes finished header lines (bytes, each with its CRLF) under the same
+key of `http.response.start`."""
+
 _GENERATION = names.EDGE_GENERATION_HEADER.encode()
 
 
@@ -21,7 +25,7 @@ class Arrival(NamedTuple):
 
     @classmethod
     def of(cls, scope: Scope) -> "Arrival":
-        """From an ASGI scope. HAProxy sets the header itself, and uvicorn the address from what HAProxy says."""
+        """From an ASGI scope. HAProxy sets the header itself, and `edge.forwarded` the address."""
         client = scope.get("client")
         generation = header(scope["headers"], _GENERATION)
         is_pid = generation.isascii() and generation.isdigit() and len(generation) < 10

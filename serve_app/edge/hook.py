@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from actors.protocol.codec import MAX_FRAME_BYTES
 from cluster import names
 from cluster.settings import Settings, get_settings
-from serve_app.edge.arrival import EXTENSION
+from serve_app.edge.arrival import EXTENSION, LINES
+from serve_app.edge.forwarded import ForwardedAddresses
 from serve_app.edge.ongoing import ONGOING
 from serve_app.edge.refusal import refuse
 from serve_app.edge.replica import OwnReplica
@@ -59,6 +60,7 @@ def configure_uvicorn() -> None:
                 ws_max_size=MAX_FRAME_BYTES,
                 ws_ping_interval=None,  # the protocol has its own
                 server_header=False,
+                proxy_headers=False,  # `EdgeMiddleware` does it
             )
             super().__init__(app, *args, **kwargs)
 
@@ -85,6 +87,7 @@ class EdgeMiddleware:
         self._app = app
         self._settings = settings
         self._replica = OwnReplica.behind(app)
+        self._forwarded = ForwardedAddresses(settings.trusted_proxies)
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -108,7 +111,7 @@ class EdgeMiddleware:
             detail = "No replica of this application answers here. Try again."
             await refuse(scope, receive, send, status=503, code="unavailable", detail=detail)
             return
-        scope["headers"] = [header for header in scope["headers"] if header[0] not in TRUSTED_BY_SERVE]
+        await self._forwarded.correct(scope, receive, send)
         if self._settings.serve_machinery:
             await self._through_serve(scope, receive, send)
         elif scope["type"] == "http":
@@ -130,7 +133,9 @@ class EdgeMiddleware:
         return replica.asgi_app
 
     async def _through_serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.get("extensions", {}).pop(EXTENSION, None)
+        scope["headers"] = [header for header in scope["headers"] if header[0] not in TRUSTED_BY_SERVE]
+        offered = scope.get("extensions", {})
+        scope["extensions"] = {name: each for name, each in offered.items() if name not in (EXTENSION, LINES)}
         if scope["type"] == "websocket":
             # Without this header Serve reads ahead without bound and cancels the handler at a disconnect, losing
             # what the client had sent (DESIGN D9).

@@ -14,7 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from actors.protocol import frames
 from actors.protocol.codes import DISCONNECT_SHUTDOWN, DISCONNECT_SLOW
 from cluster import names
-from serve_app.edge.arrival import EXTENSION, Arrival
+from serve_app.edge.answering import ReadyCycle
+from serve_app.edge.arrival import EXTENSION, LINES, Arrival
 from serve_app.edge.websocket import CLOSE_HANDSHAKE_S, SLOW_CLOSE_S, AsgiSocket
 from serve_app.realtime.flushing import QUEUE_BYTES
 from serve_app.realtime.hub import Hub
@@ -41,8 +42,11 @@ class StreamProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """A request is complete as far as its headers go."""
+        cycle.__class__ = ReadyCycle  # uvicorn names its class in the middle of a long method
+        offered: dict[str, Any] = {LINES: {}}
         if cycle.scope["path"].startswith(names.REALTIME_ROUTE_PREFIX):
-            cycle.scope["extensions"] = {EXTENSION: self}
+            offered[EXTENSION] = self
+        cycle.scope["extensions"] = offered
         super()._start_asgi_task(cycle, app)
 
     def adopt(self, hub: Hub, wire: Wire, arrival: Arrival) -> Peer | None:

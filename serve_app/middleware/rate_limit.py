@@ -6,7 +6,7 @@ from actors.metrics.registry import RATE_LIMITED
 from db.errors import TooManyRequests
 from serve_app.errors import domain_problem
 from serve_app.middleware.context import AddressFinder
-from serve_app.middleware.response import response_notes
+from serve_app.middleware.response import HeaderBlock, response_notes
 from serve_app.security.authenticator import Authenticator
 from serve_app.security.quota import Policy, QuotaKeeper
 
@@ -45,10 +45,8 @@ class RateLimitMiddleware:
         self._authenticator = authenticator
         self._addresses = addresses
         self._policy_name = policy.name.encode()
-        self._policy_header = (
-            b"ratelimit-policy",
-            f'"{policy.name}";q={policy.quota};w={policy.window_s}'.encode(),
-        )
+        terms = f'"{policy.name}";q={policy.quota};w={policy.window_s}'
+        self._terms = HeaderBlock((b"ratelimit-policy", terms.encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -57,10 +55,10 @@ class RateLimitMiddleware:
             return
         await self._authenticator.identify(scope)
         decision = await self._keeper.take(self._policy, self._caller(scope))
-        response_notes(scope).headers += (
-            self._policy_header,
-            (b"ratelimit", b'"%b";r=%d;t=%d' % (self._policy_name, decision.remaining, decision.reset_s)),
-        )
+        notes = response_notes(scope)
+        notes.blocks.append(self._terms)
+        left = b'"%b";r=%d;t=%d' % (self._policy_name, decision.remaining, decision.reset_s)
+        notes.headers.append((b"ratelimit", left))
         if decision.allowed:
             await self._app(scope, receive, send)
             return

@@ -1,16 +1,31 @@
 """A name for every request: in its logs, its errors, its answer."""
 
+import itertools
 import re
 import secrets
+from contextvars import ContextVar
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars
+from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 
 from serve_app.middleware.context import request_headers
 from serve_app.middleware.response import response_notes
 
 ACCEPTABLE = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 """What a caller may choose as an id: nothing that could forge a log line."""
+
+
+_bound: ContextVar[str] = ContextVar(f"{STRUCTLOG_KEY_PREFIX}request_id")
+"""What `bind_contextvars(request_id=…)` would set, after looking for it by name among all others."""
+
+_process: Final = secrets.token_hex(8)
+_numbers = itertools.count(secrets.randbits(32))
+
+
+def mint() -> str:
+    """32 hexadecimal digits: half of them the process's, drawn at random, half counted. A name, not a secret."""
+    return f"{_process}{next(_numbers):016x}"
 
 
 class RequestIdMiddleware:
@@ -25,9 +40,8 @@ class RequestIdMiddleware:
             await self._app(scope, receive, send)
             return
         given = request_headers(scope).get(b"x-request-id")
-        encoded = given if given is not None and ACCEPTABLE.fullmatch(given) else secrets.token_hex(16).encode()
-        request_id = encoded.decode()
+        request_id = given.decode() if given is not None and ACCEPTABLE.fullmatch(given) else mint()
         scope["request_id"] = request_id
-        bind_contextvars(request_id=request_id)  # the server runs each request in a context of its own
-        response_notes(scope).headers.append((b"x-request-id", encoded))
+        _bound.set(request_id)  # the server runs each request in a context of its own
+        response_notes(scope).headers.append((b"x-request-id", request_id.encode()))
         await self._app(scope, receive, send)

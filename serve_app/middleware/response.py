@@ -4,10 +4,11 @@ Each layer that wrapped `send` would cost two more coroutines per request. So on
 others leave notes.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve_app.edge.arrival import LINES
 
 NOTES = "mobula.response"
 """Scope key."""
@@ -15,13 +16,28 @@ NOTES = "mobula.response"
 Header = tuple[bytes, bytes]
 
 
-@dataclass(slots=True)
-class ResponseNotes:
-    """Headers to add, headers to add unless the handler has set them, and the status once it is sent (0 before)."""
+class HeaderBlock:
+    """Headers that never change, with the lines that they are in an answer."""
 
-    headers: list[Header] = field(default_factory=list)
-    defaults: list[Header] = field(default_factory=list)
-    status: int = 0
+    def __init__(self, *headers: Header) -> None:
+        """Only what the code says itself: no server looks at the lines again."""
+        self.headers = headers
+        self.lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+class ResponseNotes:
+    """What to add: blocks that never change, headers, and headers unless the handler has set them.
+
+    `status`: that of the answer once it is sent, 0 before.
+    """
+
+    __slots__ = ("blocks", "defaults", "headers", "status")
+
+    def __init__(self) -> None:
+        self.blocks: list[HeaderBlock] = []
+        self.headers: list[Header] = []
+        self.defaults: list[Header] = []
+        self.status = 0
 
 
 def response_notes(scope: Scope) -> ResponseNotes:
@@ -42,6 +58,7 @@ class ResponseNotesMiddleware:
             await self._app(scope, receive, send)
             return
         notes = scope[NOTES] = ResponseNotes()
+        takes_lines = LINES in scope.get("extensions", ())
 
         # No coroutine of its own: it returns the server's.
         def send_noted(message: Message) -> Any:
@@ -51,6 +68,10 @@ class ResponseNotesMiddleware:
                 if notes.defaults:
                     present = {name for name, _ in headers}
                     headers += [header for header in notes.defaults if header[0] not in present]
+                if takes_lines:
+                    message[LINES] = b"".join([block.lines for block in notes.blocks])
+                else:
+                    headers += [header for block in notes.blocks for header in block.headers]
                 message["headers"] = headers
             return send(message)
 

@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_app.middleware.response import response_notes
+from serve_app.middleware.response import HeaderBlock, response_notes
 
 API_POLICY = b"default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 DOCS_POLICY = (
@@ -28,13 +28,13 @@ class SecurityHeadersMiddleware:
     def __init__(self, app: ASGIApp, *, strict_transport: bool) -> None:
         self._app = app
         extra = [STRICT_TRANSPORT] if strict_transport else []
-        self._api = [*COMMON, *extra, (b"content-security-policy", API_POLICY)]
-        self._docs = [*COMMON, *extra, (b"content-security-policy", DOCS_POLICY)]
+        self._api = HeaderBlock(*COMMON, *extra, (b"content-security-policy", API_POLICY))
+        self._docs = HeaderBlock(*COMMON, *extra, (b"content-security-policy", DOCS_POLICY))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        response_notes(scope).headers += self._docs if scope["path"].startswith(DOCS_PATH) else self._api
+        response_notes(scope).blocks.append(self._docs if scope["path"].startswith(DOCS_PATH) else self._api)
         await self._app(scope, receive, send)

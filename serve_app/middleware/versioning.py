@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.errors import NotAcceptable, domain_problem
 from serve_app.middleware.context import request_headers
-from serve_app.middleware.response import response_notes
+from serve_app.middleware.response import HeaderBlock, response_notes
 
 VERSIONS = ("1",)
 ROOT = "/api/"
@@ -15,6 +15,8 @@ VENDOR_TYPE = re.compile(rb"application/vnd\.mobula\.v(\d+)\+json")
 IN_PATH = re.compile(r"/api/v(\d+)(?:/|$)")
 VERSION_HEADER = b"api-version"
 VARY = (b"vary", b"Accept, Origin")
+UNNAMED = HeaderBlock(VARY)
+NAMED = {version: HeaderBlock(VARY, (VERSION_HEADER, version.encode())) for version in VERSIONS}
 
 
 class VersioningMiddleware:
@@ -40,10 +42,7 @@ class VersioningMiddleware:
         if named is not None and in_path is None:
             scope["path"] = f"{ROOT}v{named}/{path.removeprefix(ROOT)}"
             scope["raw_path"] = scope["path"].encode()
-        headers = response_notes(scope).headers
-        headers.append(VARY)
-        if named is not None:
-            headers.append((VERSION_HEADER, named.encode()))
+        response_notes(scope).blocks.append(UNNAMED if named is None else NAMED[named])
         await self._app(scope, receive, send)
 
 

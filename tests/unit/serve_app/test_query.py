@@ -22,38 +22,38 @@ def request(query: str) -> Request:
     return Request({"type": "http", "method": "GET", "path": "/", "query_string": query.encode(), "headers": []})
 
 
-async def test_the_same_query_is_parsed_once() -> None:
+def test_the_same_query_is_parsed_once() -> None:
     parse = parsed(Wanted)
-    first = await parse(request("colour=red&limit=5"))
+    first = parse(request("colour=red&limit=5"))
     assert (first.colour, first.limit, first.word) == ("red", 5, None)
-    assert await parse(request("colour=red&limit=5")) is first
-    assert await parse(request("colour=red&limit=6")) is not first
+    assert parse(request("colour=red&limit=5")) is first
+    assert parse(request("colour=red&limit=6")) is not first
 
 
-async def test_of_repeated_parameters_the_last_counts() -> None:
-    assert (await parsed(Wanted)(request("colour=red&colour=blue"))).colour == "blue"
+def test_of_repeated_parameters_the_last_counts() -> None:
+    assert parsed(Wanted)(request("colour=red&colour=blue")).colour == "blue"
 
 
 @pytest.mark.parametrize(
     ("query", "where"),
     [("", "colour"), ("colour=red&limit=0", "limit"), ("colour=red&limit=x", "limit"), ("colour=red&no=1", "no")],
 )
-async def test_mistakes_are_refused_every_time_and_name_their_parameter(query: str, where: str) -> None:
+def test_mistakes_are_refused_every_time_and_name_their_parameter(query: str, where: str) -> None:
     parse = parsed(Wanted)
     for _ in range(2):
         with pytest.raises(RequestValidationError) as refusal:
-            await parse(request(query))
+            parse(request(query))
         assert [mistake["loc"] for mistake in refusal.value.errors()] == [("query", where)]
 
 
-async def test_memory_is_bounded() -> None:
+def test_memory_is_bounded() -> None:
     parse = parsed(Wanted)
-    long = await parse(request("colour=" + "x" * LONGEST_KEPT))
-    assert await parse(request("colour=" + "x" * LONGEST_KEPT)) is not long
-    first = await parse(request("colour=0"))
+    long = parse(request("colour=" + "x" * LONGEST_KEPT))
+    assert parse(request("colour=" + "x" * LONGEST_KEPT)) is not long
+    first = parse(request("colour=0"))
     for number in range(1, KEPT + 1):
-        await parse(request(f"colour={number}"))
-    assert await parse(request("colour=0")) is not first
+        parse(request(f"colour={number}"))
+    assert parse(request("colour=0")) is not first
 
 
 def test_the_document_is_what_fastapi_would_write() -> None:

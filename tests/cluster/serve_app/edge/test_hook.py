@@ -25,6 +25,16 @@ async def test_headers_cannot_steer_serve(stack: RunningStack) -> None:
     assert answer.status_code == 200
 
 
+async def test_headers_that_never_change_reach_the_client_once(stack: RunningStack) -> None:
+    async with httpx.AsyncClient() as http:
+        answers = [await http.get(f"{stack.http_url}{path}") for path in ("/health/live", "/api/v1/products", "/no")]
+    for answer in answers:
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+        assert len(answer.headers.get_list("content-security-policy")) == 1
+        assert len(answer.headers.get_list("date")) == 1
+    assert answers[1].headers["api-version"] == "1"
+
+
 async def test_both_applications_answer_through_haproxy(stack: RunningStack) -> None:
     async with httpx.AsyncClient() as http:
         realtime = await http.get(f"{stack.http_url}/connection/health")

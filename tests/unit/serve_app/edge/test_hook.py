@@ -7,7 +7,7 @@ import uvicorn
 from actors.protocol.codec import MAX_FRAME_BYTES
 from cluster.settings import Settings
 from serve_app.edge import hook
-from serve_app.edge.arrival import EXTENSION
+from serve_app.edge.arrival import EXTENSION, LINES
 from serve_app.edge.hook import EdgeMiddleware
 from serve_app.edge.streaming import StreamProtocol
 from serve_app.edge.websocket import TransportProtocol
@@ -103,12 +103,21 @@ async def test_a_replica_that_is_not_initialised_refuses() -> None:
 
 
 async def test_headers_that_steer_serve_are_taken_from_clients() -> None:
-    edge = Edge("api")
+    edge = Edge("api", serve_machinery=True)
     headers = [(b"x-request-timeout-seconds", b"0"), (b"x-session-id", b"1"), (b"accept", b"*")]
-    await edge.request("http", "/health", headers=headers)
+    assert await edge.request("http", "/health", headers=headers) == "serve"
+    assert edge.serve.scopes[0]["headers"] == [(b"accept", b"*")]
+    await edge.stop()
+
+
+async def test_the_caller_is_whom_the_proxy_names() -> None:
+    edge = Edge("api")
+    headers = [(b"x-forwarded-for", b"203.0.113.9")]
+    await edge.request("http", "/health", headers=headers, client=("127.0.0.1", 5), scheme="http")
+    await edge.request("http", "/health", headers=headers, client=("198.51.100.1", 5), scheme="http")
     assert edge.replica is not None
     assert edge.replica.asgi_app is not None
-    assert edge.replica.asgi_app.scopes[0]["headers"] == [(b"accept", b"*")]
+    assert [scope["client"] for scope in edge.replica.asgi_app.scopes] == [("203.0.113.9", 0), ("198.51.100.1", 5)]
     await edge.stop()
 
 
@@ -116,7 +125,7 @@ async def test_the_switch_leads_through_serves_machinery() -> None:
     edge = Edge("realtime", serve_machinery=True)
     assert await edge.request("http", "/connection/health") == "serve"
     headers = [(b"x-request-disconnect-disabled", b"?0")]
-    extensions = {EXTENSION: object(), "websocket.http.response": {}}
+    extensions = {EXTENSION: object(), LINES: {}, "websocket.http.response": {}}
     assert await edge.request("websocket", "/connection/websocket", headers=headers, extensions=extensions) == "serve"
     scope = edge.serve.scopes[-1]
     assert scope["headers"] == [(b"x-request-disconnect-disabled", b"?1")]
@@ -149,6 +158,7 @@ def test_uvicorn_is_configured_once_for_many_sockets(monkeypatch: pytest.MonkeyP
     assert config.ws_max_size == MAX_FRAME_BYTES
     assert config.ws_per_message_deflate is False
     assert config.ws_ping_interval is None
+    assert config.proxy_headers is False
 
 
 def test_where_everything_is_refused_uvicorns_own_protocols_do(monkeypatch: pytest.MonkeyPatch) -> None:
