@@ -87,6 +87,7 @@ def build_app(settings: Settings, resources: Resources | None = None) -> MobulaA
         docs_url=None,  # our own page: FastAPI's loads its scripts from another host
         redoc_url=None,
         openapi_url="/openapi.json",
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the chain does it; asking costs every request
         redirect_slashes=False,  # a redirect would lose the body, and tell wrong paths from right ones only halfway
     )
     app.state.settings = settings

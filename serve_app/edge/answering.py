@@ -1,8 +1,12 @@
-"""uvicorn's side of one request, taking header lines that are known to be good as they are.
+"""uvicorn's side of one request: header lines that are known to be good are taken as they are, and an answer that comes
+in one piece leaves in one.
 
 uvicorn searches the name and the value of every header of every answer for characters that must not be there. A dozen
 headers of ours never change, and looking at them again costs as much as a small handler. So whoever adds them hands
 them over as finished lines, under `LINES` in the start message; every other header is looked at as ever.
+
+uvicorn also sends the head as soon as it is known, by a system call of its own; where the length is known, the body
+follows at once, and one call does for both.
 """
 
 from typing import Any, Final
@@ -20,18 +24,42 @@ _names: dict[bytes, bytes] = {}
 class ReadyCycle(RequestResponseCycle):
     """Writes the same bytes as uvicorn's own, with `LINES` among them. Has no access log."""
 
+    _head = b""
+    """A head that waits for its body."""
+
     _rendered: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
     """uvicorn's own headers (the date), which it replaces by another list every second, and their lines."""
 
     async def send(self, message: Any) -> None:
         """Take one ASGI message."""
-        if self.response_started or message["type"] != "http.response.start":
-            await super().send(message)
+        if self.response_started:
+            if not (self._head and message["type"] == "http.response.body" and self._finish(message)):
+                await super().send(message)
             return
+        if message["type"] != "http.response.start":
+            await super().send(message)  # which says what is wrong
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if not self.disconnected:
             self._start(message)
+
+    def _finish(self, message: Any) -> bool:
+        """Send the head, and the body with it when it is complete; False when uvicorn has to see to the message."""
+        head, self._head = self._head, b""
+        if self.disconnected:
+            return False
+        body = message.get("body", b"")
+        if message.get("more_body") or len(body) != self.expected_content_length or self.flow.write_paused:
+            self.transport.write(head)
+            return False
+        self.transport.writelines([head, body] if body else [head])
+        self.expected_content_length = 0
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        return True
 
     def _start(self, message: Any) -> None:
         self.response_started = True
@@ -59,7 +87,11 @@ class ReadyCycle(RequestResponseCycle):
             self.chunked_encoding = True
             content.append(b"transfer-encoding: chunked\r\n")
         content.append(b"\r\n")
-        self.transport.write(b"".join(content))
+        head = b"".join(content)
+        if self.chunked_encoding is False and self.scope["method"] != "HEAD":
+            self._head = head
+        else:
+            self.transport.write(head)
 
     def _default_lines(self) -> bytes:
         headers, lines = ReadyCycle._rendered

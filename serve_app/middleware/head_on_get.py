@@ -17,7 +17,9 @@ class HeadOnGetMiddleware:
         scope["method"] = "GET"  # in place: the outer layers read the matched route from this very scope
 
         async def send_headers_only(message: Message) -> None:
-            if message["type"] == "http.response.body":
+            if message["type"] == "http.response.start":
+                scope["method"] = "HEAD"  # the server reads this very scope too, and would miss the body
+            elif message["type"] == "http.response.body":
                 message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
             await send(message)
 

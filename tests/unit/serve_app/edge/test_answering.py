@@ -19,10 +19,15 @@ class Wire:
 
     def __init__(self) -> None:
         self.written = b""
+        self.writes = 0
         self.closed = False
 
     def write(self, data: bytes) -> None:
         self.written += data
+        self.writes += 1
+
+    def writelines(self, pieces: list[bytes]) -> None:
+        self.write(b"".join(pieces))
 
     def close(self) -> None:
         self.closed = True
@@ -98,6 +103,7 @@ async def test_it_writes_what_uvicorn_writes(
 async def test_finished_lines_are_among_the_headers() -> None:
     cycle, wire = cycle_of(ReadyCycle)
     await cycle.send(start(200, [(b"content-length", b"0")], **{LINES: b"x-frame-options: DENY\r\na: b\r\n"}))
+    await cycle.send(body(b""))
     head = wire.written.split(b"\r\n")
     assert {b"x-frame-options: DENY", b"a: b", b"content-length: 0"} <= set(head)
     assert head[-2:] == [b"", b""]
@@ -153,3 +159,53 @@ async def test_names_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) 
         await cycle.send(start(204, [(b"X-%d" % number, b"1")]))
         assert b"x-%d: 1\r\n" % number in wire.written
     assert len(answering._names) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "chunks", "writes"),
+    [
+        ("GET", [(b"content-length", b"2")], [b"{}"], [0, 1]),
+        ("GET", [(b"content-length", b"0")], [b""], [0, 1]),
+        ("GET", [(b"content-length", b"4")], [b"{}", b"[]"], [0, 2, 3]),
+        ("HEAD", [(b"content-length", b"2")], [b""], [1, 1]),
+        ("GET", [], [b"{}"], [1, 2]),  # no length: a stream, whose client may be waiting for its head
+    ],
+)
+async def test_a_whole_answer_leaves_at_once(
+    method: str, headers: list[tuple[bytes, bytes]], chunks: list[bytes], writes: list[int]
+) -> None:
+    cycle, wire = cycle_of(ReadyCycle, method)
+    await cycle.send(start(200, headers))
+    counted = [wire.writes]
+    for number, chunk in enumerate(chunks, start=1):
+        await cycle.send(body(chunk, number < len(chunks)))
+        counted.append(wire.writes)
+    assert counted == writes
+
+
+@pytest.mark.parametrize(("length", "said"), [(b"1", "longer"), (b"3", "shorter")])
+async def test_a_length_that_is_wrong_is_an_error_as_ever(length: bytes, said: str) -> None:
+    for kind in (RequestResponseCycle, ReadyCycle):
+        cycle, wire = cycle_of(kind)
+        await cycle.send(start(200, [(b"content-length", length)]))
+        with pytest.raises(RuntimeError, match=f"content {said} than"):
+            await cycle.send(body(b"{}"))
+        assert wire.written.startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_messages_out_of_order_are_an_error_as_ever() -> None:
+    for kind in (RequestResponseCycle, ReadyCycle):
+        cycle, _ = cycle_of(kind)
+        with pytest.raises(RuntimeError, match=r"Expected ASGI message 'http\.response\.start'"):
+            await cycle.send(body(b""))
+        await cycle.send(start(200, [(b"content-length", b"0")]))
+        with pytest.raises(RuntimeError, match=r"Expected ASGI message 'http\.response\.body'"):
+            await cycle.send(start(200, []))
+
+
+async def test_nothing_is_written_to_who_leaves_between_head_and_body() -> None:
+    cycle, wire = cycle_of(ReadyCycle)
+    await cycle.send(start(200, [(b"content-length", b"2")]))
+    cycle.disconnected = True
+    await cycle.send(body(b"{}"))
+    assert wire.written == b""

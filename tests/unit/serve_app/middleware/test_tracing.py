@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from cluster import tracing
+from serve_app.app import build_app
 from serve_app.middleware.tracing import TracingMiddleware
 from tests.fakes.asgi import Answer, Exchange
 from tests.fixtures.client import build_settings
@@ -47,3 +48,8 @@ async def test_server_errors_are_marked(spans: InMemorySpanExporter):
 
 async def test_costs_nothing_while_off():
     assert (await Exchange().through(TracingMiddleware(Answer(204)))).status == 204
+
+
+async def test_fastapi_adds_no_span_of_its_own(spans: InMemorySpanExporter):
+    app = build_app(build_settings(otel_enabled=True))
+    assert not app._native_telemetry.enabled()
