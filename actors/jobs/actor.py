@@ -5,6 +5,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -30,7 +31,7 @@ from actors.jobs.leases import Lease, LeaseBook
 from actors.jobs.policy import UNKNOWN_KIND, decide
 from actors.jobs.registry import load_registry
 from cluster.settings import Settings
-from db.jobs.store import Assertion, ClaimedRow, Fenced, Finish, JobStore, ProgressNote, Release
+from db.jobs.store import Assertion, Busy, ClaimedRow, Fenced, Finish, JobStore, ProgressNote, Release
 
 POLL_FIRST_S: Final = 0.1
 POLL_LIMIT_S: Final = 5.0
@@ -42,6 +43,9 @@ BATCH: Final = 50
 WAIT_LIMIT_S: Final = 10.0
 TICK_S: Final = 1.0
 RETRY_S: Final = 0.5
+
+BUSY_ROUNDS: Final = 3
+"""A handler may begin a transaction between the look at who has one and the next attempt to write without it."""
 
 AGENTS_EVERY: Final = 5
 """Ticks between notes of who lives: for people who look at the table, nothing depends on it."""
@@ -157,11 +161,9 @@ class QueueOwner:
         lost = self._book.report(agent, request.live, now)
         for report in request.progress:
             if self._book.find(report.token) is not None:
-                before = self._notes.get(report.token.id)
-                checkpoint = report.checkpoint or (before.checkpoint if before else None)
-                progress = report.progress or (before.progress if before else None)
                 token = report.token
-                self._notes[token.id] = ProgressNote(token.id, token.owner, token.number, progress, checkpoint)
+                note = ProgressNote(token.id, token.owner, token.number, report.progress, report.checkpoint)
+                self._notes[token.id] = _merge(self._notes.get(token.id, note), note)
         return msgspec.msgpack.encode(BeatReply(cancel=self._to_cancel(agent.boot), lost=lost))
 
     async def finish(self, payload: bytes) -> bytes:
@@ -319,11 +321,18 @@ class QueueOwner:
     async def _write(self, items: Sequence[Finish | Release]) -> None:
         finishes = [item for item in items if isinstance(item, Finish)]
         releases = [item for item in items if isinstance(item, Release)]
-        if finishes:
-            done = await self._store.finish(finishes)
-            self._finished += len(done)
+        for _ in range(BUSY_ROUNDS):
+            if not finishes:
+                break
+            try:
+                self._finished += len(await self._store.finish(finishes))
+            except Busy as held:
+                # Their handlers hang, or were given up and have not stopped yet; whoever reported them does it again.
+                finishes = [finish for finish in finishes if finish.id not in held.job_ids]
+                continue
             for finish in finishes:
                 self._forget(finish.id)
+            break
         if releases:
             busy = await self._store.release(releases)
             for release in releases:
@@ -358,13 +367,14 @@ class QueueOwner:
                 await self._store.beat(agent.node, agent.boot, sum(agent.held.values()))
         notes, self._notes = list(self._notes.values()), {}
         if notes:
-            await self._store.progress(notes)
+            for note in await self._store.progress(notes):
+                if note.id in self._book.leases:
+                    self._notes[note.id] = _merge(note, self._notes.get(note.id, note))
         rescues = self._book.overdue(now)
         if not rescues:
             return
         items = []
         for rescue in rescues:
-            logger.warning("job rescued", job=str(rescue.lease.id), kind=rescue.lease.kind, reason=rescue.reason)
             outcome = Outcome(token=rescue.lease.token, state="died", error=f"rescued: {rescue.reason}")
             rescue.lease.ending = True
             items.append(self._decide(outcome))
@@ -373,7 +383,11 @@ class QueueOwner:
         finally:
             for rescue in rescues:
                 rescue.lease.ending = False
-        self._rescued += len(items)
+        for rescue in rescues:
+            lease = rescue.lease
+            if self._book.leases.get(lease.id) is not lease:  # else its handler holds it still: again in a second
+                logger.warning("job rescued", job=str(lease.id), kind=lease.kind, reason=rescue.reason)
+                self._rescued += 1
         self._wake.set()
 
     # Contact ----------------------------------------------------------------------------------------------------------
@@ -437,3 +451,8 @@ class QueueOwner:
     def _kind(self, name: str) -> Kind:
         registry = self._registry
         return UNKNOWN_KIND if registry is None else registry.kinds.get(name, UNKNOWN_KIND)
+
+
+def _merge(older: ProgressNote, newer: ProgressNote) -> ProgressNote:
+    """What was said last, of progress and of checkpoint."""
+    return replace(newer, progress=newer.progress or older.progress, checkpoint=newer.checkpoint or older.checkpoint)

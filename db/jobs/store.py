@@ -2,7 +2,6 @@
 
 Plain asyncpg on connections of their own: these run all day, and a cut-off owner must not hold locks for long.
 """
-# ruff: noqa: S608 - statements are put together from constants of this module only
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,181 +14,29 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from db.jobs import statements as sql
+
 STATEMENT_TIMEOUT_MS = 2_000
 """A cut-off owner's statement would block take-over: the fence row is locked FOR SHARE (DESIGN §5, 8)."""
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 4.0
-MAX_ERRORS_KEPT = 10
 
-_FENCE = "fence AS (SELECT 1 FROM jobs.owners WHERE shard = $1 AND boot = $2 FOR SHARE)"
-
-_TAKE = """
-INSERT INTO jobs.owners AS o (shard, boot) VALUES ($1, $2)
-ON CONFLICT (shard) DO UPDATE SET boot = excluded.boot, fence = o.fence + 1, taken_at = now()
-RETURNING fence
-"""
-_HELD = """
-SELECT id, j.queue, kind, lease_owner, lease_no, node, attempt, max_attempts
-FROM jobs.queue q JOIN jobs.jobs j USING (id) WHERE state = 'running'
-"""
-_STAGE = f"""
-WITH {_FENCE}, due AS (
-    SELECT q.id FROM jobs.queue q WHERE q.state = 'deferred' AND q.run_at <= now() AND EXISTS (SELECT FROM fence)
-    ORDER BY q.run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
-), staged AS (
-    UPDATE jobs.queue q SET state = 'ready' FROM due WHERE q.id = due.id RETURNING 1
-)
-SELECT (SELECT count(*) FROM staged) AS staged,
-       (SELECT extract(epoch FROM min(run_at) - now())::float8 FROM jobs.queue
-        WHERE state = 'deferred' AND run_at > now()) AS next_in_s,
-       ARRAY(SELECT job_id FROM jobs.cancellations) AS cancelled
-FROM fence
-"""
-# The lease number is minted by the owner ($5 + position), never read from the row: DESIGN §5, 14.
-_CLAIM = f"""
-WITH {_FENCE}, wanted AS (
-    SELECT * FROM unnest($3::text[], $4::int[]) AS w(queue, room)
-), picked AS (
-    SELECT p.id, row_number() OVER () AS position FROM wanted w CROSS JOIN LATERAL (
-        SELECT q.id FROM jobs.queue q
-        WHERE q.queue = w.queue AND q.state = 'ready' AND EXISTS (SELECT FROM fence)
-        ORDER BY q.priority, q.run_at, q.id LIMIT w.room FOR UPDATE SKIP LOCKED
-    ) AS p
-), claimed AS (
-    UPDATE jobs.queue q
-    SET state = 'running', attempt = q.attempt + 1, lease_owner = $2, lease_no = $5 + picked.position, node = $6,
-        started_at = now()
-    FROM picked WHERE q.id = picked.id
-    RETURNING q.id, q.lease_no, q.attempt
-)
-SELECT c.id, c.lease_no, c.attempt, j.queue, j.kind, j.args, j.max_attempts, j.user_id, j.org_id, j.created_at,
-       p.checkpoint
-FROM fence LEFT JOIN (claimed c JOIN jobs.jobs j USING (id) LEFT JOIN jobs.progress p ON p.job_id = c.id) ON true
-ORDER BY c.lease_no
-"""
-_FINISH = f"""
-WITH {_FENCE}, done AS (
-    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bool[])
-        AS d(id, lease_owner, lease_no, state, result, error, kept)
-), gone AS (
-    DELETE FROM jobs.queue q USING done d
-    WHERE q.id = d.id AND q.state = 'running' AND q.lease_owner = d.lease_owner AND q.lease_no = d.lease_no
-      AND EXISTS (SELECT FROM fence)
-    RETURNING q.id, q.priority, q.attempt, q.node, q.started_at, d.state, d.result, d.error, d.kept
-), paid AS (
-    DELETE FROM jobs.jobs j USING gone g WHERE j.id = g.id RETURNING j.*
-), forgotten AS (
-    DELETE FROM jobs.progress p USING gone g WHERE p.job_id = g.id
-), filed AS (
-    INSERT INTO jobs.history (id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node,
-                              result, errors, created_at, started_at)
-    SELECT p.id, p.queue, p.kind, p.args, g.priority, g.state, g.attempt, p.max_attempts, p.user_id, p.org_id, g.node,
-           g.result::jsonb, p.errors || CASE WHEN g.error IS NULL THEN '[]' ELSE jsonb_build_array(g.error::jsonb) END,
-           p.created_at, g.started_at
-    FROM gone g JOIN paid p USING (id) WHERE g.kept
-)
-SELECT gone.id FROM fence LEFT JOIN gone ON true
-"""
-# Jobs that nobody runs and somebody has cancelled: given back while the wish was on its way, or ended before it came.
-_END_CANCELLED = f"""
-WITH {_FENCE}, asked AS (
-    SELECT c.job_id AS id FROM jobs.cancellations c
-    WHERE c.job_id = ANY($3::uuid[]) AND EXISTS (SELECT FROM fence)
-      AND NOT EXISTS (SELECT FROM jobs.queue q WHERE q.id = c.job_id AND q.state = 'running')
-), gone AS (
-    DELETE FROM jobs.queue q USING asked a WHERE q.id = a.id AND q.state <> 'running' RETURNING q.*
-), paid AS (
-    DELETE FROM jobs.jobs j USING gone g WHERE j.id = g.id RETURNING j.*
-), forgotten AS (
-    DELETE FROM jobs.progress p USING gone g WHERE p.job_id = g.id
-), settled AS (
-    DELETE FROM jobs.cancellations c USING asked a WHERE c.job_id = a.id
-), filed AS (
-    INSERT INTO jobs.history (id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node,
-                              result, errors, created_at, started_at)
-    SELECT p.id, p.queue, p.kind, p.args, g.priority, 'cancelled', g.attempt, p.max_attempts, p.user_id, p.org_id,
-           g.node, NULL, p.errors, p.created_at, g.started_at
-    FROM gone g JOIN paid p USING (id)
-)
-SELECT gone.id FROM fence LEFT JOIN gone ON true
-"""
-_RELEASE = f"""
-WITH {_FENCE}, back AS (
-    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::float8[], $7::text[], $8::bool[])
-        AS b(id, lease_owner, lease_no, delay_s, error, counted)
-), held AS (
-    SELECT q.id FROM jobs.queue q JOIN back b USING (id)
-    WHERE q.state = 'running' AND q.lease_owner = b.lease_owner AND q.lease_no = b.lease_no
-      AND EXISTS (SELECT FROM fence)
-    FOR UPDATE OF q SKIP LOCKED
-), released AS (
-    UPDATE jobs.queue q
-    SET state = CASE WHEN b.delay_s > 0 THEN 'deferred' ELSE 'ready' END,
-        run_at = now() + make_interval(secs => b.delay_s), lease_owner = NULL, lease_no = NULL, node = NULL,
-        started_at = NULL, attempt = q.attempt - CASE WHEN b.counted THEN 0 ELSE 1 END
-    FROM back b WHERE q.id = b.id AND q.id IN (SELECT id FROM held)
-    RETURNING q.id, b.error
-), noted AS (
-    UPDATE jobs.jobs j
-    SET errors = (CASE WHEN jsonb_array_length(j.errors) >= {MAX_ERRORS_KEPT} THEN j.errors - 0 ELSE j.errors END)
-                 || jsonb_build_array(r.error::jsonb)
-    FROM released r WHERE j.id = r.id AND r.error IS NOT NULL
-)
-SELECT b.id FROM fence LEFT JOIN (
-    SELECT b.id FROM back b JOIN jobs.queue q USING (id)
-    WHERE q.state = 'running' AND q.lease_owner = b.lease_owner AND q.lease_no = b.lease_no
-      AND b.id NOT IN (SELECT id FROM released)
-) AS b ON true
-"""
-_PROGRESS = f"""
-WITH {_FENCE}, seen AS (
-    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[])
-        AS s(id, lease_owner, lease_no, progress, checkpoint)
-)
-INSERT INTO jobs.progress AS p (job_id, progress, checkpoint)
-SELECT q.id, s.progress::jsonb, s.checkpoint::jsonb FROM seen s JOIN jobs.queue q
-    ON q.id = s.id AND q.state = 'running' AND q.lease_owner = s.lease_owner AND q.lease_no = s.lease_no
-WHERE EXISTS (SELECT FROM fence)
-ON CONFLICT (job_id) DO UPDATE SET progress = coalesce(excluded.progress, p.progress),
-    checkpoint = coalesce(excluded.checkpoint, p.checkpoint), updated_at = now()
-"""
-# After a crash of Postgres a claim that was committed without waiting for the disk may be gone: the row waits again
-# while its job runs. The owner's memory is the newer truth, so it is written back before anything is claimed.
-_REASSERT = f"""
-WITH {_FENCE}, mine AS (
-    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::int[])
-        AS m(id, lease_owner, lease_no, node, attempt)
-), restored AS (
-    UPDATE jobs.queue q
-    SET state = 'running', lease_owner = m.lease_owner, lease_no = m.lease_no, node = m.node, attempt = m.attempt,
-        started_at = now()
-    FROM mine m WHERE q.id = m.id AND q.state <> 'running' AND q.attempt = m.attempt - 1 AND EXISTS (SELECT FROM fence)
-    RETURNING q.id
-), kept AS (
-    SELECT q.id FROM jobs.queue q JOIN mine m USING (id)
-    WHERE q.state = 'running' AND q.lease_owner = m.lease_owner AND q.lease_no = m.lease_no
-)
-SELECT held.id FROM fence LEFT JOIN (SELECT id FROM restored UNION SELECT id FROM kept) AS held ON true
-"""
-_BEAT = """
-INSERT INTO jobs.nodes AS n (boot, node, running) VALUES ($1, $2, $3)
-ON CONFLICT (boot) DO UPDATE SET running = excluded.running, last_seen_at = now()
-"""
-# A loose index scan: one index probe per distinct queue, however many jobs wait.
-_QUEUES = """
-WITH RECURSIVE q AS (
-    (SELECT queue FROM jobs.queue WHERE state = 'ready' ORDER BY queue LIMIT 1)
-    UNION ALL
-    SELECT (SELECT n.queue FROM jobs.queue n WHERE n.state = 'ready' AND n.queue > q.queue ORDER BY n.queue LIMIT 1)
-    FROM q WHERE q.queue IS NOT NULL
-)
-SELECT queue FROM q WHERE queue IS NOT NULL
-"""
+LOCK_TIMEOUT_MS = 100
+"""What a handler's own transaction holds (its lease, its checkpoint) is its business for as long as that takes, which
+may be long when it hangs. Nobody else's jobs wait for it."""
 
 
 class Fenced(Exception):
     """Another owner took this shard: this one must stop, whatever it holds."""
+
+
+class Busy(Exception):
+    """Transactions of these jobs' own handlers hold their leases just now. Nothing was written."""
+
+    def __init__(self, job_ids: set[UUID]) -> None:
+        super().__init__(f"{len(job_ids)} jobs are held by their handlers")
+        self.job_ids = job_ids
 
 
 class Disconnected(Exception):
@@ -303,19 +150,19 @@ class JobStore:
         """Connect, dropping what is left of the last connections."""
         await self.close()
         self._claiming = await self._connect()
-        self._writing = await self._connect()
+        self._writing = await self._connect(lock_timeout_ms=LOCK_TIMEOUT_MS)
 
     async def take(self) -> int:
         """Become the owner. Returns the fence; what the former owner had open has committed or will fail."""
         await self.reopen()
         async with self._claims() as connection:
-            fence: int = await connection.fetchval(_TAKE, self._shard, self._boot)
+            fence: int = await connection.fetchval(sql.TAKE, self._shard, self._boot)
         return fence
 
     async def held(self) -> list[HeldRow]:
         """All running jobs. Read in a new statement after `take`."""
         async with self._claims() as connection:
-            rows = await connection.fetch(_HELD)
+            rows = await connection.fetch(sql.HELD)
         return [
             HeldRow(
                 r["id"],
@@ -333,7 +180,7 @@ class JobStore:
     async def stage(self) -> Staged:
         """Make due jobs ready; also tells which jobs are to be cancelled."""
         async with self._claims() as connection:
-            rows = await connection.fetch(_STAGE, self._shard, self._boot)
+            rows = await connection.fetch(sql.STAGE, self._shard, self._boot)
         if not rows:
             raise Fenced
         row = rows[0]
@@ -342,7 +189,7 @@ class JobStore:
     async def waiting_queues(self) -> list[str]:
         """Names of queues with ready jobs."""
         async with self._claims() as connection:
-            return [row["queue"] for row in await connection.fetch(_QUEUES)]
+            return [row["queue"] for row in await connection.fetch(sql.QUEUES)]
 
     async def claim(self, room: dict[str, int], *, base: int, node: str) -> list[ClaimedRow]:
         """Lease up to `room[queue]` ready jobs for a node, numbered upwards from `base + 1`.
@@ -352,7 +199,9 @@ class JobStore:
         """
         async with self._claims() as connection, connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = off")
-            rows = await connection.fetch(_CLAIM, self._shard, self._boot, list(room), list(room.values()), base, node)
+            rows = await connection.fetch(
+                sql.CLAIM, self._shard, self._boot, list(room), list(room.values()), base, node
+            )
         if not rows:
             raise Fenced
         return [
@@ -374,17 +223,24 @@ class JobStore:
         ]
 
     async def finish(self, items: Sequence[Finish]) -> set[UUID]:
-        """End jobs. Returns those that ended; the others were no longer held under that lease and are untouched."""
-        return await self._write(
-            _FINISH,
-            [i.id for i in items],
-            [i.owner for i in items],
-            [i.number for i in items],
-            [i.state for i in items],
-            [_json(i.result) for i in items],
-            [_json(i.error) for i in items],
-            [i.kept for i in items],
-        )
+        """End jobs. Returns those that ended; the others were no longer held under that lease and are untouched.
+
+        Raises Busy, naming those that must wait; try again without them.
+        """
+        ids = [i.id for i in items]
+        try:
+            return await self._write(
+                sql.FINISH,
+                ids,
+                [i.owner for i in items],
+                [i.number for i in items],
+                [i.state for i in items],
+                [_json(i.result) for i in items],
+                [_json(i.error) for i in items],
+                [i.kept for i in items],
+            )
+        except asyncpg.LockNotAvailableError:
+            raise Busy(await self._write(sql.BUSY, ids)) from None
 
     async def end_cancelled(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """End those of these jobs that wait and are to be cancelled; forget the wish where a job has ended.
@@ -392,7 +248,7 @@ class JobStore:
         Returns those that were ended. Not to run beside `claim`: it ends what that might lease.
         """
         async with self._claims() as connection:
-            rows = await connection.fetch(_END_CANCELLED, self._shard, self._boot, list(job_ids))
+            rows = await connection.fetch(sql.END_CANCELLED, self._shard, self._boot, list(job_ids))
         if not rows:
             raise Fenced
         return {row["id"] for row in rows if row["id"] is not None}
@@ -400,7 +256,7 @@ class JobStore:
     async def release(self, items: Sequence[Release]) -> set[UUID]:
         """Give leases back for another attempt. Returns those that a transaction of their own job holds just now."""
         return await self._write(
-            _RELEASE,
+            sql.RELEASE,
             [i.id for i in items],
             [i.owner for i in items],
             [i.number for i in items],
@@ -412,7 +268,7 @@ class JobStore:
     async def reassert(self, items: Sequence[Assertion]) -> set[UUID]:
         """Write leases back that a crash of Postgres forgot. Returns those that stand; the others are lost."""
         return await self._write(
-            _REASSERT,
+            sql.REASSERT,
             [i.id for i in items],
             [i.owner for i in items],
             [i.number for i in items],
@@ -420,11 +276,21 @@ class JobStore:
             [i.attempt for i in items],
         )
 
-    async def progress(self, items: Sequence[ProgressNote]) -> None:
-        """Store what running jobs reported."""
+    async def progress(self, items: Sequence[ProgressNote]) -> list[ProgressNote]:
+        """Store what running jobs reported. Returns what must wait: its job's own transaction saves a checkpoint."""
+        try:
+            await self._note(items)
+        except asyncpg.LockNotAvailableError:
+            if len(items) == 1:
+                return list(items)
+            half = len(items) // 2
+            return await self.progress(items[:half]) + await self.progress(items[half:])
+        return []
+
+    async def _note(self, items: Sequence[ProgressNote]) -> None:
         async with self._writes() as connection:
             await connection.execute(
-                _PROGRESS,
+                sql.PROGRESS,
                 self._shard,
                 self._boot,
                 [i.id for i in items],
@@ -437,7 +303,7 @@ class JobStore:
     async def beat(self, node: str, boot: UUID, running: int) -> None:
         """Note that an agent lives, for people who look at the table."""
         async with self._writes() as connection:
-            await connection.execute(_BEAT, boot, node, running)
+            await connection.execute(sql.BEAT, boot, node, running)
 
     async def close(self) -> None:
         """Drop the connections without waiting for statements in flight."""
@@ -470,7 +336,7 @@ class JobStore:
             raise Disconnected
         return wanted
 
-    async def _connect(self) -> asyncpg.Connection:
+    async def _connect(self, *, lock_timeout_ms: int = 0) -> asyncpg.Connection:
         return await asyncpg.connect(
             self._dsn,
             timeout=CONNECT_TIMEOUT_S,
@@ -480,6 +346,7 @@ class JobStore:
                 "timezone": "UTC",
                 "jit": "off",
                 "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                "lock_timeout": str(lock_timeout_ms),
                 "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_MS),
             },
         )

@@ -31,6 +31,7 @@ from actors.jobs.contract import (
 from actors.jobs.leases import LEASE_S
 from cluster.settings import Settings
 from db.jobs import service
+from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.session import Database
 from tests.fixtures.waiting import eventually
@@ -221,6 +222,52 @@ async def test_a_job_that_was_cancelled_is_not_tried_again_however_its_attempt_e
 
     await eventually(cancelled)
     assert (await agent.poll(wait_s=0.0)).jobs == []
+
+
+async def test_a_handler_that_hangs_in_its_transaction_holds_up_nobody_else_s_end(
+    database: Database, start: Start
+) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    stuck_id, other_id = await add(database, 2)
+    jobs = {job.id: job for job in (await agent.poll()).jobs}
+    stuck = jobs[stuck_id]
+    async with database.transaction() as hanging:
+        await hold(hanging, stuck_id, LeaseToken(stuck.owner, stuck.number))
+        ended = [Outcome(token=token(job), state="cancelled") for job in jobs.values()]
+        request = FinishRequest(node=agent.node, boot=agent.boot, outcomes=ended)
+        reply = msgspec.msgpack.decode(await owner.finish(msgspec.msgpack.encode(request)), type=FinishReply)
+        assert reply.settled == [token(jobs[other_id])]
+        assert (await state_of(database, stuck_id)).state == "running"
+        (more,) = await add(database)  # and the owner has not lost its way: it goes on claiming
+        await owner.wake(msgspec.msgpack.encode(["default"]))
+        assert [job.id for job in (await asyncio.wait_for(agent.poll(), 3)).jobs] == [more]
+    assert (await agent.finish(stuck, "cancelled")).settled == [token(stuck)]
+    assert (await state_of(database, stuck_id)).state == "cancelled"
+
+
+async def test_progress_waits_for_a_checkpoint_that_is_being_saved_and_nobody_waits_for_it(
+    database: Database, start: Start
+) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    saving, other = await add(database, 2)
+    jobs = {job.id: job for job in (await agent.poll()).jobs}
+    async with database.transaction() as session:
+        await save_checkpoint(session, saving, {"part": 1})
+        await agent.beat(*(ProgressReport(token=token(job), progress={"rows": 5}) for job in jobs.values()))
+        await owner.tick()
+        assert (await state_of(database, other)).progress == {"rows": 5}
+        assert (await state_of(database, saving)).progress is None
+        await agent.beat(ProgressReport(token=token(jobs[saving]), checkpoint={"part": 2}))
+    await owner.tick()
+    assert (await state_of(database, saving)).progress == {"rows": 5}
+    await agent.finish(jobs[saving], "died")
+
+    async def again() -> list[LeasedJob]:
+        return (await agent.poll()).jobs
+
+    assert [job.checkpoint for job in await eventually(again)] == [{"part": 2}]
 
 
 async def test_progress_is_stored_and_a_retry_gets_the_checkpoint(database: Database, start: Start) -> None:

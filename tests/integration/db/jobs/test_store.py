@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from db.jobs.lease import LeaseToken, hold
+from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.jobs.service import cancel_job
-from db.jobs.store import Assertion, Fenced, Finish, JobStore, ProgressNote, Release
+from db.jobs.store import Assertion, Busy, Fenced, Finish, JobStore, ProgressNote, Release
 from db.session import Database
 
 Open = Callable[..., Awaitable[JobStore]]
@@ -83,6 +83,26 @@ async def test_cancelled_jobs_that_nobody_runs_are_ended_and_the_wish_is_forgott
     assert await rows(database, "SELECT id FROM jobs.queue") == [(running,)]
     history = await rows(database, "SELECT id, state FROM jobs.history")
     assert sorted(history) == sorted([(released, "cancelled"), (ended, "succeeded")])
+
+
+async def test_what_a_handler_holds_is_named_and_the_rest_can_be_written(database: Database, open_store: Open) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    held, free = await add(database, 2, queue="a")
+    lease = {job.id: job.number for job in await store.claim({"a": 2}, base=0, node="n1")}
+    ends = [Finish(job_id, boot, number, "succeeded") for job_id, number in lease.items()]
+    notes = [ProgressNote(job_id, boot, number, {"rows": 1}, None) for job_id, number in lease.items()]
+    async with database.transaction() as session:
+        await hold(session, held, LeaseToken(boot, lease[held]))
+        await save_checkpoint(session, held, {"part": 1})
+        assert [note.id for note in await store.progress(notes)] == [held]
+        with pytest.raises(Busy) as busy:
+            await store.finish(ends)
+        assert busy.value.job_ids == {held}
+        assert await store.finish([end for end in ends if end.id == free]) == {free}
+    assert await store.progress(notes) == []
+    assert await rows(database, "SELECT progress, checkpoint FROM jobs.progress") == [({"rows": 1}, {"part": 1})]
+    assert await store.finish(ends) == {held}
 
 
 async def test_finish_files_the_job_and_a_zombie_changes_nothing(database: Database, open_store: Open) -> None:
