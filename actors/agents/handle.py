@@ -1,5 +1,6 @@
 """How the supervisor creates a node's agent, and what the agent uses."""
 
+import asyncio
 import os
 from typing import Any, Final
 
@@ -16,6 +17,10 @@ from cluster.names import RAY_NAMESPACE, node_agent
 from cluster.settings import get_settings
 
 MAX_CONCURRENCY: Final = 1_000
+ANSWER_DEADLINE_S: Final = 3.0
+
+
+_ensured: dict[str, ActorProxy[NodeAgent]] = {}
 
 
 class NodeAgentProcess(NodeAgent):
@@ -60,7 +65,24 @@ def ensure(node: str) -> ActorProxy[NodeAgent]:
         scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
     )
     handle: ActorProxy[NodeAgent] = actor.remote(node)
+    _ensured[node] = handle
     return handle
+
+
+async def ask(node: str) -> None:
+    """Return when the agent that this process has ensured answers.
+
+    Raises TimeoutError, KeyError when none was ensured, or Ray's error. Needs no lookup: a call does not wait for the
+    GCS (DESIGN §5, 22).
+    """
+    async with asyncio.timeout(ANSWER_DEADLINE_S):
+        await _ensured[node].describe.remote()
+
+
+def kill(node: str) -> None:
+    """End an agent that does not answer; Ray starts it again. Blocks while it asks the cluster."""
+    handle: Any = get(node)
+    ray.kill(handle, no_restart=False)
 
 
 def get(node: str) -> ActorProxy[NodeAgent]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 import ray
@@ -20,8 +21,13 @@ minute for what an idle machine does in three seconds, and ending a start only b
 logger = structlog.get_logger(__name__)
 
 
+AGENT_SILENT_LIMIT: Final = 12
+"""The same of a node's agent, which may stand still while a handler blocks it: its own watchdog, which knows which one,
+ends it first (30 s)."""
+
+
 class HostRestarting(Exception):
-    """Ray is making the host's process anew: it is no process yet that could answer."""
+    """Ray is making the process anew: it is no process yet that could answer."""
 
 
 class State(StrEnum):
@@ -46,6 +52,9 @@ class World:
     kill_host: Callable[[int, int], Awaitable[None]]
     nodes: Callable[[], Awaitable[Sequence[str]]]
     ensure_agent: Callable[[str], Awaitable[None]]
+    ask_agent: Callable[[str], Awaitable[None]]
+    """Raises as `ask_host` does."""
+    kill_agent: Callable[[str], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -60,7 +69,7 @@ class Supervisor:
     """Make sure that every shard host and every node's agent exists and answers.
 
     State:
-        Hard: none. Soft: how often in a row each host did not answer.
+        Hard: none. Soft: how often in a row each host and agent did not answer.
     Concurrency:
         Async. One look at a time; `ready` may be called by anybody at any time.
     Failure:
@@ -73,7 +82,7 @@ class Supervisor:
     def __init__(self, world: World) -> None:
         self._world = world
         self._watches = {(index, side): _Watch() for index in range(world.hosts) for side in range(world.sides)}
-        self._agents: set[str] = set()
+        self._agents: dict[str, _Watch] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -86,7 +95,8 @@ class Supervisor:
         ready = {index for (index, _), watch in self._watches.items() if watch.state is State.READY}
         missing = [f"shard host {index}" for index in range(self._world.hosts) if index not in ready]
         nodes = await self._world.nodes()
-        return missing + [f"agent of node {node}" for node in nodes if node not in self._agents]
+        ready_agents = {node for node, watch in self._agents.items() if watch.state is State.READY}
+        return missing + [f"agent of node {node}" for node in nodes if node not in ready_agents]
 
     async def look(self) -> None:
         """One round over everything."""
@@ -105,10 +115,51 @@ class Supervisor:
         if side and not watch.answered and self._watches[index, 0].state is None:
             # Whoever comes first is active, and a cold start has enough to do without the standby.
             return
+
+        async def ask() -> State:
+            return await self._world.ask_host(index, side)
+
+        await self._look_at(
+            watch,
+            f"shard host {index} side {side}",
+            SILENT_LIMIT,
+            partial(self._world.ensure_host, index, side),
+            ask,
+            partial(self._world.kill_host, index, side),
+        )
+
+    async def _look_at_agents(self) -> None:
+        nodes = await self._world.nodes()
+        self._agents = {node: self._agents.get(node) or _Watch() for node in nodes}
+        await asyncio.gather(*(self._look_at_agent(node, watch) for node, watch in self._agents.items()))
+
+    async def _look_at_agent(self, node: str, watch: _Watch) -> None:
+        async def ask() -> State:
+            await self._world.ask_agent(node)
+            return State.READY
+
+        await self._look_at(
+            watch,
+            f"agent of node {node}",
+            AGENT_SILENT_LIMIT,
+            partial(self._world.ensure_agent, node),
+            ask,
+            partial(self._world.kill_agent, node),
+        )
+
+    async def _look_at(
+        self,
+        watch: _Watch,
+        name: str,
+        silent_limit: int,
+        ensure: Callable[[], Awaitable[None]],
+        ask: Callable[[], Awaitable[State]],
+        kill: Callable[[], Awaitable[None]],
+    ) -> None:
         try:
             if not watch.answered or watch.silent:
-                await self._world.ensure_host(index, side)
-            watch.state = await self._world.ask_host(index, side)
+                await ensure()
+            watch.state = await ask()
             watch.answered = True
             watch.silent = 0
         except Exception as reason:
@@ -116,24 +167,10 @@ class Supervisor:
             if isinstance(reason, HostRestarting) and watch.answered:
                 watch.answered, watch.silent = False, 0
             watch.silent += 1
-            logger.warning("shard host does not answer", host=index, side=side, times=watch.silent, reason=repr(reason))
-            if watch.silent >= (SILENT_LIMIT if watch.answered else STARTING_LIMIT):
+            logger.warning("does not answer", process=name, times=watch.silent, reason=repr(reason))
+            if watch.silent >= (silent_limit if watch.answered else STARTING_LIMIT):
                 watch.answered, watch.silent = False, 1
-                await self._kill(index, side)
-
-    async def _kill(self, index: int, side: int) -> None:
-        try:
-            await self._world.kill_host(index, side)
-        except Exception as reason:
-            logger.warning("shard host cannot be ended", host=index, side=side, reason=repr(reason))
-
-    async def _look_at_agents(self) -> None:
-        nodes = await self._world.nodes()
-        for node in nodes:
-            try:
-                await self._world.ensure_agent(node)
-                self._agents.add(node)
-            except Exception as reason:
-                self._agents.discard(node)
-                logger.warning("agent cannot be ensured", node=node, reason=repr(reason))
-        self._agents &= set(nodes)
+                try:
+                    await kill()
+                except Exception as failure:
+                    logger.warning("cannot be ended", process=name, reason=repr(failure))

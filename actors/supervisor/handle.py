@@ -73,6 +73,8 @@ def _world() -> World:
         kill_host=_kill_host,
         nodes=_nodes,
         ensure_agent=_ensure_agent,
+        ask_agent=_ask_agent,
+        kill_agent=_kill_agent,
     )
 
 
@@ -101,3 +103,14 @@ async def _nodes() -> Sequence[str]:
 
 async def _ensure_agent(node: str) -> None:
     await asyncio.to_thread(agents.ensure, node)
+
+
+async def _ask_agent(node: str) -> None:
+    try:
+        await agents.ask(node)
+    except ray.exceptions.ActorUnavailableError as reason:
+        raise HostRestarting from reason
+
+
+async def _kill_agent(node: str) -> None:
+    await asyncio.to_thread(agents.kill, node)

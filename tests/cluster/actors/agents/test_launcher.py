@@ -1,5 +1,6 @@
 """Jobs on a real cluster: killed in the middle, cancelled, and finished all the same."""
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -140,6 +141,20 @@ async def test_an_export_whose_agent_is_killed_finishes(stack: RunningStack, dat
     job = await job_of(database, export)
     assert (job.state, job.attempt) == ("succeeded", 2)
     assert check_files(stack, export)["total_rows"] == ORDERS
+
+
+async def test_an_agent_that_stays_stopped_is_ended_and_its_successor_finishes_the_export(
+    stack: RunningStack, database: Database, user_id: UUID
+) -> None:
+    (agent,) = processes(stack, "NodeAgentProcess")
+    agent.suspend()
+    try:
+        export = await request(database, user_id)
+        await eventually(lambda: succeeded(database, export), LIMIT_S)
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            agent.kill()
+    assert agent not in processes(stack, "NodeAgentProcess")
 
 
 async def succeeded(database: Database, export: Export) -> bool:

@@ -1,6 +1,14 @@
 import pytest
 
-from actors.supervisor.actor import SILENT_LIMIT, STARTING_LIMIT, HostRestarting, State, Supervisor, World
+from actors.supervisor.actor import (
+    AGENT_SILENT_LIMIT,
+    SILENT_LIMIT,
+    STARTING_LIMIT,
+    HostRestarting,
+    State,
+    Supervisor,
+    World,
+)
 from tests.fixtures.simulation import passes, simulate
 
 
@@ -18,6 +26,8 @@ class Cluster:
         self.node_ids = ["n1"]
         self.agents: set[str] = set()
         self.broken_agents: set[str] = set()
+        self.silent_agents: set[str] = set()
+        self.killed_agents: list[str] = []
         self.world = World(
             hosts=hosts,
             sides=sides,
@@ -26,6 +36,8 @@ class Cluster:
             kill_host=self.kill_host,
             nodes=self.nodes,
             ensure_agent=self.ensure_agent,
+            ask_agent=self.ask_agent,
+            kill_agent=self.kill_agent,
         )
 
     async def ensure_host(self, index, side):
@@ -55,6 +67,14 @@ class Cluster:
         if node in self.broken_agents:
             raise ConnectionError
         self.agents.add(node)
+
+    async def ask_agent(self, node):
+        if node not in self.agents or node in self.silent_agents:
+            raise TimeoutError
+
+    async def kill_agent(self, node):
+        self.killed_agents.append(node)
+        self.silent_agents.discard(node)
 
 
 def test_it_creates_what_is_missing_and_says_when_all_is_there():
@@ -154,6 +174,37 @@ def test_new_nodes_get_agents_and_a_broken_one_does_not_stop_the_rest():
         await supervisor.look()
         assert await supervisor.ready() == ["agent of node n2"]
         cluster.node_ids = ["n3"]
+        await supervisor.look()
+        assert await supervisor.ready() == []
+
+    simulate(main())
+
+
+def test_an_agent_that_only_exists_is_not_ready():
+    async def main():
+        cluster = Cluster()
+        cluster.silent_agents = {"n1"}
+        supervisor = Supervisor(cluster.world)
+        await supervisor.look()
+        assert await supervisor.ready() == ["agent of node n1"]
+        cluster.silent_agents.clear()
+        await supervisor.look()
+        assert await supervisor.ready() == []
+
+    simulate(main())
+
+
+def test_an_agent_that_stays_silent_is_ended_after_its_watchdog_had_the_time_to():
+    async def main():
+        cluster = Cluster()
+        supervisor = Supervisor(cluster.world)
+        await supervisor.look()
+        cluster.silent_agents = {"n1"}
+        for _ in range(AGENT_SILENT_LIMIT - 1):
+            await supervisor.look()
+        assert cluster.killed_agents == []
+        await supervisor.look()
+        assert cluster.killed_agents == ["n1"]
         await supervisor.look()
         assert await supervisor.ready() == []
 
