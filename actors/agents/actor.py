@@ -193,7 +193,13 @@ class NodeAgent:
     async def _beat(self) -> None:
         reports = [report for running in self._running.values() if (report := running.take_report())]
         request = BeatRequest(node=self.node, boot=self.boot, live=self._live(), progress=reports)
-        answer = await self._call("beat", msgspec.msgpack.encode(request), BEAT_DEADLINE_S)
+        try:
+            answer = await self._call("beat", msgspec.msgpack.encode(request), BEAT_DEADLINE_S)
+        except BaseException:
+            for report in reports:  # nobody may have heard it: again with the next beat
+                if (running := self._running.get(report.token)) is not None:
+                    running.unsent = True
+            raise
         reply = msgspec.msgpack.decode(answer, type=BeatReply)
         self._cancel(reply.cancel)
         for token in reply.lost:

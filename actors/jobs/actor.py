@@ -22,6 +22,7 @@ from actors.jobs.contract import (
     Kind,
     LeasedJob,
     Outcome,
+    OutcomeState,
     PollReply,
     PollRequest,
     Registry,
@@ -375,7 +376,8 @@ class QueueOwner:
             return
         items = []
         for rescue in rescues:
-            outcome = Outcome(token=rescue.lease.token, state="died", error=f"rescued: {rescue.reason}")
+            state: OutcomeState = "died" if rescue.begun else "returned"
+            outcome = Outcome(token=rescue.lease.token, state=state, error=f"rescued: {rescue.reason}")
             rescue.lease.ending = True
             items.append(self._decide(outcome))
         try:

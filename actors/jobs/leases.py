@@ -22,6 +22,7 @@ STALL_S: Final = 3.0
 """A tick this late means that the owner itself stood still: what it did not hear then proves nothing."""
 
 FORGET_AGENT_S: Final = 60.0
+UNKNOWN: Final = "its agent does not know it"
 
 
 @dataclass(slots=True)
@@ -35,6 +36,9 @@ class Lease(Attempt):
     """Boot id of the agent that has it; None after a change of owner, until somebody reports it."""
     node: str = ""
     delivered: bool = False
+    """The reply that carries it was sent."""
+    reported: bool = False
+    """Its agent has named it: the reply has arrived."""
     missed: int = 0
     cancelled: bool = False
     ending: bool = False
@@ -66,6 +70,8 @@ class Rescue:
 
     lease: Lease
     reason: str
+    begun: bool = True
+    """False when it is certain that nobody ran it: the attempt does not count."""
 
 
 class LeaseBook:
@@ -97,6 +103,7 @@ class LeaseBook:
 
     def grant(self, lease: Lease, agent: Agent) -> None:
         """A claimed job goes to an agent."""
+        self.drop(lease.id)  # should memory have been wrong about the former lease, its slot must not stay taken
         lease.agent, lease.node = agent.boot, agent.node
         self.leases[lease.id] = lease
         agent.held[lease.queue] = agent.held.get(lease.queue, 0) + 1
@@ -104,6 +111,7 @@ class LeaseBook:
     def adopt(self, leases: Iterable[Lease]) -> None:
         """Leases that a former owner granted, as the table has them."""
         for lease in leases:
+            self.drop(lease.id)
             self.leases[lease.id] = lease
 
     def drop(self, job_id: UUID) -> None:
@@ -130,7 +138,7 @@ class LeaseBook:
                 lost.append(token)
                 continue
             named.add(lease.id)
-            lease.seen_at, lease.missed, lease.delivered = now, 0, True
+            lease.seen_at, lease.missed, lease.delivered, lease.reported = now, 0, True, True
             if lease.agent != agent.boot:
                 former = self.agents.get(lease.agent) if lease.agent is not None else None
                 if former is not None:
@@ -164,7 +172,7 @@ class LeaseBook:
             if agent.node not in newest or agent.born_at >= newest[agent.node].born_at:
                 newest[agent.node] = agent
         found = [
-            Rescue(lease, reason)
+            Rescue(lease, reason, begun=lease.reported or reason != UNKNOWN)
             for lease in self.leases.values()
             if not lease.ending and (reason := self._reason(lease, newest, now))
         ]
@@ -180,7 +188,7 @@ class LeaseBook:
         if now - self._contact_since < LEASE_S:
             return ""
         if lease.missed >= MISSED_BEATS:
-            return "its agent no longer knows it"
+            return UNKNOWN
         if now - max(lease.seen_at, self._contact_since) >= LEASE_S and (
             holder is None or now - holder.seen_at >= LEASE_S
         ):

@@ -70,6 +70,7 @@ class Owner:
         self.beats: list[BeatRequest] = []
         self.outcomes: list[Outcome] = []
         self.refuse_finishes = 0
+        self.lose_beats = 0
 
     async def call(self, method: str, payload: bytes, timeout_s: float) -> bytes:
         return msgspec.msgpack.encode(await getattr(self, method)(payload))
@@ -79,6 +80,9 @@ class Owner:
 
     async def beat(self, payload: bytes) -> BeatReply:
         self.beats.append(msgspec.msgpack.decode(payload, type=BeatRequest))
+        if self.lose_beats and self.beats[-1].progress:
+            self.lose_beats -= 1
+            raise TimeoutError
         lost, self.lost = self.lost, []
         return BeatReply(cancel=self.cancel, lost=lost)
 
@@ -225,6 +229,20 @@ async def test_progress_travels_with_the_beat_once(world: World) -> None:
     reports = [report for beat in world.owner.beats for report in beat.progress]
     assert [(r.token, r.progress, r.checkpoint) for r in reports] == [(token(job), {"rows": 2}, {"part": 1})]
     assert world.published == [("ch", b"{}")]
+
+
+async def test_a_report_whose_beat_was_lost_is_told_again(world: World) -> None:
+    async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
+        await reporter.report({"rows": 1}, {"part": 1})
+        return await world.handlers.hang(job, reporter)
+
+    world.handlers.body = body
+    world.owner.lose_beats = 1
+    job = make_job()
+    world.owner.jobs.put_nowait(job)
+    await eventually(lambda: len([beat for beat in world.owner.beats if beat.progress]) == 2)
+    reports = [report for beat in world.owner.beats for report in beat.progress]
+    assert [(r.progress, r.checkpoint) for r in reports] == [({"rows": 1}, {"part": 1})] * 2
 
 
 async def test_a_handler_that_asks_hears_that_it_is_cancelled(world: World) -> None:

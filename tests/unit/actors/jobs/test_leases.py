@@ -52,8 +52,31 @@ def test_a_lease_its_agent_does_not_report_for_two_beats_is_rescued() -> None:
     run(book, 0.0, 20.0, {boot: ("n", [kept.token])})
     gone = lease(book, agent, 20.0)
     assert run(book, 20.0, 22.0, {boot: ("n", [kept.token])}) == []
-    assert run(book, 22.0, 25.0, {boot: ("n", [kept.token])})[:1] == ["its agent no longer knows it"]
+    assert run(book, 22.0, 25.0, {boot: ("n", [kept.token])})[:1] == ["its agent does not know it"]
     assert [r.lease.id for r in book.overdue(25.0)] == [gone.id]
+
+
+def test_what_its_agent_never_named_has_not_begun() -> None:
+    """The reply that carried it was lost."""
+    book = LeaseBook(0.0)
+    boot = uuid4()
+    agent = book.heard(boot, "n", 0.0)
+    run(book, 0.0, 20.0, {boot: ("n", [])})
+    named, lost = lease(book, agent, 20.0), lease(book, agent, 20.0)
+    book.report(agent, [named.token], 20.0)
+    run(book, 20.0, 24.0, {boot: ("n", [])})
+    assert {rescue.lease.id: rescue.begun for rescue in book.overdue(24.0)} == {named.id: True, lost.id: False}
+
+
+def test_a_lease_that_replaces_another_of_its_job_takes_its_slot() -> None:
+    book = LeaseBook(0.0)
+    agent = book.heard(uuid4(), "n", 0.0)
+    former = lease(book, agent, 0.0)
+    again = Lease(former.id, uuid4(), 2, 2, 5, kind="k", queue="q", seen_at=1.0)
+    book.grant(again, agent)
+    assert agent.held == {"q": 1}
+    book.adopt([Lease(former.id, uuid4(), 3, 3, 5, kind="k", queue="q", seen_at=2.0, node="n")])
+    assert agent.held == {"q": 0}
 
 
 def test_what_is_still_in_the_outbox_is_not_missed() -> None:
