@@ -10,6 +10,7 @@ from typing import Any, Final
 from ray import serve
 from ray.serve import Application
 
+from cluster import garbage
 from cluster.logging import configure
 from cluster.ray_runtime.loopback import keep_replica_grpc_local
 from cluster.settings import Settings, get_settings
@@ -38,7 +39,9 @@ class ApiReplica:
         """What Serve serves; called in the replica."""
         from serve_app.app import build_app  # noqa: PLC0415 - the deploying process must not load the whole application
 
-        return build_app(get_settings())
+        app = build_app(get_settings())
+        garbage.settle()
+        return app
 
     async def check_health(self) -> None:
         """Serve's probe: the event loop answers. Whether services do is /health's matter, not the replica's."""
@@ -61,6 +64,7 @@ class RealtimeReplica:
         from serve_app.realtime.backends import build_application  # noqa: PLC0415 - as above
 
         self._application = build_application(get_settings())
+        garbage.settle()
         return self._application
 
     async def check_health(self) -> None:

@@ -14,6 +14,7 @@ from actors.hosts.actor import ShardHost
 from actors.hosts.contract import HostReport, NotActive
 from actors.hosts.kinds import host_of
 from actors.hosts.peer import RayPeer
+from cluster import garbage
 from cluster.names import RAY_NAMESPACE, shard_host
 from cluster.settings import get_settings
 
@@ -40,6 +41,7 @@ class ShardHostProcess(ShardHost):
             other = RayPeer(node, partial(get_host, index, 1 - side), partial(kill, index, 1 - side))
         super().__init__(index, settings, side=side, node=node, other=other)
         await self.start()
+        garbage.settle()
 
 
 _handles: dict[tuple[int, int], ActorProxy[ShardHost]] = {}

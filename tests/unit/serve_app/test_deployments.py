@@ -56,3 +56,21 @@ async def test_an_api_replica_counts_its_requests(monkeypatch: pytest.MonkeyPatc
     await replica.check_health()
     with deployments.ONGOING:
         assert await replica.record_autoscaling_stats() == {"ongoing_requests": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("replica", "builder"),
+    [
+        (deployments.ApiReplica, "serve_app.app.build_app"),
+        (deployments.RealtimeReplica, "serve_app.realtime.backends.build_application"),
+    ],
+)
+def test_the_collector_is_set_once_the_application_is_built(
+    replica: type[deployments.ApiReplica | deployments.RealtimeReplica], builder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(deployments, "configure", lambda settings, process: None)
+    monkeypatch.setattr(builder, lambda settings: happened.append("built"))
+    monkeypatch.setattr(deployments.garbage, "settle", lambda: happened.append("settled"))
+    replica("1").__serve_build_asgi_app__()
+    assert happened == ["built", "settled"]

@@ -766,7 +766,7 @@ export interface paths {
         put?: never;
         /**
          * Stop an export
-         * @description Stop an export. What it wrote is deleted.
+         * @description Stop an export: it is cancelled with the answer. What it wrote is deleted.
          */
         post: operations["exports-cancel_export"];
         delete?: never;
