@@ -74,8 +74,8 @@ class Brokers:
 
     def __init__(self, boot_id: str, sink: ChannelSink | None, *, shards: int, call: ShardCall) -> None:
         """`shards`: how many there are unless buckets were moved, which the shards tell."""
-        numbers = itertools.count(1)
-        self._make = partial(self._view_of, boot_id, sink, numbers)
+        self._numbers = itertools.count(1)
+        self._make = partial(self._view_of, boot_id, sink, self._numbers)
         self._call = call
         self._shards = shards
         self._placed: dict[int, int] = {}
@@ -273,12 +273,12 @@ class Brokers:
         return {channel: count for answer in answers for channel, count in answer.channels.items()}
 
     def departed(self, boot: str, who: Mapping[str, Sequence[ClientInfo]]) -> None:
-        """Tell the shards whom the durable roster has seen leave with process `boot`: channel → connections."""
+        """Tell the shards, at least once, whom the roster has seen leave with process `boot`: channel → connections."""
         for channel, gone in who.items():
             for start in range(0, len(gone), DEPARTED_PER_OPERATION):
                 infos = [info_of(info) for info in gone[start : start + DEPARTED_PER_OPERATION]]
                 size = OVERHEAD_BYTES + sum(100 + len(info.conn_info) + len(info.chan_info) for info in infos)
-                self._view(channel).link.send(Departed(channel, boot, infos), size, may_expire=False)
+                self._view(channel).note(Departed(channel, boot, infos, next(self._numbers)), size)
 
     def _view(self, channel: str) -> ShardView:
         if len(self._views) == 1 and not self._placed:

@@ -1,7 +1,9 @@
 """Subscriptions: registered in the turn that decides recovery, resumed after resets, repaired after gaps."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import structlog
 
@@ -16,6 +18,7 @@ from actors.brokers.wire import (
     Behind,
     Compare,
     Departed,
+    Noted,
     Repair,
     Resume,
     Resumed,
@@ -29,6 +32,9 @@ from actors.brokers.wire import (
 from actors.links.stream import ClientStream
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader
+
+NOTICES_REMEMBERED: Final = 10_000
+"""Notices that this incarnation has taken: each counts once, however often it comes."""
 
 logger = structlog.get_logger(__name__)
 
@@ -61,7 +67,10 @@ class Subscribing:
             Departed: self._departed,
         }
         registry.announcer.rebuilding = True
-        self.rebuilding = Rebuilding(reader.living_hubs, registry.announcer.rebuilt)
+        self.rebuilding = Rebuilding(reader.living_hubs, self._rebuilt)
+        self._noted: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._early: dict[tuple[str, int], tuple[ClientStream, Departed]] = {}
+        """Notices that came while nobody knows who is there."""
 
     def _subscribe(self, stream: ClientStream, op: Subscribe) -> None:
         channel = self._table.ready(stream, op)
@@ -191,9 +200,28 @@ class Subscribing:
         self.rebuilding.synced(stream.boot)
 
     def _departed(self, stream: ClientStream, op: Departed) -> None:
-        channel = self._table.find(op.channel)
-        if channel is not None:
-            self._registry.departed(channel, op.boot, op.infos)
+        if self.rebuilding.active:
+            # Whoever was told of a join may not have come back yet; nothing is told before everybody has.
+            self._early[stream.boot, op.request] = (stream, op)
+        else:
+            self._depart(stream, op)
+
+    def _depart(self, stream: ClientStream, op: Departed) -> None:
+        notice = (stream.boot, op.request)
+        if notice not in self._noted:
+            self._noted[notice] = None
+            if len(self._noted) > NOTICES_REMEMBERED:
+                self._noted.popitem(last=False)
+            channel = self._table.find(op.channel)
+            if channel is not None:
+                self._registry.departed(channel, op.boot, op.infos)
+        stream.push(encode(Noted(op.request)))
+
+    def _rebuilt(self) -> None:
+        early, self._early = self._early, {}
+        for stream, op in early.values():
+            self._depart(stream, op)
+        self._registry.announcer.rebuilt()
 
     def on_attach(self, stream: ClientStream, previous: ClientStream | None) -> None:
         """A process begins a session; `previous` is the one that it replaces."""

@@ -17,12 +17,14 @@ from actors.brokers.contract import (
     SubscribeReply,
 )
 from actors.brokers.following import Following, Held
+from actors.brokers.notices import Notice, Notices
 from actors.brokers.poll_wire import PollClaim, PollTurn
 from actors.brokers.wire import (
     Acknowledged,
     Channels,
     ChannelsRead,
     Compare,
+    Departed,
     Failed,
     History,
     HistoryRead,
@@ -34,6 +36,7 @@ from actors.brokers.wire import (
     MapRead,
     MapSubscribe,
     Moved,
+    Noted,
     Operation,
     Presence,
     PresenceRead,
@@ -75,6 +78,7 @@ class Luggage:
     held: dict[str, Held] = field(default_factory=dict)
     pending: dict[tuple[str, int], _Pending] = field(default_factory=dict)
     asked: dict[int, Asked[Any]] = field(default_factory=dict)
+    notices: dict[int, Notice] = field(default_factory=dict)
 
 
 class ShardView:
@@ -96,6 +100,7 @@ class ShardView:
         self.link: Link[Operation, Item] = link_to(boot, shard, call, Batch[Item], self)
         self.following = Following(sink, self.link.send)
         self.comparing = Comparing(self.following, self.link.send)
+        self.notices = Notices(self.link.send)
         self.requests: Requests[Any] = Requests(
             self.link.send, numbers, within_s=ANSWER_WITHIN_S, full=_too_many, late=_not_acknowledged
         )
@@ -114,6 +119,7 @@ class ShardView:
             Suppressed: self._on_suppressed,
             PollTurn: self._on_answer,
             Moved: self._on_moved,
+            Noted: lambda item: self.notices.taken(item.request),
         }
 
     # Up ---------------------------------------------------------------------------------------------------------------
@@ -132,6 +138,10 @@ class ShardView:
         key = (op.channel, op.subscriber.subscription)
         self.pending[key] = _Pending(op, callback, asyncio.get_running_loop().time())
 
+    def note(self, notice: Departed, size: int) -> None:
+        """Tell the shard something that it must hear at least once."""
+        self.notices.tell(notice, size, asyncio.get_running_loop().time())
+
     def unsubscribe(self, channel: str, subscription: int) -> None:
         """Give a subscription up, answered or not."""
         self.pending.pop((channel, subscription), None)
@@ -141,6 +151,8 @@ class ShardView:
     def check(self, now: float) -> None:
         """Answer with error 100 what has waited too long. Subscriptions that wait are in the order of asking."""
         self.requests.check(now)
+        if self.link.attached and not self.link.suspect:
+            self.notices.check(now)
         while self.pending:
             (channel, subscription), pending = next(iter(self.pending.items()))
             if pending.since > now - ANSWER_WITHIN_S:
@@ -224,6 +236,7 @@ class ShardView:
         for number, asked in list(self.requests.asked.items()):
             if not isinstance(asked.op, Channels) and bucket_of(asked.op.channel) in buckets:
                 luggage.asked[number] = self.requests.asked.pop(number)
+        luggage.notices = self.notices.take_away(buckets)
         return luggage
 
     def bring(self, luggage: "Luggage") -> None:
@@ -238,6 +251,7 @@ class ShardView:
             self.requests.asked[number] = asked
             size = len(asked.op.data) if isinstance(asked.op, Publish) else 0
             self.link.send(asked.op, size + OVERHEAD_BYTES, may_expire=False)
+        self.notices.bring(luggage.notices, asyncio.get_running_loop().time())
 
     def _on_moved(self, item: Moved) -> None:
         self._moved(self, item.buckets, item.shard)
@@ -258,6 +272,7 @@ class ShardView:
                 op = asked.op = _as_resent(op)
             size = len(op.data) if isinstance(op, Publish) else 0
             self.link.send(op, size + OVERHEAD_BYTES, may_expire=False)
+        self.notices.again(asyncio.get_running_loop().time())
 
     def on_expired(self, operations: Sequence[Operation]) -> None:
         """The shard did not take these in time."""

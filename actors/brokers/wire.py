@@ -209,11 +209,15 @@ class MapClear(msgspec.Struct, array_like=True, frozen=True, tag=42):
 
 
 class Departed(msgspec.Struct, array_like=True, frozen=True, tag=30):
-    """The durable roster says that process `boot` is gone, and that these connections of it were in the channel."""
+    """The durable roster says that process `boot` is gone, and that these connections of it were in the channel.
+
+    Answered by `Noted`; comes again until it is.
+    """
 
     channel: str
     boot: str
     infos: list[Info]
+    request: int = 0
 
 
 Operation = (
@@ -359,6 +363,12 @@ class Behind(msgspec.Struct, array_like=True, frozen=True, tag=20):
     channels: list[tuple[str, str, int, bool]]
 
 
+class Noted(msgspec.Struct, array_like=True, frozen=True, tag=51):
+    """A notice was taken."""
+
+    request: int
+
+
 class Moved(msgspec.Struct, array_like=True, frozen=True, tag=50):
     """The last that this stream says of these buckets: another shard owns them now."""
 
@@ -440,6 +450,7 @@ Item = (
     | Moved
     | PollTurn
     | PollChanged
+    | Noted
 )
 
 

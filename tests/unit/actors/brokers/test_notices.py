@@ -1,0 +1,91 @@
+"""Notices arrive at least once, and count once in the incarnation that took them."""
+
+from actors.brokers.contract import ClientInfo
+from actors.brokers.notices import REPEAT_S, Notices
+from actors.brokers.wire import Departed, Info, Noted
+from actors.links.placement import bucket_of
+from tests.fixtures.brokers import CHANNEL, MemoryWorld, NoDatabase, scripted
+from tests.fixtures.simulation import passes, simulate
+
+GONE = {"room:a": [ClientInfo("u", "gone")]}
+
+
+def departures(script):
+    return [op for op in script.up if isinstance(op, Departed)]
+
+
+def left(process):
+    return [entry[2] for entry in process.sink.of("leave")]
+
+
+def test_a_notice_is_repeated_until_it_is_taken():
+    async def test(script):
+        script.brokers.departed("dead", {CHANNEL: [ClientInfo("u", "gone")]})
+        await passes(0.1)
+        await passes(2 * REPEAT_S)
+        sent = departures(script)
+        assert len(sent) >= 2, "not taken: it comes again"
+        assert {(op.boot, op.request) for op in sent} == {("dead", sent[0].request)}
+        assert sent[0].infos == [Info("u", "gone")]
+        await script.down(Noted(sent[0].request))
+        await passes(0.5)
+        so_far = len(departures(script))
+        await passes(3 * REPEAT_S)
+        assert len(departures(script)) == so_far
+
+    scripted(test)
+
+
+def test_a_leave_is_told_although_the_shard_that_was_told_of_it_died(monkeypatch):
+    # The next shard waits for the one who was told of the join.
+    monkeypatch.setattr(NoDatabase, "hubs", ("watcher",))
+
+    async def main():
+        async with MemoryWorld() as world:
+            watcher, teller = await world.process("watcher"), await world.process("teller")
+            await watcher.subscribe("room:a")
+            # Accepted by nobody who lives on.
+            world.network.fault = lambda method: "lost request" if method == "submit" else ""
+            teller.brokers.departed("dead", GONE)
+            await passes(0.5)
+            world.network.fault = lambda method: ""
+            await world.restart()
+            await passes(30)
+            told = left(watcher) + [client for entry in watcher.sink.of("difference") for client in entry[3]]
+            assert told == ["gone"]
+
+    simulate(main())
+
+
+def test_a_notice_that_comes_twice_counts_once():
+    async def main():
+        async with MemoryWorld() as world:
+            watcher, teller = await world.process("watcher"), await world.process("teller")
+            await watcher.subscribe("room:a")
+            await passes(20)
+            # Carried out, and its answer lost: the same submit comes again.
+            world.network.fault = lambda method: "lost reply" if method == "submit" else ""
+            teller.brokers.departed("dead", GONE)
+            await passes(1)
+            world.network.fault = lambda method: ""
+            await passes(3 * REPEAT_S)
+            assert left(watcher) == ["gone"]
+
+    simulate(main())
+
+
+def test_notices_go_along_when_their_bucket_moves():
+    sent = []
+
+    def send(op, size, *, may_expire=True):
+        assert not may_expire
+        sent.append(op)
+
+    here, there = Notices(send), Notices(send)
+    for number, channel in ((7, CHANNEL), (8, "elsewhere")):
+        here.tell(Departed(channel, "dead", [Info("u", "gone")], number), 10, 0.0)
+    sent.clear()
+    there.bring(here.take_away({bucket_of(CHANNEL)}), 1.0)
+    assert [op.request for op in sent] == [7]
+    here.again(2.0)
+    assert [op.request for op in sent] == [7, 8]
