@@ -71,7 +71,7 @@ class Hub:
         self._flusher.start(self._loop)
         self._callouts.start(self._loop, brokers)
         self.channels.start(self._loop, brokers)
-        self._tracer.start(self._loop, brokers)
+        self._tracer.start(self._loop, brokers, sessions)
         self._wheel.start(self._loop)
         self.polls.start(self._loop, brokers)
         self.channels.polled = self.polls.heard

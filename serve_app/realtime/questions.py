@@ -182,6 +182,7 @@ class TraceReport(msgspec.Struct, array_like=True, frozen=True):
     frames_left: int
     connections: int
     """Traced here now."""
+    seconds_left: float = 0.0
 
 
 class TracePage(msgspec.Struct, array_like=True, frozen=True):

@@ -1,8 +1,8 @@
 """Live traces: what the connections of one user, one connection or one channel send and are sent.
 
 A trace is an order to every realtime process. Each publishes what it sees to the channel `trace:<id>`, in batches,
-until the time or the number of frames is used up. Connections and channels that nobody traces carry an empty slot and
-nothing else.
+until the time or the number of frames is used up. A process that starts later asks the others what is traced.
+Connections and channels that nobody traces carry an empty slot and nothing else.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ import structlog
 
 from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
+from actors.sessions.contract import SessionClient, SessionsUnreachable
+from serve_app.realtime import questions
 from serve_app.realtime.channels import Channels
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.questions import FRAMES_MAX, SECONDS_MAX, TRACE_PREFIX, StartTrace, TraceReport
@@ -29,6 +31,12 @@ FLUSH_S: Final = 0.25
 BATCH_BYTES: Final = 60_000
 WAITING_BYTES: Final = 4 * BATCH_BYTES
 """What a trace may have waiting to be published; beyond it events are dropped, and counted."""
+
+CATCH_UP_TRIES: Final = 20
+CATCH_UP_AGAIN_S: Final = 1.0
+"""A process that starts asks until all have answered: longer than one that died is taken for alive."""
+
+ENDED_REMEMBERED: Final = 100
 
 logger = structlog.get_logger(__name__)
 
@@ -58,15 +66,22 @@ class Tracer:
         channels.taps = self._channel_taps
         self._flushing: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: deque[str] = deque(maxlen=ENDED_REMEMBERED)
+        """Traces that must not begin again here by word of somebody who had not heard of their end."""
+        self._catching_up: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop
         self._brokers: BrokerClient
 
-    def start(self, loop: asyncio.AbstractEventLoop, brokers: BrokerClient) -> None:
-        """Publish through these brokers."""
+    def start(self, loop: asyncio.AbstractEventLoop, brokers: BrokerClient, sessions: SessionClient) -> None:
+        """Publish through these brokers; take part in the traces that are under way."""
         self._loop, self._brokers = loop, brokers
+        self._catching_up = loop.create_task(self._catch_up(sessions), name="traces")
 
     async def stop(self) -> None:
         """End every trace."""
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+            await asyncio.gather(self._catching_up, return_exceptions=True)
         for trace in list(self._traces):
             self.end(trace, "shutdown")
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -76,15 +91,31 @@ class Tracer:
         """Whether anything is traced."""
         return bool(self._traces)
 
+    async def _catch_up(self, sessions: SessionClient) -> None:
+        """Ask what is traced. This process is known by then, so a trace that starts meanwhile is ordered here too."""
+        for _ in range(CATCH_UP_TRIES):
+            try:
+                survey = await questions.ask(sessions, questions.AskTraces(), questions.TracePage)
+            except SessionsUnreachable:
+                await asyncio.sleep(CATCH_UP_AGAIN_S)
+                continue
+            for report in (report for page in survey.answers for report in page.traces):
+                self.begin(report.order, report.seconds_left)
+            if not survey.silent:
+                return
+            await asyncio.sleep(CATCH_UP_AGAIN_S)
+
     # Orders
 
-    def begin(self, order: StartTrace) -> bool:
-        """Trace from now on; False when too much is traced already."""
+    def begin(self, order: StartTrace, seconds_left: float | None = None) -> bool:
+        """Trace from now on; False when too much is traced already, or the trace has ended."""
         if order.id in self._traces:
             return True
+        if order.id in self._ended:
+            return False
         if len(self._traces) >= TRACES_MAX:
             return False
-        seconds = min(max(order.seconds, 1), SECONDS_MAX)
+        seconds = min(max(order.seconds, 1) if seconds_left is None else seconds_left, SECONDS_MAX)
         timer = self._loop.call_later(seconds, self.end, order.id, "time")
         self._traces[order.id] = _Trace(order, min(max(order.frames, 1), FRAMES_MAX), timer)
         if order.channel:
@@ -101,6 +132,8 @@ class Tracer:
 
     def end(self, trace_id: str, reason: str) -> bool:
         """Trace no more, and say so in the trace's channel; False when there is no such trace here."""
+        if trace_id not in self._ended:
+            self._ended.append(trace_id)
         trace = self._traces.pop(trace_id, None)
         if trace is None:
             return False
@@ -130,6 +163,7 @@ class Tracer:
                 trace.order,
                 trace.frames_left,
                 sum(peer.tap is not None and trace.order.id in peer.tap.traces for peer in self._peers.values()),
+                max(trace.timer.when() - self._loop.time(), 0.0),
             )
             for trace in self._traces.values()
         ]

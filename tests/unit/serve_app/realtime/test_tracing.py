@@ -6,6 +6,7 @@ import pytest
 
 from actors.brokers.contract import BrokerError, PublishRequest, StreamPosition
 from actors.protocol.namespaces import Namespaces
+from actors.sessions.contract import HubAnswers, SessionsUnreachable
 from serve_app.realtime import questions as ask
 from serve_app.realtime import tracing
 from tests.fixtures.hub import Client, World, settle
@@ -225,3 +226,46 @@ async def test_long_streams_of_events_are_published_in_parts(world: World) -> No
     client.hub.receive(client.peer, "\n".join(json.dumps(big | {"id": 100 + n}) for n in range(30)).encode())
     await seen(world, "t", 60)
     assert all(len(json.dumps(message)) < tracing.BATCH_BYTES * 1.2 for message in messages(world, "t"))
+
+
+class Others:
+    """What the other realtime processes answer to a new one."""
+
+    def __init__(self, *worlds: World, fails: int = 0) -> None:
+        self.worlds, self.fails, self.silent = worlds, fails, ["dead"] if fails else []
+
+    async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
+        if self.fails:
+            self.fails -= 1
+            raise SessionsUnreachable("not yet")
+        answers = {f"hub-{at}": world.hub.on_question(question) for at, world in enumerate(self.worlds)}
+        silent, self.silent = self.silent, []
+        return HubAnswers(answers, silent)
+
+
+async def test_a_process_that_starts_later_takes_part_for_the_time_that_is_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "CATCH_UP_AGAIN_S", 0.0)
+    assert order(world, ask.StartTrace("t", user="u1", seconds=60))
+    later = World()
+    later.brokers = world.brokers
+    later.hub._tracer.start(later.hub._loop, world.brokers, Others(world, fails=2))
+    await eventually(lambda: later.hub._tracer.active)
+    (report,) = later.hub._tracer.report()
+    assert report.order == ask.StartTrace("t", user="u1", seconds=60)
+    assert 0 < report.seconds_left <= 60
+    client = await later.connected("u1")
+    await client.command("rpc", method="none")
+    await eventually(lambda: [event["kind"] for event in events(world, "t")] == ["out", "in", "out"])
+    await later.hub.stop()
+
+
+async def test_a_trace_that_was_stopped_does_not_begin_again_by_word_of_one_who_had_not_heard(world: World) -> None:
+    assert order(world, ask.StartTrace("t", user="u1"))
+    later = World()
+    assert not order(later, ask.StopTrace("t")), "it is told before it knows of the trace"
+    later.hub._tracer.start(later.hub._loop, later.brokers, Others(world))
+    await settle()
+    assert not later.hub._tracer.active
+    await later.hub.stop()
