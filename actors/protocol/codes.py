@@ -78,7 +78,9 @@ DISCONNECT_SUBSCRIPTION_EXPIRED: Final = DisconnectCode(
     3006, "subscription expired", "A subscription's token was not refreshed."
 )
 DISCONNECT_SLOW: Final = DisconnectCode(3008, "slow", "The client read too slowly and its queue is full.")
-DISCONNECT_WRITE_ERROR: Final = DisconnectCode(3009, "write error", "Writing to the connection failed.")
+DISCONNECT_WRITE_ERROR: Final = DisconnectCode(
+    3009, "write error", "Writing failed. Operators see it as the cause; the client, which is gone, cannot be told."
+)
 DISCONNECT_INSUFFICIENT_STATE: Final = DisconnectCode(
     3010, "insufficient state", "A gap in a server-side subscription: reconnect and recover."
 )
@@ -93,9 +95,11 @@ DISCONNECT_BAD_REQUEST: Final = DisconnectCode(3501, "bad request", "The client 
 DISCONNECT_STALE: Final = DisconnectCode(3502, "stale", "The connection did not authenticate in time.")
 DISCONNECT_FORCE: Final = DisconnectCode(3503, "force disconnect", "The session was revoked or ended by the server.")
 DISCONNECT_CONNECTION_LIMIT: Final = DisconnectCode(3504, "connection limit", "Too many connections.")
-DISCONNECT_CHANNEL_LIMIT: Final = DisconnectCode(3505, "channel limit", "Too many channels on one connection.")
+DISCONNECT_CHANNEL_LIMIT: Final = DisconnectCode(
+    3505, "channel limit", "A token or the server wants more channels for a connection than it may have."
+)
 DISCONNECT_INAPPROPRIATE_PROTOCOL: Final = DisconnectCode(
-    3506, "inappropriate protocol", "Binary data for a client that speaks JSON."
+    3506, "inappropriate protocol", "Binary data for a client that speaks JSON. Not sent: all payloads here are JSON."
 )
 DISCONNECT_PERMISSION_DENIED: Final = DisconnectCode(3507, "permission denied", "A handler refused the connection.")
 DISCONNECT_NOT_AVAILABLE: Final = DisconnectCode(3508, "not available", "The server does not offer this.")

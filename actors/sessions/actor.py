@@ -40,6 +40,7 @@ from actors.sessions.wire import (
     Unsubscribe,
     UnsubscribeUser,
     encode,
+    is_revocable,
 )
 from cluster.settings import Settings
 from db.sessions.revocations import Credential, Revocations, RevocationsUnknown
@@ -80,8 +81,9 @@ class SessionShard:
     Hosted by `actors.hosts`; reached through `actors.sessions.handle`. Methods take and return msgpack (`wire`).
 
     State:
-        Hard: none. Revocations are rows of auth.sessions and auth.users. Soft: connections, by user and by process;
-        revocations of the last hour; questions that hubs have not answered yet.
+        Hard: none. Revocations are rows of auth.sessions and auth.users. Soft: connections, by user and by process
+        (those without a user are spread over the shards by their own id); revocations of the last hour; questions that
+        hubs have not answered yet.
     Concurrency:
         Async, one event loop. A connection is registered before the database is asked about it, so a revocation that
         arrives meanwhile finds it; the answer is decided in one turn from both. One question is in flight.
@@ -171,12 +173,16 @@ class SessionShard:
 
     def _register(self, stream: ClientStream, op: Register) -> None:
         self.registry.remove(stream.boot, op.record.client)
-        if self._per_user and self.registry.count(op.record.user) >= self._per_user:
+        if self._per_user and op.record.user and self.registry.count(op.record.user) >= self._per_user:
             stream.push(encode(Disconnect([op.record.client], CONNECTION_LIMIT, CONNECTION_LIMIT_REASON)))
             return
         connection = self.registry.add(stream, op.record)
         if self.registry.is_void(op.record):
             self._refuse(connection)
+            return
+        if not is_revocable(op.record):
+            connection.checked = True
+            stream.push(encode(Registered(op.record.client, accepted=True)))
             return
         self._unchecked[id(connection)] = self._unanswered[id(connection)] = connection
         self._to_check.set()
@@ -313,7 +319,8 @@ class SessionShard:
         """Ask about everybody again: an order is a shortcut, and whoever should have given it may have died."""
         for connections in self.registry.users.values():
             for connection in connections.values():
-                self._unchecked.setdefault(id(connection), connection)
+                if is_revocable(connection.record):
+                    self._unchecked.setdefault(id(connection), connection)
         if self._unchecked:
             self._to_check.set()
 

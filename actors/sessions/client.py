@@ -259,11 +259,11 @@ class Sessions:
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
         """Register; `on_result(True)` when it may live, False when its session or token is revoked."""
-        self._view(record.user).register(record, on_result)
+        self._view(record.user, record.client).register(record, on_result)
 
     def unregister(self, client: str, user: str) -> None:
         """The connection ended."""
-        self._view(user).unregister(client, user)
+        self._view(user, client).unregister(client, user)
 
     async def connections(self, user: str) -> Sequence[SessionRecord]:
         """Who is connected as this user, in the whole cluster. Raises SessionsUnreachable."""
@@ -275,13 +275,14 @@ class Sessions:
     ) -> int:
         """Close a user's connections (all, of one login session, or one). Returns how many were told."""
         return await self._order(
-            user, lambda number: DisconnectUser(number, user, code, reason, session, client, tuple(exclude))
+            user, client, lambda number: DisconnectUser(number, user, code, reason, session, client, tuple(exclude))
         )
 
     async def revoke(self, user: str, *, session: str = "") -> int:
         """Close with 3503 and refuse tokens issued until now: of one login session, or all of the user's."""
         return await self._order(
             user,
+            "",
             lambda number: DisconnectUser(
                 number, user, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON, session, revoke=True
             ),
@@ -303,32 +304,34 @@ class Sessions:
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
         """Send raw JSON to a user's connections (all, of one login session, or one). Returns how many were told."""
-        return await self._order(user, lambda number: SendToUser(number, user, data, session, client), len(data))
+        return await self._order(
+            user, client, lambda number: SendToUser(number, user, data, session, client), len(data)
+        )
 
     async def subscribe_user(self, user: str, order: SubscribeOrder, *, session: str = "", client: str = "") -> int:
         """Subscribe a user's connections to a channel. Returns how many were told."""
         size = len(order.info) + len(order.data)
-        return await self._order(user, lambda number: SubscribeUser(number, user, order, session, client), size)
+        return await self._order(user, client, lambda number: SubscribeUser(number, user, order, session, client), size)
 
     async def unsubscribe_user(
         self, user: str, channel: str, *, code: int, reason: str, session: str = "", client: str = ""
     ) -> int:
         """Take a channel, or all when it is empty, away from a user's connections. Returns how many were told."""
         return await self._order(
-            user, lambda number: UnsubscribeUser(number, user, channel, code, reason, session, client)
+            user, client, lambda number: UnsubscribeUser(number, user, channel, code, reason, session, client)
         )
 
     async def refresh_user(self, user: str, order: RefreshOrder, *, session: str = "", client: str = "") -> int:
         """Give a user's connections another end. Returns how many were told."""
-        return await self._order(user, lambda number: RefreshUser(number, user, order, session, client))
+        return await self._order(user, client, lambda number: RefreshUser(number, user, order, session, client))
 
     async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
         """Ask every realtime process, or one, and wait a second for the answers. Raises SessionsUnreachable."""
         # Every hub is known to every shard; the first answers for all.
         return await self._views[0].surveys.ask(question, hub)
 
-    async def _order(self, user: str, make: Callable[[int], Operation], size: int = 0) -> int:
-        answer: Told = await self._view(user).ask(make, size)
+    async def _order(self, user: str, client: str, make: Callable[[int], Operation], size: int = 0) -> int:
+        answer: Told = await self._view(user, client).ask(make, size)
         return answer.count
 
     async def emulate(self, node: str, session: str, data: bytes) -> bool:
@@ -347,8 +350,9 @@ class Sessions:
             raise SessionsUnreachable("the process that owns the session is behind")
         return answer.found
 
-    def _view(self, user: str) -> _ShardView:
-        return self._views[shard_of(user, len(self._views))]
+    def _view(self, user: str, client: str = "") -> _ShardView:
+        """The shard that knows a user's connections, or the one connection that has no user."""
+        return self._views[shard_of(user or client, len(self._views))]
 
     def _check(self) -> None:
         loop = asyncio.get_running_loop()

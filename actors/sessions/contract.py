@@ -1,7 +1,10 @@
 """What the session shards promise: who is connected, and how to reach or end them.
 
-A user's connections are known to one shard (by hash of the user id). A realtime replica registers each authenticated
-connection before it answers `connect`, and re-registers all of them after a shard's reset (DESIGN §5, 12).
+A user's connections are known to one shard (by hash of the user id), each connection without a user to one by its own
+id. A realtime replica registers each connection before it answers `connect`, and re-registers all of them after a
+shard's reset (DESIGN §5, 12); one that nothing can revoke need not wait for the answer.
+
+Orders for connections name a user, or, with an empty user, one connection that has none.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -69,9 +69,10 @@ class Registry:
 
     def of_user(self, user: str, *, session: str = "", client: str = "") -> Iterator[Connection]:
         """A user's connections: all, of one login session, or one."""
-        for connection in list(self.users.get(user, {}).values()):
-            record = connection.record
-            if (not session or record.session == session) and (not client or record.client == client):
+        held = self.users.get(user, {})
+        # One is looked up: connections without a user are very many under one name.
+        for connection in list(held.values()) if not client else [held[client]] if client in held else []:
+            if not session or connection.record.session == session:
                 yield connection
 
     def count(self, user: str) -> int:

@@ -22,6 +22,11 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
     token_id: str = ""
 
 
+def is_revocable(record: Record) -> bool:
+    """Whether the connection was let in by something that may be taken back."""
+    return bool(record.user or record.session or record.token_id)
+
+
 class Register(msgspec.Struct, array_like=True, frozen=True, tag=1):
     """A connection wants to live. Answered by `Registered`."""
 

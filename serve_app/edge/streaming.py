@@ -115,7 +115,7 @@ class StreamProtocol(HttpToolsProtocol):
         if self.ending is not None:
             self.ending.cancel()
         if self.peer is not None and self.hub is not None:
-            self.hub.lost(self.peer)
+            self.hub.lost(self.peer, exc)
             self.hub = None
 
 

@@ -156,7 +156,7 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         """The socket is gone."""
         super().connection_lost(exc)
         if self.peer is not None and self.hub is not None:
-            self.hub.lost(self.peer)
+            self.hub.lost(self.peer, exc)
             self.hub = None
 
 

@@ -8,7 +8,7 @@ import binascii
 import math
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -18,6 +18,9 @@ from serve_app.realtime import capabilities
 from serve_app.realtime.credentials import ClaimedSubscription, Credentials, CredentialsInvalid, SubscriptionGrant
 
 Payload = Mapping[str, Any]
+
+MAX_USER_LENGTH: Final = 255
+"""As long as what the server API can name. The id travels with every join and publication of the user."""
 
 
 def credentials(payload: Payload, *, user_claim: str = "sub", ends_with_token: bool) -> Credentials:
@@ -29,7 +32,7 @@ def credentials(payload: Payload, *, user_claim: str = "sub", ends_with_token: b
         raise CredentialsInvalid("a subscription token cannot open a connection")
     try:
         return Credentials(
-            user=_text(payload, user_claim),
+            user=_user(payload, user_claim),
             session=_text(payload, "sid"),
             info=_json(payload, "info", "b64info"),
             subs=_server_side(payload),
@@ -49,7 +52,7 @@ def grant(payload: Payload, *, user_claim: str = "sub", ends_with_token: bool) -
         raise CredentialsInvalid("a subscription token names its channel")
     try:
         return SubscriptionGrant(
-            user=_text(payload, user_claim),
+            user=_user(payload, user_claim),
             channel=_text(payload, "channel"),
             client=_text(payload, "client"),
             info=_json(payload, "info", "b64info"),
@@ -70,6 +73,13 @@ def _text(payload: Payload, name: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"claim '{name}' is no text")  # noqa: TRY004 - one kind of error for everything in a claim
     return value
+
+
+def _user(payload: Payload, name: str) -> str:
+    user = _text(payload, name)
+    if len(user) > MAX_USER_LENGTH:
+        raise ValueError(f"claim '{name}' is longer than {MAX_USER_LENGTH}")
+    return user
 
 
 def _time(payload: Payload, name: str) -> float | None:

@@ -71,9 +71,12 @@ class Connecting(ServerSide):
         except (UnknownNamespace, InvalidChannel):
             self._refuse(command, codes.ERROR_UNKNOWN_CHANNEL, actions)
             return
-        if self.user:
-            actions.append(Register(int(credentials.issued_at * 1000)))
-        else:
+        except ProtocolError as reason:
+            self._close(reason.disconnect, actions)
+            return
+        actions.append(Register(int(credentials.issued_at * 1000)))
+        if not (self.user or self.session or self.token_id):
+            # Nothing can have revoked it. It is registered to be found, and need not wait for that.
             actions += self.registered(True, now)
 
     def _credentials(self, token: str) -> Credentials | None:
@@ -139,6 +142,7 @@ class Connecting(ServerSide):
             self._close(codes.DISCONNECT_EXPIRED, actions)
             return
         # A new token is a new statement about the same user: what it allows counts from now on.
+        self.session = credentials.session
         self.meta, self.token_id, self.capabilities = credentials.meta, credentials.token_id, credentials.capabilities
         self._issued_at = credentials.issued_at
         self._expires_at = None if self._env.insecure else credentials.expires_at
@@ -148,6 +152,5 @@ class Connecting(ServerSide):
             result.expires = True
             result.ttl = ttl(self._expires_at, self._env.wall())
         self._reply(frames.Reply(id=command, refresh=result), actions)
-        if self.user:
-            # Whether the new token is revoked is known where connections are registered.
-            actions.append(Register(int(credentials.issued_at * 1000)))
+        # Whether the new token is revoked is known where connections are registered.
+        actions.append(Register(int(credentials.issued_at * 1000)))

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -37,6 +37,9 @@ from serve_app.realtime.shared_polls import SharedPolls
 from serve_app.realtime.timers import TimerWheel
 from serve_app.realtime.tracing import Tracer
 from serve_app.realtime.wire import Socket
+
+WRITE_FAILURES: Final = (BrokenPipeError, TimeoutError)
+"""How a transport fails when what we wrote could not be delivered; a reset may as well be the client's own end."""
 
 logger = structlog.get_logger(__name__)
 
@@ -169,12 +172,15 @@ class Hub:
         """The transport's own pong has arrived."""
         self.apply(peer, peer.connection.ponged())
 
-    def lost(self, peer: Peer) -> None:
-        """The socket is gone."""
+    def lost(self, peer: Peer, reason: Exception | None = None) -> None:
+        """The socket is gone; `reason`: what the transport failed with."""
         peer.pending = None
         self._emulated.remove(peer, closed_by_us=peer.connection.is_closed())
         if not peer.connection.is_closed():
-            self._ended(peer, 0, "")
+            if isinstance(reason, WRITE_FAILURES):
+                self._ended(peer, codes.DISCONNECT_WRITE_ERROR.code, codes.DISCONNECT_WRITE_ERROR.reason)
+            else:
+                self._ended(peer, 0, "")
         self.apply(peer, peer.connection.transport_closed())
         self._forget(peer)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from actors.brokers import contract
 from actors.protocol import codes, frames, overrides
+from actors.protocol.codec import ProtocolError
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, Attach
 from serve_app.realtime.core import ConnectionState
@@ -42,11 +43,14 @@ class ServerSide(Subscribing):
     # At connect
 
     def _plan_server_side(self, credentials: Credentials, body: frames.ConnectRequest) -> None:
+        """Raises UnknownNamespace, InvalidChannel, or ProtocolError for more channels than a connection may have."""
         wanted: dict[str, ClaimedSubscription] = {}
         personal = self._env.namespaces.personal_channel(credentials.user)
         if personal:
             wanted[personal] = ClaimedSubscription()
         wanted.update(credentials.subs)
+        if len(wanted) > self._env.limits.channels:
+            raise ProtocolError("the token names too many channels", codes.DISCONNECT_CHANNEL_LIMIT)
         for channel, claimed in wanted.items():
             asked = body.subs.get(channel) or frames.SubscribeRequest()
             chosen = ServerSubscription(channel, claimed.info, claimed.data, override=dict(claimed.overrides))
@@ -79,6 +83,9 @@ class ServerSide(Subscribing):
         actions: list[Action] = []
         connecting = self.state is ConnectionState.CONNECTING
         if not (connecting or self.state is ConnectionState.CONNECTED) or chosen.channel in self.subscriptions:
+            return actions
+        if len(self.subscriptions) >= self._env.limits.channels:
+            self._close(codes.DISCONNECT_CHANNEL_LIMIT, actions)
             return actions
         asked = frames.SubscribeRequest()
         if chosen.since is not None:

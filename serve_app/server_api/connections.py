@@ -1,7 +1,7 @@
 """Methods for the connections of a user: what they hold, what they are sent, when they end.
 
-Each order goes to the session shard that knows the user and from there to whichever process holds a connection.
-Answering means passed on to all of them; nobody connected is no error.
+Each order goes to the session shard that knows the user and from there to whichever process holds a connection. Those
+without a user are addressed one by one, by `client`. Answering means passed on; nobody connected is no error.
 """
 
 from typing import Any
@@ -11,11 +11,14 @@ from actors.protocol import codes
 from actors.sessions.contract import RefreshOrder, SubscribeOrder
 from serve_app.server_api import schemas
 from serve_app.server_api.publishing import optional_payload, payload
-from serve_app.server_api.registry import ADMIN, PUBLISH, Context, Reach, method
+from serve_app.server_api.registry import ADMIN, PUBLISH, Context, Reach, Refused, method
+
+Addressed = schemas.Subscribe | schemas.Unsubscribe | schemas.Disconnect | schemas.Refresh | schemas.SendMessage
 
 
 async def subscribe(context: Context, body: schemas.Subscribe) -> Any:
     """Subscribe a user's connections to a channel: a server-side subscription, which its client is told of."""
+    _require_target(body)
     await _require_channel(context, body.channel)
     order = SubscribeOrder(
         channel=body.channel,
@@ -31,6 +34,7 @@ async def subscribe(context: Context, body: schemas.Subscribe) -> Any:
 
 async def unsubscribe(context: Context, body: schemas.Unsubscribe) -> Any:
     """Take a channel away from a user's connections."""
+    _require_target(body)
     if body.channel:
         await _require_channel(context, body.channel)
     code = codes.UNSUBSCRIBE_SERVER
@@ -42,6 +46,7 @@ async def unsubscribe(context: Context, body: schemas.Unsubscribe) -> Any:
 
 async def disconnect(context: Context, body: schemas.Disconnect) -> Any:
     """Close a user's connections."""
+    _require_target(body)
     ending = body.disconnect or schemas.DisconnectCode(codes.DISCONNECT_FORCE.code)
     await context.shards.sessions.disconnect_user(
         body.user,
@@ -56,6 +61,7 @@ async def disconnect(context: Context, body: schemas.Disconnect) -> Any:
 
 async def refresh(context: Context, body: schemas.Refresh) -> Any:
     """Give a user's connections another end, or end them as expired."""
+    _require_target(body)
     order = RefreshOrder(body.expired, body.expire_at)
     await context.shards.sessions.refresh_user(body.user, order, session=body.session, client=body.client)
     return {}
@@ -63,9 +69,16 @@ async def refresh(context: Context, body: schemas.Refresh) -> Any:
 
 async def send(context: Context, body: schemas.SendMessage) -> Any:
     """Send a message, outside every channel, to each connection of a user. Whoever is away does not get it."""
+    _require_target(body)
     data = payload(body.data, body.b64data)
     told = await context.shards.sessions.send_to_user(body.user, data, session=body.session, client=body.client)
     return {"num_clients": told}
+
+
+def _require_target(body: Addressed) -> None:
+    """Raise 107 for an order to nobody in particular."""
+    if not body.user and not body.client:
+        raise Refused(codes.ERROR_BAD_REQUEST, "name a user, or by 'client' one connection that has none")
 
 
 async def _require_channel(context: Context, channel: str) -> None:

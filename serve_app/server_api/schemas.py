@@ -18,7 +18,8 @@ MAX_CHANNELS = 1000
 Channel = Annotated[str, Meta(min_length=1, max_length=255)]
 Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 User = Annotated[str, Meta(min_length=1, max_length=255)]
-"""Anonymous connections have no user, and are nobody's to address."""
+UserOrNobody = Annotated[str, Meta(max_length=255)]
+"""Empty: a connection without a user, which `client` then names."""
 
 
 class Publish(Struct):
@@ -85,7 +86,7 @@ class DisconnectCode(Struct):
 class Disconnect(Struct):
     """Close a user's connections: all, one login session's, or one; not those in `whitelist`."""
 
-    user: User
+    user: UserOrNobody = ""
     client: str = ""
     session: str = ""
     whitelist: tuple[str, ...] = ()
@@ -130,8 +131,8 @@ class Override(Struct):
 class Subscribe(Struct):
     """Subscribe a user's connections: all, one login session's, or one. `expire_at`: Unix seconds."""
 
-    user: User
     channel: Channel
+    user: UserOrNobody = ""
     client: str = ""
     session: str = ""
     info: Raw = EMPTY
@@ -146,7 +147,7 @@ class Subscribe(Struct):
 class Unsubscribe(Struct):
     """Take a channel away from a user's connections; without a channel, every one that they have."""
 
-    user: User
+    user: UserOrNobody = ""
     channel: Annotated[str, Meta(max_length=255)] = ""
     client: str = ""
     session: str = ""
@@ -155,7 +156,7 @@ class Unsubscribe(Struct):
 class Refresh(Struct):
     """Another end for a user's connections. `expire_at`: Unix seconds; 0: they do not expire. `expired`: now."""
 
-    user: User
+    user: UserOrNobody = ""
     client: str = ""
     session: str = ""
     expired: bool = False
@@ -165,7 +166,7 @@ class Refresh(Struct):
 class SendMessage(Struct):
     """A message for a user's connections: all, one login session's, or one."""
 
-    user: User
+    user: UserOrNobody = ""
     data: Raw = EMPTY
     b64data: str = ""
     client: str = ""

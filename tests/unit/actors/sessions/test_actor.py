@@ -5,114 +5,11 @@ import asyncio
 import pytest
 
 from actors.links.stream import LEASE_S
-from actors.sessions.actor import EMULATION_QUEUE_BYTES, RECHECK_S, SessionShard
+from actors.sessions.actor import EMULATION_QUEUE_BYTES, RECHECK_S
 from actors.sessions.client import ADMIT_AFTER_S, Sessions, SessionsUnreachable
-from actors.sessions.contract import HubAnswers, RefreshOrder, SessionRecord, SubscribeOrder
-from cluster.settings import Settings
-from db.sessions.revocations import RevocationsUnknown
+from actors.sessions.contract import HubAnswers, RefreshOrder, SubscribeOrder
+from tests.fixtures.sessions import World
 from tests.fixtures.simulation import passes, simulate
-
-
-class Rows:
-    """The database's opinion. `down`: it does not answer."""
-
-    def __init__(self) -> None:
-        self.ended_sessions: set[str] = set()
-        self.down = False
-        self.delay_s = 0.0
-        self.questions = 0
-
-    async def refused(self, credentials):
-        self.questions += 1
-        await passes(self.delay_s)
-        if self.down:
-            raise RevocationsUnknown("down")
-        return {n for n, credential in enumerate(credentials) if credential.session in self.ended_sessions}
-
-    async def close(self):
-        pass
-
-
-class Hub:
-    def __init__(self, world, boot):
-        self.boot = boot
-        self.disconnected: list[tuple[str, int]] = []
-        self.messages: list[tuple[str, bytes]] = []
-        self.orders: list[tuple[object, ...]] = []
-        self.questions: list[bytes] = []
-        self.results: dict[str, list[bool]] = {}
-        self.commands: list[tuple[str, bytes]] = []
-        self.emulated: set[str] = set()
-        self.client = Sessions(boot, self, shards=1, call=world.call)
-
-    def on_disconnect(self, clients, code, reason):
-        self.disconnected += [(client, code) for client in clients]
-
-    def on_send(self, clients, data):
-        self.messages += [(client, data) for client in clients]
-
-    def on_subscribe(self, clients, order):
-        self.orders.append(("subscribe", clients, order))
-
-    def on_unsubscribe(self, clients, channel, code, reason):
-        self.orders.append(("unsubscribe", clients, channel, code, reason))
-
-    def on_refresh(self, clients, order):
-        self.orders.append(("refresh", clients, order))
-
-    def on_question(self, question):
-        self.questions.append(question)
-        return self.boot.encode() + b" heard " + question
-
-    def on_commands(self, session, data):
-        self.commands.append((session, data))
-        return session in self.emulated
-
-    async def connect(self, client, user="u", session="s", issued_at_ms=0, token_id=""):
-        done = asyncio.get_running_loop().create_future()
-
-        def on_result(accepted):
-            self.results.setdefault(client, []).append(accepted)
-            if not done.done():
-                done.set_result(accepted)
-
-        record = SessionRecord(client, user, session, self.boot, "websocket", 1, "js", "1", issued_at_ms, token_id)
-        self.client.register(record, on_result)
-        return await done
-
-
-class World:
-    def __init__(self, per_user=0):
-        self.settings = Settings(_env_file=None, max_connections_per_user=per_user)
-        self.rows = Rows()
-        self.now_ms = 10_000_000
-        self.shard = None
-        self.broken = False
-
-    async def __aenter__(self):
-        await self.begin()
-        return self
-
-    async def __aexit__(self, *_):
-        await self.shard.stop()
-
-    async def begin(self):
-        if self.shard is not None:
-            await self.shard.stop()
-        self.shard = SessionShard(0, 1, self.settings, revocations=self.rows, wall_ms=lambda: self.now_ms)
-        await self.shard.start()
-
-    async def call(self, shard, method, payload, timeout_s):
-        async with asyncio.timeout(timeout_s):
-            if self.broken:
-                await asyncio.get_running_loop().create_future()
-            return await getattr(self.shard, method)(payload)
-
-    async def hub(self, boot="hub"):
-        hub = Hub(self, boot)
-        await hub.client.start()
-        await hub.client.wait_attached()
-        return hub
 
 
 def test_connections_are_listed_reached_and_ended_wherever_they_are():
@@ -487,5 +384,38 @@ def test_looking_again_while_the_database_is_away_ends_nobody():
             world.rows.ended_sessions.add("s1")
             await passes(RECHECK_S)
             assert sorted(hub.disconnected) == [("c1", 3503), ("c2", 3503)]
+
+    simulate(main())
+
+
+def test_connections_without_a_user_are_found_by_their_id_and_are_not_counted_together():
+    async def main():
+        async with World(per_user=1) as world:
+            hub, api = await world.hub("hub"), await world.hub("api")
+            for client in ("a1", "a2"):
+                assert await hub.connect(client, user="", session="")
+            assert world.rows.questions == 0, "nothing can have revoked them"
+            assert await api.client.send_to_user("", b"{}", client="a2") == 1
+            assert await api.client.disconnect_user("", code=3503, reason="r", client="a1") == 1
+            assert await api.client.disconnect_user("", code=3503, reason="r", client="no such") == 0
+            await passes(1)
+            assert (hub.messages, hub.disconnected) == ([("a2", b"{}")], [("a1", 3503)])
+            hub.client.unregister("a2", "")
+            await passes(1)
+            assert await api.client.send_to_user("", b"{}", client="a2") == 0
+
+    simulate(main())
+
+
+def test_a_token_without_a_user_can_be_revoked():
+    async def main():
+        async with World() as world:
+            hub, api = await world.hub("hub"), await world.hub("api")
+            assert await hub.connect("a1", user="", session="", token_id="j1")
+            assert world.rows.questions == 1
+            assert await api.client.revoke_tokens(token_id="j1") == 1
+            await passes(1)
+            assert hub.disconnected == [("a1", 3503)]
+            assert not await hub.connect("a2", user="", session="", token_id="j1")
 
     simulate(main())

@@ -70,7 +70,8 @@ def test_the_user_comes_from_the_configured_claim() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        {"sub": 42}, {"channel": "c"}, {"iat": "x"}, {"exp": float("nan")}, {"expire_at": True}, {"expire_at": -1},
+        {"sub": 42}, {"sub": "u" * 256}, {"channel": "c"}, {"iat": "x"}, {"exp": float("nan")}, {"expire_at": True},
+        {"expire_at": -1},
         {"jti": 1}, {"b64info": "no base64"}, {"b64info": encoded("no json")}, {"b64info": 1}, {"channels": "x"},
         {"channels": [1]}, {"subs": []}, {"subs": {"a": 1}}, {"subs": {"a": {"override": 1}}}, {"caps": 1},
     ],

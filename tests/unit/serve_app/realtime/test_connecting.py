@@ -9,6 +9,7 @@ from serve_app.realtime import actions as act
 from serve_app.realtime import capabilities
 from serve_app.realtime.connection import ConnectionState
 from serve_app.realtime.credentials import (
+    ClaimedSubscription,
     Credentials,
     CredentialsInvalid,
     CredentialsUnverifiable,
@@ -231,3 +232,34 @@ def test_a_subscription_token_brings_rules_and_capabilities_for_its_channel() ->
     assert "sub_refresh" in reply(driver.command("sub_refresh", channel="closed:1", token="s2"))
     assert error_code(driver.command("publish", channel="closed:1", data=1)) == 103
     assert sent(driver.command("unsubscribe", channel="closed:1"))
+
+
+def test_a_refresh_with_another_login_session_s_token_belongs_to_that_session() -> None:
+    driver = Driver()
+    driver.connect()
+    assert driver.connection.session == "s1"
+    driver.verifier.connections["t2"] = Credentials("u1", session="s2", issued_at=7.0)
+    driver.command("refresh", token="t2")
+    assert driver.connection.session == "s2", "its end must end the connection"
+
+
+def test_without_a_user_a_token_may_be_revoked_and_is_asked_about_first() -> None:
+    driver = Driver()
+    driver.verifier.connections["t"] = Credentials("", token_id="j")
+    actions = driver.command("connect", token="t")
+    only(actions, act.Register)
+    assert sent(actions) == []
+    assert close_code(driver.connection.registered(False, driver.now)) == 3503
+
+
+@pytest.mark.parametrize("claimed", [128, 129])
+def test_a_token_may_not_name_more_channels_than_a_connection_may_have(claimed: int) -> None:
+    driver = Driver()
+    subs = {f"open:{number}": ClaimedSubscription() for number in range(claimed)}
+    driver.verifier.connections["t"] = Credentials("u1", subs=subs)
+    actions = driver.command("connect", token="t")
+    if claimed > 128:
+        assert close_code(actions) == 3505
+        assert driver.connection.subscriptions == {}
+    else:
+        only(actions, act.Register)

@@ -91,3 +91,16 @@ def test_a_transport_nobody_uses_any_more_shows_zero() -> None:
     counts.closed("test/transport")
     counts.publish()
     assert value(registry.REALTIME_CONNECTIONS, transport="test/transport") == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [(BrokenPipeError(), "3009"), (TimeoutError(), "3009"), (ConnectionResetError(), "left"), (None, "left")],
+)
+async def test_a_failed_write_is_the_cause_that_operators_see(
+    world: World, reason: Exception | None, code: str
+) -> None:
+    before = value(registry.REALTIME_DISCONNECTS, code=code)
+    client = await world.connected("u1")
+    world.hub.lost(client.peer, reason)
+    assert value(registry.REALTIME_DISCONNECTS, code=code) == before + 1

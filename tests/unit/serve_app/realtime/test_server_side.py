@@ -145,3 +145,11 @@ def test_what_a_client_could_repair_by_subscribing_again_ends_the_connection_ins
 ) -> None:
     driver.accept(driver.connection.subscribe_client(ServerSubscription("room:1")))
     assert close_code(driver.connection.unsubscribe_client("room:1", code)) == ending
+
+
+def test_more_channels_than_a_connection_may_have_end_it(driver: Driver) -> None:
+    for number in range(driver.env.limits.channels):
+        driver.connection.subscribe_client(ServerSubscription(f"open:{number}"))
+    again = driver.connection.subscribe_client(ServerSubscription("open:0"))
+    assert again == [], "it has this one"
+    assert close_code(driver.connection.subscribe_client(ServerSubscription("open:one-more"))) == 3505

@@ -5,7 +5,7 @@ import pytest
 
 from actors.brokers.contract import BrokerError
 from serve_app.server_api.registry import Refused
-from tests.fixtures.hub import World, settle
+from tests.fixtures.hub import Client, World, settle
 from tests.fixtures.server_api import ServerApi
 
 
@@ -110,6 +110,30 @@ async def test_a_message_reaches_every_connection_of_a_user(world: World, server
 
 
 @pytest.mark.parametrize("method", ["subscribe", "unsubscribe", "refresh", "disconnect", "send"])
-async def test_nobody_is_no_user(server: ServerApi, method: str) -> None:
-    with pytest.raises(msgspec.ValidationError):
+async def test_an_order_to_nobody_in_particular_is_refused(server: ServerApi, method: str) -> None:
+    with pytest.raises(Refused) as refused:
         await server.call(method, user="", channel="room:1", data=1)
+    assert refused.value.code == 107
+
+
+async def test_a_connection_without_a_user_is_addressed_by_its_id() -> None:
+    world = World(anonymous=True)
+    server = ServerApi(world)
+    one, other = Client(world.hub), Client(world.hub)
+    for client in (one, other):
+        assert "connect" in await client.command("connect")
+    meant = one.peer.connection.client
+    await server.call("subscribe", client=meant, channel="room:1")
+    await settle()
+    assert set(one.peer.connection.subscriptions) == {"room:1"}
+    assert await server.call("send", user="", client=meant, data=1) == {"num_clients": 1}
+    await server.call("unsubscribe", client=meant, channel="room:1")
+    await server.call("refresh", client=meant, expire_at=4_000)
+    await settle()
+    assert [next(kind for kind in push if kind != "channel") for push in one.pushes] == [
+        "subscribe", "join", "message", "unsubscribe", "refresh",
+    ]  # fmt: skip
+    await server.call("disconnect", client=meant)
+    assert one.socket.closed == (3503, "force disconnect")
+    assert (other.pushes, other.socket.closed) == ([], None)
+    await world.hub.stop()

@@ -21,7 +21,7 @@ def test_only_options_that_are_given_are_overridden() -> None:
         (schemas.Publish, b'{"channel": "c", "data": 1, "version": -1}'),
         (schemas.Broadcast, b'{"channels": ["a", ""], "data": 1}'),
         (schemas.Subscribe, b'{"user": "u"}'),
-        (schemas.Subscribe, b'{"user": "", "channel": "c"}'),
+        (schemas.Subscribe, b'{"user": 1, "channel": "c"}'),
         (schemas.Refresh, b'{"user": "u", "expire_at": -1}'),
         (schemas.Rpc, b'{"method": ""}'),
         (schemas.OneChannel, b"{}"),
