@@ -32,6 +32,13 @@ class Rate(NamedTuple):
         after = full_at + self.interval_s
         return after if after - now <= self.burst * self.interval_s + 1e-9 else None
 
+    def owe(self, full_at: float, tokens: int, now: float) -> float:
+        """The time at which the bucket is full again after so many more tokens, which were taken elsewhere.
+
+        Nobody was asked, so the bucket may be overdrawn: it is empty for as much longer.
+        """
+        return max(full_at, now) + tokens * self.interval_s
+
 
 @lru_cache(maxsize=1024)
 def parse(written: str) -> Rate | None:
@@ -70,4 +77,4 @@ class RateLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     connection: OperationRates = OperationRates()
     """Of each connection."""
     user: OperationRates = OperationRates()
-    """Of all connections of a user to one realtime process. Anonymous connections have no user to count for."""
+    """Of all connections of a user, wherever they are. Anonymous connections have no user to count for."""

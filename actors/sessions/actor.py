@@ -32,6 +32,8 @@ from actors.sessions.wire import (
     Registered,
     RevokeTokens,
     SendToUser,
+    Spent,
+    SpentElsewhere,
     Subscribe,
     SubscribeUser,
     Synced,
@@ -60,6 +62,10 @@ ASK_AGAIN_S: Final = 1.0
 
 EMULATION_QUEUE_BYTES: Final = 1024 * 1024
 """A process that has this much to read is handed no more commands: its stream must not break over one client."""
+
+SPENDING_QUEUE_BYTES: Final = 512 * 1024
+"""A process that has this much to read is not told what users spend elsewhere: it is behind with more than rates."""
+
 ForUser = SendToUser | SubscribeUser | UnsubscribeUser | RefreshUser
 
 logger = structlog.get_logger(__name__)
@@ -137,6 +143,7 @@ class SessionShard:
             UnsubscribeUser: self._unsubscribe_user,
             RefreshUser: self._refresh_user,
             RevokeTokens: self._revoke_tokens,
+            Spent: self._spent,
             HoldsConnections: lambda stream, _op: self.questions.announce(stream),
             AskHubs: self.questions.ask,
             AnswerQuestion: self.questions.answer,
@@ -212,6 +219,13 @@ class SessionShard:
         ended = self.registry.revoke_tokens(op.user, op.token_id, op.issued_before_ms, self._wall_ms())
         self._end(ended, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
         stream.push(encode(Told(op.request, len(ended))))
+
+    def _spent(self, stream: ClientStream, op: Spent) -> None:
+        """Every other process hears of it: one that the user connects to next must know what is left."""
+        item = encode(SpentElsewhere(op.spent))
+        for hub in self.questions.hubs.values():
+            if hub is not stream and hub.size < SPENDING_QUEUE_BYTES:
+                hub.push(item)
 
     def _end(self, ended: list[Connection], code: int, reason: str) -> None:
         for connection in ended:

@@ -1,15 +1,16 @@
 """One process's access to all session shards: `SessionClient` over links."""
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from actors.links.frames import Batch
-from actors.links.link import Link
+from actors.links.link import Link, LinkFull
 from actors.links.placement import shard_of
 from actors.links.requests import Requests
 from actors.links.shards import ShardCall, link_to
@@ -46,6 +47,8 @@ from actors.sessions.wire import (
     Registered,
     RevokeTokens,
     SendToUser,
+    Spent,
+    SpentElsewhere,
     Subscribe,
     SubscribeUser,
     Synced,
@@ -64,6 +67,9 @@ shard is back everybody registers again, and who was revoked is closed then."""
 
 CHECK_EVERY_S: Final = 0.25
 OVERHEAD_BYTES: Final = 300
+SPENT_BYTES: Final = 100
+SPENT_PER_OPERATION: Final = 200
+"""Users in one message about rates."""
 
 EMULATION_BYTES: Final = 2 * 1024 * 1024
 """Commands that one process has under way to others: a quarter of what a link buffers, so orders always find room."""
@@ -111,6 +117,7 @@ class _ShardView:
             Unsubscribe: self._on_unsubscribe,
             Refresh: self._on_refresh,
             Question: self._on_question,
+            SpentElsewhere: self._on_spent,
             HubsAsked: self.surveys.on_asked,
             HubAnswered: self.surveys.on_answered,
         }
@@ -193,6 +200,17 @@ class _ShardView:
         if self._sink is not None:
             answer = self._sink.on_question(item.question)
             self.link.send(AnswerQuestion(item.ticket, answer), len(answer) + OVERHEAD_BYTES)
+
+    def spend(self, spent: list[tuple[str, dict[str, int]]]) -> None:
+        for start in range(0, len(spent), SPENT_PER_OPERATION):
+            part = spent[start : start + SPENT_PER_OPERATION]
+            with contextlib.suppress(LinkFull):
+                self.link.send(Spent(part), OVERHEAD_BYTES + SPENT_BYTES * len(part))
+
+    def _on_spent(self, item: SpentElsewhere) -> None:
+        if self._sink is not None:
+            for user, amounts in item.spent:
+                self._sink.on_spent(user, amounts)
 
     def _send_question(self, op: AskHubs, size: int) -> None:
         self.link.send(op, size + OVERHEAD_BYTES)
@@ -324,6 +342,14 @@ class Sessions:
     async def refresh_user(self, user: str, order: RefreshOrder, *, session: str = "", client: str = "") -> int:
         """Give a user's connections another end. Returns how many were told."""
         return await self._order(user, client, lambda number: RefreshUser(number, user, order, session, client))
+
+    def spend(self, spent: Mapping[str, Mapping[str, int]]) -> None:
+        """Tell the other processes what users have used of their rates here: user → bucket → tokens."""
+        by_view: dict[int, list[tuple[str, dict[str, int]]]] = {}
+        for user, amounts in spent.items():
+            by_view.setdefault(shard_of(user, len(self._views)), []).append((user, dict(amounts)))
+        for shard, part in by_view.items():
+            self._views[shard].spend(part)
 
     async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
         """Ask every realtime process, or one, and wait a second for the answers. Raises SessionsUnreachable."""

@@ -87,6 +87,9 @@ class SessionSink(Protocol):
     def on_refresh(self, clients: Sequence[str], order: RefreshOrder) -> None:
         """Give these connections another end."""
 
+    def on_spent(self, user: str, amounts: Mapping[str, int]) -> None:
+        """A user has used so much of its rates in another process: bucket → tokens."""
+
     def on_question(self, question: bytes) -> bytes:
         """Answer a question to every realtime process, at once. Its content is between asker and sink."""
 
@@ -134,6 +137,12 @@ class SessionClient(Protocol):
 
     async def refresh_user(self, user: str, order: RefreshOrder, *, session: str = "", client: str = "") -> int:
         """Give a user's connections another end. Returns how many were told."""
+
+    def spend(self, spent: Mapping[str, Mapping[str, int]]) -> None:
+        """Tell the other processes what users have used of their rates here: user → bucket → tokens.
+
+        A shortcut that may be lost: then each process counts for itself.
+        """
 
     async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
         """Ask every realtime process, or one, and wait a second for the answers. Raises SessionsUnreachable."""

@@ -151,6 +151,12 @@ class RevokeTokens(msgspec.Struct, array_like=True, frozen=True, tag=16):
     issued_before_ms: int
 
 
+class Spent(msgspec.Struct, array_like=True, frozen=True, tag=17):
+    """What users have used of their rates in this process, `(user, bucket → tokens)`. Answered by nothing."""
+
+    spent: list[tuple[str, dict[str, int]]]
+
+
 Operation = (
     Register
     | Unregister
@@ -162,6 +168,7 @@ Operation = (
     | UnsubscribeUser
     | RefreshUser
     | RevokeTokens
+    | Spent
     | HoldsConnections
     | AskHubs
     | AnswerQuestion
@@ -268,6 +275,12 @@ class HubAnswered(msgspec.Struct, array_like=True, frozen=True, tag=13):
     answer: bytes
 
 
+class SpentElsewhere(msgspec.Struct, array_like=True, frozen=True, tag=14):
+    """What users have used of their rates in another process, as in `Spent`."""
+
+    spent: list[tuple[str, dict[str, int]]]
+
+
 Item = (
     Registered
     | Disconnect
@@ -282,6 +295,7 @@ Item = (
     | HubAnswered
     | Commands
     | Delivered
+    | SpentElsewhere
 )
 
 

@@ -166,8 +166,10 @@ class Connection(Connecting, Calling):
                 rules = self._env.namespaces.for_channel(body.channel)
             except (UnknownNamespace, InvalidChannel):
                 rules = None  # its handler says so
-        user = self._env.user_buckets.of(self.user, now) if limiter.counts_users and self.user else None
-        return limiter.allows(kind, rules, self._buckets, user, now)
+        if not limiter.counts_users or not self.user:
+            return limiter.allows(kind, rules, self._buckets, None, now)
+        users = self._env.user_buckets
+        return limiter.allows(kind, rules, self._buckets, users.of(self.user, now), now, users.spending(self.user))
 
     def _with_keys(self, command: frames.Command, handle: Callable[[], None], actions: list[Action]) -> None:
         """Handle a command with a token, now or when the keys that it needs are here. Nothing changes before that."""

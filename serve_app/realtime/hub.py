@@ -8,7 +8,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -32,6 +32,7 @@ from serve_app.realtime.flushing import Flusher
 from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.inspector import Inspector
 from serve_app.realtime.peer import Peer
+from serve_app.realtime.rate_limits import SHARE_EVERY_S
 from serve_app.realtime.server_side import ServerSubscription
 from serve_app.realtime.shared_polls import SharedPolls
 from serve_app.realtime.timers import TimerWheel
@@ -78,6 +79,7 @@ class Hub:
         self._wheel.start(self._loop)
         self.polls.start(self._loop, brokers)
         self.channels.polled = self.polls.heard
+        self.env.user_buckets.on_spending = self._share_soon
 
     async def stop(self) -> None:
         """Close whatever is left and end every task."""
@@ -340,6 +342,20 @@ class Hub:
         expires_at = 0.0 if order.expired else float(order.expire_at) or None
         for client in clients:
             self.refresh_client(client, expires_at)
+
+    def on_spent(self, user: str, amounts: Mapping[str, int]) -> None:
+        """A user has used so much of its rates in another process."""
+        limiter, now = self.env.limiter, self._loop.time()
+        if limiter is not None and limiter.counts_users:
+            limiter.charge(self.env.user_buckets.of(user, now), amounts, now)
+
+    def _share_soon(self) -> None:
+        self._loop.call_later(SHARE_EVERY_S, self._share_spending)
+
+    def _share_spending(self) -> None:
+        spent = self.env.user_buckets.take_spent()
+        if spent:
+            self._sessions.spend(spent)
 
     def on_question(self, question: bytes) -> bytes:
         """Answer an operator's question about this process."""

@@ -156,6 +156,7 @@ class FakeSessions:
         self.revoked: set[str] = set()
         self.revoked_tokens: list[tuple[str, str, int]] = []
         self.one_is_silent = False
+        self.spent: list[dict[str, dict[str, int]]] = []
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
         accepted = record.user not in self.revoked
@@ -224,6 +225,9 @@ class FakeSessions:
         if self.sink is not None:
             self.sink.on_refresh(clients, order)
         return len(clients)
+
+    def spend(self, spent: Mapping[str, Mapping[str, int]]) -> None:
+        self.spent.append({user: dict(amounts) for user, amounts in spent.items()})
 
     async def ask_hubs(self, question: bytes, *, hub: str = "") -> HubAnswers:
         if self.sink is None or hub not in ("", "hub-1"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import asyncpg
@@ -9,6 +10,7 @@ import asyncpg
 from actors.sessions import handle
 from actors.sessions.client import SessionsUnreachable
 from actors.sessions.contract import SessionRecord
+from tests.fixtures.raw_clients import own_token, raw_client, replicas, server_api
 from tests.fixtures.shards import kill_host
 from tests.fixtures.waiting import eventually
 
@@ -94,3 +96,27 @@ async def test_a_restarted_shard_knows_everybody_again_and_forgets_no_revocation
         assert [record.client for record in records] == ["lives"]
     finally:
         await hub.client.stop()
+
+
+async def test_a_user_s_connections_are_counted_over_all_replicas(stack):
+    limit = stack.settings.max_connections_per_user
+    everywhere = await replicas(stack)
+    async with AsyncExitStack() as opened:
+
+        async def one_more(base):
+            return await opened.enter_async_context(raw_client(base, token=own_token(stack, "many")))
+
+        # All at once, so that each replica alone would still have room.
+        clients = await asyncio.gather(*(one_more(everywhere[n % len(everywhere)]) for n in range(limit + 10)))
+        assert sorted(client.code for client in clients if client.code is not None) == [3504] * 10
+        assert (await one_more(everywhere[0])).code == 3504
+        living = [client for client in clients if client.code is None]
+        await disconnected(stack, living[0])
+        for base in reversed(everywhere):
+            again = await one_more(base)
+            assert again.code == (None if base == everywhere[-1] else 3504)
+
+
+async def disconnected(stack, client):
+    assert await server_api(stack, "disconnect", user="many", client=client.id) == {"result": {}}
+    assert await client.ended() == 3503

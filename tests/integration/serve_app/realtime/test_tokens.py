@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from cluster.settings import Settings
 from serve_app.realtime.application import RealtimeApplication
 from serve_app.security import jwks as jwks_module
-from tests.fixtures.issuer import P256, RSA, SECRET, jwk, jwks, sign
+from tests.fixtures.issuer import P256, RSA, SECRET, Issuer, jwk, publishing, sign
 from tests.fixtures.realtime_server import FakeBackends, RealtimeServer, realtime_settings, serve_realtime
 
 
@@ -76,30 +75,10 @@ async def test_a_shared_secret_opens_connections_and_private_channels(tmp_path: 
             assert answers[3]["error"]["code"] == 103
 
 
-class Issuer:
-    """A server that publishes keys."""
-
-    def __init__(self) -> None:
-        self.keys = [jwk(RSA, "first")]
-        self.requests = 0
-        self.url = ""
-
-    async def answer(self, _request: web.Request) -> web.Response:
-        self.requests += 1
-        return web.Response(body=jwks(*self.keys))
-
-
 @pytest.fixture
 async def issuer() -> AsyncIterator[Issuer]:
-    found = Issuer()
-    server = web.Application()
-    server.router.add_get("/keys", found.answer)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/keys"
-    yield found
-    await runner.cleanup()
+    async with publishing(jwk(RSA, "first")) as found:
+        yield found
 
 
 async def test_published_keys_are_fetched_once_and_again_when_they_rotate(

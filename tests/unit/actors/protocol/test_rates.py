@@ -39,3 +39,10 @@ def test_no_more_than_the_rate_gets_through(burst: int, waits: list[float]) -> N
         if after is not None:
             full_at, taken = after, taken + 1
     assert taken <= burst + (now - 100.0) * burst + 1e-6
+
+
+def test_what_was_taken_elsewhere_is_owed() -> None:
+    rate = Rate(2, 0.5)
+    assert rate.owe(0.0, 3, 100.0) == 101.5
+    assert rate.take(101.5, 100.0) is None
+    assert rate.take(101.5, 101.0) == 102.0

@@ -419,3 +419,28 @@ def test_a_token_without_a_user_can_be_revoked():
             assert not await hub.connect("a2", user="", session="", token_id="j1")
 
     simulate(main())
+
+
+def test_what_a_user_spends_is_told_to_every_other_process_that_has_connections():
+    async def main():
+        async with World() as world:
+            one, two, three = [await world.hub(boot) for boot in ("one", "two", "three")]
+            one.client.spend({"u": {"rpc": 2}, "v": {"all": 1}})
+            await passes(0.5)
+            assert one.spent == []
+            assert two.spent == three.spent == [("u", {"rpc": 2}), ("v", {"all": 1})]
+
+    simulate(main())
+
+
+def test_a_process_that_is_behind_is_not_told_what_users_spend(monkeypatch):
+    monkeypatch.setattr("actors.sessions.actor.SPENDING_QUEUE_BYTES", 0)
+
+    async def main():
+        async with World() as world:
+            one, two = [await world.hub(boot) for boot in ("one", "two")]
+            one.client.spend({"u": {"rpc": 2}})
+            await passes(0.5)
+            assert two.spent == []
+
+    simulate(main())

@@ -5,7 +5,9 @@ from actors.protocol.namespaces import Namespaces
 from actors.protocol.rates import OperationRates, RateLimits
 from serve_app.realtime import rate_limits
 from serve_app.realtime.rate_limits import Buckets, Limiter, UserBuckets
+from tests.fixtures.hub import World
 from tests.fixtures.realtime import NAMESPACES, Driver, close_code, error_code, reply, sent
+from tests.fixtures.waiting import eventually
 
 
 def limiter(*, connection: OperationRates | None = None, user: OperationRates | None = None) -> Limiter:
@@ -65,6 +67,59 @@ def test_users_whose_buckets_are_full_are_forgotten(monkeypatch: pytest.MonkeyPa
     users.of("new", 100.0)
     assert len(users) == 2
     assert users.of("busy", 100.0) == {"rpc": 500.0}
+
+
+def test_what_is_spent_elsewhere_is_spent_here_and_may_be_owed() -> None:
+    limits, buckets = limiter(user=OperationRates(rpc="2/s")), Buckets()
+    limits.charge(buckets, {"rpc": 1, "of another version": 5}, 100.0)
+    assert set(buckets) == {"rpc"}
+    assert limits.allows("rpc", None, {}, buckets, 100.0)
+    assert not limits.allows("rpc", None, {}, buckets, 100.0)
+    # Both processes let a full bucket through at the same moment: what was too much is waited for.
+    limits.charge(buckets, {"rpc": 2}, 100.0)
+    assert not limits.allows("rpc", None, {}, buckets, 101.4)
+    assert limits.allows("rpc", None, {}, buckets, 101.5)
+
+
+def test_what_a_user_spends_is_gathered_for_the_others() -> None:
+    limits, users = (
+        limiter(user=OperationRates(rpc="1/s", all="9/s"), connection=OperationRates(rpc="9/s")),
+        UserBuckets(),
+    )
+    told: list[int] = []
+    users.on_spending = lambda: told.append(1)
+    for _ in range(2):
+        limits.allows("rpc", None, {}, users.of("u1", 100.0), 100.0, users.spending("u1"))
+    assert told == [1], "once for all that gathers"
+    assert users.take_spent() == {"u1": {"all": 1, "rpc": 1}}, "the second was refused"
+    assert users.take_spent() == {}
+
+
+def test_full_buckets_are_looked_for_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limits, "REMEMBERED_USERS", 1)
+    users = UserBuckets()
+    users.of("a", 100.0)["rpc"] = 100.1
+    users.of("b", 100.0)["rpc"] = 100.1
+    users.of("c", 100.2)
+    assert len(users) == 3
+    users.of("d", 101.2)
+    assert len(users) == 1
+
+
+async def test_a_rate_of_a_user_holds_for_two_processes_together() -> None:
+    one, two = [World(namespaces=NAMESPACES.replace("personal_channel_namespace: user", "") + RATES) for _ in range(2)]
+    for world in (one, two):
+        world.env.rpc_methods = ("echo",)
+    clients = [await world.connected("u1") for world in (one, two)]
+    assert (await clients[0].command("rpc", method="echo")).get("error", {}).get("code") != 111
+    await eventually(lambda: bool(one.sessions.spent))
+    assert one.sessions.spent == [{"u1": {"rpc": 1}}]
+    for user, amounts in one.sessions.spent[0].items():
+        two.hub.on_spent(user, amounts)
+    assert (await clients[1].command("rpc", method="echo"))["error"]["code"] == 111
+    assert two.sessions.spent == []
+    for world in (one, two):
+        await world.hub.stop()
 
 
 RATES = """
