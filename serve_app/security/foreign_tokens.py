@@ -82,11 +82,14 @@ class ForeignTokens:
     def _candidates(self, header: dict[str, Any]) -> list[VerifyingKey]:
         """The keys that may have signed it. The header chooses among our keys; each brings its own algorithm."""
         algorithm, kid = header.get("alg"), header.get("kid")
+        fixed = [key for key in self._keys if key.algorithm == algorithm]
         if self._jwks is not None:
             published = self._jwks.find(kid if isinstance(kid, str) else "")
-            if published is not None:
-                return [published] if published.algorithm == algorithm else []
-        fixed = [key for key in self._keys if key.algorithm == algorithm]
+            if published is not None and published.algorithm == algorithm:
+                # A token that names its key has that one and no other.
+                return [published] if kid else [published, *fixed]
+            if published is not None and kid:
+                return []
         if fixed or self._jwks is None or algorithm not in PUBLIC_ALGORITHMS:
             return fixed
         if self._jwks.may_ask:

@@ -190,3 +190,14 @@ async def test_fixed_keys_work_beside_published_ones() -> None:
     assert issuer.requests == 0
     with pytest.raises(TokenInvalid):
         issuer.tokens.verify(jwt.encode({"sub": "42"}, "", algorithm="none"))
+
+
+async def test_fixed_keys_go_on_working_once_the_only_published_key_is_here() -> None:
+    issuer = Published(VerifyingKey.hmac(SECRET, "HS256"), VerifyingKey.public(P256.public_key(), "RS256"))
+    issuer.body = jwks(jwk(ED25519, "only"))
+    assert (await issuer.verify(sign({"sub": "1"}, "EdDSA", kid="only"))) == {"sub": "1"}
+    assert issuer.tokens.verify(sign({"sub": "2"}, "EdDSA")) == {"sub": "2"}, "it names no key: the only one"
+    assert issuer.tokens.verify(sign({"sub": "3"}, "HS256", SECRET)) == {"sub": "3"}
+    assert issuer.tokens.verify(sign({"sub": "4"}, "ES256")) == {"sub": "4"}
+    with pytest.raises(TokenInvalid):
+        issuer.tokens.verify(sign({"sub": "5"}, "HS256", SECRET, kid="only"))
