@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -16,11 +16,13 @@ from cluster.ray_runtime import generations
 from loadtests.processes import find_replicas
 from serve_app.edge.generations import MAX_GENERATIONS
 from serve_app.security.tokens import TokenIssuer
-from tests.fixtures.http_stream import HttpClient, http_connection
+from tests.fixtures.raw_clients import TRANSPORTS, own_token, raw_client, replicas, server_api
 from tests.fixtures.stack import RunningStack
 from tests.fixtures.waiting import eventually
 
 SOCKETS = 100
+EACH = 12
+"""Clients over each transport that a deployment sends elsewhere."""
 
 
 class Listener:
@@ -59,43 +61,6 @@ class Listener:
             self.heard.append(message["push"]["pub"]["data"])
 
 
-class StreamListener:
-    """One connection over HTTP streaming, which answers pings and keeps what it hears."""
-
-    def __init__(self, client: HttpClient) -> None:
-        self.client = client
-        self.heard: list[Any] = []
-        self.code = 0
-        """Why the server ended it."""
-        self.task = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        while not self.code:
-            (message,) = await self.client.messages(1, 300.0)
-            if message == {}:
-                await self.client.post({})
-            push = message.get("push", {})
-            self.code = push.get("disconnect", {}).get("code", 0)
-            if "pub" in push:
-                self.heard.append(push["pub"]["data"])
-
-
-@asynccontextmanager
-async def streaming(stack: RunningStack, channel: str) -> AsyncIterator[StreamListener]:
-    """A subscriber over HTTP streaming."""
-    token = TokenIssuer.from_settings(stack.settings).connection(
-        subject="streamer", session_id="session-of-streamer", info={}, expire_at=None
-    )
-    frame = json.dumps({"id": 1, "connect": {"token": token}}).encode()
-    async with http_connection(f"{stack.http_url}/connection", frame) as client:
-        await client.connected()
-        await client.subscribed(channel)
-        listener = StreamListener(client)
-        yield listener
-        listener.task.cancel()
-        await asyncio.gather(listener.task, return_exceptions=True)
-
-
 async def publish(stack: RunningStack, http: httpx.AsyncClient, channel: str, data: Any) -> None:
     answer = await http.post(
         f"{stack.http_url}/api/publish",
@@ -111,13 +76,15 @@ async def test_redeploying_api_disturbs_no_open_socket(stack: RunningStack) -> N
     async with httpx.AsyncClient(timeout=30) as http:
         await publish(stack, http, channel, "before")
         await eventually(lambda: all(listener.heard == ["before"] for listener in listeners))
-        async with streaming(stack, channel) as stream:
+        base, token = f"{stack.http_url}/connection", own_token(stack, "streamer")
+        async with raw_client(base, "http_stream", token=token) as stream:
+            assert "subscribe" in await stream.ask("subscribe", channel=channel)
             await asyncio.to_thread(stack.redeploy, "api")
             assert [listener for listener in listeners if listener.task.done()] == []
             await publish(stack, http, channel, "after")
             await eventually(lambda: all(listener.heard == ["before", "after"] for listener in listeners))
-            await eventually(lambda: stream.heard == ["after"])
-            assert not stream.task.done()
+            await eventually(lambda: stream.heard(channel) == ["after"])
+            assert stream.code is None
     assert [listener for listener in listeners if listener.task.done()] == []
     for listener in listeners:
         listener.task.cancel()
@@ -140,16 +107,55 @@ async def test_requests_during_a_redeploy_are_answered(stack: RunningStack) -> N
     assert set(statuses) == {200}, {status: statuses.count(status) for status in set(statuses)}
 
 
-async def test_redeploying_realtime_sends_sockets_elsewhere_with_a_code(stack: RunningStack) -> None:
-    listeners = [await Listener.open(stack, f"mover-{number}", "room:move") for number in range(20)]
-    async with streaming(stack, "room:move") as stream:
-        await asyncio.to_thread(stack.redeploy, "realtime")
-        await eventually(lambda: stream.code == 3001, 120.0)
-    await eventually(lambda: all(listener.task.done() for listener in listeners), 120.0)
-    assert {listener.socket.close_code for listener in listeners} == {3001}
-    again = await Listener.open(stack, "mover-again", "room:move")
-    again.task.cancel()
-    await again.socket.close()
+async def test_redeploying_realtime_sends_everybody_elsewhere_a_few_at_a_time(stack: RunningStack) -> None:
+    """Sockets, streams and events alike, across the window: Serve's drain waits for them (DESIGN §5, 21)."""
+    channel = "room:move"
+    async with AsyncExitStack() as opened, httpx.AsyncClient(base_url=stack.http_url, timeout=30) as http:
+        clients = [
+            await opened.enter_async_context(
+                raw_client(f"{stack.http_url}/connection", transport, token=own_token(stack, "mover"))
+            )
+            for transport in TRANSPORTS * EACH
+        ]
+        for client in clients:
+            assert "subscribe" in await client.ask("subscribe", channel=channel)
+        trace, before = await started_trace(stack, http, "mover-again")
+        redeploying = asyncio.create_task(asyncio.to_thread(stack.redeploy, "realtime"))
+        while any(client.code is None for client in clients):
+            await publish(stack, http, channel, "on the way")
+        await redeploying
+        assert {client.code for client in clients} == {3001}
+        for transport, members in ((kind, clients[at :: len(TRANSPORTS)]) for at, kind in enumerate(TRANSPORTS)):
+            # How much each heard tells when it was closed.
+            together = Counter(len(client.heard(channel)) for client in members).most_common(1)[0][1]
+            assert together <= EACH // 2, f"{transport}: {together} of {EACH} were closed at once"
+
+        # Whoever came in their place takes part in the trace that began before they were there.
+        async def taken_over() -> bool:
+            nodes = (await http.get(f"/api/v1/realtime/traces/{trace}")).json().get("nodes", [])
+            return len(nodes) == stack.settings.realtime_replicas and not set(nodes) & before
+
+        await eventually(taken_over, 120.0)
+        for base in await replicas(stack):
+            async with raw_client(base, token=own_token(stack, "mover-again")) as again:
+                assert "subscribe" in await again.ask("subscribe", channel=channel)
+
+        async def seen_by_all() -> bool:
+            told = await server_api(stack, "history", channel=f"trace:{trace}", limit=300)
+            return len({pub["data"]["node"] for pub in told["result"]["publications"] if "events" in pub["data"]}) >= 2
+
+        await eventually(seen_by_all, 30.0)
+        assert (await http.delete(f"/api/v1/realtime/traces/{trace}")).status_code == 204
+
+
+async def started_trace(stack: RunningStack, http: httpx.AsyncClient, user: str) -> tuple[str, set[str]]:
+    """Sign the client in as an administrator and trace a user: the trace's id, and the processes that take part."""
+    admin = {"email": "admin@mobula.localhost", "password": stack.demo_password, "mode": "bearer"}
+    session = (await http.post("/api/v1/auth/login", json=admin)).json()
+    http.headers["Authorization"] = f"Bearer {session['access_token']}"
+    answer = await http.post("/api/v1/realtime/traces", json={"user": user, "seconds": 900})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"], set(answer.json()["nodes"])
 
 
 def listens(process: psutil.Process, ports: tuple[int, int]) -> bool:
