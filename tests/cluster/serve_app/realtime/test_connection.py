@@ -107,7 +107,9 @@ def forged(stack: RunningStack) -> dict[str, str]:
     now = int(time.time())
 
     def made(key: Any, algorithm: str, payload: dict[str, Any] = claims, **headers: Any) -> str:
-        return jwt.api_jws.PyJWS().encode(json.dumps(payload).encode(), key, algorithm, {**header, "alg": algorithm, **headers})
+        return jwt.api_jws.PyJWS().encode(
+            json.dumps(payload).encode(), key, algorithm, {**header, "alg": algorithm, **headers}
+        )
 
     def by_hand(head: dict[str, Any], secret: bytes | None = None) -> str:
         signed = b".".join(_encoded(json.dumps(part).encode()) for part in (head, claims))

@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import httpx
 import pytest
 
-from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.http_stream import HttpClient, http_connection
+from tests.fixtures.raw_clients import own_token, replicas, server_api
 from tests.fixtures.stack import RunningStack
 from tests.fixtures.waiting import eventually
 
@@ -19,36 +19,8 @@ LEAVERS = 8
 
 
 def opened(stack: RunningStack, kind: str = "json", user: str = "streamer") -> AbstractAsyncContextManager[HttpClient]:
-    token = TokenIssuer.from_settings(stack.settings).connection(
-        subject=user, session_id=f"session-of-{user}", info={}, expire_at=None
-    )
-    frame = json.dumps({"id": 1, "connect": {"token": token}}).encode()
+    frame = json.dumps({"id": 1, "connect": {"token": own_token(stack, user)}}).encode()
     return http_connection(f"{stack.http_url}/connection", frame, kind, get=kind == "sse")
-
-
-async def replicas(stack: RunningStack) -> list[str]:
-    """The realtime replicas' own addresses, past HAProxy."""
-    found = []
-    first, last = stack.ports.replica_http
-    async with httpx.AsyncClient() as http:
-        for port in range(first, last + 1):
-            base = f"http://127.0.0.1:{port}/connection"
-            try:
-                answer = await http.get(f"{base}/health")
-            except httpx.TransportError:
-                continue
-            if answer.status_code == 200:
-                found.append(base)
-    return found
-
-
-async def server_api(stack: RunningStack, method: str, **body: object) -> dict[str, object]:
-    async with httpx.AsyncClient(timeout=30) as http:
-        answer = await http.post(
-            f"{stack.http_url}/api/{method}", json=body, headers={"X-API-Key": stack.server_api_key}
-        )
-    result: dict[str, object] = answer.json()["result"]
-    return result
 
 
 @pytest.mark.parametrize("kind", ["json", "sse"])
@@ -90,7 +62,7 @@ async def test_clients_that_leave_are_gone_at_once(stack: RunningStack, kind: st
     channel = f"leaver-{secrets.token_hex(4)}"
 
     async def present() -> object:
-        return (await server_api(stack, "presence_stats", channel=channel))["num_clients"]
+        return (await server_api(stack, "presence_stats", channel=channel))["result"]["num_clients"]
 
     async with AsyncExitStack() as open_streams:
         # Several: where HAProxy splices requests it overlooks most ends, and sees some.
