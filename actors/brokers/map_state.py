@@ -158,10 +158,11 @@ class MapState:
 
     def expired(self, now: float, limit: int) -> list[str]:
         """Keys whose time is over, at most `limit`. They are named once, and stay until they are removed."""
-        found: list[str] = []
+        # A key that was set twice to expire at the same time has two deadlines.
+        found: dict[str, None] = {}
         while len(found) < limit and self.next_expiry <= now:
-            found.append(heappop(self._deadlines)[1])
-        return found
+            found[heappop(self._deadlines)[1]] = None
+        return list(found)
 
     @property
     def next_expiry(self) -> float:

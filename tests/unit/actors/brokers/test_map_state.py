@@ -187,3 +187,10 @@ def test_load_replaces_everything():
     assert pages(state, 1) == [b"pub 22", b"pub 3"]
     assert state.bytes == 5
     assert state.next_expiry == NEVER
+
+
+def test_a_key_with_two_equal_deadlines_expires_once():
+    state = MapState(options())
+    for number in (1, 2):
+        state.put("a", value(b"x", number, 0, expires=5.0))
+    assert state.expired(5.0, 10) == ["a"]
