@@ -24,6 +24,7 @@ from actors.protocol.channels import (
     MAX_CHANNEL_BYTES,
     PRIVATE_PREFIX,
     USER_BOUNDARY,
+    USER_SEPARATOR,
     ChannelName,
     InvalidChannel,
     parse,
@@ -151,5 +152,10 @@ class Namespaces:
         return self._by_pattern.match(body if name.users is None else body.rpartition(USER_BOUNDARY)[0])
 
     def personal_channel(self, user: str) -> str:
-        """The channel every connection of this user is subscribed to, or '' when there is none."""
-        return user_channel(self._personal, user) if self._personal and user else ""
+        """The channel every connection of this user is subscribed to, or '' when there is none.
+
+        An id with a comma or a number sign has none: the name would let in whoever is called like a part of it.
+        """
+        if not self._personal or not user or USER_SEPARATOR in user or USER_BOUNDARY in user:
+            return ""
+        return user_channel(self._personal, user)

@@ -49,7 +49,7 @@ def replies(codec: Codec, messages: Sequence[bytes]) -> Iterator[Any]:
 def readable(value: Any) -> Any:
     """A decoded frame without its secrets, or its beginning when it is long."""
     try:
-        shown = _hide_headers(clean("", value))
+        shown = _hide_credentials(clean("", value))
         text = orjson.dumps(shown)
     except (RecursionError, orjson.JSONEncodeError):
         return {"unreadable": True}
@@ -58,11 +58,18 @@ def readable(value: Any) -> Any:
     return {"bytes": len(text), "start": text[:FRAME_BYTES].decode("utf-8", "replace")}
 
 
-def _hide_headers(value: Any) -> Any:
-    """Headers that a client emulates may be named anything, and hold anything."""
+def _hide_credentials(value: Any) -> Any:
+    """What `connect` and its reply hold beside the token.
+
+    Headers that a client emulates may be named anything, and hold anything; whoever knows an emulated session's id may
+    post commands for it.
+    """
     connect = value.get("connect") if isinstance(value, dict) else None
-    if isinstance(connect, dict) and isinstance(connect.get("headers"), dict):
-        connect["headers"] = dict.fromkeys(connect["headers"], REDACTED)
+    if isinstance(connect, dict):
+        if isinstance(connect.get("headers"), dict):
+            connect["headers"] = dict.fromkeys(connect["headers"], REDACTED)
+        if "session" in connect:
+            connect["session"] = REDACTED
     return value
 
 

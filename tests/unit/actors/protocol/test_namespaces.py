@@ -18,6 +18,8 @@ def test_the_shipped_file_declares_the_documented_namespaces() -> None:
     assert namespaces.for_channel("lobby").name == "default"
     assert namespaces.personal_channel("42") == "user:#42"
     assert namespaces.personal_channel("") == ""
+    for shared in ("ann,bob", "x#bob", "bob,"):
+        assert namespaces.personal_channel(shared) == "", "bob could subscribe to it"
 
 
 def test_the_ledger_is_the_durable_twin_of_the_room() -> None:

@@ -77,3 +77,11 @@ def test_nesting_does_not_break_it() -> None:
     for _ in range(5_000):
         value = [value]
     assert readable(value) == {"unreadable": True}
+
+
+@pytest.mark.parametrize("codec", [JSON, PROTOBUF])
+def test_the_session_that_commands_are_posted_for_is_not_shown(codec: object) -> None:
+    result = frames.ConnectResult("c", "1", session="the only credential", node="n")
+    [shown] = replies(codec, [codec.encode(frames.Reply(id=1, connect=result))])  # type: ignore[arg-type, attr-defined]
+    assert shown["connect"]["session"] == "[redacted]"
+    assert "credential" not in str(shown)
