@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from actors.jobs.contract import LeasedJob, Reporter
 from cluster.settings import Settings
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
+from db.jobs.payloads import storable
 from db.session import Database
 
 
@@ -82,7 +83,8 @@ class JobContext:
 
     async def progress(self, progress: Mapping[str, Any], *, checkpoint: Mapping[str, Any] | None = None) -> None:
         """Report. Stored within seconds, shown to who looks. Raises JobCancelled when the attempt should stop."""
-        self._go_on = await self._reporter.report(dict(progress), dict(checkpoint) if checkpoint else None)
+        saved = storable(dict(checkpoint)) if checkpoint else None
+        self._go_on = await self._reporter.report(storable(dict(progress)), saved)
         if not self._go_on:
             raise JobCancelled
 

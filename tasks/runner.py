@@ -13,6 +13,7 @@ from cluster.settings import Settings
 from db import models
 from db.errors import Unavailable
 from db.jobs.errors import LeaseLost
+from db.jobs.payloads import readable, storable
 from db.session import Database
 from tasks.context import JobCancelled, JobContext, Refused, Snooze
 
@@ -66,11 +67,16 @@ class JobRunner:
                 return ended("snoozed", retry_in_s=snooze.retry_in_s)
             except Refused as refusal:
                 logger.warning("job refused", reason=str(refusal))
-                return ended("refused", error=str(refusal))
+                return ended("refused", error=readable(str(refusal)))
             except Unavailable as error:
-                return ended("failed", error=f"{error.code}: {error}", retry_in_s=max(1.0, error.retry_after_s))
+                message = readable(f"{error.code}: {error}")
+                return ended("failed", error=message, retry_in_s=max(1.0, error.retry_after_s))
             except Exception as error:
                 span.record_exception(error)
                 logger.warning("job failed", exc_info=True)
-                return ended("failed", error=traceback.format_exc()[-TRACE_CHARACTERS:])
-            return ended("succeeded", result=result)
+                return ended("failed", error=readable(traceback.format_exc()[-TRACE_CHARACTERS:]))
+            try:
+                return ended("succeeded", result=storable(result))
+            except TypeError as error:  # the work is done: doing it again would not help
+                logger.warning("job returned what cannot be stored", exc_info=True)
+                return ended("refused", error=readable(f"its result cannot be stored: {error}"))

@@ -273,6 +273,10 @@ class NodeAgent:
             self._end(token, outcome)
 
     def _end(self, token: Token, outcome: Outcome) -> None:
+        try:
+            msgspec.msgpack.encode(outcome)
+        except Exception as reason:  # it would travel with the outcomes of others, and stop them all
+            outcome = Outcome(token=token, state="refused", error=f"its outcome cannot be sent: {reason!a}")
         self._ended[token] = outcome
         self._ended_any.set()
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from actors.jobs.contract import Kind, Outcome
+from db.jobs.payloads import readable
 from db.jobs.store import Finish, Release
 
 DEATH_DELAY_S = 0.5
@@ -60,4 +61,4 @@ def decide(outcome: Outcome, lease: Attempt, kind: Kind, jitter: float) -> Finis
 
 def note(error: str, attempt: int) -> dict[str, object]:
     """An entry of a job's list of errors."""
-    return {"attempt": attempt, "at": datetime.now(UTC).isoformat(), "error": error[-MAX_ERROR_CHARACTERS:]}
+    return {"attempt": attempt, "at": datetime.now(UTC).isoformat(), "error": readable(error[-MAX_ERROR_CHARACTERS:])}

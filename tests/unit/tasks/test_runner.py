@@ -4,7 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -75,6 +75,33 @@ async def test_what_it_raises_is_the_outcome(
     if isinstance(error, ValueError):
         assert "ValueError: boom" in outcome.error
         assert "test_runner.py" in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "stored"),
+    [({1: UUID(int=7), "t": "a\x00"}, "succeeded", {"1": str(UUID(int=7)), "t": "a\ufffd"}), (2**64, "refused", None)],
+)
+async def test_a_result_is_made_storable_or_refused(
+    monkeypatch: pytest.MonkeyPatch, result: Any, state: str, stored: Any
+) -> None:
+    async def handler(job: JobContext) -> Any:
+        return result
+
+    outcome = await run(monkeypatch, handler)
+    assert (outcome.state, outcome.result) == (state, stored)
+    assert ("cannot be stored" in outcome.error) == (state == "refused")
+
+
+async def test_progress_that_cannot_be_stored_is_its_handler_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+
+    async def handler(job: JobContext) -> None:
+        await job.progress({"n": 1, "text": "\x00"})
+        await job.progress({"n": 2**64})
+
+    outcome = await run(monkeypatch, handler, recorder)
+    assert (outcome.state, "exceeds 64-bit" in outcome.error) == ("failed", True)
+    assert recorder.progress == [{"n": 1, "text": "\ufffd"}]
 
 
 async def test_a_handler_that_cannot_be_imported_fails_its_attempt() -> None:

@@ -231,6 +231,17 @@ async def test_progress_travels_with_the_beat_once(world: World) -> None:
     assert world.published == [("ch", b"{}")]
 
 
+async def test_an_outcome_that_cannot_be_sent_is_refused_and_stops_no_other(world: World) -> None:
+    async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
+        return Outcome(token=token(job), state="succeeded", result={1: object()} if job.number == 1 else None)
+
+    world.handlers.body = body
+    for number in (1, 2):
+        world.owner.jobs.put_nowait(make_job(number=number))
+    await eventually(lambda: len(world.owner.outcomes) == 2)
+    assert {outcome.token.number: outcome.state for outcome in world.owner.outcomes} == {1: "refused", 2: "succeeded"}
+
+
 async def test_a_report_whose_beat_was_lost_is_told_again(world: World) -> None:
     async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
         await reporter.report({"rows": 1}, {"part": 1})
