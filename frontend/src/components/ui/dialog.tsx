@@ -13,7 +13,7 @@ export const DialogTrigger = BaseDialog.Trigger;
 export const DialogClose = BaseDialog.Close;
 
 export const backdropClass =
-  "fixed inset-0 z-40 min-h-dvh bg-[oklch(0.15_0.03_240/0.5)] backdrop-blur-[2px] transition-opacity duration-200 data-ending-style:opacity-0 data-starting-style:opacity-0";
+  "fixed inset-0 z-50 min-h-dvh bg-[oklch(0.15_0.03_240/0.5)] backdrop-blur-[2px] transition-opacity duration-200 data-ending-style:opacity-0 data-starting-style:opacity-0";
 
 interface DialogContentProps extends ComponentProps<typeof BaseDialog.Popup> {
   title: string;
@@ -25,7 +25,8 @@ interface DialogContentProps extends ComponentProps<typeof BaseDialog.Popup> {
 export function DialogContent({ title, description, children, className, ...props }: DialogContentProps) {
   return (
     <BaseDialog.Portal>
-      <BaseDialog.Backdrop className={backdropClass} />
+      {/* Also over a dialog or drawer from which it was opened. */}
+      <BaseDialog.Backdrop forceRender className={backdropClass} />
       <BaseDialog.Viewport className="fixed inset-0 z-50 grid place-items-center overflow-y-auto p-4">
         <BaseDialog.Popup
           data-slot="dialog"

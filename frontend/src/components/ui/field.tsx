@@ -30,7 +30,7 @@ export function Field({ label, children, hint, error, className }: FieldProps) {
     "aria-describedby": [hint && hintId, error && errorId].filter(Boolean).join(" ") || undefined,
   });
   return (
-    <div data-slot="field" className={cn("space-y-1.5", className)}>
+    <div data-slot="field" className={cn("flex flex-col gap-1.5", className)}>
       <label htmlFor={id} className="block text-sm font-medium">
         {label}
       </label>

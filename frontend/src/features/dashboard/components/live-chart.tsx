@@ -2,9 +2,10 @@
 
 import "uplot/dist/uPlot.min.css";
 
-import { useTheme } from "next-themes";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
+
+import { useAppliedTheme } from "@/lib/hooks/use-applied-theme";
 
 import type { Sample } from "../hooks/use-live-dashboard";
 
@@ -33,7 +34,7 @@ function options(width: number): uPlot.Options {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 12, 0, 0],
+    padding: [8, 28, 0, 0], // Half of the last label stands out to the right.
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     scales: {
@@ -90,7 +91,7 @@ export default function LiveChart({ samples }: { samples: readonly Sample[] }) {
   const container = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const latest = useRef(samples);
-  const { resolvedTheme } = useTheme();
+  const theme = useAppliedTheme();
 
   useEffect(() => {
     const element = container.current;
@@ -104,7 +105,7 @@ export default function LiveChart({ samples }: { samples: readonly Sample[] }) {
       plot.destroy();
       chart.current = null;
     };
-  }, [resolvedTheme]); // Canvas colours are fixed when it is made.
+  }, [theme]); // Canvas colours are fixed when it is made.
 
   useEffect(() => {
     latest.current = samples;
