@@ -123,7 +123,6 @@ class ShardHost:
                 claim.active,
                 ready,
                 node=claim.node,
-                term=claim.term,
                 lease_s=self.pair.lease_left(),
             )
         )

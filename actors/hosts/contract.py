@@ -52,6 +52,5 @@ class HostReport(msgspec.Struct, frozen=True):
     ready: dict[str, bool]
     """`kind/shard` → whether it answers. Empty in a standby."""
     node: str = ""
-    term: int = 0
     lease_s: float | None = None
     """How much longer it answers calls without new leave; None: it stands by, or is alone and needs nobody's."""

@@ -191,7 +191,7 @@ class Channel:
     def _show(self, members: Collection[Peer], messages: Sequence[bytes]) -> None:
         for peer in self._tapped or ():
             if peer in members and peer.tap is not None:
-                peer.tap.sent(messages)
+                peer.tap.sent(messages, self.name)
 
     # Writing
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -13,8 +14,8 @@ from serve_app.realtime import frame_reading
 LAST_FRAMES: Final = 50
 """Kept of each traced connection, for who looks at it later."""
 
-Note = Callable[[set[str], Mapping[str, Any]], None]
-"""(ids of traces, event without its time) → nothing."""
+Note = Callable[[set[str], Mapping[str, Any]], Mapping[str, Any]]
+"""(ids of traces, event) → the event with its time."""
 
 
 class Tap:
@@ -35,19 +36,19 @@ class Tap:
         for command in frame_reading.commands(self._codec, frame):
             self._record("in", command)
 
-    def sent(self, messages: Sequence[bytes]) -> None:
-        """Encoded messages are written to the client."""
+    def sent(self, messages: Sequence[bytes], channel: str = "") -> None:
+        """Encoded messages are written to the client; `channel`: all are pushes of this one, which may not name it."""
+        about = {"channel": channel} if channel else {}
         for reply in frame_reading.replies(self._codec, messages):
-            self._record("out", reply)
+            self._record("out", reply, about)
 
     def closed(self, code: int, reason: str) -> None:
         """The connection has ended; `code` 0: without a code."""
         self._record("closed", {"code": code, "reason": reason})
 
-    def _record(self, kind: str, frame: Any) -> None:
-        event = {"kind": kind, "client": self._client, "user": self._user, "frame": frame}
-        self.frames.append(event)
-        self._note(self.traces, event)
+    def _record(self, kind: str, frame: Any, about: Mapping[str, Any] = MappingProxyType({})) -> None:
+        event = {"kind": kind, "client": self._client, "user": self._user, **about, "frame": frame}
+        self.frames.append(self._note(self.traces, event))
 
 
 class ChannelTap:

@@ -183,8 +183,9 @@ class Tracer:
             self._channels.tap(peer)
         peer.tap.traces.add(trace_id)
 
-    def _note(self, traces: set[str], event: Mapping[str, Any]) -> None:
-        text = orjson.dumps({"at": int(self._wall() * 1000), **event})
+    def _note(self, traces: set[str], event: Mapping[str, Any]) -> Mapping[str, Any]:
+        timed = {"at": int(self._wall() * 1000), **event}
+        text = orjson.dumps(timed)
         for trace_id in list(traces):
             trace = self._traces.get(trace_id)
             if trace is None:
@@ -201,6 +202,7 @@ class Tracer:
                 self._loop.call_soon(self.end, trace_id, "frames")
         if self._flushing is None:
             self._flushing = self._loop.call_later(FLUSH_S, self._flush)
+        return timed
 
     # Publishing
 

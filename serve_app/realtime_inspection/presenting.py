@@ -142,7 +142,6 @@ def shard_process(process: HostProcess, buckets: Mapping[int, int]) -> schemas.S
             pid=None,
             node="",
             incarnation="",
-            term=0,
             lease_s=None,
             shards=[],
         )
@@ -153,7 +152,6 @@ def shard_process(process: HostProcess, buckets: Mapping[int, int]) -> schemas.S
         pid=report.pid,
         node=report.node,
         incarnation=report.incarnation,
-        term=report.term,
         lease_s=report.lease_s,
         shards=[_shard(name, ready=ready, buckets=buckets) for name, ready in report.ready.items()],
     )

@@ -183,7 +183,6 @@ class ShardProcess(ResponseSchema):
     pid: int | None
     node: str = Field(description="Ray node.")
     incarnation: str
-    term: int = Field(description="Of two that believe to be active, the greater term is right.")
     lease_s: float | None = Field(
         description="Seconds for which it answers without new leave of its standby; null: it needs none."
     )

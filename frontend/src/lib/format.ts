@@ -10,6 +10,12 @@ const clockSeconds = new Intl.DateTimeFormat(LOCALE, {
   minute: "2-digit",
   second: "2-digit",
 });
+const clockMillis = new Intl.DateTimeFormat(LOCALE, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+});
 const day = new Intl.DateTimeFormat(LOCALE, { weekday: "long", day: "numeric", month: "long" });
 const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto", style: "short" });
 
@@ -23,6 +29,7 @@ export const formatCompact = (value: number): string => compact.format(value);
 export const formatDateTime = (iso: string): string => dateTime.format(new Date(iso));
 export const formatClock = (iso: string): string => clock.format(new Date(iso));
 export const formatClockSeconds = (iso: string): string => clockSeconds.format(new Date(iso));
+export const formatClockMillis = (unixMs: number): string => clockMillis.format(new Date(unixMs));
 
 /** Amounts travel as text; only what is shown becomes a number. */
 export function formatMoney(amount: string | number, currency: string): string {
@@ -63,6 +70,19 @@ export function formatBytes(bytes: number): string {
     unit += 1;
   }
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** "45 s", "3 min", "2 h 5 min", "3 d 4 h": how long something lasted or has lasted. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  const [large, small] =
+    hours < 24 ? [`${hours} h`, minutes % 60] : [`${Math.floor(hours / 24)} d`, hours % 24];
+  if (small === 0) return large;
+  return `${large} ${small} ${hours < 24 ? "min" : "h"}`;
 }
 
 /** "1 row", "2,000 rows". */

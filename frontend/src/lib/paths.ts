@@ -11,6 +11,7 @@ export const PRIVATE_PREFIXES = [
   "/jobs",
   "/mailbox",
   "/notifications",
+  "/realtime",
   "/settings",
 ] as const;
 

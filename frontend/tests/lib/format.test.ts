@@ -3,8 +3,10 @@ import { describe, expect, it } from "vitest";
 import {
   count,
   formatBytes,
+  formatClockMillis,
   formatCompact,
   formatDay,
+  formatDuration,
   formatInteger,
   formatMoney,
   formatRelative,
@@ -67,5 +69,25 @@ describe("words", () => {
       "3.2 GB",
     ]);
     expect([initials("ada"), initials("grace.hopper"), initials("x")]).toEqual(["AD", "GH", "X"]);
+  });
+});
+
+describe("durations", () => {
+  it("are told in their two largest units", () => {
+    expect([0, 59.4, 60, 3_599, 3_600, 7_500, 86_400, 100_000, -5].map(formatDuration)).toEqual([
+      "0 s",
+      "59 s",
+      "1 min",
+      "59 min",
+      "1 h",
+      "2 h 5 min",
+      "1 d",
+      "1 d 3 h",
+      "0 s",
+    ]);
+  });
+
+  it("and moments of a trace to the millisecond", () => {
+    expect(formatClockMillis(Date.parse("2026-11-22T12:00:00.007Z"))).toMatch(/^\d\d:00:00\.007$/);
   });
 });

@@ -98,9 +98,10 @@ describe("watching a channel", () => {
     const stopFirst = connection.watch("room:a", { onPublication: first });
     const stopSecond = connection.watch("room:a", { onPublication: second });
     const subscription = client.subscription("room:a");
-    subscription.emit("publication", { data: "hello" });
-    expect(first).toHaveBeenCalledWith("hello");
-    expect(second).toHaveBeenCalledWith("hello");
+    subscription.emit("publication", { data: "hello", offset: 7 });
+    expect(first).toHaveBeenCalledWith("hello", 7);
+    expect(second).toHaveBeenCalledWith("hello", 7);
+    expect(subscription.options).toEqual({});
     stopFirst();
     await settled();
     expect(subscription.unsubscribed).toBe(false);

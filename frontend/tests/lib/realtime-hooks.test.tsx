@@ -64,9 +64,9 @@ describe("useChannel", () => {
     const { connection, client, view } = await connected(<Probe channel="room:a" onData={first} />);
     const subscription = client.subscription("room:a");
     view.rerender(wrap(connection, <Probe channel="room:a" onData={second} />));
-    act(() => void subscription.emit("publication", { data: 1 }));
+    act(() => void subscription.emit("publication", { data: 1, offset: 5 }));
     expect(first).not.toHaveBeenCalled();
-    expect(second).toHaveBeenCalledWith(1);
+    expect(second).toHaveBeenCalledWith(1, 5);
     expect(client.subscription("room:a")).toBe(subscription);
   });
 

@@ -9,7 +9,10 @@ export class FakeSubscription extends EventEmitter {
   unsubscribed = false;
   answerPresence: (clients: Record<string, ClientInfo>) => void = () => undefined;
 
-  constructor(readonly channel: string) {
+  constructor(
+    readonly channel: string,
+    readonly options: object = {},
+  ) {
     super();
   }
 
@@ -45,8 +48,8 @@ export class FakeClient extends EventEmitter {
     return this.subscriptions.get(channel) ?? null;
   }
 
-  newSubscription(channel: string) {
-    const subscription = new FakeSubscription(channel);
+  newSubscription(channel: string, options: object = {}) {
+    const subscription = new FakeSubscription(channel, options);
     this.subscriptions.set(channel, subscription);
     return subscription;
   }

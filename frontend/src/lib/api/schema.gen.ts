@@ -3690,11 +3690,6 @@ export interface components {
             /** Incarnation */
             incarnation: string;
             /**
-             * Term
-             * @description Of two that believe to be active, the greater term is right.
-             */
-            term: number;
-            /**
              * Lease S
              * @description Seconds for which it answers without new leave of its standby; null: it needs none.
              */

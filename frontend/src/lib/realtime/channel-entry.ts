@@ -1,7 +1,8 @@
 import type { Centrifuge, ClientInfo, Subscription } from "centrifuge";
 
 export interface ChannelListener {
-  onPublication?: (data: unknown) => void;
+  /** `offset` numbers publications in the channel's stream; missing where there is none. */
+  onPublication?: (data: unknown, offset?: number) => void;
   /**
    * The stream starts here, or could not be recovered: what was fetched before may lack something. Fetch again.
    * Not called after a recovery that brought everything.
@@ -35,12 +36,19 @@ export class ChannelEntry {
   /** Joins and leaves that arrive while presence is being asked for; replayed upon the answer, which may be older. */
   private inFlight: (() => void)[] | null = null;
 
-  constructor(readonly channel: string) {}
+  constructor(
+    readonly channel: string,
+    private readonly fromStart = false,
+  ) {}
 
   attach(client: Centrifuge): void {
-    const subscription = client.getSubscription(this.channel) ?? client.newSubscription(this.channel);
+    const subscription =
+      client.getSubscription(this.channel) ??
+      client.newSubscription(this.channel, this.fromStart ? { since: { offset: 0, epoch: "" } } : {});
     this.subscription = subscription;
-    subscription.on("publication", ({ data }) => this.each((listener) => listener.onPublication?.(data)));
+    subscription.on("publication", ({ data, offset }) =>
+      this.each((listener) => listener.onPublication?.(data, offset)),
+    );
     subscription.on("subscribing", () => this.update({ status: "subscribing", error: null }));
     subscription.on("subscribed", ({ recovered }) => {
       this.update({ status: "subscribed", error: null });

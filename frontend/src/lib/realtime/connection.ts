@@ -59,11 +59,14 @@ export class RealtimeConnection {
     this.setState("idle");
   }
 
-  /** Listens to a channel until the returned function is called; the last listener to go unsubscribes. */
-  watch(channel: string, listener: ChannelListener): () => void {
+  /**
+   * Listens to a channel until the returned function is called; the last listener to go unsubscribes. With
+   * `fromStart`, which the first to watch decides, everything that the channel still remembers comes first.
+   */
+  watch(channel: string, listener: ChannelListener, { fromStart = false } = {}): () => void {
     let entry = this.entries.get(channel);
     if (!entry) {
-      entry = new ChannelEntry(channel);
+      entry = new ChannelEntry(channel, fromStart);
       this.entries.set(channel, entry);
       if (this.client) entry.attach(this.client);
     }

@@ -48,10 +48,39 @@ export interface StatsEvent {
   jobs_waiting?: number;
 }
 
+/** One thing that a traced connection did or was told, or that happened in a traced channel. */
+export interface TraceEvent {
+  /** Unix milliseconds. */
+  at: number;
+  kind:
+    | "in"
+    | "out"
+    | "closed"
+    | "publication"
+    | "join"
+    | "leave"
+    | "subscribed"
+    | "unsubscribed"
+    | (string & {});
+  client?: string;
+  user?: string;
+  channel?: string;
+  /** Of `in`, `out` and `closed`; secrets are redacted, long ones cut. */
+  frame?: unknown;
+  [more: string]: unknown;
+}
+
+/** What a trace publishes: its start, what each process saw, and that a process traces no more. */
+export type TraceMessage =
+  | { type: "start"; user: string; client: string; channel: string; seconds: number }
+  | { type: "events"; node: string; dropped: number; events: TraceEvent[] }
+  | { type: "end"; node: string; reason: string };
+
 export const channels = {
   dashboard: "dashboard:live",
   conversation: (conversationId: string) => `conversation:${conversationId}`,
   orders: (userId: string) => `orders:updates#${userId}`,
+  trace: (traceId: string) => `trace:${traceId}`,
   exports: (userId: string) => `exports:progress#${userId}`,
   /** Subscribed by the server when the socket opens. */
   personal: (userId: string) => `user:#${userId}`,

@@ -19,22 +19,30 @@ interface ChannelOptions {
   onSync?: () => void;
 }
 
+interface StreamOptions extends ChannelOptions {
+  /** Hear what the channel still remembers before what is new. After a new socket it comes again: go by the offset. */
+  fromStart?: boolean;
+}
+
 /** Subscribes while mounted. The handlers may change at every render; the subscription stays. */
 export function useChannel<T>(
   channel: string | null,
-  onPublication: (data: T) => void,
-  { onSync }: ChannelOptions = {},
+  onPublication: (data: T, offset?: number) => void,
+  { onSync, fromStart = false }: StreamOptions = {},
 ): void {
   const connection = useRealtime();
-  const handlePublication = useEffectEvent((data: unknown) => onPublication(data as T));
+  const handlePublication = useEffectEvent((data: unknown, offset?: number) =>
+    onPublication(data as T, offset),
+  );
   const handleSync = useEffectEvent(() => onSync?.());
   useEffect(() => {
     if (channel === null) return;
-    return connection.watch(channel, {
-      onPublication: (data) => handlePublication(data),
+    const listener = {
+      onPublication: (data: unknown, offset?: number) => handlePublication(data, offset),
       onSync: () => handleSync(),
-    });
-  }, [connection, channel]);
+    };
+    return connection.watch(channel, listener, { fromStart });
+  }, [connection, channel, fromStart]);
 }
 
 /** The same for a channel that the server subscribes us to. */

@@ -36,7 +36,7 @@ async def test_shards_show_their_process_lease_and_buckets(api: Api, operator_cl
 
     async def survey() -> Sequence[HostProcess]:
         ready = {"brokers/0": True, "sessions/0": True}
-        active = HostReport("i", 7, 0, active=True, ready=ready, node="n", term=3, lease_s=3.5)
+        active = HostReport("i", 7, 0, active=True, ready=ready, node="n", lease_s=3.5)
         return [HostProcess(0, 0, active), HostProcess(0, 1, None)]
 
     async def bucket_owners() -> Mapping[int, int]:

@@ -10,9 +10,10 @@ class Notes:
     def __init__(self) -> None:
         self.seen: list[Mapping[str, Any]] = []
 
-    def __call__(self, traces: set[str], event: Mapping[str, Any]) -> None:
+    def __call__(self, traces: set[str], event: Mapping[str, Any]) -> Mapping[str, Any]:
         assert traces == {"t"}
         self.seen.append(event)
+        return {"at": 1, **event}
 
 
 def test_a_connection_is_read_both_ways_to_its_end() -> None:
@@ -29,7 +30,9 @@ def test_a_connection_is_read_both_ways_to_its_end() -> None:
         ("closed", {"code": 3008, "reason": "slow"}),
     ]
     assert {(event["client"], event["user"]) for event in notes.seen} == {("c", "u")}
-    assert list(tap.frames) == notes.seen
+    assert list(tap.frames) == [{"at": 1, **event} for event in notes.seen], "kept with their time"
+    tap.sent([b'{"push":{"id":1,"pub":{"data":1}}}'], "room:1")
+    assert notes.seen[-1]["channel"] == "room:1", "a compact push names its channel by a number only"
     tap.sent([b"{}"] * LAST_FRAMES * 2)
     assert len(tap.frames) == LAST_FRAMES
 

@@ -81,9 +81,9 @@ def test_processes_with_the_same_rules_are_shown_once() -> None:
 
 def test_what_a_process_hosts_and_for_how_long_it_may_answer() -> None:
     ready = {"brokers/0": True, "brokers/1": True, "jobs/0": False}
-    report = HostReport("i", 7, 0, active=True, ready=ready, node="n", term=3, lease_s=2.5)
+    report = HostReport("i", 7, 0, active=True, ready=ready, node="n", lease_s=2.5)
     shown = presenting.shard_process(HostProcess(0, 0, report), {0: 1024})
-    assert (shown.state, shown.pid, shown.term, shown.lease_s) == ("active", 7, 3, 2.5)
+    assert (shown.state, shown.pid, shown.lease_s) == ("active", 7, 2.5)
     assert [(shard.kind, shard.shard, shard.ready, shard.buckets) for shard in shown.shards] == [
         ("brokers", 0, True, 1024),
         ("brokers", 1, True, 0),

@@ -5,6 +5,7 @@ import {
   type LucideIcon,
   MessagesSquare,
   PackageSearch,
+  RadioTower,
   Receipt,
   Settings,
   Share,
@@ -37,6 +38,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
   {
     title: "Operations",
     items: [
+      { href: "/realtime", label: "Realtime", icon: RadioTower, permission: "realtime:read" },
       { href: "/jobs", label: "Jobs", icon: ListChecks, permission: "jobs:read" },
       { href: "/mailbox", label: "Mailbox", icon: Inbox, permission: "mailbox:read" },
     ],

@@ -1,0 +1,97 @@
+"use client";
+
+import { PlugZap } from "lucide-react";
+import { parseAsString, useQueryState } from "nuqs";
+
+import { Card } from "@/components/ui/card";
+import { Empty } from "@/components/ui/empty";
+import { ErrorState } from "@/components/ui/error-state";
+import { Input } from "@/components/ui/input";
+import { SkeletonRows } from "@/components/ui/skeleton";
+import { Table, Td, Th, Tr } from "@/components/ui/table";
+import type { EndedConnection } from "@/lib/api/types";
+import { cn } from "@/lib/cn";
+import { formatBytes, formatDuration, formatRelative } from "@/lib/format";
+import { useDebounced } from "@/lib/hooks/use-debounced";
+
+import { useEndings } from "../api/connections";
+import { CloseCode } from "./close-code";
+import { SilentNotice } from "./silent-notice";
+import { Who } from "./who";
+
+const SHOWN = 100;
+const TYPING_MS = 300;
+
+export function EndingList() {
+  const [of, setOf] = useQueryState("of", parseAsString.withDefault(""));
+  const endings = useEndings({ user: useDebounced(of.trim(), TYPING_MS), limit: SHOWN });
+  return (
+    <div className="space-y-4">
+      <div role="search" className="w-72 max-w-full">
+        <Input
+          type="search"
+          aria-label="Endings of"
+          placeholder="Username or id"
+          value={of}
+          onChange={(event) => void setOf(event.target.value || null)}
+        />
+      </div>
+      {endings.data ? <SilentNotice silent={endings.data.silent} /> : null}
+      <Card className={cn(endings.isPlaceholderData && "opacity-60")}>
+        {endings.isPending ? (
+          <SkeletonRows />
+        ) : endings.isError ? (
+          <ErrorState error={endings.error} onRetry={() => void endings.refetch()} />
+        ) : endings.data.items.length === 0 ? (
+          <Empty icon={PlugZap} title="No connection has ended">
+            Each realtime process remembers its last thousand endings.
+          </Empty>
+        ) : (
+          <EndingTable endings={endings.data.items} />
+        )}
+      </Card>
+      {endings.data?.items.length === SHOWN ? (
+        <p className="text-sm text-muted-foreground">The last {SHOWN}. Name a user to look further back.</p>
+      ) : null}
+    </div>
+  );
+}
+
+function EndingTable({ endings }: { endings: readonly EndedConnection[] }) {
+  return (
+    <Table label="Ended connections">
+      <thead>
+        <tr>
+          <Th>User</Th>
+          <Th>Why</Th>
+          <Th>Transport</Th>
+          <Th className="text-right">Lasted</Th>
+          <Th className="text-right">Not read</Th>
+          <Th>Ended</Th>
+        </tr>
+      </thead>
+      <tbody>
+        {endings.map((ending) => (
+          <Tr key={`${ending.node} ${ending.client}`} data-testid="ending">
+            <Td className="max-w-48 truncate font-medium">
+              <Who user={ending.user} info={ending.info} />
+            </Td>
+            <Td>
+              <CloseCode code={ending.code} reason={ending.reason} />
+            </Td>
+            <Td className="whitespace-nowrap text-muted-foreground">{ending.transport}</Td>
+            <Td className="text-right whitespace-nowrap tabular-nums">{lasted(ending)}</Td>
+            <Td className="text-right whitespace-nowrap text-muted-foreground tabular-nums">
+              {formatBytes(ending.queue_bytes)}
+            </Td>
+            <Td className="whitespace-nowrap text-muted-foreground">{formatRelative(ending.ended_at)}</Td>
+          </Tr>
+        ))}
+      </tbody>
+    </Table>
+  );
+}
+
+function lasted({ opened_at, ended_at }: EndedConnection): string {
+  return formatDuration((Date.parse(ended_at) - Date.parse(opened_at)) / 1000);
+}
