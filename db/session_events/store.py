@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from db.connection import connect
 from db.jobs.queue import new_job_id
 
 ANSWER_LIMIT_S: Final = 3.0
@@ -116,13 +117,11 @@ class RosterStore:
         try:
             async with asyncio.timeout(ANSWER_LIMIT_S):
                 if self._connection is None or self._connection.is_closed():
-                    self._connection = await asyncpg.connect(
+                    self._connection = await connect(
                         self._dsn,
-                        server_settings={
-                            "application_name": self._application_name,
-                            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-                            "jit": "off",
-                        },
+                        self._application_name,
+                        statement_timeout_ms=STATEMENT_TIMEOUT_MS,
+                        answer_limit_s=ANSWER_LIMIT_S,
                     )
                 rows: list[Any] = await self._connection.fetch(statement, *arguments)
                 return rows

@@ -12,8 +12,12 @@ from uuid import UUID
 
 import asyncpg
 
+from db.connection import connect
+
 ANSWER_LIMIT_S: Final = 1.0
 """Connecting waits for this answer; beyond it the shard goes by what it knows and asks again later."""
+
+STATEMENT_TIMEOUT_MS: Final = 1_000
 
 _REFUSED: Final = """
 SELECT i.n FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[])
@@ -75,8 +79,11 @@ class Revocations:
 
     async def _ask(self, credentials: Sequence[Credential]) -> set[int]:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
-                self._dsn, server_settings={"application_name": self._application_name, "statement_timeout": "1000"}
+            self._connection = await connect(
+                self._dsn,
+                self._application_name,
+                statement_timeout_ms=STATEMENT_TIMEOUT_MS,
+                answer_limit_s=ANSWER_LIMIT_S,
             )
         rows = await self._connection.fetch(
             _REFUSED,

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from db.connection import connect
 from db.streams import maps
 from db.streams.errors import AlreadyKnown, Ambiguous, Busy, Fenced, Refused, StaleHead
 
@@ -21,19 +22,9 @@ STATEMENT_TIMEOUT_MS: Final = 2_000
 ANSWER_LIMIT_S: Final = 3.0
 """Our own deadline: beyond the server's, for when server or network do not answer at all."""
 
-CONNECT_LIMIT_S: Final = 3.0
-
-_SERVER_SETTINGS: Final = {
-    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-    "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_MS),
-    "tcp_user_timeout": "5000",
-    "jit": "off",
-}
-
 _LOST_CONNECTION = ("08", "57P", "25P03", "25P04")
 _TRY_AGAIN = ("57014", "40P01", "40001", "55P03", "53")
 
-_TAKE = "SELECT app.take_buckets($1, $2, $3, $4)"
 _TAKE_SHARD = "SELECT * FROM app.take_shard($1, $2, $3, $4)"
 _MOVE = "SELECT app.move_buckets($1, $2, $3, $4)"
 _OPEN = "SELECT * FROM app.open_streams($1, $2, $3, $4, $5)"
@@ -140,11 +131,11 @@ class StreamStore:
         if self._connection is not None and not self._connection.is_closed():
             return
         with translated():
-            self._connection = await asyncpg.connect(
+            self._connection = await connect(
                 self._dsn,
-                timeout=CONNECT_LIMIT_S,
-                command_timeout=ANSWER_LIMIT_S,
-                server_settings={**_SERVER_SETTINGS, "application_name": self._application_name},
+                self._application_name,
+                statement_timeout_ms=STATEMENT_TIMEOUT_MS,
+                answer_limit_s=ANSWER_LIMIT_S,
             )
 
     def abandon(self) -> None:
@@ -162,18 +153,11 @@ class StreamStore:
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 connection.terminate()
 
-    async def take(self, buckets: Sequence[int], shard: int, *, again: bool) -> int:
-        """Take buckets over; committed when it returns. Heads must be read after it, never before (rule 8).
-
-        `again`: only if they are still ours, else Fenced. Waits for the last owner's statement, 2 s at most.
-        """
-        fence: int = await self._value(_TAKE, list(buckets), shard, self._owner, again)
-        return fence
-
     async def take_shard(self, shard: int, defaults: Sequence[int], *, again: bool) -> tuple[int, dict[int, int]]:
         """Take all buckets of a shard, and those of `defaults` that nobody has had. Committed when it returns.
 
-        Returns the fence and bucket → version. `again`: Fenced when another incarnation of the shard has taken them.
+        Returns the fence and bucket → version. Heads must be read after it, never before (rule 8). `again`: Fenced when
+        another incarnation of the shard has taken them. Waits for the last owner's statement, 2 s at most.
         """
         rows = await self._rows(_TAKE_SHARD, shard, self._owner, list(defaults), again)
         return (rows[0][1] if rows else 0), {row[0]: row[2] for row in rows}

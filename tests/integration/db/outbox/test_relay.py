@@ -22,7 +22,8 @@ async def store(database_url):
 
 @pytest.fixture
 async def fence(store):
-    return await store.take(ALL, 0, again=False)
+    taken, _ = await store.take_shard(0, ALL, again=False)
+    return taken
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ async def test_who_lost_the_fence_takes_nothing(outbox, store, fence, plain):
     await publish(plain, "ledger:a", "1")
     await publish(plain, "room:a", "2")
     waiting = await outbox.waiting()
-    await store.take(ALL, 0, again=True)
+    await store.take_shard(0, ALL, again=True)
     with pytest.raises(Fenced):
         await outbox.relay(fence)
     with pytest.raises(Fenced):

@@ -38,7 +38,7 @@ def commit(top: int, *rows: MapRow) -> Commit:
 
 
 async def opened(store):
-    fence = await store.take(BUCKETS, 0, again=False)
+    fence, _ = await store.take_shard(0, BUCKETS, again=False)
     await store.open(fence, BUCKETS, [CHANNEL], ["e"], [60])
     return fence
 
@@ -65,7 +65,7 @@ async def test_a_commit_that_fails_writes_no_key(store, database_url):
         await store.commit(fence, commit(5, row("a", 6)))
     other = StreamStore(database_url, owner="two", application_name="test-maps")
     await other.connect()
-    await other.take(BUCKETS, 0, again=False)
+    await other.take_shard(0, BUCKETS, again=False)
     with pytest.raises(Fenced):
         await store.commit(fence, commit(0, row("a", 1)))
     with pytest.raises(Fenced):

@@ -26,7 +26,7 @@ class Owner:
     async def take(self, *channels: str, again: bool = False) -> "Owner":
         await self.store.connect()
         buckets = sorted({bucket_of(channel) for channel in channels})
-        self.fence = await self.store.take(buckets, 0, again=again)
+        self.fence, _ = await self.store.take_shard(0, buckets, again=again)
         heads = await self.store.open(
             self.fence, buckets, list(channels), [EPOCH] * len(channels), [3600] * len(channels)
         )
@@ -225,7 +225,7 @@ async def test_a_cut_off_owner_blocks_nobody_for_longer_than_its_statement_timeo
     assert asyncio.get_running_loop().time() - started < STATEMENT_TIMEOUT_MS / 1000 + 1
     owner = Owner(database_url, "new")
     await owner.store.connect()
-    assert await owner.store.take([bucket_of("ledger:a")], 0, again=False)
+    assert (await owner.store.take_shard(0, [bucket_of("ledger:a")], again=False))[0]
     await owner.store.close()
     await holder.rollback()
 
