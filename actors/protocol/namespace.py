@@ -29,7 +29,6 @@ _PUBLISHING: Final = {
     "allow_publish_for_subscriber",
     "allow_publish_for_anonymous",
     "delta_publish",
-    "allowed_delta_types",
     "allow_tags_filter",
     "batch_max_delay_ms",
 }

@@ -19,10 +19,17 @@ from serve_app.realtime.timers import UNSCHEDULED
 logger = structlog.get_logger(__name__)
 
 
+class Base(NamedTuple):
+    """What a connection that agreed to deltas has of a key. `sent`: it was sent here, so a patch may start from it."""
+
+    version: int
+    sent: bool
+
+
 class Tracker:
     """One connection's keys in the channel."""
 
-    __slots__ = ("keys", "peer", "poll", "slot")
+    __slots__ = ("bases", "keys", "peer", "poll", "slot")
 
     def __init__(self, peer: Peer, poll: "SharedPoll") -> None:
         self.peer = peer
@@ -30,6 +37,31 @@ class Tracker:
         self.slot = UNSCHEDULED
         self.keys: dict[str, float | None] = {}
         """Key → Unix time after which it is tracked no more; None: it stays."""
+        self.bases: dict[str, Base] | None = None
+        """Of each key; None where deltas were not agreed."""
+
+    def claim(self, key: str, version: int, sent: int) -> None:
+        """The client says that it has this version of a key, and is sent that one (0: nothing is sent)."""
+        bases = self.bases
+        if bases is None:
+            return
+        held = bases.get(key)
+        if sent and (held is None or sent > held.version):
+            bases[key] = Base(sent, sent=True)
+        elif held is None or version > held.version:
+            bases[key] = Base(version, sent=False)
+
+    def rebase(self, change: "Change") -> bool | None:
+        """The client is about to be sent a change. True: it may be a patch; None: it has a newer one already."""
+        bases, publication = self.bases, change.publication
+        if bases is None:
+            return False
+        held = bases.get(publication.key)
+        if held is not None and publication.version <= held.version:
+            return None
+        bases[publication.key] = Base(publication.version, sent=True)
+        before = change.before
+        return held is not None and held.sent and before is not None and held.version == before.version
 
     @property
     def end(self) -> float | None:
@@ -57,6 +89,8 @@ class Change(NamedTuple):
 
     publication: Publication
     peers: Sequence[Peer]
+    before: Publication | None = None
+    """What it replaces."""
 
 
 class SharedPoll:
@@ -73,7 +107,13 @@ class SharedPoll:
     # Trackers
 
     def track(
-        self, peer: Peer, items: Mapping[str, int], ends: Mapping[str, float], untrack: Sequence[str] = ()
+        self,
+        peer: Peer,
+        items: Mapping[str, int],
+        ends: Mapping[str, float],
+        untrack: Sequence[str] = (),
+        *,
+        delta: bool = False,
     ) -> list[Publication] | codes.ErrorCode:
         """Follow these keys (→ the version that the client has). Returns what it does not have yet, or error 106."""
         tracker = self.trackers.get(peer)
@@ -85,6 +125,7 @@ class SharedPoll:
             return codes.ERROR_LIMIT_EXCEEDED
         if tracker is None:
             tracker = self.trackers[peer] = Tracker(peer, self)
+            tracker.bases = {} if delta else None
         newer = []
         for key, version in items.items():
             if key in given_up:
@@ -95,8 +136,11 @@ class SharedPoll:
                 self.fresh[key] = None
             known.peers[peer] = None
             tracker.keys[key] = ends.get(key)
-            if known.value is not None and known.version > version:
+            is_newer = known.value is not None and known.version > version
+            if known.value is not None and is_newer:
                 newer.append(known.value)
+            if tracker.bases is not None:
+                tracker.claim(key, version, known.version if is_newer else 0)
         self.untrack(peer, untrack)
         return newer
 
@@ -108,6 +152,8 @@ class SharedPoll:
         for key in keys:
             if key in tracker.keys:
                 del tracker.keys[key]
+                if tracker.bases is not None:
+                    tracker.bases.pop(key, None)
                 self._leave(peer, key)
         if not tracker.keys:
             del self.trackers[peer]
@@ -159,8 +205,8 @@ class SharedPoll:
             if publication.removed:
                 changes.append(Change(publication, self._remove(publication.key)))
             elif publication.version > known.version:
-                known.value = publication
-                changes.append(Change(publication, list(known.peers)))
+                before, known.value = known.value, publication
+                changes.append(Change(publication, list(known.peers), before))
         return changes
 
     def _publication(self, item: PolledItem) -> Publication | None:

@@ -15,7 +15,10 @@ import structlog
 from actors.brokers.contract import BrokerClient, BrokerError, PollTurn, Publication
 from actors.metrics.registry import SHARED_POLL_DURATION, SHARED_POLL_VALUES, SHARED_POLLS
 from actors.protocol import codes, frames
+from actors.protocol.codec import Codec
+from actors.protocol.fossil import create_delta
 from serve_app.realtime.actions import Track
+from serve_app.realtime.deltas import delta_message
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.flushing import Flusher
 from serve_app.realtime.handlers import PollCallback
@@ -96,7 +99,9 @@ class SharedPolls:
                 return codes.ERROR_NOT_AVAILABLE
             poll = SharedPoll(asked.channel, asked.options)
             poller = Poller(poll, callback, self._brokers, self._write, self._idle, self._jitter, self._loop)
-        answer = poller.poll.track(peer, asked.items, asked.ends, asked.untrack)
+        sub = peer.connection.subscriptions.get(asked.channel)
+        delta = sub is not None and sub.features.delta
+        answer = poller.poll.track(peer, asked.items, asked.ends, asked.untrack, delta=delta)
         if poller.poll.keys:
             self._pollers[asked.channel] = poller
             self._schedule(poller.poll.trackers.get(peer))
@@ -147,6 +152,7 @@ class SharedPolls:
         poller = self._pollers.get(channel)
         if poller is not None:
             self._write(poller.poll, poller.poll.learned(values))
+            poller.relieve()
             poller.wake()
 
     @property
@@ -159,19 +165,56 @@ class SharedPolls:
             self._turns.run(self._push(poll, change))
 
     def _push(self, poll: SharedPoll, change: Change) -> Iterator[None]:
-        messages: dict[str, bytes] = {}
+        messages = _Messages(poll.channel, change)
         publication = change.publication
         for peer in change.peers:
             tracker = poll.trackers.get(peer)
-            tracked = tracker is not None and publication.key in tracker.keys
-            if tracked if not publication.removed else poll.channel in peer.connection.subscriptions:
-                codec = peer.socket.wire.codec
-                message = messages.get(codec.name)
-                if message is None:
-                    push = frames.Push(channel=poll.channel, pub=publication_message(publication))
-                    message = messages[codec.name] = codec.encode(frames.Reply(push=push))
-                self._flusher.queue(peer, message)
+            codec = peer.socket.wire.codec
+            if publication.removed:
+                if poll.channel in peer.connection.subscriptions:
+                    self._flusher.queue(peer, messages.plain(codec))
+            elif tracker is not None and publication.key in tracker.keys:
+                if tracker.bases is None:
+                    self._flusher.queue(peer, messages.plain(codec))
+                else:
+                    patched = tracker.rebase(change)
+                    if patched is not None:
+                        self._flusher.queue(peer, messages.delta(codec, patched=patched))
             yield
+
+
+class _Messages:
+    """A change as its subscribers read it: each form is made once, when somebody needs it."""
+
+    def __init__(self, channel: str, change: Change) -> None:
+        self._channel = channel
+        self._change = change
+        self._made: dict[tuple[str, int], bytes] = {}
+        self._patch: bytes | None = None
+        self._has_patch = False
+
+    def plain(self, codec: Codec) -> bytes:
+        """For those who did not ask for deltas."""
+        return self._message(codec, 0, lambda: publication_message(self._change.publication))
+
+    def delta(self, codec: Codec, *, patched: bool) -> bytes:
+        """For those who did; `patched`: they have the value before."""
+        patch = self._patched() if patched else None
+        publication, binary = self._change.publication, codec.is_binary
+        return self._message(codec, 1 + patched, lambda: delta_message(publication, patch, binary=binary))
+
+    def _patched(self) -> bytes | None:
+        if not self._has_patch and self._change.before is not None:
+            self._patch = create_delta(self._change.before.data, self._change.publication.data)
+            self._has_patch = True
+        return self._patch
+
+    def _message(self, codec: Codec, form: int, make: Callable[[], frames.Publication]) -> bytes:
+        message = self._made.get((codec.name, form))
+        if message is None:
+            push = frames.Push(channel=self._channel, pub=make())
+            message = self._made[codec.name, form] = codec.encode(frames.Reply(push=push))
+        return message
 
 
 class Poller:
@@ -213,6 +256,12 @@ class Poller:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_at(at, self._begin, at)
+
+    def relieve(self) -> None:
+        """The backend answers another process: there is no reason to wait longer than usual."""
+        if self._failures:
+            self._failures = 0
+            self._next_round = min(self._next_round, self._loop.time() + self._interval_s)
 
     @property
     def _has_fresh(self) -> bool:

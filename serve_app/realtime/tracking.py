@@ -8,6 +8,7 @@ from actors.protocol.namespace_groups import SharedPollOptions
 from serve_app.realtime.actions import Action, Track, Untrack
 from serve_app.realtime.core import ConnectionCore
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
+from serve_app.realtime.deltas import delta_message
 from serve_app.realtime.encoding import publication_message
 from serve_app.realtime.poll_subscription import PollSubscription
 from serve_app.realtime.subscription import TTL_MAX_S, Subscription
@@ -87,7 +88,13 @@ class Tracking(ConnectionCore):
         if isinstance(answer, codes.ErrorCode):
             self._error(asked.command, answer, actions)
             return actions
-        result = frames.SubRefreshResult(items=[publication_message(each) for each in answer])
+        sub = self.subscriptions.get(asked.channel)
+        if sub is not None and sub.features.delta:
+            # Whole, in the form in which this client reads values that later patches start from.
+            items = [delta_message(each, None, binary=self._codec.is_binary) for each in answer]
+        else:
+            items = [publication_message(each) for each in answer]
+        result = frames.SubRefreshResult(items=items)
         if asked.expires_at is not None:
             result.expires = True
             # Zero within the time of grace: clients then ask for a new signature soon.

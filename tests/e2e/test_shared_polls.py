@@ -29,9 +29,10 @@ def signature(keys: Sequence[str], *, secret: bytes = SECRET) -> str:
     return sign(secret, "u1", CHANNEL, keys, issued_at=now, expires_at=now + 600)
 
 
+@pytest.mark.parametrize("delta", ["", "fossil"])
 @pytest.mark.parametrize("protocol", ["json", "protobuf"])
 async def test_tracked_values_arrive_change_end_and_survive_a_reconnect(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str, delta: str
 ) -> None:
     backend = Backend()
     monkeypatch.setattr(Handlers, "discover", lambda handlers: handlers.poll("prices", backend))
@@ -49,17 +50,21 @@ async def test_tracked_values_arrive_change_end_and_survive_a_reconnect(
 
         try:
             await sdk.connect(server.url, token)
-            await sdk.poll_subscribe(CHANNEL, signature)
+            await sdk.poll_subscribe(CHANNEL, signature, delta=delta)
             backend.values = {"a": (1, b'{"n":1}'), "b": (1, b'"b"')}
             await sdk.poll_track(CHANNEL, "a", "b")
             await eventually(lambda: values == {"a": {"n": 1}, "b": "b"})
             backend.values = {"a": (2, b'{"n":2}'), "b": (-2, b"")}
             await eventually(lambda: values == {"a": {"n": 2}})
+            for version in range(3, 7):
+                text = "größer und lang genug für einen Unterschied " * 3 + str(version)
+                backend.values["a"] = (version, f'"{text}"'.encode())
+                await eventually(lambda text=text: values == {"a": text})
 
             hub = application.hub
             assert hub is not None
             hub.on_disconnect([peer.connection.client for peer in hub.peers], 3000, "try again")
-            backend.values["a"] = (3, b"3")
+            backend.values["a"] = (7, b"3")
             await eventually(lambda: values == {"a": 3})
             await sdk.poll_untrack(CHANNEL, "a")
             await eventually(lambda: not any(poller.poll.keys for poller in hub.polls.pollers))
@@ -87,7 +92,7 @@ async def products(database: "asyncpg.Connection[asyncpg.Record]") -> AsyncItera
     """Three of our own, so that nobody else's orders change them."""
     rows = await database.fetch(
         "INSERT INTO app.products (category_id, sku, name, price, stock) "
-        "SELECT (SELECT id FROM app.categories LIMIT 1), 'poll-' || gen_random_uuid(), 'Polled', 1, 5 "
+        "SELECT (SELECT id FROM app.categories LIMIT 1), gen_random_uuid(), 'Polled', 1, 5 "
         "FROM generate_series(1, 3) RETURNING id"
     )
     ids = [str(row[0]) for row in rows]
@@ -173,44 +178,37 @@ async def _failed(stack: RunningStack) -> float:
 
 
 async def test_who_may_no_longer_track_a_key_hears_no_more_of_it(
-    stack_page: RunningStack, ada: Person, database: "asyncpg.Connection[asyncpg.Record]", products: list[str]
+    stack_page: RunningStack,
+    ada: Person,
+    bob: Person,
+    database: "asyncpg.Connection[asyncpg.Record]",
+    products: list[str],
 ) -> None:
     secret = (stack_page.paths.secrets / "shared_poll_secret").read_text().strip().encode()
-    revoked, kept, _ = products
-    allowed = {revoked, kept}
+    key = products[0]
+    may_track = [True]
 
     def signed(keys: Sequence[str]) -> str:
         now = int(time.time())
-        lasts = 2 if revoked in keys else 600
-        good = allowed.issuperset(keys)
-        return sign(secret if good else b"none", ada.user_id, STOCK, keys, issued_at=now, expires_at=now + lasts)
+        signs_with = secret if may_track[0] else b"no longer"
+        return sign(signs_with, ada.user_id, STOCK, keys, issued_at=now, expires_at=now + 2)
 
-    sdk = JavaScriptSdk()
-    values = sdk.seen.maps.setdefault(STOCK, {})
+    revoked, other = JavaScriptSdk(), JavaScriptSdk()
+    lost, kept = [sdk.seen.maps.setdefault(STOCK, {}) for sdk in (revoked, other)]
     try:
-        await sdk.connect(stack_page.ws_url, ada.connection_token)
-        await sdk.poll_subscribe(STOCK, signed)
-        await sdk.poll_track(STOCK, revoked)
-        await sdk.poll_track(STOCK, kept)
-        await eventually(lambda: values == {revoked: {"stock": 5}, kept: {"stock": 5}}, 30)
-        allowed.discard(revoked)
-        written = 5
-
-        async def is_behind() -> bool:
-            nonlocal written
-            written += 1
-            await put(database, revoked, written)
-            await put(database, kept, written)
-            await eventually(lambda: values[kept] == {"stock": written}, 30)
-            return bool(values[revoked]["stock"] < written - 1)
-
-        await eventually(is_behind, 60)
-        last = values[revoked]
-        for stock in (1, 2):
-            await put(database, revoked, stock)
-            await put(database, kept, stock)
-            await eventually(lambda stock=stock: values[kept] == {"stock": stock}, 30)
-        assert values[revoked] == last
-        assert 103 in sdk.seen.poll_errors
+        await revoked.connect(stack_page.ws_url, ada.connection_token)
+        await other.connect(stack_page.ws_url, bob.connection_token)
+        await revoked.poll_subscribe(STOCK, signed)
+        await other.poll_subscribe(STOCK, live_stock.TRACK)
+        for sdk in (revoked, other):
+            await sdk.poll_track(STOCK, key)
+        await eventually(lambda: lost == kept == {key: {"stock": 5}}, 30)
+        may_track[0] = False
+        await eventually(lambda: lost == {} and 103 in revoked.seen.poll_errors, 60)
+        await put(database, key, 9)
+        await eventually(lambda: kept == {key: {"stock": 9}}, 30)
+        assert lost == {}
+        assert revoked.seen.disconnected == other.seen.disconnected == other.seen.poll_errors == []
     finally:
-        await sdk.close()
+        await revoked.close()
+        await other.close()

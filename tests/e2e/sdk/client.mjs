@@ -151,10 +151,11 @@ const actions = {
     await client.mapRemove(channel, key);
     return {};
   },
-  async poll_subscribe({ channel, method }) {
+  async poll_subscribe({ channel, method, delta }) {
     const subscription = client.newSharedPollSubscription(channel, {
       minResubscribeDelay: 100,
       maxResubscribeDelay: 1000,
+      ...(delta ? { delta } : {}),
       // By an rpc method, or answered like a token: {"token": {"keys", "signature"}, "token_for": n}.
       getSignature: async ({ keys }) => {
         if (method) {

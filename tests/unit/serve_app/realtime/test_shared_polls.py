@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from centrifuge.fossil import apply_delta
 
 from actors.brokers.actor import BrokerShard
 from actors.brokers.client import Brokers
@@ -247,6 +248,56 @@ def test_limits_and_a_missing_callback_are_errors() -> None:
     play(story)
 
 
+def patched(client: Client, text: bytes) -> bytes:
+    """The newest value of a client that agreed to deltas, whose base is this text."""
+    pub = client.pushes[-1]["pub"]
+    return apply_delta(text, pub["data"].encode()) if pub.get("delta") else pub["data"].encode()
+
+
+def test_values_come_as_patches_of_what_the_client_was_sent() -> None:
+    async def story(world: World, backend: Backend) -> None:
+        text = "a value that is long enough for a patch to be worth it, ünd not only ASCII, number %d"
+        versions = [f'"{text % n}"'.encode() for n in range(6)]
+        client = await world.subscribed(CHANNEL, type=4, delta="fossil")
+        plain = await tracking(world, batch("a", user="u2"), user="u2")
+        backend.values = {"a": (1, versions[0])}
+        await track(client, batch("a"))
+        await passes(1.5)
+        assert "delta" not in client.pushes[-1]["pub"]
+        assert patched(client, b"") == versions[0]
+        for version in (1, 2):
+            backend.values["a"] = (version + 1, versions[version])
+            await passes(1)
+            assert client.pushes[-1]["pub"]["delta"] is True
+            assert patched(client, versions[version - 1]) == versions[version]
+        assert [value for _, value in values(plain)] == [version[1:-1].decode() for version in versions[:3]]
+        # A newcomer reads the value as text too, and then patches of it.
+        late = await world.subscribed(CHANNEL, "u3", type=4, delta="fossil")
+        [item] = (await track(late, batch("a", user="u3")))["sub_refresh"]["items"]
+        assert item["data"].encode() == versions[2]
+        # Whoever has a version from elsewhere has no base here, and who is ahead of it is told nothing.
+        elsewhere = await world.subscribed(CHANNEL, "u4", type=4, delta="fossil")
+        assert (await track(elsewhere, batch("a", user="u4", a=3)))["sub_refresh"] == {}
+        ahead = await world.subscribed(CHANNEL, "u5", type=4, delta="fossil")
+        await track(ahead, batch("a", user="u5", a=4))
+        backend.values["a"] = (4, versions[3])
+        await passes(1)
+        assert patched(late, versions[2]) == patched(client, versions[2]) == versions[3]
+        assert late.pushes[-1]["pub"]["delta"] is True
+        assert "delta" not in elsewhere.pushes[-1]["pub"]
+        assert patched(elsewhere, b"") == versions[3]
+        assert ahead.pushes == []
+        backend.values["a"] = (5, versions[4])
+        await passes(1)
+        assert "delta" not in ahead.pushes[-1]["pub"]
+        assert patched(elsewhere, versions[3]) == patched(ahead, b"") == versions[4]
+        # Untracked and tracked again: it may have forgotten.
+        await client.command("sub_refresh", channel=CHANNEL, type=2, untrack=["a"])
+        assert "items" in (await track(client, batch("a")))["sub_refresh"]
+
+    play(story)
+
+
 def test_what_was_refused_takes_nothing_away_from_who_comes_after() -> None:
     async def story(world: World, backend: Backend) -> None:
         client = await world.subscribed(CHANNEL, type=4)
@@ -388,8 +439,11 @@ def test_a_backend_that_fails_is_asked_by_the_cluster_as_rarely_as_by_one() -> N
         clients = [await made.tracking(world, "a") for world in worlds]
         await passes(200)
         assert len(backend.asked) < 12
-        backend.fault, backend.values = None, {"a": (1, b"1")}
+        backend.fault, backend.values = None, {"a": (1, b"1"), "b": (1, b"2")}
         await passes(61)
         assert [values(client) for client in clients] == [[("a", 1)]] * 4
+        # Where it failed last it is not waited for any longer.
+        for world in worlds:
+            assert [poller._failures for poller in world.hub.polls.pollers] == [0]
 
     cluster(story)
