@@ -151,13 +151,16 @@ class LeaseBook:
         return lost
 
     def room(self, agent: Agent, queues: Iterable[str], limit: int) -> dict[str, int]:
-        """How many jobs of each queue the agent can take now, `limit` in all."""
-        room = {}
-        for queue in queues:
-            free = agent.capacity.get(queue, agent.capacity.get("*", 0)) - agent.held.get(queue, 0)
-            if free > 0 and limit > 0:
-                room[queue] = min(free, limit)
-                limit -= room[queue]
+        """How many jobs of each queue the agent can take now, `limit` in all, and one of each before many of any."""
+        free = {
+            queue: agent.capacity.get(queue, agent.capacity.get("*", 0)) - agent.held.get(queue, 0) for queue in queues
+        }
+        room = dict.fromkeys([queue for queue, count in free.items() if count > 0][:limit], 1)
+        left = limit - len(room)
+        for queue in room:
+            more = min(free[queue] - 1, left)
+            room[queue] += more
+            left -= more
         return room
 
     def overdue(self, now: float) -> list[Rescue]:

@@ -4,6 +4,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from actors.agents.actor import default_capacity
+from actors.jobs.actor import BATCH
 from actors.jobs.contract import BEAT_S, Token
 from actors.jobs.leases import LEASE_S, STALL_S, Agent, Lease, LeaseBook
 
@@ -179,8 +181,21 @@ def test_room_counts_what_is_held_and_knows_a_place_for_unknown_queues() -> None
     held = lease(book, agent, 0.0)
     lease(book, agent, 0.0, queue="other")
     assert book.room(agent, ["q", "other", "third"], 50) == {"q": 2, "other": 1, "third": 2}
-    assert book.room(agent, ["q", "other", "third"], 3) == {"q": 2, "other": 1}
+    assert book.room(agent, ["q", "other", "third"], 3) == {"q": 1, "other": 1, "third": 1}
+    assert book.room(agent, ["q", "other", "third"], 4) == {"q": 2, "other": 1, "third": 1}
+    assert book.room(agent, ["q", "other", "third"], 2) == {"q": 1, "other": 1}
     book.drop(held.id)
     assert book.room(agent, ["q"], 50) == {"q": 3}
     book.drop(held.id)
     assert book.room(agent, ["q"], 50) == {"q": 3}
+
+
+def test_an_idle_agent_has_room_in_every_queue() -> None:
+    """Exports used to wait until something else ran: what was free in the others used up the whole round."""
+    book = LeaseBook(0.0)
+    agent = book.heard(uuid4(), "node", 0.0)
+    agent.capacity = default_capacity(2)
+    queues = [queue for queue in agent.capacity if queue != "*"]
+    room = book.room(agent, queues, BATCH)
+    assert set(room) == set(queues)
+    assert sum(room.values()) <= BATCH
