@@ -108,7 +108,7 @@ def serve_start() -> list[str]:
 
 
 def node_start() -> list[str]:
-    """The head node can be started our way (cluster/ray_runtime/launch_head.py)."""
+    """Nodes can be started our way (cluster/ray_runtime/launch_node.py)."""
     import ray._raylet  # noqa: PLC0415
     from ray._private.node import Node  # noqa: PLC0415
 

@@ -220,6 +220,11 @@ class Settings(BaseSettings):
     )
 
     # Ray
+    node_address: str = Field(
+        default="127.0.0.1",
+        description="This machine's address for other Ray nodes; loopback: one machine. Any other needs an HTTP_HOST "
+        "that other machines reach.",
+    )
     mobula_ray_address: str = Field(
         default="",
         description="host:port of the GCS; `up` sets it. RAY_ADDRESS is never used (it may name a dead one).",

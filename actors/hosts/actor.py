@@ -12,6 +12,7 @@ import structlog
 
 from actors.hosts.contract import HostedShard, HostReport, NotActive, UnknownShard
 from actors.hosts.kinds import KINDS, placement
+from actors.hosts.line import Line
 from actors.hosts.pair import Claim, Other, Pair
 from actors.hosts.slot import READY_WAIT_S, Slot
 from actors.links import incarnations
@@ -53,14 +54,18 @@ class ShardHost:
         *,
         side: int = 0,
         node: str = "",
+        address: str = "",
         other: Other | None = None,
         exit_process: Callable[[int], None] = os._exit,
     ) -> None:
+        """`address`: this node's, on which the other process of the pair may hold a line to this one."""
         self.index = index
         self.side = side
         self.incarnation = incarnations.mint()
         self._settings = settings
         self._exit = exit_process
+        self._address = address
+        self._line = Line(self.incarnation)
         self._slots: dict[tuple[str, int], Slot] = {}
         self.pair = Pair(
             Claim(side, active=False, term=0, pid=os.getpid(), node=node),
@@ -68,17 +73,21 @@ class ShardHost:
             activate=self._activate,
             step_down=self._step_down,
             shards=lambda: [slot.card for slot in self._slots.values()],
+            line=lambda: self._line.address,
         )
 
     async def start(self) -> None:
         """Import what this host hosts, and become active or stand by; does not wait for shards."""
         for kind, _, _ in placement(self.index, self._settings):
             self._load(kind)
+        if self._address:
+            await self._line.open(self._address)
         await self.pair.start()
 
     async def stop(self) -> None:
         """Stop every shard."""
         await self.pair.stop()
+        await self._line.close()
         await asyncio.gather(*(slot.stop() for slot in self._slots.values()))
 
     @ray.method

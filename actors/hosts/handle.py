@@ -8,12 +8,13 @@ from typing import Any, Final, TypeVar
 import msgspec
 import ray
 from ray.actor import ActorProxy
-from ray.exceptions import ActorDiedError, ActorUnavailableError
+from ray.exceptions import ActorUnavailableError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.hosts.actor import ShardHost
 from actors.hosts.contract import HostReport, NotActive
 from actors.hosts.kinds import host_of
-from actors.hosts.peer import RayPeer
+from actors.hosts.peer import GONE, RayPeer
 from cluster import garbage
 from cluster.names import RAY_NAMESPACE, shard_host
 from cluster.settings import get_settings
@@ -39,7 +40,8 @@ class ShardHostProcess(ShardHost):
         other = None
         if settings.shard_standby:
             other = RayPeer(node, partial(get_host, index, 1 - side), partial(kill, index, 1 - side))
-        super().__init__(index, settings, side=side, node=node, other=other)
+        address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        super().__init__(index, settings, side=side, node=node, address=address, other=other)
         await self.start()
         garbage.settle()
 
@@ -55,8 +57,11 @@ def sides() -> int:
     return 2 if get_settings().shard_standby else 1
 
 
-def ensure(index: int, side: int = 0) -> ActorProxy[ShardHost]:
-    """The handle of one process of a host; creates the actor when there is none. Blocks while it asks the cluster."""
+def ensure(index: int, side: int = 0, node: str = "") -> ActorProxy[ShardHost]:
+    """The handle of one process of a host; creates the actor when there is none. Blocks while it asks the cluster.
+
+    `node`: the only place where it may run. When that node is lost the actor is dead for good, and created elsewhere.
+    """
     actor: Any = ray.remote(ShardHostProcess).options(
         name=shard_host(index, side),
         namespace=RAY_NAMESPACE,
@@ -67,8 +72,7 @@ def ensure(index: int, side: int = 0) -> ActorProxy[ShardHost]:
         max_task_retries=0,
         max_concurrency=MAX_CONCURRENCY,
         enable_task_events=False,
-        # On another node than the first, where there is one.
-        scheduling_strategy="SPREAD" if side else "DEFAULT",
+        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False) if node else "DEFAULT",
     )
     handle: ActorProxy[ShardHost] = actor.remote(index, side)
     _handles[index, side] = handle
@@ -144,7 +148,7 @@ async def _ask_active(
             for last in range(sides()):
                 try:
                     answer = await _ask(index, side, call_host)
-                except (NotActive, ActorDiedError, ActorUnavailableError, ValueError):
+                except (NotActive, *GONE, ActorUnavailableError, ValueError):
                     side = _turn(index, side)
                     if last == sides() - 1:
                         raise
@@ -167,7 +171,7 @@ async def _ask(index: int, side: int, call_host: Callable[[ActorProxy[ShardHost]
     host = await get_host(index, side)
     try:
         return await call_host(host)
-    except ActorDiedError:
+    except GONE:
         # Ray will not bring this actor back; whoever ensures hosts makes another under the same name.
         if _handles.get((index, side)) is host:
             del _handles[index, side]
@@ -178,7 +182,7 @@ def _report(answer: bytes) -> HostReport:
     return msgspec.msgpack.decode(answer, type=HostReport)
 
 
-def kill(index: int, side: int = 0) -> None:
-    """End a process that does not answer; Ray starts it again. Blocks while it asks the cluster."""
+def kill(index: int, side: int = 0, *, for_good: bool = False) -> None:
+    """End a process; Ray starts it again in the same place, unless `for_good`. Blocks while it asks the cluster."""
     handle: Any = ray.get_actor(shard_host(index, side), namespace=RAY_NAMESPACE)
-    ray.kill(handle, no_restart=False)
+    ray.kill(handle, no_restart=for_good)

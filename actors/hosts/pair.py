@@ -41,6 +41,8 @@ class Claim(msgspec.Struct, frozen=True):
     node: str
     shards: list[tuple[str, int, int]] = []
     """(kind, shard, shards) that it hosts, or would."""
+    line: str = ""
+    """host:port/name of its line (`actors.hosts.line`), for a process on another node."""
 
 
 class Life(StrEnum):
@@ -86,6 +88,7 @@ class Pair:
         activate: Callable[[list[tuple[str, int, int]]], Awaitable[None]],
         step_down: Callable[[], None],
         shards: Callable[[], list[tuple[str, int, int]]] = list,
+        line: Callable[[], str] = str,
     ) -> None:
         self.active = False
         self._me = claim
@@ -93,6 +96,7 @@ class Pair:
         self._activate = activate
         self._step_down = step_down
         self._shards = shards
+        self._line = line
         self._term = 0
         self._leave_at = float("-inf")
         self._heard: Claim | None = None
@@ -105,7 +109,8 @@ class Pair:
     @property
     def claim(self) -> Claim:
         """What this side says of itself."""
-        return Claim(self._me.side, self.active, self._term, self._me.pid, self._me.node, self._shards())
+        line, shards = self._line(), self._shards()
+        return msgspec.structs.replace(self._me, active=self.active, term=self._term, shards=shards, line=line)
 
     async def start(self) -> None:
         """Find out which side is active, and go on from there."""

@@ -5,14 +5,18 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import ray
 import structlog
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, ActorUnschedulableError
 
+from actors.hosts.line import Watch
 from actors.hosts.pair import Claim, Life
+
+GONE: Final = (ActorDiedError, ActorUnschedulableError)
+"""Ray's words for an actor that it will not bring back: it has ended, or its node has."""
 
 logger = structlog.get_logger(__name__)
 
@@ -27,6 +31,7 @@ class RayPeer:
         self._known: Claim | None = None
         self._absent = False
         self._descriptor: int | None = None
+        self._line: Watch | None = None
         self._dead = False
 
     async def look(self, timeout_s: float) -> Claim:
@@ -45,8 +50,10 @@ class RayPeer:
         known = self._known
         if known is None:
             return Life.UNKNOWN
+        if self._dead:
+            return Life.DEAD
         if known.node == self._node:
-            return Life.DEAD if self._dead or not _runs(known.pid) else Life.UNKNOWN
+            return Life.UNKNOWN if _runs(known.pid) else Life.DEAD
         try:
             nodes: list[dict[str, Any]] = await asyncio.to_thread(ray.nodes)
         except Exception as reason:
@@ -56,14 +63,21 @@ class RayPeer:
         return Life.DEAD if lost else Life.UNKNOWN
 
     def watch(self, claim: Claim, on_death: Callable[[], None]) -> None:
-        """See `pair.Other`. On the same node the kernel tells it; elsewhere only silence does."""
-        if self._known is not None and self._known.pid == claim.pid and self._known.node == claim.node:
-            self._known = claim
+        """See `pair.Other`. On the same node the kernel tells it; elsewhere that node's, over a line."""
+        known, self._known = self._known, claim
+        if known is not None and (known.pid, known.node, known.line) == (claim.pid, claim.node, claim.line):
             return
         self._forget()
-        self._known = claim
         self._dead = False
+
+        def died() -> None:
+            self._dead = True
+            self._forget()
+            on_death()
+
         if claim.node != self._node:
+            if claim.line:
+                self._line = Watch(claim.line, died)
             return
         try:
             descriptor = os.pidfd_open(claim.pid)
@@ -71,12 +85,6 @@ class RayPeer:
             self._dead = not _runs(claim.pid)
             return
         self._descriptor = descriptor
-
-        def died() -> None:
-            self._dead = True
-            self._forget()
-            on_death()
-
         asyncio.get_running_loop().add_reader(descriptor, died)
 
     async def end(self, claim: Claim) -> None:
@@ -92,7 +100,7 @@ class RayPeer:
         async with asyncio.timeout(timeout_s):
             try:
                 answer = await call(await self._get())
-            except (ValueError, ActorDiedError):
+            except (ValueError, *GONE):
                 # Never made, or ended for good: whoever ensures hosts makes another.
                 self._absent = True
                 raise
@@ -101,6 +109,9 @@ class RayPeer:
 
     def _forget(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
         if descriptor is not None:
             asyncio.get_running_loop().remove_reader(descriptor)
             os.close(descriptor)

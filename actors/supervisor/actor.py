@@ -1,6 +1,7 @@
 """The actor that brings back what dies."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,6 +19,9 @@ STARTING_LIMIT: Final = 30
 """Looks that a host may take to answer for the first time after it was made, or made again. Two busy cores need half a
 minute for what an idle machine does in three seconds, and ending a start only begins another one."""
 
+MOVES_LIMIT: Final = 3
+"""A node that takes no process (too little memory, say) is not tried for ever."""
+
 logger = structlog.get_logger(__name__)
 
 
@@ -31,12 +35,21 @@ class HostRestarting(Exception):
 
 
 class State(StrEnum):
-    """What a host's process answered."""
+    """How a host's process is."""
 
     READY = "ready"
     """It is active and all its shards answer."""
     STARTING = "starting"
     STANDBY = "standby"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a host's process answered."""
+
+    state: State
+    node: str
+    """Where it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +59,13 @@ class World:
     hosts: int
     sides: int
     """Processes per host: with a standby two."""
-    ensure_host: Callable[[int, int], Awaitable[None]]
-    ask_host: Callable[[int, int], Awaitable[State]]
+    ensure_host: Callable[[int, int, str], Awaitable[None]]
+    """(host, side, node): on that node and no other; "": anywhere."""
+    ask_host: Callable[[int, int], Awaitable[Seen]]
     """Raises when it did not answer: HostRestarting when Ray makes it anew."""
     kill_host: Callable[[int, int], Awaitable[None]]
+    remove_host: Callable[[int, int], Awaitable[None]]
+    """End it for good: `ensure_host` makes another."""
     nodes: Callable[[], Awaitable[Sequence[str]]]
     ensure_agent: Callable[[str], Awaitable[None]]
     ask_agent: Callable[[str], Awaitable[None]]
@@ -61,12 +77,17 @@ class World:
 class _Watch:
     silent: int = 0
     state: State | None = None
+    node: str = ""
+    """Where it ran when it last answered."""
+    moves: int = 0
+    """How often it was moved in vain."""
     answered: bool = field(default=False)
     """Since its process was last made."""
 
 
 class Supervisor:
-    """Make sure that every shard host and every node's agent exists and answers.
+    """Make sure that every shard host and every node's agent exists and answers, and no host's two processes share a
+    node where there are two nodes.
 
     State:
         Hard: none. Soft: how often in a row each host and agent did not answer.
@@ -100,7 +121,10 @@ class Supervisor:
 
     async def look(self) -> None:
         """One round over everything."""
-        await asyncio.gather(*(self._look_at_host(*process) for process in self._watches), self._look_at_agents())
+        nodes = await self._world.nodes()
+        hosts = (self._look_at_host(*process, nodes) for process in self._watches)
+        await asyncio.gather(*hosts, self._look_at_agents(nodes))
+        await self._part(nodes)
 
     async def _look_for_ever(self) -> None:
         while True:
@@ -110,26 +134,27 @@ class Supervisor:
                 logger.exception("look failed")
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _look_at_host(self, index: int, side: int) -> None:
+    async def _look_at_host(self, index: int, side: int, nodes: Sequence[str]) -> None:
         watch = self._watches[index, side]
         if side and not watch.answered and self._watches[index, 0].state is None:
             # Whoever comes first is active, and a cold start has enough to do without the standby.
             return
 
         async def ask() -> State:
-            return await self._world.ask_host(index, side)
+            seen = await self._world.ask_host(index, side)
+            watch.node = seen.node
+            return seen.state
 
         await self._look_at(
             watch,
             f"shard host {index} side {side}",
             SILENT_LIMIT,
-            partial(self._world.ensure_host, index, side),
+            partial(self._world.ensure_host, index, side, self._place(index, side, nodes)),
             ask,
             partial(self._world.kill_host, index, side),
         )
 
-    async def _look_at_agents(self) -> None:
-        nodes = await self._world.nodes()
+    async def _look_at_agents(self, nodes: Sequence[str]) -> None:
         self._agents = {node: self._agents.get(node) or _Watch() for node in nodes}
         await asyncio.gather(*(self._look_at_agent(node, watch) for node, watch in self._agents.items()))
 
@@ -174,3 +199,27 @@ class Supervisor:
                     await kill()
                 except Exception as failure:
                     logger.warning("cannot be ended", process=name, reason=repr(failure))
+
+    def _place(self, index: int, side: int, nodes: Sequence[str]) -> str:
+        """A node without the other process of this host, the one with the fewest processes; "" where there is none."""
+        partner = self._watches.get((index, 1 - side))
+        if partner is None or not partner.node:
+            return ""
+        hosted = Counter(watch.node for watch in self._watches.values())
+        others = [node for node in nodes if node != partner.node]
+        return min(others, key=lambda node: (hosted[node], node), default="")
+
+    async def _part(self, nodes: Sequence[str]) -> None:
+        """Both processes of a host on one node would die together: the standby moves when there is another node."""
+        for (index, side), watch in self._watches.items():
+            partner = self._watches.get((index, 1 - side))
+            if partner is None or watch.state is not State.STANDBY or partner.state is not State.READY:
+                continue
+            place = self._place(index, side, nodes)
+            if watch.node == partner.node and place and watch.moves < MOVES_LIMIT:
+                logger.warning("standby moves to another node", host=index, side=side, node=place)
+                watch.moves += 1
+                watch.answered, watch.state = False, None
+                await self._world.remove_host(index, side)
+            elif watch.node != partner.node:
+                watch.moves = 0

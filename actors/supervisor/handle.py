@@ -8,10 +8,11 @@ from typing import Any, Final
 import ray
 import structlog
 from ray.actor import ActorProxy
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.agents import handle as agents
 from actors.hosts import handle as hosts
-from actors.supervisor.actor import HostRestarting, State, Supervisor, World
+from actors.supervisor.actor import HostRestarting, Seen, State, Supervisor, World
 from cluster.names import RAY_NAMESPACE, SUPERVISOR
 from cluster.settings import get_settings
 
@@ -49,6 +50,8 @@ def ensure(timeout_s: float = READY_LIMIT_S) -> None:
         max_restarts=-1,
         max_task_retries=0,
         enable_task_events=False,
+        # Beside the GCS, where the driver is: a node that is lost does not take along who looks after the others.
+        scheduling_strategy=NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True),
     )
     supervisor: ActorProxy[Supervisor] = actor.remote()
     deadline = time.monotonic() + timeout_s
@@ -71,6 +74,7 @@ def _world() -> World:
         ensure_host=_ensure_host,
         ask_host=_ask_host,
         kill_host=_kill_host,
+        remove_host=_remove_host,
         nodes=_nodes,
         ensure_agent=_ensure_agent,
         ask_agent=_ask_agent,
@@ -78,22 +82,25 @@ def _world() -> World:
     )
 
 
-async def _ensure_host(index: int, side: int) -> None:
-    await asyncio.to_thread(hosts.ensure, index, side)
+async def _ensure_host(index: int, side: int, node: str) -> None:
+    await asyncio.to_thread(hosts.ensure, index, side, node)
 
 
-async def _ask_host(index: int, side: int) -> State:
+async def _ask_host(index: int, side: int) -> Seen:
     try:
         report = await hosts.report(index, side)
     except ray.exceptions.ActorUnavailableError as reason:
         raise HostRestarting from reason
-    if not report.active:
-        return State.STANDBY
-    return State.READY if all(report.ready.values()) else State.STARTING
+    state = State.READY if all(report.ready.values()) else State.STARTING
+    return Seen(state if report.active else State.STANDBY, report.node)
 
 
 async def _kill_host(index: int, side: int) -> None:
     await asyncio.to_thread(hosts.kill, index, side)
+
+
+async def _remove_host(index: int, side: int) -> None:
+    await asyncio.to_thread(hosts.kill, index, side, for_good=True)
 
 
 async def _nodes() -> Sequence[str]:

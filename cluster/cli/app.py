@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cluster.cli import data, looking, measuring, quality, testing, up
+from cluster.cli import data, looking, measuring, node, quality, testing, up
 from cluster.cli.printing import fail
 from cluster.stack.runner import EXPECTED
 
@@ -26,6 +26,7 @@ app.command()(looking.doctor)
 app.command()(up.dev)
 app.command()(up.redeploy)
 app.command()(up.shards)
+app.command()(node.node)
 app.command("test")(testing.run_tests)
 app.command()(quality.check)
 app.command()(quality.fix)

@@ -6,10 +6,8 @@ then the whole node is started anew.
 """
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +16,14 @@ import psutil
 
 from cluster.paths import Paths
 from cluster.ports import Ports
-from cluster.ray_runtime import processes
+from cluster.ray_runtime import node
 from cluster.ray_runtime.environment import install_haproxy_wrapper
 from cluster.services.errors import ServiceError, tail
 from cluster.services.process import Identity
 from cluster.settings import Settings
 
-START_LIMIT_S = 120.0
 ATTEMPTS = 3
 """A raylet whose agents import for longer than 15 s gives up; the second time everything is in the page cache."""
-
-KEPT_SESSIONS = 2
-"""Earlier sessions whose logs are kept."""
 
 
 @dataclass(slots=True)
@@ -52,7 +46,7 @@ class RayHead:
     """The head node of this checkout."""
 
     def __init__(self, settings: Settings, paths: Paths, ports: Ports, env: Mapping[str, str]) -> None:
-        self.address = f"127.0.0.1:{ports.service('gcs')}"
+        self.address = f"{settings.node_address}:{ports.service('gcs')}"
         self.gcs_restarts = 0
         self._settings, self._paths, self._ports, self._env = settings, paths, ports, dict(env)
         self._gcs: _Relaunchable | None = None
@@ -66,27 +60,13 @@ class RayHead:
         parameters.write_text(json.dumps(self._parameters()))
         for attempt in range(ATTEMPTS):
             self._tidy()
-            if self._launch(parameters):
+            if node.launch(parameters, self._env, self._log_file):
                 self._find()
                 return
             left = self.stop()
             if left or attempt == ATTEMPTS - 1:
                 break
         raise ServiceError(f"Ray does not start; the end of {self._log_file}:\n{tail(self._log_file, 15)}")
-
-    def _launch(self, parameters: Path) -> bool:
-        with self._log_file.open("wb") as log:
-            done = subprocess.run(
-                [sys.executable, "-m", "cluster.ray_runtime.launch_head", str(parameters)],
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                timeout=START_LIMIT_S,
-                check=False,
-                start_new_session=True,
-            )
-        return done.returncode == 0
 
     def ensure_gcs(self) -> bool:
         """Bring the GCS back when it has died. Returns whether it had to."""
@@ -122,29 +102,15 @@ class RayHead:
     def stop(self, *, spare: tuple[int, ...] = ()) -> list[Identity]:
         """End every Ray process of this checkout, HAProxy included. Returns who did not end."""
         self._gcs = self._raylet = None
-        return processes.end([one for one in processes.find(self._paths, spare=spare) if _is_ray(one)])
+        return node.stop(self._paths, spare=spare)
 
     def _parameters(self) -> dict[str, object]:
         port = self._ports.service
-        first_worker, last_worker = self._ports.workers
-        settings = self._settings
         return {
-            "node_name": "head",
+            **node.parameters(self._settings, self._paths, self._ports),
             "gcs_server_port": port("gcs"),
-            "node_manager_port": port("node_manager"),
-            "object_manager_port": port("object_manager"),
-            "min_worker_port": first_worker,
-            "max_worker_port": last_worker,
-            "include_dashboard": settings.ray_dashboard,
+            "include_dashboard": self._settings.ray_dashboard,
             "dashboard_port": port("dashboard"),
-            "dashboard_agent_listen_port": port("dashboard_agent_http"),
-            "metrics_agent_port": port("dashboard_agent_grpc"),
-            "runtime_env_agent_port": port("runtime_env_agent"),
-            "metrics_export_port": port("metrics_export"),
-            "temp_dir": str(self._paths.ray),
-            "include_log_monitor": False,
-            "object_store_memory": settings.ray_object_store_mb * 1024 * 1024,
-            "num_cpus": settings.ray_cpus or os.cpu_count() or 1,
         }
 
     def _find(self) -> None:
@@ -165,32 +131,6 @@ class RayHead:
             raise ServiceError(f"Ray started, but its GCS or raylet is not to be found; see {self._log_file}")
 
     def _tidy(self) -> None:
-        """A new cluster starts with an empty GCS; and old sessions go, or /tmp fills."""
+        """A new cluster starts with an empty GCS."""
         shutil.rmtree(self._paths.gcs_storage, ignore_errors=True)
-        sessions = sorted(self._paths.ray.glob("session_2*"), key=lambda path: path.name, reverse=True)
-        for session in sessions[KEPT_SESSIONS - 1 :]:
-            shutil.rmtree(session, ignore_errors=True)
-        for node in self._paths.haproxy.iterdir():
-            if node.is_dir():
-                shutil.rmtree(node, ignore_errors=True)
-
-
-_RAY_NAMES = ("gcs_server", "raylet", "haproxy")
-
-
-def _is_ray(identity: Identity) -> bool:
-    """Whether a process of ours belongs to Ray, not to the services or the front end."""
-    try:
-        process = psutil.Process(identity.pid)
-        command = process.cmdline()
-    except psutil.Error:
-        return False
-    if not command:
-        return False
-    text = " ".join(command)
-    return (
-        Path(command[0]).name in _RAY_NAMES
-        or command[0].startswith("ray::")
-        or "/ray/" in text
-        or "haproxy_wrapper" in text
-    )
+        node.tidy(self._paths)

@@ -10,6 +10,7 @@ import psutil
 
 from cluster.ports import PortError, require_free
 from cluster.ray_runtime.environment import LimitTooLow, maxconn_for, raise_open_file_limit
+from cluster.ray_runtime.loopback import is_loopback
 from cluster.services.binaries import find_postgres, find_valkey
 from cluster.stack.plan import Plan
 
@@ -89,6 +90,27 @@ def http_ports(plan: Plan) -> list[Finding]:
     return found
 
 
+def addresses(plan: Plan) -> Finding:
+    """Other nodes reach what they are to reach, when there are to be any."""
+    settings = plan.settings
+    if is_loopback(settings.node_address):
+        return Finding("ok", "one machine (NODE_ADDRESS is loopback)")
+    if is_loopback(settings.http_host):
+        return Finding(
+            "error",
+            f"NODE_ADDRESS={settings.node_address} lets nodes join, but HTTP_HOST is loopback: their HAProxys "
+            "could not reach the replicas here",
+            "HTTP_HOST=0.0.0.0 behind a firewall",
+        )
+    if plan.postgres is not None:
+        return Finding(
+            "error",
+            "NODE_ADDRESS lets nodes join, but the embedded Postgres answers this machine only",
+            "set DATABASE_URL (and REDIS_URL) to servers that all nodes reach",
+        )
+    return Finding("ok", f"other nodes may join at {settings.node_address}")
+
+
 def node(plan: Plan) -> Finding:
     """Node is there and new enough."""
     if not plan.options.frontend:
@@ -137,5 +159,5 @@ def providers(plan: Plan) -> list[Finding]:
 
 def all_checks(plan: Plan, *, ports_too: bool = True) -> list[Finding]:
     """Everything, in the order in which it is shown."""
-    found = [memory(), shared_memory(), disk(plan), open_files(plan), *providers(plan), node(plan)]
+    found = [memory(), shared_memory(), disk(plan), open_files(plan), *providers(plan), addresses(plan), node(plan)]
     return found + (http_ports(plan) if ports_too else [])

@@ -169,7 +169,7 @@ def _defaults(given: Settings, paths: Paths, ports: Ports, generated: Secrets) -
         "MOBULA_HOME": str(paths.home),
         "HTTP_PORT": str(ports.http),
         "FRONTEND_PORT": str(ports.frontend),
-        "MOBULA_RAY_ADDRESS": f"127.0.0.1:{ports.service('gcs')}",
+        "MOBULA_RAY_ADDRESS": f"{given.node_address}:{ports.service('gcs')}",
     }
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import psutil
 
 from serve_app.security.tokens import TokenIssuer
+from tests.fixtures.faults import replicas
 from tests.fixtures.sdk import SDKS, Sdk
 from tests.fixtures.shards import host_report
 from tests.fixtures.stack import RunningStack
@@ -24,18 +25,6 @@ FROM app.events WHERE payload ->> 'channel' = $1 OR payload ->> 'client' = ANY (
 BEHIND = """
 SELECT EXISTS (SELECT 1 FROM app.session_events e, app.session_event_handlers h WHERE e.position > h.position)
 """
-
-
-def replica_processes(stack: RunningStack) -> dict[int, psutil.Process]:
-    """Port → process of the realtime replicas, past HAProxy."""
-    first, last = stack.ports.replica_http
-    found = {}
-    for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and first <= connection.laddr.port <= last and connection.pid:
-            process = psutil.Process(connection.pid)
-            if "realtime" in " ".join(process.cmdline()):
-                found[connection.laddr.port] = process
-    return found
 
 
 async def somebody(stack: RunningStack, port: int, user: str, channel: str) -> Sdk:
@@ -57,7 +46,7 @@ async def test_when_replica_and_shard_host_die_together_each_leave_is_delivered_
 ) -> None:
     stack.connect_ray()
     channel = f"desk:{secrets.token_hex(6)}"
-    (safe, _), (doomed, victim), *_ = sorted(replica_processes(stack).items())
+    (safe, _), (doomed, victim), *_ = sorted(replicas(stack, "realtime").items())
     names = [f"person-{number}-{secrets.token_hex(3)}" for number in range(PEOPLE)]
     watcher = await somebody(stack, safe, "watcher", channel)
     people = [await somebody(stack, doomed, name, channel) for name in names]

@@ -8,8 +8,9 @@ import sys
 
 import msgspec
 import pytest
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, ActorUnschedulableError
 
+from actors.hosts.line import Line
 from actors.hosts.pair import Claim, Life
 from actors.hosts.peer import RayPeer
 from tests.fixtures.waiting import eventually
@@ -65,7 +66,11 @@ async def test_its_claim_comes_from_the_other_actor():
 
 
 async def test_an_actor_that_does_not_exist_or_will_not_come_back_is_absent():
-    for there, error in ((peer(missing=True), ValueError), (peer(ActorDiedError()), ActorDiedError)):
+    for there, error in (
+        (peer(missing=True), ValueError),
+        (peer(ActorDiedError()), ActorDiedError),
+        (peer(ActorUnschedulableError("its node is gone")), ActorUnschedulableError),
+    ):
         with pytest.raises(error):
             await there.look(1.0)
         assert await there.life() is Life.ABSENT
@@ -108,3 +113,15 @@ async def test_a_process_of_another_node_is_dead_when_its_node_is(alive, life, m
     there = peer()
     there.watch(claim(os.getpid(), node="there"), lambda: None)
     assert await there.life() is life
+
+
+async def test_the_end_of_a_process_on_another_node_is_told_by_its_line():
+    line, there, told = Line("one"), peer(), []
+    await line.open("127.0.0.1")
+    watched = msgspec.structs.replace(claim(pid=1, node="there"), line=line.address)
+    there.watch(watched, lambda: told.append(True))
+    there.watch(watched, lambda: told.append("twice"))
+    await eventually(lambda: line.held == 1)
+    await line.close()
+    await eventually(lambda: told == [True])
+    assert await there.life() is Life.DEAD, "whatever Ray believes of its node"

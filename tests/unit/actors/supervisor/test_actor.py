@@ -2,9 +2,11 @@ import pytest
 
 from actors.supervisor.actor import (
     AGENT_SILENT_LIMIT,
+    MOVES_LIMIT,
     SILENT_LIMIT,
     STARTING_LIMIT,
     HostRestarting,
+    Seen,
     State,
     Supervisor,
     World,
@@ -24,6 +26,9 @@ class Cluster:
         self.ensured: list[int] = []
         self.standbys: list[int] = []
         self.node_ids = ["n1"]
+        self.full: set[str] = set()
+        self.places: dict[tuple[int, int], str] = {}
+        self.removed: list[tuple[int, int]] = []
         self.agents: set[str] = set()
         self.broken_agents: set[str] = set()
         self.silent_agents: set[str] = set()
@@ -34,13 +39,15 @@ class Cluster:
             ensure_host=self.ensure_host,
             ask_host=self.ask_host,
             kill_host=self.kill_host,
+            remove_host=self.remove_host,
             nodes=self.nodes,
             ensure_agent=self.ensure_agent,
             ask_agent=self.ask_agent,
             kill_agent=self.kill_agent,
         )
 
-    async def ensure_host(self, index, side):
+    async def ensure_host(self, index, side, node):
+        self.places.setdefault((index, side), node if node and node not in self.full else self.node_ids[0])
         if side:
             self.standbys.append(index)
             return
@@ -49,16 +56,21 @@ class Cluster:
 
     async def ask_host(self, index, side):
         if side:
-            return State.STANDBY
+            return Seen(State.STANDBY, self.places[index, side])
         if index in self.restarting:
             raise HostRestarting
         if index not in self.alive or index in self.silent:
             raise TimeoutError
-        return State.STARTING if index in self.starting else State.READY
+        state = State.STARTING if index in self.starting else State.READY
+        return Seen(state, self.places[index, side])
 
     async def kill_host(self, index, side):
         self.killed.append(index)
         self.silent.discard(index)
+
+    async def remove_host(self, index, side):
+        self.removed.append((index, side))
+        del self.places[index, side]
 
     async def nodes(self):
         return list(self.node_ids)
@@ -245,5 +257,63 @@ def test_a_standby_is_made_once_its_host_answers_and_nobody_waits_for_it():
         assert await supervisor.ready() == []
         await supervisor.look()
         assert cluster.standbys == [0]
+
+    simulate(main())
+
+
+def test_where_there_are_two_nodes_a_host_is_on_both():
+    async def main():
+        cluster = Cluster(hosts=2, sides=2)
+        cluster.node_ids = ["n1", "n2"]
+        supervisor = Supervisor(cluster.world)
+        for _ in range(3):
+            await supervisor.look()
+        assert cluster.places == {(0, 0): "n1", (0, 1): "n2", (1, 0): "n1", (1, 1): "n2"}
+        assert cluster.removed == []
+
+    simulate(main())
+
+
+def test_a_standby_moves_when_another_node_joins_and_they_spread_evenly():
+    async def main():
+        cluster = Cluster(hosts=2, sides=2)
+        supervisor = Supervisor(cluster.world)
+        for _ in range(3):
+            await supervisor.look()
+        assert set(cluster.places.values()) == {"n1"}
+        cluster.node_ids = ["n1", "n2", "n3"]
+        for _ in range(4):
+            await supervisor.look()
+        assert cluster.removed == [(0, 1), (1, 1)], "each once, and nobody who is active"
+        assert sorted(cluster.places.values()) == ["n1", "n1", "n2", "n3"]
+        assert await supervisor.ready() == []
+
+    simulate(main())
+
+
+def test_nothing_moves_while_the_active_process_is_not_ready():
+    async def main():
+        cluster = Cluster(hosts=1, sides=2)
+        supervisor = Supervisor(cluster.world)
+        for _ in range(3):
+            await supervisor.look()
+        cluster.node_ids = ["n1", "n2"]
+        cluster.starting = {0}
+        for _ in range(3):
+            await supervisor.look()
+        assert cluster.removed == []
+
+    simulate(main())
+
+
+def test_a_node_that_takes_nobody_is_not_tried_for_ever():
+    async def main():
+        cluster = Cluster(hosts=1, sides=2)
+        cluster.node_ids, cluster.full = ["n1", "n2"], {"n2"}
+        supervisor = Supervisor(cluster.world)
+        for _ in range(3 * MOVES_LIMIT + 6):
+            await supervisor.look()
+        assert cluster.removed == [(0, 1)] * MOVES_LIMIT
+        assert await supervisor.ready() == []
 
     simulate(main())

@@ -53,6 +53,15 @@ def test_every_path_and_port_belongs_to_the_checkout(tmp_path: Path) -> None:
             assert value.startswith((str(paths.short), str(paths.home))), name
 
 
+def test_a_lost_node_is_noticed_soon_where_there_can_be_one(tmp_path: Path) -> None:
+    alone = ray_environment(settings(), Paths(tmp_path), PORTS, maxconn=1000)
+    one_of_many = ray_environment(settings(node_address="10.0.0.1"), Paths(tmp_path), PORTS, maxconn=1000)
+    assert "RAY_health_check_period_ms" not in alone
+    assert one_of_many["RAY_health_check_period_ms"] == "1000"
+    env = process_environment({}, settings(node_address="10.0.0.1"), Paths(tmp_path), PORTS)
+    assert env["MOBULA_RAY_ADDRESS"] == f"10.0.0.1:{PORTS.service('gcs')}"
+
+
 def test_nothing_of_the_caller_can_point_ray_elsewhere(tmp_path: Path) -> None:
     base = {"RAY_ADDRESS": "10.0.0.1:6379", "RAY_BACKEND_LOG_LEVEL": "debug", "PATH": "/bin"}
     env = process_environment(base, settings(), Paths(tmp_path), PORTS)

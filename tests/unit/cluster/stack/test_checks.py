@@ -73,3 +73,26 @@ def test_without_binaries_postgres_is_an_error_and_valkey_a_warning(
 
 def test_everything_is_looked_at(plan: Plan) -> None:
     assert len(checks.all_checks(plan)) == len(checks.all_checks(plan, ports_too=False)) + 2
+
+
+@pytest.mark.parametrize(
+    ("environ", "level", "said"),
+    [
+        ({}, "ok", "one machine"),
+        ({"NODE_ADDRESS": "10.0.0.1"}, "error", "HTTP_HOST is loopback"),
+        ({"NODE_ADDRESS": "10.0.0.1", "HTTP_HOST": "0.0.0.0"}, "error", "embedded Postgres"),
+        (
+            {"NODE_ADDRESS": "10.0.0.1", "HTTP_HOST": "0.0.0.0", "DATABASE_URL": "postgresql://u@db.internal/m"},
+            "ok",
+            "may join at 10.0.0.1",
+        ),
+    ],
+)
+def test_what_other_nodes_could_not_reach_is_said_before_anything_starts(
+    environ: dict[str, str], level: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.stack.plan.DOTENV", tmp_path / "no.env")
+    found = checks.addresses(make(Options(home=tmp_path / "home"), {"PATH": "/usr/bin:/bin", **environ}))
+    assert found.level == level
+    assert said in found.what
+    assert bool(found.remedy) == (level == "error")

@@ -1,11 +1,11 @@
-"""Starts Ray's head node and ends, leaving its processes behind for the supervisor to watch.
+"""Starts the Ray processes of one node and ends, leaving them behind for its supervisor to watch.
 
-The same steps as `ray start --head`, which we cannot use: it turns a loopback address into the machine's own, always
+The same steps as `ray start`, which we cannot use: it turns a loopback address into the machine's own, always
 starts the Ray Client server (97 MB) and a dashboard process (120 MB) even when they are switched off, and lets the
 raylet wait for the node's agents to import, during which nothing else starts, and give up after 15 s.
 Runs as its own process because it imports Ray, which the supervisor does not.
 
-Usage: python -m cluster.ray_runtime.launch_head PARAMETERS.json
+Usage: python -m cluster.ray_runtime.launch_node PARAMETERS.json
 """
 
 import json
@@ -19,13 +19,12 @@ from ray._private.authentication.authentication_token_setup import ensure_token_
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 
-LOOPBACK = "127.0.0.1"
 RAYLET: Any = ray._raylet
 """A compiled module, without types."""
 
 
-class HeadNode(Node):
-    """A head node that starts a dashboard process only when a dashboard is wanted."""
+class QuickNode(Node):
+    """A node that does not wait for its agents; a head starts a dashboard process only when a dashboard is wanted."""
 
     def start_api_server(self, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
         """Called by Node while it starts."""
@@ -46,14 +45,18 @@ class HeadNode(Node):
 
 
 def launch(parameters: dict[str, Any]) -> dict[str, str]:
-    """Start GCS and raylet with exactly these parameters. Returns what a driver needs to connect."""
-    if not parameters["include_dashboard"]:
+    """Start a raylet with exactly these parameters, and before it the GCS unless `gcs_address` names one to join.
+
+    Returns what a driver needs to connect.
+    """
+    joins = "gcs_address" in parameters
+    if joins or not parameters["include_dashboard"]:
         # What Ray does by itself where the dashboard's packages are not installed: a minimal agent.
         ray._private.utils.get_dashboard_dependency_error = lambda: ImportError("RAY_DASHBOARD is off")
     ensure_token_if_auth_enabled(None, create_token_if_missing=False)
-    node = HeadNode(
-        RayParams(node_ip_address=LOOPBACK, dashboard_host=LOOPBACK, no_monitor=True, log_to_stderr=None, **parameters),
-        head=True,
+    node = QuickNode(
+        RayParams(dashboard_host="127.0.0.1", no_monitor=True, log_to_stderr=None, **parameters),
+        head=not joins,
         shutdown_at_exit=False,
         spawn_reaper=False,
     )

@@ -1,0 +1,58 @@
+"""A Ray node that joins the head of another machine (or of this one, in tests)."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from cluster.paths import Paths
+from cluster.ports import Ports
+from cluster.ray_runtime import node
+from cluster.ray_runtime.environment import install_haproxy_wrapper
+from cluster.services.errors import ServiceError, tail
+from cluster.services.process import Identity
+from cluster.settings import Settings
+
+
+class RayWorkerNode:
+    """One node beside the head. Its raylet's death takes every process of the node along."""
+
+    def __init__(self, settings: Settings, paths: Paths, ports: Ports, env: Mapping[str, str], head: str) -> None:
+        """`head`: host:port of the GCS."""
+        self._settings, self._paths, self._ports, self._env, self._head = settings, paths, ports, env, head
+        self._raylet: Identity | None = None
+        self._log_file = paths.logs / "ray-start.log"
+
+    def start(self) -> None:
+        """Join, with nothing left of an earlier node of this checkout. Raises ServiceError with what Ray said."""
+        if self.stop():
+            raise ServiceError("processes of an earlier node of this checkout do not end")
+        node.tidy(self._paths)
+        install_haproxy_wrapper(self._settings, self._paths)
+        file = self._paths.run / "ray-node.json"
+        file.write_text(
+            json.dumps({**node.parameters(self._settings, self._paths, self._ports), "gcs_address": self._head})
+        )
+        if not node.launch(file, self._env, self._log_file):
+            self.stop()
+            raise ServiceError(f"cannot join {self._head}; the end of {self._log_file}:\n{tail(self._log_file, 15)}")
+        self._raylet = self._find()
+
+    def is_alive(self) -> bool:
+        """Whether the raylet lives; without it nothing of the node does."""
+        return self._raylet is not None and self._raylet.is_alive()
+
+    def stop(self) -> list[Identity]:
+        """End every Ray process of this checkout. Returns who did not end."""
+        self._raylet = None
+        return node.stop(self._paths)
+
+    def _find(self) -> Identity:
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if command and Path(command[0]).name == "raylet" and str(self._paths.ray) in " ".join(command):
+                identity = Identity.of(process.pid)
+                if identity is not None:
+                    return identity
+        raise ServiceError(f"Ray started, but its raylet is not to be found; see {self._log_file}")

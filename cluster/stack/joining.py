@@ -1,0 +1,127 @@
+"""A node beside the head: joins, is watched and joins again when its raylet dies, until somebody stops it.
+
+It takes its settings from the environment, `.env`, and a copy of the head's `state.env` in its own MOBULA_HOME: the
+same database, secrets and Ray token everywhere.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+from cluster import ports as port_blocks
+from cluster.paths import Paths
+from cluster.ports import Ports
+from cluster.ray_runtime.environment import process_environment
+from cluster.ray_runtime.loopback import is_loopback
+from cluster.ray_runtime.worker import RayWorkerNode
+from cluster.services.errors import ServiceError
+from cluster.settings import Settings, require_production_ready
+from cluster.stack.daemon_state import DaemonLock
+
+WATCH_S = 0.5
+RETRY_S = 5.0
+"""Between attempts to join again: the head may be away for a while."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """What a node is started with."""
+
+    head: str
+    """host:port of the GCS."""
+    settings: Settings
+    paths: Paths
+    ports: Ports
+    env: dict[str, str]
+
+
+def make(home: Path, *, head: str = "", http_port: int | None = None, environ: Mapping[str, str]) -> NodePlan:
+    """Decide. Raises ServiceError, PortError, ProductionRefused or LimitTooLow, each naming its remedy."""
+    paths = Paths(home)
+    paths.prepare()
+    os.environ["MOBULA_HOME"] = str(home)
+    settings = require_production_ready(Settings())
+    head = head or settings.mobula_ray_address
+    if not head:
+        raise ServiceError("no head to join: ./mobula node HOST:PORT, the GCS address that ./mobula up shows there")
+    _require_shared(settings, paths, head)
+    ports = port_blocks.choose(paths.ports_file, http=http_port or settings.http_port)
+    port_blocks.require_free(ports.http, "HAProxy of this node", "./mobula node --port N")
+    env = {
+        **process_environment(environ, settings, paths, ports),
+        "MOBULA_RAY_ADDRESS": head,
+        "HTTP_PORT": str(ports.http),
+        # Serve knows one port for all nodes, the head's; this is how a node says another.
+        "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(ports.http),
+    }
+    return NodePlan(head, settings, paths, ports, env)
+
+
+def run(plan: NodePlan, say: Callable[[str], None]) -> int:
+    """Join, watch, leave. Returns the exit status. Raises ServiceError when the first attempt to join fails."""
+    stopping = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    lock = DaemonLock(plan.paths)
+    lock.take()
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    node = RayWorkerNode(plan.settings, plan.paths, plan.ports, plan.env, plan.head)
+    try:
+        node.start()
+        say(f"joined {plan.head}; HAProxy on port {plan.ports.http} once a replica is placed here")
+        while not stopping.wait(WATCH_S):
+            if not node.is_alive():
+                say("the raylet has died with all of its node: joining again")
+                _join_again(node, stopping, say)
+    finally:
+        left = node.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        lock.release()
+    if left:
+        say("these processes do not end: " + ", ".join(str(one.pid) for one in left))
+        return 1
+    plan.paths.clear_short()
+    return 0
+
+
+def _join_again(node: RayWorkerNode, stopping: threading.Event, say: Callable[[str], None]) -> None:
+    while not stopping.is_set():
+        try:
+            node.start()
+        except ServiceError as problem:
+            say(str(problem))
+            stopping.wait(RETRY_S)
+        else:
+            say("joined again")
+            return
+
+
+def _require_shared(settings: Settings, paths: Paths, head: str) -> None:
+    """What a node needs of the head's is here, and reachable from here."""
+    copy = f"copy the head's .mobula/state.env and .mobula/secrets to {paths.home}"
+    if not settings.database_url.get_secret_value():
+        raise ServiceError(f"no DATABASE_URL: {copy}, or set the same environment as there")
+    for file in (
+        settings.ray_auth_token_path or paths.secrets / "ray_token",
+        settings.signing_key_path,
+    ):
+        if not file.is_file():
+            raise ServiceError(f"{file} is missing: {copy}")
+    if is_loopback(head.rpartition(":")[0]):
+        return
+    if is_loopback(settings.node_address):
+        raise ServiceError("NODE_ADDRESS is a loopback address: set it to this machine's own, which the head can reach")
+    if is_loopback(urlsplit(settings.database_url.get_secret_value()).hostname or "localhost"):
+        raise ServiceError("DATABASE_URL names this machine itself: several machines need a Postgres that all reach")
+    if is_loopback(settings.http_host):
+        raise ServiceError("HTTP_HOST is a loopback address: HAProxys of other machines could not reach replicas here")

@@ -1,0 +1,54 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.paths import Paths
+from cluster.ports import Ports
+from cluster.ray_runtime import node
+from cluster.settings import Settings
+
+PORTS = Ports(8000, 3000, 20_000)
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path / "s")
+    (tmp_path / "s").mkdir()
+    paths = Paths(tmp_path / "home")
+    paths.prepare()
+    return paths
+
+
+def test_its_ports_and_paths_are_of_its_own_checkout(paths: Paths) -> None:
+    settings = Settings(_env_file=None, ray_cpus=3, node_address="10.0.0.2")  # type: ignore[call-arg]
+    found = node.parameters(settings, paths, PORTS)
+    assert found["node_ip_address"] == "10.0.0.2"
+    assert found["num_cpus"] == 3
+    assert found["temp_dir"] == str(paths.ray)
+    ports = {name: value for name, value in found.items() if name.endswith("_port")}
+    assert len(set(ports.values())) == len(ports)
+    assert set(ports.values()) <= PORTS.everything
+    json.dumps(found)
+
+
+def test_the_log_says_why_it_did_not_start(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, log = paths.run / "node.json", paths.logs / "ray-start.log"
+    file.write_text("no JSON")
+    assert node.launch(file, {"PATH": "/bin", "PYTHONPATH": ":".join(sys.path)}, log) is False
+    assert "JSONDecodeError" in log.read_text()
+
+
+def test_old_sessions_and_haproxys_go_before_a_start(paths: Paths) -> None:
+    for number in range(4):
+        (paths.ray / f"session_2026-01-0{number}").mkdir()
+    (paths.haproxy / "a-node-id").mkdir()
+    (paths.haproxy / "options.json").write_text("{}")
+    node.tidy(paths)
+    assert [path.name for path in paths.ray.iterdir()] == ["session_2026-01-03"]
+    assert [path.name for path in paths.haproxy.iterdir()] == ["options.json"]
+
+
+def test_nothing_of_this_checkout_runs_after_stopping_nothing(paths: Paths) -> None:
+    assert node.stop(paths) == []

@@ -1,0 +1,155 @@
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from cluster.ports import PortError
+from cluster.services.errors import ServiceError
+from cluster.services.ports import free_port
+from cluster.settings import Settings
+from cluster.stack import joining
+from cluster.stack.joining import NodePlan
+
+HERE = "postgresql://mobula@127.0.0.1:5432/mobula"
+THERE = "postgresql://mobula@db.internal:5432/mobula"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A node's home with what was copied from the head."""
+    monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path / "s")
+    (tmp_path / "s").mkdir()
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / "no.env")
+    home = tmp_path / "home"
+    (home / "secrets").mkdir(parents=True)
+    for name in ("ray_token", "signing.pem"):
+        (home / "secrets" / name).write_text("x")
+    monkeypatch.setenv("MOBULA_HOME", str(home))
+    copied(home)
+    return home
+
+
+def copied(home: Path, **values: str) -> None:
+    lines = {"DATABASE_URL": HERE, "MOBULA_RAY_ADDRESS": "127.0.0.1:20002", "HTTP_PORT": str(free_port())} | values
+    (home / "state.env").write_text("".join(f"{name}='{value}'\n" for name, value in lines.items()))
+
+
+def make(home: Path, head: str = "", http_port: int | None = None) -> NodePlan:
+    return joining.make(home, head=head, http_port=http_port, environ={"PATH": "/bin", "RAY_ADDRESS": "10.0.0.9:1"})
+
+
+def test_a_node_has_the_head_s_settings_and_paths_and_ports_of_its_own(home: Path) -> None:
+    port = free_port()
+    plan = make(home, http_port=port)
+    assert plan.head == plan.env["MOBULA_RAY_ADDRESS"] == "127.0.0.1:20002"
+    assert plan.env["MOBULA_HOME"] == str(home)
+    assert plan.settings.database_url.get_secret_value() == HERE
+    assert plan.env["HTTP_PORT"] == plan.env["RAY_SERVE_WORKER_PROXY_HTTP_PORT"] == str(port)
+    assert str(plan.paths.short) in plan.env["RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"]
+    assert "RAY_ADDRESS" not in plan.env
+    assert make(home, head="127.0.0.1:7").head == "127.0.0.1:7"
+
+
+def test_its_haproxy_listens_where_the_head_s_does_unless_told_otherwise(home: Path) -> None:
+    port = free_port()
+    copied(home, HTTP_PORT=str(port))
+    assert make(home).ports.http == port
+
+
+@pytest.mark.parametrize(
+    ("values", "head", "said"),
+    [
+        ({"MOBULA_RAY_ADDRESS": ""}, "", "no head to join"),
+        ({"DATABASE_URL": ""}, "", r"copy the head's .mobula/state.env"),
+        ({"RAY_AUTH_TOKEN_PATH": "/nowhere/ray_token"}, "", "/nowhere/ray_token is missing"),
+        ({"SIGNING_KEY_FILE": "/nowhere/signing.pem"}, "", "/nowhere/signing.pem is missing"),
+        ({"DATABASE_URL": THERE}, "10.0.0.1:20002", "NODE_ADDRESS is a loopback address"),
+        ({"NODE_ADDRESS": "10.0.0.2"}, "10.0.0.1:20002", "DATABASE_URL names this machine itself"),
+        ({"NODE_ADDRESS": "10.0.0.2", "DATABASE_URL": THERE}, "head.internal:20002", "HTTP_HOST is a loopback address"),
+    ],
+)
+def test_what_is_missing_or_out_of_reach_is_said_with_its_remedy(
+    home: Path, values: dict[str, str], head: str, said: str
+) -> None:
+    copied(home, **values)
+    with pytest.raises(ServiceError, match=said):
+        make(home, head)
+
+
+def test_another_machine_is_joined_with_addresses_that_all_reach(home: Path) -> None:
+    copied(home, NODE_ADDRESS="10.0.0.2", DATABASE_URL=THERE, HTTP_HOST="0.0.0.0")
+    plan = make(home, "[fd00::1]:20002")
+    assert plan.settings.node_address == "10.0.0.2"
+    assert plan.env["MOBULA_RAY_ADDRESS"] == "[fd00::1]:20002"
+
+
+def test_a_taken_port_is_named(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(PortError, match="mobula node --port"):
+            make(home, http_port=taken.getsockname()[1])
+
+
+class Node:
+    """Stands in for the Ray node: which attempts to start fail, and whether it lives."""
+
+    def __init__(self, *starts: bool) -> None:
+        self.starts = list(starts)
+        self.started = 0
+        self.stopped = 0
+
+    def __call__(self, *arguments: object) -> "Node":
+        return self
+
+    def start(self) -> None:
+        if not self.starts.pop(0):
+            raise ServiceError("cannot join")
+        self.started += 1
+
+    def is_alive(self) -> bool:
+        if not self.starts:
+            signal.raise_signal(signal.SIGTERM)
+            return True
+        return False
+
+    def stop(self) -> list[object]:
+        self.stopped += 1
+        return []
+
+
+def run(home: Path, node: Node, monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[str]]:
+    monkeypatch.setattr(joining, "RayWorkerNode", node)
+    monkeypatch.setattr(joining, "WATCH_S", 0.0)
+    monkeypatch.setattr(joining, "RETRY_S", 0.0)
+    said: list[str] = []
+    return joining.run(make(home), said.append), said
+
+
+def test_it_joins_and_leaves_when_told_to(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node(True)
+    status, said = run(home, node, monkeypatch)
+    assert (status, node.started, node.stopped) == (0, 1, 1)
+    assert "joined 127.0.0.1:20002" in said[0]
+
+
+def test_a_lost_node_joins_again_however_long_the_head_is_away(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node(True, False, False, True)
+    status, said = run(home, node, monkeypatch)
+    assert (status, node.started) == (0, 2)
+    assert said[1:] == [
+        "the raylet has died with all of its node: joining again",
+        "cannot join",
+        "cannot join",
+        "joined again",
+    ]
+
+
+def test_the_first_attempt_must_succeed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node(False)
+    with pytest.raises(ServiceError, match="cannot join"):
+        run(home, node, monkeypatch)
+    assert node.stopped == 1
