@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cluster.cli import data, looking, measuring, node, quality, testing, up
+from cluster.cli import data, fuzzing, looking, measuring, node, quality, testing, up
 from cluster.cli.printing import fail
 from cluster.stack.runner import EXPECTED
 
@@ -28,6 +28,7 @@ app.command()(up.redeploy)
 app.command()(up.shards)
 app.command()(node.node)
 app.command("test")(testing.run_tests)
+app.command()(fuzzing.fuzz)
 app.command()(quality.check)
 app.command()(quality.fix)
 app.add_typer(data.migrate, name="migrate")
