@@ -83,14 +83,21 @@ def processes(stack: RunningStack, title: str) -> list[psutil.Process]:
 
 
 async def freeze_in_the_middle(stack: RunningStack, database: Database, export: Export) -> psutil.Process:
-    """Stop the worker while it writes; it stays stopped until it is killed or continued."""
+    """Stop the worker while it writes; it stays stopped until it is killed or continued.
+
+    It goes on only while nobody looks, in steps: a warm worker writes everything in half a second, which a look at a
+    busy machine takes too.
+    """
     (worker,) = await eventually(lambda: processes(stack, "job:exports.run"), LIMIT_S, every_s=0.01)
 
     async def writing() -> bool:
-        return await state_of(database, export) != "queued"
+        worker.suspend()
+        if await state_of(database, export) != "queued":
+            return True
+        worker.resume()
+        return False
 
-    await eventually(writing, LIMIT_S, every_s=0.005)
-    worker.suspend()
+    await eventually(writing, LIMIT_S, every_s=0.02)
     assert await state_of(database, export) == "running", (
         "it was over before it could be stopped: more orders are needed"
     )
