@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from actors.brokers.channel import Channel
-from actors.brokers.wire import Difference, Info, Joined, Left, encode
+from actors.brokers.contract import ClientInfo
+from actors.brokers.wire import Difference, Joined, Left, encode
 
 
 @dataclass(slots=True)
 class _Net:
     """What happened to one connection: it counts if the first and the last of it are the same."""
 
-    info: Info
+    info: ClientInfo
     first_joined: bool
     last_joined: bool
 
@@ -37,7 +38,7 @@ class Announcer:
         """Nothing is told; `rebuilt` tells the difference."""
         self._gathered: dict[str, _Gathered] = {}
 
-    def tell(self, channel: Channel, info: Info, *, joined: bool) -> None:
+    def tell(self, channel: Channel, info: ClientInfo, *, joined: bool) -> None:
         """A connection joined or left."""
         gathered = self._gathered.get(channel.name)
         if gathered is None:
@@ -82,5 +83,5 @@ def is_large(channel: Channel) -> bool:
     return threshold > 0 and channel.connections > threshold
 
 
-def _sample(infos: Sequence[Info], size: int) -> list[Info]:
+def _sample(infos: Sequence[ClientInfo], size: int) -> list[ClientInfo]:
     return random.sample(infos, min(size, len(infos)))

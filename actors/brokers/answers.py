@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from itertools import islice
 
 from actors.brokers.channel import Channel
-from actors.brokers.contract import BrokerError
+from actors.brokers.contract import BrokerError, ClientInfo
 from actors.brokers.poll_wire import PollClaim
 from actors.brokers.wire import (
     Channels,
     Failed,
     History,
     HistoryRemove,
-    Info,
     MapClear,
     MapRead,
     MapSubscribe,
@@ -56,7 +55,7 @@ def presence(namespaces: Namespaces, channels: Mapping[str, Channel], op: Presen
     channel = channels.get(op.channel)
     if channel is None:
         return PresenceRead(op.request, 0, 0, [])
-    infos: list[Info] = []
+    infos: list[ClientInfo] = []
     if op.full:
         infos = [present.info for present in islice(channel.presence.values(), rules.presence_limit or None)]
     return PresenceRead(op.request, len(channel.presence), len(channel.users), infos)

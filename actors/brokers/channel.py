@@ -5,12 +5,12 @@ import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from actors.brokers.contract import BrokerError
+from actors.brokers.contract import BrokerError, ClientInfo
 from actors.brokers.history import Ring
 from actors.brokers.map_state import MapState
 from actors.brokers.polled import Polled
 from actors.brokers.view_changes import ViewChanges
-from actors.brokers.wire import Entry, Info, Operation, Pub, Publish, Subscriber, encode, published_prefix
+from actors.brokers.wire import Entry, Operation, Pub, Publish, Subscriber, encode, published_prefix
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
 from actors.protocol import presence_maps
@@ -40,7 +40,7 @@ class HubInterest:
 class Present:
     """One connection in the channel, and which subscription brought it there."""
 
-    info: Info
+    info: ClientInfo
     boot: str
     subscription: int
 

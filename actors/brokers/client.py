@@ -44,10 +44,7 @@ from actors.brokers.wire import (
     Publish,
     Subscribe,
     Subscriber,
-    from_wire,
-    info_of,
     publication,
-    to_wire,
 )
 from actors.links.placement import bucket_of
 from actors.links.requests import OVERHEAD_BYTES
@@ -115,7 +112,7 @@ class Brokers:
         since = request.since
         subscriber = Subscriber(
             request.subscription,
-            info_of(request.info),
+            request.info,
             request.presence,
             request.join_leave,
         )
@@ -181,7 +178,7 @@ class Brokers:
             asked = request.change
             expected = None if asked.expected is None else (asked.expected.epoch, asked.expected.offset)
             change = KeyChange(asked.key, asked.removed, asked.score, asked.mode, expected, asked.ttl_s)
-        info = to_wire(request.info)
+        info = request.info
         tags = dict(request.tags) if request.tags else None
         answer: StreamPosition | MapPublished = await self._view(request.channel).ask(
             lambda number: Publish(
@@ -258,7 +255,7 @@ class Brokers:
     async def presence(self, channel: str) -> Mapping[str, ClientInfo]:
         """Connections in the channel by client id."""
         answer: PresenceRead = await self._view(channel).ask(lambda number: Presence(number, channel, full=True))
-        return {info.client: from_wire(info) for info in answer.infos}
+        return {info.client: info for info in answer.infos}
 
     async def presence_stats(self, channel: str) -> PresenceStats:
         """Counts only."""
@@ -276,7 +273,7 @@ class Brokers:
         """Tell the shards, at least once, whom the roster has seen leave with process `boot`: channel → connections."""
         for channel, gone in who.items():
             for start in range(0, len(gone), DEPARTED_PER_OPERATION):
-                infos = [info_of(info) for info in gone[start : start + DEPARTED_PER_OPERATION]]
+                infos = list(gone[start : start + DEPARTED_PER_OPERATION])
                 size = OVERHEAD_BYTES + sum(100 + len(info.conn_info) + len(info.chan_info) for info in infos)
                 self._view(channel).note(Departed(channel, boot, infos, next(self._numbers)), size)
 

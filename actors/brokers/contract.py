@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class StreamPosition:
@@ -21,9 +23,8 @@ class StreamPosition:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClientInfo:
-    """Who is behind a connection. `conn_info` and `chan_info` are raw JSON, or empty."""
+class ClientInfo(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Who is behind a connection, here and on the wire. `conn_info` and `chan_info` are raw JSON, or empty."""
 
     user: str
     client: str

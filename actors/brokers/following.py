@@ -21,7 +21,6 @@ from actors.brokers.wire import (
     Resumed,
     Subscriber,
     TakenAway,
-    from_wire,
     publication,
 )
 from actors.links.requests import OVERHEAD_BYTES, Send
@@ -159,16 +158,15 @@ class Following:
 
     def _on_joined(self, item: Joined) -> None:
         if self._sink is not None and item.channel in self.held:
-            self._sink.on_join(item.channel, from_wire(item.info))
+            self._sink.on_join(item.channel, item.info)
 
     def _on_left(self, item: Left) -> None:
         if self._sink is not None and item.channel in self.held:
-            self._sink.on_leave(item.channel, from_wire(item.info))
+            self._sink.on_leave(item.channel, item.info)
 
     def _on_difference(self, item: Difference) -> None:
         if self._sink is not None and item.channel in self.held:
-            joined, left = [from_wire(info) for info in item.joined], [from_wire(info) for info in item.left]
-            self._sink.on_difference(item.channel, joined, left)
+            self._sink.on_difference(item.channel, item.joined, item.left)
 
     def _on_poll_changed(self, item: PollChanged) -> None:
         if self._sink is not None and item.channel in self.held:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from actors.brokers.announcing import Announcer
 from actors.brokers.channel import Channel, HubInterest, Present
-from actors.brokers.wire import Info, Subscriber
+from actors.brokers.contract import ClientInfo
+from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
 
 EXPIRED_REMEMBERED: Final = 1_000
@@ -24,9 +25,9 @@ class Registry:
     def __init__(self, find: Callable[[str], Channel | None]) -> None:
         self.left: Callable[[Channel, Subscriber], None] = _nothing
         """Told of every subscription that ended."""
-        self.admitted: Callable[[Channel, Info, Info | None], None] = _nothing
+        self.admitted: Callable[[Channel, ClientInfo, ClientInfo | None], None] = _nothing
         """Told who is present in a channel, and what was known of them before."""
-        self.dismissed: Callable[[Channel, Info], None] = _nothing
+        self.dismissed: Callable[[Channel, ClientInfo], None] = _nothing
         """Told who is present no more."""
         self.announcer = Announcer()
         self._find = find
@@ -127,7 +128,7 @@ class Registry:
         self.begin(boot)
         self.synced(boot)
 
-    def departed(self, channel: Channel, boot: str, infos: Iterable[Info]) -> None:
+    def departed(self, channel: Channel, boot: str, infos: Iterable[ClientInfo]) -> None:
         """The durable roster says that this process is gone, and who was in the channel (rule 11).
 
         Whoever this incarnation knows of leaves as always, once. It tells of the others too: the process died before

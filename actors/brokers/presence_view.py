@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 
 from actors.brokers.announcing import is_large
 from actors.brokers.channel import Channel
+from actors.brokers.contract import ClientInfo
 from actors.brokers.map_state import PAGE_BYTES, Page
 from actors.brokers.view_changes import Change, ViewChanges
-from actors.brokers.wire import Entry, Info, Pub, encode
+from actors.brokers.wire import Entry, Pub, encode
 from actors.protocol.presence_maps import CLIENTS_PREFIX, USERS_PREFIX
 
 
@@ -24,7 +25,7 @@ class PresenceViews:
         self._find = find
         self._wall_ms = wall_ms
 
-    def admitted(self, channel: Channel, info: Info, before: Info | None) -> None:
+    def admitted(self, channel: Channel, info: ClientInfo, before: ClientInfo | None) -> None:
         """A connection is in the channel; `before` is what was known of it, if it was there already."""
         view = self._find(CLIENTS_PREFIX + channel.name)
         if view is not None and info != before:
@@ -34,7 +35,7 @@ class PresenceViews:
             if view is not None:
                 self._change(view, channel, info.user, None, None, known=False, removed=False)
 
-    def dismissed(self, channel: Channel, info: Info) -> None:
+    def dismissed(self, channel: Channel, info: ClientInfo) -> None:
         """A connection is in the channel no more."""
         view = self._find(CLIENTS_PREFIX + channel.name)
         if view is not None:
@@ -50,8 +51,8 @@ class PresenceViews:
         view: Channel,
         channel: Channel,
         key: str,
-        before: Info | None,
-        info: Info | None,
+        before: ClientInfo | None,
+        info: ClientInfo | None,
         *,
         known: bool,
         removed: bool,

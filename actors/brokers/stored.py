@@ -2,7 +2,8 @@
 
 import msgspec
 
-from actors.brokers.wire import Entry, Info, KeyChange, Pub, Publish, encode
+from actors.brokers.contract import ClientInfo
+from actors.brokers.wire import Entry, KeyChange, Pub, Publish, encode
 from db.streams.reader import StoredPublication
 
 
@@ -40,7 +41,7 @@ def attributes_of(op: Publish, *, delta: bool) -> str | None:
     plain = op.info is None and not op.tags and not delta and not op.exclude_clients and not op.exclude_users
     if plain and change is None:
         return None
-    info = op.info or Info("", "")
+    info = op.info or ClientInfo("", "")
     stored = Attributes(
         user=None if op.info is None else info.user,
         client=info.client,
@@ -70,7 +71,7 @@ def parse_attributes(column: str | None) -> Attributes:
 def encode_stored(data: bytes, offset: int, epoch: str, time_ms: int, attributes: str | None, *, delta: bool) -> bytes:
     """The bytes of a publication that was read from the database, the same as when it was live."""
     rare = parse_attributes(attributes)
-    info = None if rare.user is None else Info(rare.user, rare.client, rare.conn_info, rare.chan_info)
+    info = None if rare.user is None else ClientInfo(rare.user, rare.client, rare.conn_info, rare.chan_info)
     entry = Entry(rare.key, rare.removed, rare.score) if rare.key else None
     return encode(
         Pub(

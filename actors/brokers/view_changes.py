@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from actors.brokers.wire import Info
+from actors.brokers.contract import ClientInfo
 
 SHARE: Final = 10
 """Of very many that wait, one in so many is told at a time."""
@@ -20,7 +20,7 @@ class Present(Protocol):
     """One connection that is there."""
 
     @property
-    def info(self) -> Info:
+    def info(self) -> ClientInfo:
         """Who it is."""
 
 
@@ -28,7 +28,7 @@ class Change(NamedTuple):
     """A key that came, changed or went."""
 
     key: str
-    info: Info | None
+    info: ClientInfo | None
     removed: bool
 
 
@@ -37,8 +37,8 @@ class _Waiting:
     """One key: what watchers know of it, and what is so. `known` False: they know nothing of it."""
 
     known: bool
-    known_info: Info | None
-    info: Info | None
+    known_info: ClientInfo | None
+    info: ClientInfo | None
     removed: bool
     due: float
 
@@ -58,7 +58,7 @@ class ViewChanges:
         return len(self._waiting)
 
     def change(
-        self, key: str, before: Info | None, info: Info | None, due: float, *, known: bool, removed: bool
+        self, key: str, before: ClientInfo | None, info: ClientInfo | None, due: float, *, known: bool, removed: bool
     ) -> None:
         """A key is so from now on; told when it is `due`. `known`, `before`: what it was, unless it waits already."""
         waiting = self._waiting.get(key)
@@ -104,7 +104,7 @@ class ViewChanges:
         order = self._order
         return (order[index] for index in range(bisect_right(order, cursor) if cursor else 0, len(order)))
 
-    def info(self, key: str, present: Mapping[str, Present]) -> Info | None:
+    def info(self, key: str, present: Mapping[str, Present]) -> ClientInfo | None:
         """What watchers know of a key; `present` is what is so."""
         waiting = self._waiting.get(key)
         if waiting is not None:

@@ -13,15 +13,6 @@ from actors.brokers.poll_wire import PollChanged, PollClaim, PollReport, PollTur
 encode = msgspec.msgpack.Encoder().encode
 
 
-class Info(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """`ClientInfo` on the wire."""
-
-    user: str
-    client: str
-    conn_info: bytes = b""
-    chan_info: bytes = b""
-
-
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What makes a publication the change of a key. `before`: the value it replaces, where clients may get deltas."""
 
@@ -39,7 +30,7 @@ class Pub(msgspec.Struct, array_like=True, frozen=True):
     offset: int = 0
     epoch: str = ""
     time_ms: int = 0
-    info: Info | None = None
+    info: ClientInfo | None = None
     tags: dict[str, str] | None = None
     delta: bool = False
     exclude_clients: tuple[str, ...] = ()
@@ -51,7 +42,7 @@ class Subscriber(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One subscription of one connection."""
 
     subscription: int
-    info: Info
+    info: ClientInfo
     presence: bool
     join_leave: bool
 
@@ -79,7 +70,7 @@ class Publish(msgspec.Struct, array_like=True, frozen=True, tag=1):
     channel: str
     data: bytes
     publication_id: str
-    info: Info | None = None
+    info: ClientInfo | None = None
     tags: dict[str, str] | None = None
     idempotency_key: str = ""
     delta: bool = False
@@ -216,7 +207,7 @@ class Departed(msgspec.Struct, array_like=True, frozen=True, tag=30):
 
     channel: str
     boot: str
-    infos: list[Info]
+    infos: list[ClientInfo]
     request: int = 0
 
 
@@ -255,14 +246,14 @@ class Joined(msgspec.Struct, array_like=True, frozen=True, tag=2):
     """A connection joined."""
 
     channel: str
-    info: Info
+    info: ClientInfo
 
 
 class Left(msgspec.Struct, array_like=True, frozen=True, tag=3):
     """A connection left."""
 
     channel: str
-    info: Info
+    info: ClientInfo
 
 
 class Subscribed(msgspec.Struct, array_like=True, frozen=True, tag=4):
@@ -330,7 +321,7 @@ class PresenceRead(msgspec.Struct, array_like=True, frozen=True, tag=11):
     request: int
     clients: int
     users: int
-    infos: list[Info]
+    infos: list[ClientInfo]
 
 
 class ChannelsRead(msgspec.Struct, array_like=True, frozen=True, tag=12):
@@ -423,8 +414,8 @@ class Difference(msgspec.Struct, array_like=True, frozen=True, tag=30):
     """Who joined and who left over some time, net; in a large channel perhaps a sample."""
 
     channel: str
-    joined: list[Info]
-    left: list[Info]
+    joined: list[ClientInfo]
+    left: list[ClientInfo]
 
 
 Item = (
@@ -464,21 +455,6 @@ def raw(pubs: list[bytes]) -> list[Any]:
     return [msgspec.Raw(pub) for pub in pubs]
 
 
-def info_of(info: ClientInfo) -> Info:
-    """`ClientInfo` for the wire."""
-    return Info(info.user, info.client, info.conn_info, info.chan_info)
-
-
-def to_wire(info: ClientInfo | None) -> Info | None:
-    """`info_of`, where there may be none."""
-    return None if info is None else info_of(info)
-
-
-def from_wire(info: Info) -> ClientInfo:
-    """`ClientInfo` from the wire."""
-    return ClientInfo(info.user, info.client, info.conn_info, info.chan_info)
-
-
 def publication(pub: Pub) -> Publication:
     """`Publication` from the wire."""
     entry = pub.entry
@@ -486,7 +462,7 @@ def publication(pub: Pub) -> Publication:
         data=pub.data,
         offset=pub.offset,
         epoch=pub.epoch,
-        info=None if pub.info is None else from_wire(pub.info),
+        info=pub.info,
         tags=pub.tags or {},
         time_ms=pub.time_ms,
         delta=pub.delta,

@@ -56,8 +56,6 @@ from actors.sessions.wire import (
     Unregister,
     Unsubscribe,
     UnsubscribeUser,
-    from_wire,
-    to_wire,
 )
 
 ANSWER_WITHIN_S: Final = 3.0
@@ -125,7 +123,7 @@ class _ShardView:
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
         held = _Held(record, asyncio.get_running_loop().time(), on_result)
         self.held[record.client] = self.waiting[record.client] = held
-        self.link.send(Register(to_wire(record)), OVERHEAD_BYTES, may_expire=False)
+        self.link.send(Register(record), OVERHEAD_BYTES, may_expire=False)
 
     def unregister(self, client: str, user: str) -> None:
         self.waiting.pop(client, None)
@@ -223,7 +221,7 @@ class _ShardView:
         if self._sink is not None:
             self.link.send(HoldsConnections(), OVERHEAD_BYTES, may_expire=False)
         for held in self.held.values():
-            self.link.send(Register(to_wire(held.record)), OVERHEAD_BYTES, may_expire=False)
+            self.link.send(Register(held.record), OVERHEAD_BYTES, may_expire=False)
         self.link.send(Synced(), OVERHEAD_BYTES, may_expire=False)
         for asked in self.requests.asked.values():
             # Messages and commands must not arrive twice; the other orders do no harm when repeated.
@@ -286,7 +284,7 @@ class Sessions:
     async def connections(self, user: str) -> Sequence[SessionRecord]:
         """Who is connected as this user, in the whole cluster. Raises SessionsUnreachable."""
         answer: ConnectionsRead = await self._view(user).ask(lambda number: Connections(number, user))
-        return [from_wire(record) for record in answer.records]
+        return answer.records
 
     async def disconnect_user(
         self, user: str, *, code: int, reason: str, session: str = "", client: str = "", exclude: Sequence[str] = ()

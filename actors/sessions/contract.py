@@ -11,14 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 
 class SessionsUnreachable(Exception):
     """The shard did not answer in time: the order may have been carried out or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
-    """One connection. `session` is the login session's id (`sid` claim) or empty. Times are Unix milliseconds."""
+class SessionRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One connection, here and on the wire. `session` is the login session's id (`sid` claim) or empty.
+
+    Times are Unix milliseconds.
+    """
 
     client: str
     user: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from actors.links.stream import ClientStream
-from actors.sessions.wire import Record
+from actors.sessions.contract import SessionRecord
 
 FLOOR_LIFE_MS: Final = 3_600_000
 """Revocations are remembered for an hour. Our own are rows in the database, and our connection tokens live a minute;
@@ -16,7 +16,7 @@ this covers tokens of other issuers and the moments when the database does not a
 class Connection:
     """One registered connection. `checked`: the database has been asked about it."""
 
-    record: Record
+    record: SessionRecord
     stream: ClientStream
     checked: bool = False
     revoked: bool = False
@@ -39,7 +39,7 @@ class Registry:
     ended_sessions: dict[str, int] = field(default_factory=dict)
     """Login session → when it was ended (Unix ms)."""
 
-    def add(self, stream: ClientStream, record: Record) -> Connection:
+    def add(self, stream: ClientStream, record: SessionRecord) -> Connection:
         """Register or register again."""
         self.remove(stream.boot, record.client)
         connection = Connection(record, stream, session_number=stream.session)
@@ -79,7 +79,7 @@ class Registry:
         """A user's connections."""
         return len(self.users.get(user, ()))
 
-    def is_void(self, record: Record) -> bool:
+    def is_void(self, record: SessionRecord) -> bool:
         """Whether a revocation that this shard knows of covers the connection's credentials."""
         if record.session and record.session in self.ended_sessions:
             return True

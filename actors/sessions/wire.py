@@ -7,22 +7,7 @@ from actors.sessions.contract import RefreshOrder, SessionRecord, SubscribeOrder
 encode = msgspec.msgpack.Encoder().encode
 
 
-class Record(msgspec.Struct, array_like=True, frozen=True):
-    """`SessionRecord` on the wire."""
-
-    client: str
-    user: str
-    session: str
-    hub: str
-    transport: str
-    connected_ms: int
-    name: str = ""
-    version: str = ""
-    issued_at_ms: int = 0
-    token_id: str = ""
-
-
-def is_revocable(record: Record) -> bool:
+def is_revocable(record: SessionRecord) -> bool:
     """Whether the connection was let in by something that may be taken back."""
     return bool(record.user or record.session or record.token_id)
 
@@ -30,7 +15,7 @@ def is_revocable(record: Record) -> bool:
 class Register(msgspec.Struct, array_like=True, frozen=True, tag=1):
     """A connection wants to live. Answered by `Registered`."""
 
-    record: Record
+    record: SessionRecord
 
 
 class Unregister(msgspec.Struct, array_like=True, frozen=True, tag=2):
@@ -203,7 +188,7 @@ class ConnectionsRead(msgspec.Struct, array_like=True, frozen=True, tag=4):
     """Answer to `Connections`."""
 
     request: int
-    records: list[Record]
+    records: list[SessionRecord]
 
 
 class Told(msgspec.Struct, array_like=True, frozen=True, tag=5):
@@ -297,35 +282,3 @@ Item = (
     | Delivered
     | SpentElsewhere
 )
-
-
-def to_wire(record: SessionRecord) -> Record:
-    """`SessionRecord` for the wire."""
-    return Record(
-        record.client,
-        record.user,
-        record.session,
-        record.hub,
-        record.transport,
-        record.connected_ms,
-        record.name,
-        record.version,
-        record.issued_at_ms,
-        record.token_id,
-    )
-
-
-def from_wire(record: Record) -> SessionRecord:
-    """`SessionRecord` from the wire."""
-    return SessionRecord(
-        client=record.client,
-        user=record.user,
-        session=record.session,
-        hub=record.hub,
-        transport=record.transport,
-        connected_ms=record.connected_ms,
-        name=record.name,
-        version=record.version,
-        issued_at_ms=record.issued_at_ms,
-        token_id=record.token_id,
-    )

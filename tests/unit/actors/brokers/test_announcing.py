@@ -4,7 +4,8 @@ import msgspec
 
 from actors.brokers.announcing import Announcer
 from actors.brokers.channel import Channel, HubInterest
-from actors.brokers.wire import Difference, Info, Item, Subscriber
+from actors.brokers.contract import ClientInfo
+from actors.brokers.wire import Difference, Item, Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.simulation import passes, simulate
@@ -31,10 +32,10 @@ class World:
         self.stream = ClientStream("hub", 1, str.encode, 0.0)
         interest = self.channel.hubs["hub"] = HubInterest(self.stream)
         for number in range(listeners):
-            interest.subscribers[number] = Subscriber(number, Info("u", f"l{number}"), True, True)
+            interest.subscribers[number] = Subscriber(number, ClientInfo("u", f"l{number}"), True, True)
 
     def tell(self, client: str, *, joined: bool) -> None:
-        self.announcer.tell(self.channel, Info("u", client), joined=joined)
+        self.announcer.tell(self.channel, ClientInfo("u", client), joined=joined)
 
     def told(self) -> list[object]:
         cursor, items = self.stream.take(10**9)

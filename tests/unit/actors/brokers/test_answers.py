@@ -2,13 +2,13 @@ import msgspec
 import pytest
 
 from actors.brokers import answers, wire
-from actors.brokers.contract import BrokerError
+from actors.brokers.contract import BrokerError, ClientInfo
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from cluster.settings import Settings
 
 REFUSAL = BrokerError(108, "not available")
-SUBSCRIBER = wire.Subscriber(7, wire.Info("u", "c"), presence=True, join_leave=False)
+SUBSCRIBER = wire.Subscriber(7, ClientInfo("u", "c"), presence=True, join_leave=False)
 
 
 def told(op):

@@ -4,9 +4,10 @@ import msgspec
 
 from actors.brokers.carrying import Carried, pack, unpack
 from actors.brokers.channel import Channel, HubInterest
+from actors.brokers.contract import ClientInfo
 from actors.brokers.map_state import NEVER, Value
 from actors.brokers.presence import Registry
-from actors.brokers.wire import Info, Subscriber
+from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES
@@ -51,7 +52,7 @@ def test_keys_of_a_map_keep_tags_and_what_is_left_of_their_time():
 def test_a_durable_channel_takes_only_who_is_in_it():
     channel = Channel("ledger:a", RULES.for_channel("ledger:a"), 0.0)
     channel.epoch, channel.top, channel.loaded = "e", 5, True
-    subscriber = Subscriber(1, Info("u", "c"), presence=True, join_leave=True)
+    subscriber = Subscriber(1, ClientInfo("u", "c"), presence=True, join_leave=True)
     channel.hubs["hub"] = HubInterest(ClientStream("hub", 1, lambda _: b"", 0.0), {1: subscriber})
     came, registry = carried(channel, now=10.0, then=1_000.0)
     assert (came.epoch, came.top, came.loaded) == ("", 0, False)
@@ -64,7 +65,7 @@ def test_a_durable_channel_takes_only_who_is_in_it():
 
 def test_who_does_not_register_again_has_left():
     channel = Channel("room:a", RULES.for_channel("room:a"), 0.0)
-    subscriber = Subscriber(1, Info("u", "c"), presence=True, join_leave=True)
+    subscriber = Subscriber(1, ClientInfo("u", "c"), presence=True, join_leave=True)
     channel.hubs["hub"] = HubInterest(ClientStream("hub", 1, lambda _: b"", 0.0), {1: subscriber})
     came, registry = carried(channel, now=10.0, then=1_000.0)
     registry.end_orphans(came.name)

@@ -2,8 +2,8 @@ import msgspec
 import pytest
 
 from actors.brokers.channel import IDEMPOTENCY_S, Channel, HubInterest, encode_pub, new_epoch
-from actors.brokers.contract import BrokerError
-from actors.brokers.wire import Info, Item, Pub, Publish, Published, Subscriber
+from actors.brokers.contract import BrokerError, ClientInfo
+from actors.brokers.wire import Item, Pub, Publish, Published, Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES
@@ -36,12 +36,14 @@ def test_a_publication_is_one_object_for_every_hub():
     hubs = [stream(name) for name in ("one", "two", "three")]
     for hub in hubs:
         ch.hubs[hub.boot] = HubInterest(hub)
-    op = Publish(1, "room:a", b'{"x":1}', "id", Info("u", "c"), {"t": "v"})
+    op = Publish(1, "room:a", b'{"x":1}', "id", ClientInfo("u", "c"), {"t": "v"})
     ch.accept(1, ch.epoch, encode_pub(op, 1, ch.epoch, 99, delta=True), 0.0)
     items = [hub.take()[1][0] for hub in hubs]
     assert items[0] is items[1] is items[2], "encoded once, shared"
     decoded = msgspec.msgpack.decode(items[0], type=Item)
-    assert decoded == Published("room:a", Pub(b'{"x":1}', 1, ch.epoch, 99, Info("u", "c"), {"t": "v"}, delta=True))
+    assert decoded == Published(
+        "room:a", Pub(b'{"x":1}', 1, ch.epoch, 99, ClientInfo("u", "c"), {"t": "v"}, delta=True)
+    )
     assert (ch.top, ch.ring.top) == (1, 1)
 
 
@@ -89,7 +91,9 @@ def test_a_channel_has_room_for_so_many():
     ch = Channel("n:1", LIMITED.for_channel("n:1"), 0.0)
     for name in ("one", "two"):
         ch.check_room()
-        ch.hubs[name] = HubInterest(stream(name), {1: Subscriber(1, Info("u", name), presence=False, join_leave=False)})
+        ch.hubs[name] = HubInterest(
+            stream(name), {1: Subscriber(1, ClientInfo("u", name), presence=False, join_leave=False)}
+        )
     with pytest.raises(BrokerError) as refused:
         ch.check_room()
     assert refused.value.code == 106

@@ -3,7 +3,8 @@
 import pytest
 
 from actors.brokers.comparing import CHANNELS_PER_OPERATION, PERIOD_S
-from actors.brokers.wire import Behind, Compare, Gap, Info, Repair, Resume, Subscriber
+from actors.brokers.contract import ClientInfo
+from actors.brokers.wire import Behind, Compare, Gap, Repair, Resume, Subscriber
 from tests.fixtures.brokers import CHANNEL, MemoryWorld, published, scripted
 from tests.fixtures.simulation import passes, simulate
 
@@ -28,7 +29,7 @@ def test_every_channel_is_compared_once_per_period_in_few_operations():
 
 
 def _subscriber(number):
-    return Subscriber(number, Info("u", f"c{number}"), False, False)
+    return Subscriber(number, ClientInfo("u", f"c{number}"), False, False)
 
 
 def test_channels_without_a_position_and_those_in_repair_are_left_out():

@@ -2,7 +2,7 @@
 
 from actors.brokers.contract import ClientInfo
 from actors.brokers.notices import REPEAT_S, Notices
-from actors.brokers.wire import Departed, Info, Noted
+from actors.brokers.wire import Departed, Noted
 from actors.links.placement import bucket_of
 from tests.fixtures.brokers import CHANNEL, MemoryWorld, NoDatabase, scripted
 from tests.fixtures.simulation import passes, simulate
@@ -26,7 +26,7 @@ def test_a_notice_is_repeated_until_it_is_taken():
         sent = departures(script)
         assert len(sent) >= 2, "not taken: it comes again"
         assert {(op.boot, op.request) for op in sent} == {("dead", sent[0].request)}
-        assert sent[0].infos == [Info("u", "gone")]
+        assert sent[0].infos == [ClientInfo("u", "gone")]
         await script.down(Noted(sent[0].request))
         await passes(0.5)
         so_far = len(departures(script))
@@ -83,7 +83,7 @@ def test_notices_go_along_when_their_bucket_moves():
 
     here, there = Notices(send), Notices(send)
     for number, channel in ((7, CHANNEL), (8, "elsewhere")):
-        here.tell(Departed(channel, "dead", [Info("u", "gone")], number), 10, 0.0)
+        here.tell(Departed(channel, "dead", [ClientInfo("u", "gone")], number), 10, 0.0)
     sent.clear()
     there.bring(here.take_away({bucket_of(CHANNEL)}), 1.0)
     assert [op.request for op in sent] == [7]

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.brokers.channel import Channel
+from actors.brokers.contract import ClientInfo
 from actors.brokers.presence import Registry
-from actors.brokers.wire import Difference, Info, Item, Joined, Left, Subscriber
+from actors.brokers.wire import Difference, Item, Joined, Left, Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES
@@ -16,7 +17,7 @@ RULES = Namespaces.parse(NAMESPACES)
 
 
 def subscriber(number, client=None, *, presence=True):
-    return Subscriber(number, Info("u", client or f"c{number}"), presence, presence)
+    return Subscriber(number, ClientInfo("u", client or f"c{number}"), presence, presence)
 
 
 class World:
@@ -69,7 +70,7 @@ def test_a_dead_process_leaves_everything_and_nothing_of_it_stays():
 def test_without_presence_joins_are_still_told_when_asked_for():
     world = World()
     hub = world.stream("hub")
-    who = Subscriber(1, Info("u", "c"), presence=False, join_leave=True)
+    who = Subscriber(1, ClientInfo("u", "c"), presence=False, join_leave=True)
     world.subscribe("room:a", hub, who)
     world.registry.remove(world.channels["room:a"], "hub", 1)
     assert [kind for kind, _, _ in world.told()] == [Joined.__name__, Left.__name__]
@@ -86,7 +87,7 @@ def test_removing_what_is_not_there_changes_nothing(unknown):
 
 
 def departed(world, boot, *clients):
-    world.registry.departed(world.channels["room:a"], boot, [Info("u", client) for client in clients])
+    world.registry.departed(world.channels["room:a"], boot, [ClientInfo("u", client) for client in clients])
 
 
 def test_who_the_roster_saw_leave_leaves_once_whoever_finds_out_first():
@@ -132,7 +133,7 @@ def test_a_rebuilding_shard_tells_departures_at_its_end():
     world.registry.announcer.rebuilt()
     _, items = world.watcher.take(10**9)
     assert [msgspec.msgpack.decode(item, type=Item) for item in items] == [
-        Difference("room:a", [], [Info("u", "gone")])
+        Difference("room:a", [], [ClientInfo("u", "gone")])
     ], "who was there before has not joined"
 
 

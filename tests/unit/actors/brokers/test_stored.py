@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.brokers.channel import encode_pub
+from actors.brokers.contract import ClientInfo
 from actors.brokers.stored import attributes_of, encode_row, parse_attributes
-from actors.brokers.wire import Info, Publish
+from actors.brokers.wire import Publish
 from db.streams.reader import StoredPublication
 
 texts = st.text(max_size=10)
-infos = st.one_of(st.none(), st.builds(Info, texts, texts, st.binary(max_size=9), st.binary(max_size=9)))
+infos = st.one_of(st.none(), st.builds(ClientInfo, texts, texts, st.binary(max_size=9), st.binary(max_size=9)))
 
 
 @given(

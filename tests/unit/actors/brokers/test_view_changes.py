@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from actors.brokers.contract import ClientInfo
 from actors.brokers.view_changes import ViewChanges
-from actors.brokers.wire import Info
 
 KEYS = st.sampled_from("abcdef")
 
@@ -20,7 +20,7 @@ class AgainstWatchers(RuleBasedStateMachine):
         self.now = 0.0
         self.changes = ViewChanges()
         self.present: dict[str, SimpleNamespace] = {}
-        self.watchers: list[dict[str, Info]] = []
+        self.watchers: list[dict[str, ClientInfo]] = []
 
     def hear(self, told) -> None:
         for change in told:
@@ -35,7 +35,7 @@ class AgainstWatchers(RuleBasedStateMachine):
 
     @rule(key=KEYS, user=st.sampled_from("xy"), wait=st.integers(0, 3))
     def come(self, key, user, wait):
-        info, before = Info(user, key), self.present.get(key)
+        info, before = ClientInfo(user, key), self.present.get(key)
         self.present[key] = SimpleNamespace(info=info)
         if before is None or before.info != info:
             old = None if before is None else before.info

@@ -1,6 +1,6 @@
 from actors.links.stream import ClientStream
 from actors.sessions.registry import FLOOR_LIFE_MS, Registry, by_stream
-from actors.sessions.wire import Record
+from actors.sessions.wire import SessionRecord
 
 
 def stream(boot="hub", session=1):
@@ -8,7 +8,7 @@ def stream(boot="hub", session=1):
 
 
 def record(client, user="u", session="s", issued_at_ms=0, token_id=""):
-    return Record(client, user, session, "hub", "websocket", 1, issued_at_ms=issued_at_ms, token_id=token_id)
+    return SessionRecord(client, user, session, "hub", "websocket", 1, issued_at_ms=issued_at_ms, token_id=token_id)
 
 
 def test_nothing_is_left_of_who_is_gone():

@@ -1,12 +1,12 @@
 import msgspec
 
 from actors.sessions.contract import SessionRecord
-from actors.sessions.wire import Item, Operation, Registered, SendToUser, encode, from_wire, to_wire
+from actors.sessions.wire import Item, Operation, Register, Registered, SendToUser, encode
 
 
 def test_records_survive_the_wire():
-    record = SessionRecord("c", "u", "s", "hub", "websocket", 1, "js", "1.0", 99)
-    assert from_wire(to_wire(record)) == record
+    register = Register(SessionRecord("c", "u", "s", "hub", "websocket", 1, "js", "1.0", 99))
+    assert msgspec.msgpack.decode(encode(register), type=Operation) == register
 
 
 def test_operations_and_items_are_told_apart():
