@@ -5,10 +5,14 @@ from itertools import islice
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError, ClientInfo
-from actors.brokers.poll_wire import PollClaim
-from actors.brokers.wire import (
-    Channels,
+from actors.brokers.items import (
     Failed,
+    PresenceRead,
+    Resumed,
+    SubscribeFailed,
+)
+from actors.brokers.operations import (
+    Channels,
     History,
     HistoryRemove,
     MapClear,
@@ -16,13 +20,13 @@ from actors.brokers.wire import (
     MapSubscribe,
     Operation,
     Presence,
-    PresenceRead,
     Publish,
     Repair,
     Resume,
-    Resumed,
     Subscribe,
-    SubscribeFailed,
+)
+from actors.brokers.poll_wire import PollClaim
+from actors.brokers.wire import (
     encode,
 )
 from actors.links.stream import ClientStream

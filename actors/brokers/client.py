@@ -25,24 +25,28 @@ from actors.brokers.contract import (
     SubscribeCallback,
     SubscribeRequest,
 )
-from actors.brokers.poll_wire import PollClaim, PollReport
-from actors.brokers.view import ShardView
-from actors.brokers.wire import (
-    Channels,
+from actors.brokers.items import (
     ChannelsRead,
+    HistoryRead,
+    MapAnswer,
+    PresenceRead,
+)
+from actors.brokers.operations import (
+    Channels,
     Departed,
     History,
-    HistoryRead,
     HistoryRemove,
     KeyChange,
-    MapAnswer,
     MapClear,
     MapRead,
     MapSubscribe,
     Presence,
-    PresenceRead,
     Publish,
     Subscribe,
+)
+from actors.brokers.poll_wire import PollClaim, PollReport
+from actors.brokers.view import ShardView
+from actors.brokers.wire import (
     Subscriber,
     publication,
 )

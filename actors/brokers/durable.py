@@ -15,15 +15,19 @@ from actors.brokers import map_changes, map_durable
 from actors.brokers.channel import Channel, new_epoch
 from actors.brokers.contract import BrokerError
 from actors.brokers.handover import Gift, Handover
-from actors.brokers.stored import attributes_of
-from actors.brokers.wire import (
+from actors.brokers.items import (
     Acknowledged,
     EpochChanged,
     Failed,
     Gap,
+    Suppressed,
+)
+from actors.brokers.operations import (
     MapClear,
     Publish,
-    Suppressed,
+)
+from actors.brokers.stored import attributes_of
+from actors.brokers.wire import (
     encode,
 )
 from actors.links.stream import ClientStream

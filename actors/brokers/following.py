@@ -7,8 +7,7 @@ from typing import Any
 import structlog
 
 from actors.brokers.contract import ChannelSink, Publication
-from actors.brokers.poll_wire import PollChanged, polled
-from actors.brokers.wire import (
+from actors.brokers.items import (
     Difference,
     EpochChanged,
     Gap,
@@ -16,11 +15,16 @@ from actors.brokers.wire import (
     Joined,
     Left,
     Published,
+    Resumed,
+    TakenAway,
+)
+from actors.brokers.operations import (
     Repair,
     Resume,
-    Resumed,
+)
+from actors.brokers.poll_wire import PollChanged, polled
+from actors.brokers.wire import (
     Subscriber,
-    TakenAway,
     publication,
 )
 from actors.links.requests import OVERHEAD_BYTES, Send

@@ -1,4 +1,4 @@
-"""What hubs and shards say to each other about shared polls; part of `actors.brokers.wire`."""
+"""What hubs and shards say to each other about shared polls; part of `actors.brokers.operations` and `items`."""
 
 from typing import Final
 

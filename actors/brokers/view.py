@@ -17,36 +17,40 @@ from actors.brokers.contract import (
     SubscribeReply,
 )
 from actors.brokers.following import Following, Held
-from actors.brokers.notices import Notice, Notices
-from actors.brokers.poll_wire import PollClaim, PollTurn
-from actors.brokers.wire import (
+from actors.brokers.items import (
     Acknowledged,
-    Channels,
     ChannelsRead,
-    Compare,
-    Departed,
     Failed,
-    History,
     HistoryRead,
-    HistoryRemove,
     Item,
     MapAnswer,
-    MapClear,
     MapPage,
-    MapRead,
-    MapSubscribe,
     Moved,
     Noted,
-    Operation,
-    Presence,
     PresenceRead,
-    Publish,
-    Subscribe,
     Subscribed,
     SubscribeFailed,
     Suppressed,
+)
+from actors.brokers.notices import Notice, Notices
+from actors.brokers.operations import (
+    Channels,
+    Compare,
+    Departed,
+    History,
+    HistoryRemove,
+    MapClear,
+    MapRead,
+    MapSubscribe,
+    Operation,
+    Presence,
+    Publish,
+    Subscribe,
     Synced,
     Unsubscribe,
+)
+from actors.brokers.poll_wire import PollClaim, PollTurn
+from actors.brokers.wire import (
     publication,
 )
 from actors.links.frames import Batch

@@ -1,14 +1,15 @@
 import msgspec
 import pytest
 
-from actors.brokers import answers, wire
+from actors.brokers import answers, items, operations
 from actors.brokers.contract import BrokerError, ClientInfo
+from actors.brokers.wire import Subscriber, encode
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from cluster.settings import Settings
 
 REFUSAL = BrokerError(108, "not available")
-SUBSCRIBER = wire.Subscriber(7, ClientInfo("u", "c"), presence=True, join_leave=False)
+SUBSCRIBER = Subscriber(7, ClientInfo("u", "c"), presence=True, join_leave=False)
 
 
 def told(op):
@@ -20,29 +21,29 @@ def told(op):
 @pytest.mark.parametrize(
     ("op", "answer"),
     [
-        (wire.Subscribe("c", SUBSCRIBER), wire.SubscribeFailed("c", 7, 108, "not available")),
-        (wire.Repair("c", "e", 1), wire.Resumed("c", "", 0, ok=False, pubs=[])),
-        (wire.Presence(5, "c", full=True), wire.Failed([5], 108, "not available")),
-        (wire.Publish(6, "c", b"x", "id"), wire.Failed([6], 108, "not available")),
+        (operations.Subscribe("c", SUBSCRIBER), items.SubscribeFailed("c", 7, 108, "not available")),
+        (operations.Repair("c", "e", 1), items.Resumed("c", "", 0, ok=False, pubs=[])),
+        (operations.Presence(5, "c", full=True), items.Failed([5], 108, "not available")),
+        (operations.Publish(6, "c", b"x", "id"), items.Failed([6], 108, "not available")),
     ],
 )
 def test_everybody_is_refused_in_the_form_they_wait_for(op, answer):
-    assert told(op) == [msgspec.msgpack.decode(wire.encode(answer))]
+    assert told(op) == [msgspec.msgpack.decode(encode(answer))]
 
 
 def test_what_nobody_waits_for_is_not_answered():
-    assert told(wire.Unsubscribe("c", 1)) == []
+    assert told(operations.Unsubscribe("c", 1)) == []
 
 
 @pytest.mark.parametrize(("channel", "code"), [("nonsense:x", 102), ("x" * 300, 107), ("exports:progress#u", 108)])
 def test_presence_of_what_keeps_none_is_refused(channel, code):
     namespaces = Namespaces.load(Settings(_env_file=None).namespaces_file)
     with pytest.raises(BrokerError) as refused:
-        answers.presence(namespaces, {}, wire.Presence(1, channel, full=True))
+        answers.presence(namespaces, {}, operations.Presence(1, channel, full=True))
     assert refused.value.code == code
 
 
 def test_an_unknown_channel_is_empty():
     namespaces = Namespaces.load(Settings(_env_file=None).namespaces_file)
-    found = answers.presence(namespaces, {}, wire.Presence(1, "room:x", full=True))
+    found = answers.presence(namespaces, {}, operations.Presence(1, "room:x", full=True))
     assert (found.request, found.clients, found.infos) == (1, 0, [])

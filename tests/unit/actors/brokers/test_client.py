@@ -1,9 +1,11 @@
 """All shards as one client."""
 
 from actors.brokers.contract import ClientInfo, SubscribeReply, SubscribeRequest
+from actors.brokers.items import (
+    Subscribed,
+)
 from actors.brokers.wire import (
     Pub,
-    Subscribed,
 )
 from tests.fixtures.brokers import CHANNEL, published, scripted
 

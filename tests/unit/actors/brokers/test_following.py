@@ -3,15 +3,19 @@
 import pytest
 
 from actors.brokers.contract import ClientInfo
-from actors.brokers.wire import (
+from actors.brokers.items import (
     EpochChanged,
     Gap,
-    Pub,
     Published,
-    Repair,
     Resumed,
     TakenAway,
+)
+from actors.brokers.operations import (
+    Repair,
     Unsubscribe,
+)
+from actors.brokers.wire import (
+    Pub,
 )
 from tests.fixtures.brokers import CHANNEL, published, scripted
 

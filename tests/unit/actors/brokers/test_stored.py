@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from actors.brokers.channel import encode_pub
 from actors.brokers.contract import ClientInfo
+from actors.brokers.operations import (
+    Publish,
+)
 from actors.brokers.stored import attributes_of, encode_row, parse_attributes
-from actors.brokers.wire import Publish
 from db.streams.reader import StoredPublication
 
 texts = st.text(max_size=10)

@@ -7,13 +7,15 @@ import pytest
 
 from actors.brokers import view as module
 from actors.brokers.contract import BrokerError, ClientInfo, PublishRequest, SubscribeRequest
-from actors.brokers.wire import (
+from actors.brokers.items import (
     Acknowledged,
     Failed,
+    Subscribed,
+)
+from actors.brokers.operations import (
     Publish,
     Resume,
     Subscribe,
-    Subscribed,
     Synced,
 )
 from actors.links.link import BUFFER_BYTES
