@@ -3,13 +3,11 @@
 import contextlib
 import hashlib
 import json
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import psutil
 import pyarrow.parquet as pq
 import pytest
@@ -19,8 +17,7 @@ from db.exports import service, storage
 from db.exports.models import Export
 from db.jobs.service import JobView, get_job
 from db.session import Database
-from tests.factories.auth import make_user
-from tests.fixtures.exports import INSERT_ORDERS
+from tests.fixtures.exports import exporter
 from tests.fixtures.stack import RunningStack
 from tests.fixtures.waiting import eventually
 
@@ -43,15 +40,8 @@ async def database(stack: RunningStack) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="module")
 async def user_id(stack: RunningStack, database: Database) -> AsyncIterator[UUID]:
-    """Somebody with so many orders that exporting them takes a while."""
-    async with database.transaction() as session:
-        name = f"exporter-{secrets.token_hex(4)}"
-        made = (await make_user(session, username=name, email=f"{name}@example.org")).id
-    connection = await asyncpg.connect(stack.database_url)
-    await connection.execute(INSERT_ORDERS, made, ORDERS, timeout=LIMIT_S)
-    yield made
-    await connection.execute("DELETE FROM app.orders WHERE user_id = $1", made, timeout=LIMIT_S)
-    await connection.close()
+    async with exporter(database, stack.database_url, ORDERS) as somebody:
+        yield somebody
 
 
 async def request(database: Database, user_id: UUID) -> Export:
@@ -133,7 +123,7 @@ async def test_an_export_whose_worker_is_killed_in_the_middle_finishes(
     await eventually(tried_again, LEASE_S)  # the agent saw the death: nobody waited for a lease to run out
     await eventually(lambda: succeeded(database, export), LIMIT_S)
     job = await job_of(database, export)
-    assert (job.state, job.attempt) == ("succeeded", 2)
+    assert (job.state, job.attempt) == ("succeeded", 2), job.errors
     assert "worker died" in job.errors[0]["error"]
     assert check_files(stack, export)["total_rows"] == ORDERS
 
@@ -146,7 +136,7 @@ async def test_an_export_whose_agent_is_killed_finishes(stack: RunningStack, dat
     await eventually(lambda: not worker.is_running(), LIMIT_S)  # a task dies with the actor that submitted it
     await eventually(lambda: succeeded(database, export), LIMIT_S)
     job = await job_of(database, export)
-    assert (job.state, job.attempt) == ("succeeded", 2)
+    assert (job.state, job.attempt) == ("succeeded", 2), job.errors
     assert check_files(stack, export)["total_rows"] == ORDERS
 
 

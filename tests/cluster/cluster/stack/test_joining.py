@@ -23,9 +23,8 @@ from db.exports.models import Export
 from db.jobs.service import JobView, get_job
 from db.session import Database
 from serve_app.security.tokens import TokenIssuer
-from tests.factories.auth import make_user
 from tests.fixtures.chaos import chaos
-from tests.fixtures.exports import INSERT_ORDERS
+from tests.fixtures.exports import exporter
 from tests.fixtures.faults import replicas
 from tests.fixtures.nodes import JoinedNode, joined
 from tests.fixtures.sdk import SDKS, Sdk
@@ -62,19 +61,13 @@ async def database(stack: RunningStack) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def exporter(stack: RunningStack, database: Database) -> AsyncIterator[UUID]:
-    async with database.transaction() as session:
-        name = f"exporter-{secrets.token_hex(4)}"
-        made = (await make_user(session, username=name, email=f"{name}@example.org")).id
-    connection = await asyncpg.connect(stack.database_url)
-    await connection.execute(INSERT_ORDERS, made, ORDERS, timeout=LIMIT_S)
-    yield made
-    await connection.execute("DELETE FROM app.orders WHERE user_id = $1", made, timeout=LIMIT_S)
-    await connection.close()
+async def user_id(stack: RunningStack, database: Database) -> AsyncIterator[UUID]:
+    async with exporter(database, stack.database_url, ORDERS) as somebody:
+        yield somebody
 
 
 async def test_a_node_joins_takes_its_part_and_is_lost_with_everything_on_it(
-    stack: RunningStack, database: Database, exporter: UUID
+    stack: RunningStack, database: Database, user_id: UUID
 ) -> None:
     async with AsyncExitStack() as leaving, joined(stack) as node:
         active, standby = await eventually(lambda: apart(), LIMIT_S)
@@ -90,7 +83,7 @@ async def test_a_node_joins_takes_its_part_and_is_lost_with_everything_on_it(
 
         people = await People.arrive(stack, port)
         leaving.push_async_callback(close, people.sdks)
-        jobs = await Jobs.freeze(stack, node, database, exporter)
+        jobs = await Jobs.freeze(stack, node, database, user_id)
         sdks = [await connect(stack, stack.ws_url, f"sdk-{number}") for number in range(4)]
         leaving.push_async_callback(close, sdks)
         async with chaos(stack, clients=6) as run:
