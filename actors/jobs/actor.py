@@ -255,6 +255,9 @@ class QueueOwner:
             agent = self._book.agents.get(boot)
             if agent is None or self._outbox.get(boot):
                 continue
+            if self._book.is_replaced(agent):
+                self._answer(boot)
+                continue
             room = self._book.room(agent, self._queues, BATCH)
             if not room:
                 continue

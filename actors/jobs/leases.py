@@ -163,6 +163,10 @@ class LeaseBook:
             left -= more
         return room
 
+    def is_replaced(self, agent: Agent) -> bool:
+        """Whether a later process of its node was heard. A poll of it may still wait here: what it is given is lost."""
+        return self._newest()[agent.node] is not agent
+
     def overdue(self, now: float) -> list[Rescue]:
         """What must be rescued; to be asked about once a second."""
         if now - self._ticked_at > STALL_S:
@@ -170,10 +174,7 @@ class LeaseBook:
             for agent in self.agents.values():
                 agent.seen_at = max(agent.seen_at, now - BEAT_S)
         self._ticked_at = now
-        newest: dict[str, Agent] = {}
-        for agent in self.agents.values():
-            if agent.node not in newest or agent.born_at >= newest[agent.node].born_at:
-                newest[agent.node] = agent
+        newest = self._newest()
         found = [
             Rescue(lease, reason, begun=lease.reported or reason != UNKNOWN)
             for lease in self.leases.values()
@@ -182,6 +183,13 @@ class LeaseBook:
         for boot in [b for b, agent in self.agents.items() if now - agent.seen_at > FORGET_AGENT_S]:
             del self.agents[boot]
         return found
+
+    def _newest(self) -> dict[str, Agent]:
+        newest: dict[str, Agent] = {}
+        for agent in self.agents.values():
+            if agent.node not in newest or agent.born_at >= newest[agent.node].born_at:
+                newest[agent.node] = agent
+        return newest
 
     def _reason(self, lease: Lease, newest: dict[str, Agent], now: float) -> str:
         holder = self.agents.get(lease.agent) if lease.agent is not None else None

@@ -307,6 +307,22 @@ async def test_a_silent_node_s_jobs_are_rescued_and_a_live_long_job_is_not(
     assert (await dead.beat()).lost == [token(lost)]
 
 
+async def test_a_poll_that_its_killed_agent_left_behind_is_given_nothing(
+    database: Database, start: Start, clock: Clock
+) -> None:
+    owner = await start()
+    killed = Agent(owner)
+    left_behind = asyncio.create_task(killed.poll())
+    await asyncio.sleep(0)
+    clock.now += 1.0
+    successor = Agent(owner)
+    await successor.beat()
+    await add(database, 1)
+    (job,) = (await successor.poll()).jobs
+    assert job.attempt == 1
+    assert (await left_behind).jobs == []
+
+
 async def test_a_new_owner_honours_running_jobs_and_rescues_only_after_a_full_lease(
     database: Database, start: Start, clock: Clock
 ) -> None:

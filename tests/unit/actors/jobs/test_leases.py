@@ -99,6 +99,15 @@ def test_a_new_process_on_the_node_ends_the_old_ones_leases_at_once() -> None:
     assert [rescue.reason for rescue in book.overdue(1.0)] == ["the agent that ran it was replaced"]
 
 
+def test_a_process_is_replaced_by_the_next_of_its_node_and_by_no_other() -> None:
+    book = LeaseBook(0.0)
+    old, other = book.heard(uuid4(), "n", 0.0), book.heard(uuid4(), "m", 1.0)
+    assert [book.is_replaced(agent) for agent in (old, other)] == [False, False]
+    new = book.heard(uuid4(), "n", 2.0)
+    book.heard(old.boot, "n", 3.0)
+    assert [book.is_replaced(agent) for agent in (old, other, new)] == [True, False, False]
+
+
 def test_a_late_call_of_the_old_process_does_not_take_from_the_new_one() -> None:
     book = LeaseBook(0.0)
     old_boot, new_boot = uuid4(), uuid4()
