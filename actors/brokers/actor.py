@@ -11,18 +11,11 @@ from actors.brokers import answers
 from actors.brokers.background import Background
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
-from actors.brokers.items import (
-    Gap,
-)
+from actors.brokers.items import Gap
 from actors.brokers.map_relay import MapRelay
 from actors.brokers.map_turns import MapTurns
 from actors.brokers.moving import Moving
-from actors.brokers.operations import (
-    Channels,
-    Compare,
-    Operation,
-    Synced,
-)
+from actors.brokers.operations import Channels, Compare, Operation, Synced
 from actors.brokers.ownership import Ownership
 from actors.brokers.polling import Polling
 from actors.brokers.presence import Registry
@@ -32,9 +25,7 @@ from actors.brokers.questions import Questions
 from actors.brokers.relay import Relay
 from actors.brokers.subscribing import Subscribing
 from actors.brokers.table import ChannelTable, Handler
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.wire import encode
 from actors.hosts import handle as hosts
 from actors.hosts.contract import ShardDeposed
 from actors.links import incarnations

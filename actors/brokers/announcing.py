@@ -12,14 +12,8 @@ from dataclasses import dataclass, field
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import ClientInfo
-from actors.brokers.items import (
-    Difference,
-    Joined,
-    Left,
-)
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.items import Difference, Joined, Left
+from actors.brokers.wire import encode
 
 
 @dataclass(slots=True)

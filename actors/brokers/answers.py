@@ -5,12 +5,7 @@ from itertools import islice
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError, ClientInfo
-from actors.brokers.items import (
-    Failed,
-    PresenceRead,
-    Resumed,
-    SubscribeFailed,
-)
+from actors.brokers.items import Failed, PresenceRead, Resumed, SubscribeFailed
 from actors.brokers.operations import (
     Channels,
     History,
@@ -26,9 +21,7 @@ from actors.brokers.operations import (
     Subscribe,
 )
 from actors.brokers.poll_wire import PollClaim
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.wire import encode
 from actors.links.stream import ClientStream
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import Namespaces, UnknownNamespace

@@ -9,9 +9,7 @@ import msgspec
 from actors.brokers.channel import Channel, HubInterest
 from actors.brokers.map_state import NEVER, Value
 from actors.brokers.presence import Registry
-from actors.brokers.wire import (
-    Subscriber,
-)
+from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 

@@ -7,22 +7,12 @@ from dataclasses import dataclass, field
 
 from actors.brokers.contract import BrokerError, ClientInfo
 from actors.brokers.history import Ring
-from actors.brokers.items import (
-    published_prefix,
-)
+from actors.brokers.items import published_prefix
 from actors.brokers.map_state import MapState
-from actors.brokers.operations import (
-    Operation,
-    Publish,
-)
+from actors.brokers.operations import Operation, Publish
 from actors.brokers.polled import Polled
 from actors.brokers.view_changes import ViewChanges
-from actors.brokers.wire import (
-    Entry,
-    Pub,
-    Subscriber,
-    encode,
-)
+from actors.brokers.wire import Entry, Pub, Subscriber, encode
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
 from actors.protocol import presence_maps

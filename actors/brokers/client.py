@@ -25,12 +25,7 @@ from actors.brokers.contract import (
     SubscribeCallback,
     SubscribeRequest,
 )
-from actors.brokers.items import (
-    ChannelsRead,
-    HistoryRead,
-    MapAnswer,
-    PresenceRead,
-)
+from actors.brokers.items import ChannelsRead, HistoryRead, MapAnswer, PresenceRead
 from actors.brokers.operations import (
     Channels,
     Departed,
@@ -46,10 +41,7 @@ from actors.brokers.operations import (
 )
 from actors.brokers.poll_wire import PollClaim, PollReport
 from actors.brokers.view import ShardView
-from actors.brokers.wire import (
-    Subscriber,
-    publication,
-)
+from actors.brokers.wire import Subscriber, publication
 from actors.links.placement import bucket_of
 from actors.links.requests import OVERHEAD_BYTES
 from actors.links.shards import ShardCall

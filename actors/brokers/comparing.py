@@ -9,12 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from actors.brokers.following import Following, Held
-from actors.brokers.items import (
-    Behind,
-)
-from actors.brokers.operations import (
-    Compare,
-)
+from actors.brokers.items import Behind
+from actors.brokers.operations import Compare
 from actors.links.requests import OVERHEAD_BYTES, Send
 
 PERIOD_S: Final = 25.0

@@ -15,21 +15,10 @@ from actors.brokers import map_changes, map_durable
 from actors.brokers.channel import Channel, new_epoch
 from actors.brokers.contract import BrokerError
 from actors.brokers.handover import Gift, Handover
-from actors.brokers.items import (
-    Acknowledged,
-    EpochChanged,
-    Failed,
-    Gap,
-    Suppressed,
-)
-from actors.brokers.operations import (
-    MapClear,
-    Publish,
-)
+from actors.brokers.items import Acknowledged, EpochChanged, Failed, Gap, Suppressed
+from actors.brokers.operations import MapClear, Publish
 from actors.brokers.stored import attributes_of
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.wire import encode
 from actors.links.stream import ClientStream
 from db.streams.errors import AlreadyKnown, Ambiguous, Busy, Fenced, Refused, StaleHead, StreamError
 from db.streams.store import Commit, Head, HeadChange, StreamStore

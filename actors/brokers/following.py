@@ -7,26 +7,10 @@ from typing import Any
 import structlog
 
 from actors.brokers.contract import ChannelSink, Publication
-from actors.brokers.items import (
-    Difference,
-    EpochChanged,
-    Gap,
-    Item,
-    Joined,
-    Left,
-    Published,
-    Resumed,
-    TakenAway,
-)
-from actors.brokers.operations import (
-    Repair,
-    Resume,
-)
+from actors.brokers.items import Difference, EpochChanged, Gap, Item, Joined, Left, Published, Resumed, TakenAway
+from actors.brokers.operations import Repair, Resume
 from actors.brokers.poll_wire import PollChanged, polled
-from actors.brokers.wire import (
-    Subscriber,
-    publication,
-)
+from actors.brokers.wire import Subscriber, publication
 from actors.links.requests import OVERHEAD_BYTES, Send
 
 logger = structlog.get_logger(__name__)

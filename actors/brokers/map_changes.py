@@ -4,9 +4,7 @@ import msgspec
 
 from actors.brokers.channel import Channel, encode_pub
 from actors.brokers.map_state import NEVER, Value
-from actors.brokers.operations import (
-    Publish,
-)
+from actors.brokers.operations import Publish
 
 
 def compose(channel: Channel, op: Publish, offset: int, epoch: str, time_ms: int, *, before: bytes | None) -> bytes:

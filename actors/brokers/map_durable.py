@@ -6,19 +6,11 @@ from typing import Final, Protocol, TypeVar
 
 from actors.brokers import map_changes
 from actors.brokers.channel import Channel, new_epoch
-from actors.brokers.items import (
-    EpochChanged,
-    MapAnswer,
-)
+from actors.brokers.items import EpochChanged, MapAnswer
 from actors.brokers.map_state import Draft, Value
-from actors.brokers.operations import (
-    MapClear,
-    Publish,
-)
+from actors.brokers.operations import MapClear, Publish
 from actors.brokers.stored import encode_stored, parse_attributes
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.wire import encode
 from actors.links.stream import ClientStream
 from db.streams.maps import MapRow, StoredKey
 from db.streams.store import StreamStore

@@ -7,9 +7,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from actors.brokers.contract import BrokerError
-from actors.brokers.operations import (
-    Publish,
-)
+from actors.brokers.operations import Publish
 from actors.protocol.namespace_groups import MapOptions
 
 PAGE_BYTES: Final = 256 * 1024

@@ -17,27 +17,14 @@ from actors.brokers.background import Background
 from actors.brokers.channel import Channel, new_epoch
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
-from actors.brokers.items import (
-    MapAnswer,
-    MapPage,
-)
+from actors.brokers.items import MapAnswer, MapPage
 from actors.brokers.map_durable import forget
 from actors.brokers.map_state import NEVER, Draft, MapState, Page
-from actors.brokers.operations import (
-    KeyChange,
-    MapClear,
-    MapRead,
-    MapSubscribe,
-    Publish,
-)
+from actors.brokers.operations import KeyChange, MapClear, MapRead, MapSubscribe, Publish
 from actors.brokers.presence import Registry
 from actors.brokers.presence_view import PresenceViews
 from actors.brokers.table import ChannelTable, Handler
-from actors.brokers.wire import (
-    Subscriber,
-    encode,
-    raw,
-)
+from actors.brokers.wire import Subscriber, encode, raw
 from actors.links.stream import ClientStream
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader

@@ -9,9 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from actors.brokers.operations import (
-    Departed,
-)
+from actors.brokers.operations import Departed
 from actors.links.placement import bucket_of
 from actors.links.requests import Send
 

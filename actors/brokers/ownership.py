@@ -13,12 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from actors.brokers.items import (
-    Moved,
-)
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.items import Moved
+from actors.brokers.wire import encode
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
 

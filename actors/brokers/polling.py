@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from actors.brokers.contract import BrokerError
 from actors.brokers.poll_wire import FAILED, GOES_ON, PollChanged, PollClaim, PollReport, PollTurn
 from actors.brokers.table import ChannelTable, Handler
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.wire import encode
 from actors.links.stream import ClientStream
 
 

@@ -8,9 +8,7 @@ from typing import Any, Final
 from actors.brokers.announcing import Announcer
 from actors.brokers.channel import Channel, HubInterest, Present
 from actors.brokers.contract import ClientInfo
-from actors.brokers.wire import (
-    Subscriber,
-)
+from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
 
 EXPIRED_REMEMBERED: Final = 1_000

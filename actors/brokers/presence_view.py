@@ -14,11 +14,7 @@ from actors.brokers.channel import Channel
 from actors.brokers.contract import ClientInfo
 from actors.brokers.map_state import PAGE_BYTES, Page
 from actors.brokers.view_changes import Change, ViewChanges
-from actors.brokers.wire import (
-    Entry,
-    Pub,
-    encode,
-)
+from actors.brokers.wire import Entry, Pub, encode
 from actors.protocol.presence_maps import CLIENTS_PREFIX, USERS_PREFIX
 
 

@@ -6,17 +6,10 @@ from collections.abc import Callable, Mapping
 from actors.brokers.channel import Channel, encode_pub
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
-from actors.brokers.items import (
-    Acknowledged,
-    Suppressed,
-)
-from actors.brokers.operations import (
-    Publish,
-)
+from actors.brokers.items import Acknowledged, Suppressed
+from actors.brokers.operations import Publish
 from actors.brokers.table import ChannelTable, Handler
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.wire import encode
 from actors.links.stream import ClientStream
 
 

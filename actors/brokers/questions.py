@@ -9,22 +9,11 @@ from actors.brokers import answers, recovery
 from actors.brokers.background import Background
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
-from actors.brokers.items import (
-    ChannelsRead,
-    HistoryRead,
-)
-from actors.brokers.operations import (
-    Channels,
-    History,
-    HistoryRemove,
-    Presence,
-)
+from actors.brokers.items import ChannelsRead, HistoryRead
+from actors.brokers.operations import Channels, History, HistoryRemove, Presence
 from actors.brokers.presence import Registry
 from actors.brokers.table import ChannelTable, Handler
-from actors.brokers.wire import (
-    encode,
-    raw,
-)
+from actors.brokers.wire import encode, raw
 from actors.links.stream import ClientStream
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader

@@ -9,16 +9,10 @@ import structlog
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
-from actors.brokers.items import (
-    Gap,
-)
-from actors.brokers.operations import (
-    Publish,
-)
+from actors.brokers.items import Gap
+from actors.brokers.operations import Publish
 from actors.brokers.stored import change_of, encode_stored, parse_attributes
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.wire import encode
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import UnknownNamespace
 from db.outbox.relay import BATCH, Outbox, Relayed, Waiting

@@ -3,15 +3,8 @@
 import msgspec
 
 from actors.brokers.contract import ClientInfo
-from actors.brokers.operations import (
-    KeyChange,
-    Publish,
-)
-from actors.brokers.wire import (
-    Entry,
-    Pub,
-    encode,
-)
+from actors.brokers.operations import KeyChange, Publish
+from actors.brokers.wire import Entry, Pub, encode
 from db.streams.reader import StoredPublication
 
 

@@ -8,16 +8,9 @@ from typing import Any, Final
 from actors.brokers import answers
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
-from actors.brokers.items import (
-    Gap,
-    TakenAway,
-)
-from actors.brokers.operations import (
-    Operation,
-)
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.items import Gap, TakenAway
+from actors.brokers.operations import Operation
+from actors.brokers.wire import encode
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
 from actors.protocol.channels import InvalidChannel

@@ -50,9 +50,7 @@ from actors.brokers.operations import (
     Unsubscribe,
 )
 from actors.brokers.poll_wire import PollClaim, PollTurn
-from actors.brokers.wire import (
-    publication,
-)
+from actors.brokers.wire import publication
 from actors.links.frames import Batch
 from actors.links.link import Link, LinkFull
 from actors.links.placement import bucket_of

@@ -8,12 +8,8 @@ from pathlib import Path
 import pytest
 
 from actors.brokers.contract import PublishRequest
-from actors.brokers.items import (
-    Gap,
-)
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.items import Gap
+from actors.brokers.wire import encode
 from serve_app.realtime.application import RealtimeApplication
 from tests.fixtures.cable import cable
 from tests.fixtures.local_shards import LocalShards

@@ -5,13 +5,8 @@ import msgspec
 from actors.brokers.announcing import Announcer
 from actors.brokers.channel import Channel, HubInterest
 from actors.brokers.contract import ClientInfo
-from actors.brokers.items import (
-    Difference,
-    Item,
-)
-from actors.brokers.wire import (
-    Subscriber,
-)
+from actors.brokers.items import Difference, Item
+from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.simulation import passes, simulate

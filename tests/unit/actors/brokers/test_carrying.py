@@ -7,9 +7,7 @@ from actors.brokers.channel import Channel, HubInterest
 from actors.brokers.contract import ClientInfo
 from actors.brokers.map_state import NEVER, Value
 from actors.brokers.presence import Registry
-from actors.brokers.wire import (
-    Subscriber,
-)
+from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES

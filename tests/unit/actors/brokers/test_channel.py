@@ -3,17 +3,9 @@ import pytest
 
 from actors.brokers.channel import IDEMPOTENCY_S, Channel, HubInterest, encode_pub, new_epoch
 from actors.brokers.contract import BrokerError, ClientInfo
-from actors.brokers.items import (
-    Item,
-    Published,
-)
-from actors.brokers.operations import (
-    Publish,
-)
-from actors.brokers.wire import (
-    Pub,
-    Subscriber,
-)
+from actors.brokers.items import Item, Published
+from actors.brokers.operations import Publish
+from actors.brokers.wire import Pub, Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES

@@ -1,12 +1,8 @@
 """All shards as one client."""
 
 from actors.brokers.contract import ClientInfo, SubscribeReply, SubscribeRequest
-from actors.brokers.items import (
-    Subscribed,
-)
-from actors.brokers.wire import (
-    Pub,
-)
+from actors.brokers.items import Subscribed
+from actors.brokers.wire import Pub
 from tests.fixtures.brokers import CHANNEL, published, scripted
 
 

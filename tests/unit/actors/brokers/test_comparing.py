@@ -4,18 +4,9 @@ import pytest
 
 from actors.brokers.comparing import CHANNELS_PER_OPERATION, PERIOD_S
 from actors.brokers.contract import ClientInfo
-from actors.brokers.items import (
-    Behind,
-    Gap,
-)
-from actors.brokers.operations import (
-    Compare,
-    Repair,
-    Resume,
-)
-from actors.brokers.wire import (
-    Subscriber,
-)
+from actors.brokers.items import Behind, Gap
+from actors.brokers.operations import Compare, Repair, Resume
+from actors.brokers.wire import Subscriber
 from tests.fixtures.brokers import CHANNEL, MemoryWorld, published, scripted
 from tests.fixtures.simulation import passes, simulate
 

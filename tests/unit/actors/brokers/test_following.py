@@ -3,20 +3,9 @@
 import pytest
 
 from actors.brokers.contract import ClientInfo
-from actors.brokers.items import (
-    EpochChanged,
-    Gap,
-    Published,
-    Resumed,
-    TakenAway,
-)
-from actors.brokers.operations import (
-    Repair,
-    Unsubscribe,
-)
-from actors.brokers.wire import (
-    Pub,
-)
+from actors.brokers.items import EpochChanged, Gap, Published, Resumed, TakenAway
+from actors.brokers.operations import Repair, Unsubscribe
+from actors.brokers.wire import Pub
 from tests.fixtures.brokers import CHANNEL, published, scripted
 
 

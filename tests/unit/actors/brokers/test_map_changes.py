@@ -4,13 +4,8 @@ import pytest
 from actors.brokers import map_changes
 from actors.brokers.channel import Channel
 from actors.brokers.map_state import NEVER
-from actors.brokers.operations import (
-    KeyChange,
-    Publish,
-)
-from actors.brokers.wire import (
-    Pub,
-)
+from actors.brokers.operations import KeyChange, Publish
+from actors.brokers.wire import Pub
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES
 

@@ -8,10 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from actors.brokers import map_state
 from actors.brokers.contract import BrokerError
 from actors.brokers.map_state import NEVER, Draft, MapState, Value
-from actors.brokers.operations import (
-    KeyChange,
-    Publish,
-)
+from actors.brokers.operations import KeyChange, Publish
 from actors.protocol.namespace_groups import MapOptions
 
 

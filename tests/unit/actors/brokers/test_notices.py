@@ -1,13 +1,9 @@
 """Notices arrive at least once, and count once in the incarnation that took them."""
 
 from actors.brokers.contract import ClientInfo
-from actors.brokers.items import (
-    Noted,
-)
+from actors.brokers.items import Noted
 from actors.brokers.notices import REPEAT_S, Notices
-from actors.brokers.operations import (
-    Departed,
-)
+from actors.brokers.operations import Departed
 from actors.links.placement import bucket_of
 from tests.fixtures.brokers import CHANNEL, MemoryWorld, NoDatabase, scripted
 from tests.fixtures.simulation import passes, simulate

@@ -4,12 +4,8 @@ import asyncio
 
 import msgspec
 
-from actors.brokers.items import (
-    Item,
-)
-from actors.brokers.operations import (
-    HistoryRemove,
-)
+from actors.brokers.items import Item
+from actors.brokers.operations import HistoryRemove
 from actors.brokers.ownership import ARRIVES_WITHIN_S, HELD_WITHIN_S, Ownership
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream

@@ -1,16 +1,10 @@
 import msgspec
 
 from actors.brokers.contract import Publication
-from actors.brokers.items import (
-    Item,
-)
-from actors.brokers.operations import (
-    Operation,
-)
+from actors.brokers.items import Item
+from actors.brokers.operations import Operation
 from actors.brokers.poll_wire import PollChanged, PollReport, polled, value_of
-from actors.brokers.wire import (
-    encode,
-)
+from actors.brokers.wire import encode
 
 
 def test_values_are_the_same_after_the_journey():

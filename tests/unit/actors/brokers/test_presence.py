@@ -7,16 +7,9 @@ from hypothesis import strategies as st
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import ClientInfo
-from actors.brokers.items import (
-    Difference,
-    Item,
-    Joined,
-    Left,
-)
+from actors.brokers.items import Difference, Item, Joined, Left
 from actors.brokers.presence import Registry
-from actors.brokers.wire import (
-    Subscriber,
-)
+from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES

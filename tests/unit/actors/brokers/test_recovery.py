@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from actors.brokers import recovery
 from actors.brokers.channel import Channel, encode_pub
-from actors.brokers.operations import (
-    Publish,
-)
+from actors.brokers.operations import Publish
 from actors.brokers.stored import encode_row
 from actors.protocol.namespaces import Namespaces
 from db.streams.reader import StoredPublication

@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from actors.brokers.channel import encode_pub
 from actors.brokers.contract import ClientInfo
-from actors.brokers.operations import (
-    Publish,
-)
+from actors.brokers.operations import Publish
 from actors.brokers.stored import attributes_of, encode_row, parse_attributes
 from db.streams.reader import StoredPublication
 

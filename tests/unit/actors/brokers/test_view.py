@@ -7,17 +7,8 @@ import pytest
 
 from actors.brokers import view as module
 from actors.brokers.contract import BrokerError, ClientInfo, PublishRequest, SubscribeRequest
-from actors.brokers.items import (
-    Acknowledged,
-    Failed,
-    Subscribed,
-)
-from actors.brokers.operations import (
-    Publish,
-    Resume,
-    Subscribe,
-    Synced,
-)
+from actors.brokers.items import Acknowledged, Failed, Subscribed
+from actors.brokers.operations import Publish, Resume, Subscribe, Synced
 from actors.links.link import BUFFER_BYTES
 from tests.fixtures.brokers import CHANNEL, published, scripted
 from tests.fixtures.simulation import passes
