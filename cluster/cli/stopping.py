@@ -26,8 +26,7 @@ def stop_everything(paths: Paths) -> int:
         for service in (local_valkey(paths, recorded, generated), local_postgres(paths, recorded, generated)):
             swept = service.is_left_behind() or swept
             service.stop()
-    found = processes.find(paths)
-    left = processes.end(found)
+    found, left = processes.end_all(paths)
     if left:
         fail("these processes do not end: " + ", ".join(processes.describe(one) for one in left))
         return 1

@@ -103,7 +103,7 @@ def _pytest(tier: str, extra: Sequence[str], env: dict[str, str]) -> bool:
     finally:
         # Whatever a crashed or timed-out test session left behind.
         if home_dir is not None and Path(home_dir).exists():
-            left = processes.end(processes.find(Paths(Path(home_dir))))
+            _, left = processes.end_all(Paths(Path(home_dir)))
             if left:
                 fail("still there: " + ", ".join(processes.describe(one) for one in left))
     return status in (0, NOTHING_COLLECTED)

@@ -20,6 +20,8 @@ from cluster.services.process import Identity
 GENTLE_S = 6.0
 """What Ray's processes and HAProxy get to end by themselves; nothing of theirs is the only copy of anything."""
 
+ROUNDS = 5
+
 
 def find(paths: Paths, *, spare: Iterable[int] = ()) -> list[Identity]:
     """Every live process of this checkout, except ourselves, our ancestors and `spare`."""
@@ -67,6 +69,22 @@ def end(identities: Iterable[Identity], *, gentle_s: float = GENTLE_S) -> list[I
         if not left:
             break
     return left
+
+
+def end_all(paths: Paths, *, gentle_s: float = GENTLE_S) -> tuple[bool, list[Identity]]:
+    """End every process of this checkout. Returns whether there was any, and who is still there.
+
+    Looks again until nobody is found: while a raylet ends, it still starts workers for the actors that ended before it,
+    and whoever was missed would hold ports that the next start wants.
+    """
+    left = find(paths)
+    had_any = bool(left)
+    for _ in range(ROUNDS):
+        if not left:
+            break
+        end(left, gentle_s=gentle_s)
+        left = find(paths)
+    return had_any, left
 
 
 def _is_ours(process: psutil.Process, home: str, short: str) -> bool:

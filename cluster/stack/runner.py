@@ -53,7 +53,7 @@ def run(options: Options, *listeners: Listener) -> int:
 def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
     # A killed supervisor leaves Ray, HAProxy and the front end behind. They go before ports are chosen, or their ports
     # would count as taken and the whole checkout would move; Postgres and Valkey are adopted instead.
-    processes.end(processes.find(paths))
+    processes.end_all(paths)
     try:
         stack = Stack(plan.make(options), record)
     except EXPECTED as problem:

@@ -64,7 +64,7 @@ class Stack:
                 # End what the other threads wait for (npm, alembic, Ray), so that they end too.
                 self._stopping.set()
                 deployment.cancel()
-                processes.end(processes.find(self.plan.paths), gentle_s=2.0)
+                processes.end_all(self.plan.paths, gentle_s=2.0)
                 raise
         self._state = "ready"
         self._write_status()
@@ -99,7 +99,7 @@ class Stack:
             self.plan.valkey.stop()
         if self.plan.postgres is not None:
             self.plan.postgres.stop()
-        left += processes.end(processes.find(self.plan.paths))
+        left += processes.end_all(self.plan.paths)[1]
         self._state = "stopped"
         self._write_status()
         self._progress.end("stopped")

@@ -18,6 +18,17 @@ PARENT = (
     "print(child.pid, flush=True); signal.pause()"
 )
 
+STARTS_ANOTHER = (
+    "import signal, subprocess, sys\n"
+    "def end(number, frame):\n"
+    "    child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'], start_new_session=True)\n"
+    "    print(child.pid, flush=True)\n"
+    "    sys.exit()\n"
+    "signal.signal(signal.SIGTERM, end)\n"
+    "print('ready', flush=True)\n"
+    "signal.pause()\n"
+)
+
 
 @pytest.fixture
 def started() -> Iterator[list[subprocess.Popen[bytes]]]:
@@ -70,6 +81,19 @@ def test_one_that_ignores_asking_is_killed(tmp_path: Path, started: list[subproc
     stubborn.stdout.readline()
     assert processes.end(processes.find(Paths(tmp_path)), gentle_s=0.2) == []
     stubborn.wait()
+
+
+def test_one_that_another_starts_while_it_ends_is_ended_too(
+    tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    parent = launch(started, STARTS_ANOTHER, home=tmp_path)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"ready\n"
+    assert processes.end_all(Paths(tmp_path)) == (True, [])
+    parent.wait()
+    assert parent.stdout.readline().strip().isdigit()  # another was started
+    assert processes.find(Paths(tmp_path)) == []
+    assert processes.end_all(Paths(tmp_path)) == (False, [])
 
 
 def test_people_are_told_names(tmp_path: Path, started: list[subprocess.Popen[bytes]]) -> None:
