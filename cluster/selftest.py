@@ -1,7 +1,8 @@
 """Notices at start-up that a detail of Ray, Serve or uvicorn that we rely on has changed.
 
 Each check looks at one place that is not a public interface, and names what of ours depends on it. `deploy` runs them
-before it puts anything on the cluster: a clear sentence then, instead of lost sockets later.
+before it puts anything on the cluster: a clear sentence then, instead of lost sockets later. Each imports what it looks
+at by itself, so that a module which is gone is that check's finding.
 """
 
 import importlib.metadata

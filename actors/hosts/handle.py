@@ -40,7 +40,7 @@ class ShardHostProcess(ShardHost):
         other = None
         if settings.shard_standby:
             other = RayPeer(node, partial(get_host, index, 1 - side), partial(kill, index, 1 - side))
-        address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray has no types here
         super().__init__(index, settings, side=side, node=node, address=address, other=other)
         await self.start()
         garbage.settle()

@@ -1,4 +1,4 @@
-"""node."""
+"""`./mobula node`: this machine as one more Ray node of a head that runs elsewhere."""
 
 import os
 from typing import Annotated

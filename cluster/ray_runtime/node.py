@@ -62,7 +62,8 @@ def launch(file: Path, env: Mapping[str, str], log_file: Path) -> bool:
 
 def stop(paths: Paths, *, spare: tuple[int, ...] = ()) -> list[Identity]:
     """End every Ray process of this checkout, HAProxy included. Returns who did not end."""
-    return processes.end([one for one in processes.find(paths, spare=spare) if _is_ray(one)])
+    _, left = processes.end_all(paths, spare=spare, which=_is_ray)
+    return left
 
 
 def tidy(paths: Paths) -> None:

@@ -8,7 +8,7 @@ alone can fail: Postgres and Ray's workers overwrite their environment with thei
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -71,20 +71,30 @@ def end(identities: Iterable[Identity], *, gentle_s: float = GENTLE_S) -> list[I
     return left
 
 
-def end_all(paths: Paths, *, gentle_s: float = GENTLE_S) -> tuple[bool, list[Identity]]:
-    """End every process of this checkout. Returns whether there was any, and who is still there.
+def end_all(
+    paths: Paths,
+    *,
+    spare: Iterable[int] = (),
+    which: Callable[[Identity], bool] = lambda _: True,
+    gentle_s: float = GENTLE_S,
+) -> tuple[bool, list[Identity]]:
+    """End every process of this checkout, or those of them `which` picks. Returns whether there was any, and who is
+    still there.
 
     Looks again until nobody is found: while a raylet ends, it still starts workers for the actors that ended before it,
     and whoever was missed would hold ports that the next start wants.
     """
-    left = find(paths)
-    had_any = bool(left)
+
+    def left() -> list[Identity]:
+        return [one for one in find(paths, spare=spare) if which(one)]
+
+    first = found = left()
     for _ in range(ROUNDS):
-        if not left:
+        if not found:
             break
-        end(left, gentle_s=gentle_s)
-        left = find(paths)
-    return had_any, left
+        end(found, gentle_s=gentle_s)
+        found = left()
+    return bool(first), found
 
 
 def _is_ours(process: psutil.Process, home: str, short: str) -> bool:

@@ -32,7 +32,7 @@ class ForwardedAddresses:
         key = (client and client[0], scope["scheme"], *said)
         known = self._known.get(key)
         if known is None:
-            await self._rules(scope, receive, send)  # type: ignore[arg-type]
+            await self._rules(scope, receive, send)  # type: ignore[arg-type]  # uvicorn has its own ASGI types
             found = scope.get("client")
             known = (None if found is client else found, scope["scheme"])
             if len(self._known) < KEPT and sum(len(value) for _, value in said) <= LONGEST_KEPT:

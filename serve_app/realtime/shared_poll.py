@@ -139,8 +139,7 @@ class SharedPoll:
             is_newer = known.value is not None and known.version > version
             if known.value is not None and is_newer:
                 newer.append(known.value)
-            if tracker.bases is not None:
-                tracker.claim(key, version, known.version if is_newer else 0)
+            tracker.claim(key, version, known.version if is_newer else 0)
         self.untrack(peer, untrack)
         return newer
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.fixtures.people import Person
+from tests.fixtures.sdk import SDKS, Sdk
 from tests.fixtures.stack import RunningStack
 from tests.fixtures.visitors import Visitor, Welcome, arrive, launched
 
@@ -77,3 +78,11 @@ async def welcome(request: pytest.FixtureRequest, browser: Browser, stack_page: 
         await visitor.context.close()
     if not failed:
         assert [fault for visitor in visitors for fault in visitor.faults] == []
+
+
+@pytest.fixture(params=sorted(SDKS))
+async def sdk(request: pytest.FixtureRequest) -> AsyncIterator[Sdk]:
+    """Each unmodified SDK in turn."""
+    client = SDKS[request.param]()
+    yield client
+    await client.close()

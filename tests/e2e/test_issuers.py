@@ -22,13 +22,6 @@ SIGNERS: dict[str, Callable[[dict[str, object]], str]] = {
 }
 
 
-@pytest.fixture(params=sorted(SDKS))
-async def sdk(request: pytest.FixtureRequest) -> AsyncIterator[Sdk]:
-    client = SDKS[request.param]()
-    yield client
-    await client.close()
-
-
 @pytest.fixture
 async def other() -> AsyncIterator[Sdk]:
     client = SDKS["javascript"]()

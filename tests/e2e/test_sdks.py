@@ -25,13 +25,6 @@ async def cord(stack_page: RunningStack) -> AsyncIterator[Cable]:
         yield laid
 
 
-@pytest.fixture(params=sorted(SDKS))
-async def sdk(request: pytest.FixtureRequest) -> AsyncIterator[Sdk]:
-    client = SDKS[request.param]()
-    yield client
-    await client.close()
-
-
 @pytest.fixture
 async def other() -> AsyncIterator[Sdk]:
     client = SDKS["python"]()

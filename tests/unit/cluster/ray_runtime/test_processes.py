@@ -96,6 +96,14 @@ def test_one_that_another_starts_while_it_ends_is_ended_too(
     assert processes.end_all(Paths(tmp_path)) == (False, [])
 
 
+def test_only_those_that_were_meant_are_ended(tmp_path: Path, started: list[subprocess.Popen[bytes]]) -> None:
+    meant, other = launch(started, SLEEP, home=tmp_path), launch(started, SLEEP, home=tmp_path)
+    eventually_sync(lambda: len(processes.find(Paths(tmp_path))) == 2)
+    assert processes.end_all(Paths(tmp_path), which=lambda one: one.pid == meant.pid) == (True, [])
+    assert meant.wait() != 0
+    assert [one.pid for one in processes.find(Paths(tmp_path))] == [other.pid]
+
+
 def test_people_are_told_names(tmp_path: Path, started: list[subprocess.Popen[bytes]]) -> None:
     process = launch(started, SLEEP, home=tmp_path)
     [identity] = eventually_sync(lambda: processes.find(Paths(tmp_path)))
