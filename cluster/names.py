@@ -30,7 +30,7 @@ EDGE_HOOK_IMPORT_PATH = "serve_app.edge.hook:middlewares"
 WORKER_PRELOAD_MODULE = "cluster.ray_runtime.worker_preload"
 SUPERVISOR_IMPORT_PATH = "actors.supervisor.handle:ensure"
 EDGE_GENERATION_HEADER = "x-mobula-edge"
-"""Set by HAProxy on every request: the pid of its process, which tells a socket's generation (DESIGN §5, 19)."""
+"""Set by HAProxy on every request: its node's edge and its pid, a socket's generation (DESIGN §5, 19)."""
 FRONTEND_HEADER = "x-mobula-frontend"
 """Sent by our front end with FRONTEND_TOKEN: only then does HAProxy pass its X-Forwarded-For on. Goes no further."""
 

@@ -15,6 +15,7 @@ import ray
 import structlog
 
 from actors.agents.clockwork import Clockwork
+from actors.agents.edge_watch import LOOK_S, EdgeWatch
 from actors.agents.launcher import LaunchedTask, Launcher, WorkerDied, WorkerReport
 from actors.agents.running import Running
 from actors.jobs.contract import (
@@ -68,7 +69,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeAgent:
-    """Run the jobs that are leased to this node, watch them, and report.
+    """Run the jobs that are leased to this node, watch them, and report. Have the node's overdue HAProxys emptied.
 
     One per node, named by `cluster.names.node_agent`, created by the supervisor.
 
@@ -94,6 +95,7 @@ class NodeAgent:
         fire: Fire,
         publish: Publish,
         capacity: dict[str, int],
+        edge: EdgeWatch,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.boot: UUID = uuid4()
@@ -104,6 +106,7 @@ class NodeAgent:
         self._fire = fire
         self._publish = publish
         self._capacity = capacity
+        self._edge = edge
         self._clock = clock
         self._launcher: Launcher | None = None
         self._running: dict[Token, Running] = {}
@@ -116,7 +119,7 @@ class NodeAgent:
     async def start(self, launcher: Launcher) -> None:
         """Begin to ask for work."""
         self._launcher = launcher
-        loops = (self._poll, self._beat, self._finish, self._cron)
+        loops = (self._poll, self._beat, self._finish, self._cron, self._watch_edge)
         self._loops = [
             asyncio.create_task(self._for_ever(loop), name=f"agent-{loop.__name__.strip('_')}") for loop in loops
         ]
@@ -232,6 +235,10 @@ class NodeAgent:
                 self._clockwork.again(schedule)
                 raise
         await asyncio.sleep(CRON_EVERY_S)
+
+    async def _watch_edge(self) -> None:
+        await self._edge.look()
+        await asyncio.sleep(LOOK_S)
 
     def _live(self) -> list[Token]:
         return [*self._running, *self._ended]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from typing import Any, Final
 
 import ray
@@ -9,11 +10,15 @@ from ray.actor import ActorProxy
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.agents.actor import NodeAgent, default_capacity
+from actors.agents.edge_watch import EdgeWatch
 from actors.agents.launcher import RayLauncher
 from actors.agents.watchdog import Watchdog
 from actors.jobs import handle as jobs
 from actors.jobs.registry import load_registry, load_runner
+from actors.sessions.handle import retire
 from cluster.names import RAY_NAMESPACE, node_agent
+from cluster.paths import Paths
+from cluster.ray_runtime import generations
 from cluster.settings import get_settings
 
 MAX_CONCURRENCY: Final = 1_000
@@ -42,6 +47,7 @@ class NodeAgentProcess(NodeAgent):
             fire=connections.fire,
             publish=connections.publish,
             capacity=default_capacity(os.cpu_count() or 1),
+            edge=EdgeWatch(partial(generations.living, generations.directory(Paths(settings.mobula_home))), retire),
         )
         watchdog = Watchdog(self.busy_with)
         watchdog.start()

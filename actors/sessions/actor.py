@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+import msgspec
 import structlog
 
 from actors.links import incarnations
@@ -30,6 +31,7 @@ from actors.sessions.wire import (
     RefreshUser,
     Register,
     Registered,
+    Retired,
     RevokeTokens,
     SendToUser,
     Spent,
@@ -168,6 +170,14 @@ class SessionShard:
     async def submit(self, payload: bytes) -> bytes:
         """Operations of a client; answers only that they are accepted."""
         return await self.streams.submit(payload)
+
+    async def retire(self, payload: bytes) -> bytes:
+        """Tell every hub which HAProxy processes to leave (`Retired`). Whoever is not reached is told again later."""
+        # Decoded first: what a hub cannot read must not reach it.
+        item = encode(msgspec.msgpack.decode(payload, type=Retired))
+        for hub in self.questions.hubs.values():
+            hub.push(item)
+        return b""
 
     # Turns ------------------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ from actors.sessions.wire import (
     RefreshUser,
     Register,
     Registered,
+    Retired,
     RevokeTokens,
     SendToUser,
     Spent,
@@ -116,6 +117,7 @@ class _ShardView:
             Refresh: self._on_refresh,
             Question: self._on_question,
             SpentElsewhere: self._on_spent,
+            Retired: self._on_retired,
             HubsAsked: self.surveys.on_asked,
             HubAnswered: self.surveys.on_answered,
         }
@@ -209,6 +211,10 @@ class _ShardView:
         if self._sink is not None:
             for user, amounts in item.spent:
                 self._sink.on_spent(user, amounts)
+
+    def _on_retired(self, item: Retired) -> None:
+        if self._sink is not None:
+            self._sink.on_retired(item.generations)
 
     def _send_question(self, op: AskHubs, size: int) -> None:
         self.link.send(op, size + OVERHEAD_BYTES)

@@ -94,6 +94,9 @@ class SessionSink(Protocol):
     def on_spent(self, user: str, amounts: Mapping[str, int]) -> None:
         """A user has used so much of its rates in another process: bucket → tokens."""
 
+    def on_retired(self, generations: Sequence[str]) -> None:
+        """Sockets that came through these HAProxy processes, of any node, must move. Said again until they have."""
+
     def on_question(self, question: bytes) -> bytes:
         """Answer a question to every realtime process, at once. Its content is between asker and sink."""
 

@@ -266,6 +266,12 @@ class SpentElsewhere(msgspec.Struct, array_like=True, frozen=True, tag=14):
     spent: list[tuple[str, dict[str, int]]]
 
 
+class Retired(msgspec.Struct, array_like=True, frozen=True, tag=15):
+    """HAProxy processes whose sockets must move, by generation (`actors.agents.edge_watch`)."""
+
+    generations: list[str]
+
+
 Item = (
     Registered
     | Disconnect
@@ -281,4 +287,5 @@ Item = (
     | Commands
     | Delivered
     | SpentElsewhere
+    | Retired
 )

@@ -7,6 +7,7 @@ of every driver. Nothing else in the project sets a RAY_ variable.
 import json
 import os
 import resource
+import secrets
 import stat
 import sys
 from collections.abc import Mapping
@@ -157,6 +158,7 @@ def haproxy_options(settings: Settings, maxconn: int) -> dict[str, Any]:
         "frontend_header": names.FRONTEND_HEADER,
         "frontend_token": settings.frontend_token.get_secret_value(),
         "generation_header": names.EDGE_GENERATION_HEADER,
+        "edge": secrets.token_hex(6),
         "connections_per_address": settings.edge_max_connections_per_address or max(1, maxconn // 4),
     }
 

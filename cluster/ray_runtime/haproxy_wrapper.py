@@ -1,8 +1,8 @@
 """What Ray Serve starts instead of HAProxy: corrects the configuration that Serve generated, then becomes HAProxy.
 
 Runs as a script with the standard library only (`python -I -S`), because it sits on HAProxy's start and reload path.
-`exec` keeps the pid, so the pid that goes into every request's header is HAProxy's own, and a socket's generation can
-be told by it (DESIGN §5, 19 and 20).
+`exec` keeps the pid, so the pid that goes into every request's header is HAProxy's own. Together with the edge, a name
+that each start of a node makes anew, it tells a socket's generation in the whole cluster (DESIGN §5, 19 and 20).
 
 Usage: haproxy_wrapper.py OPTIONS.json -db -f haproxy.cfg …
 """
@@ -20,7 +20,8 @@ from typing import Any
 MARK = "# corrected by Mobula"
 
 GENERATIONS = "generations"
-"""Directory beside the options with a file per HAProxy process: its pid as the name, its start in it (Unix seconds)."""
+"""Directory beside the options with a file per HAProxy process: its pid as the name; in it its start (Unix seconds) and
+the edge it belongs to."""
 
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -66,7 +67,7 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
         f"    http-request del-header x-forwarded-for{unless}\n"
         f"    http-request del-header forwarded{unless}\n"
         f"    http-request del-header {options['frontend_header']}\n"
-        f"    http-request set-header {options['generation_header']} {pid}\n"
+        f"    http-request set-header {options['generation_header']} {options['edge']}-{pid}\n"
         "    option forwardfor\n"
     )
     if options["connections_per_address"]:
@@ -101,11 +102,11 @@ def per_address(limit: int, exempt: list[str]) -> str:
     )
 
 
-def record(directory: Path, pid: int) -> None:
-    """Let hubs and `mobula status` know of this process (cluster/ray_runtime/generations.py)."""
+def record(directory: Path, pid: int, edge: str) -> None:
+    """Let the node's agent and `mobula status` know of this process (cluster/ray_runtime/generations.py)."""
     directory.mkdir(mode=0o700, exist_ok=True)
     unfinished = directory / f".{pid}"
-    unfinished.write_text(f"{time.time():.3f}")
+    unfinished.write_text(f"{time.time():.3f} {edge}")
     unfinished.replace(directory / str(pid))
 
 
@@ -126,7 +127,7 @@ def main(arguments: list[str]) -> None:
             out.write(corrected)
         Path(name).replace(configuration)
         if "-c" not in haproxy:
-            record(Path(arguments[0]).parent / GENERATIONS, os.getpid())
+            record(Path(arguments[0]).parent / GENERATIONS, os.getpid(), options["edge"])
     os.execv(options["binary"], [options["binary"], *haproxy])  # noqa: S606 - arguments are Serve's own
 
 

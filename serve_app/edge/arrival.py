@@ -1,5 +1,7 @@
 """What the edge knows of a connection before its first command."""
 
+import re
+import sys
 from typing import Final, NamedTuple
 
 from starlette.types import Scope
@@ -15,21 +17,23 @@ LINES: Final = "mobula.lines"
 key of `http.response.start`."""
 
 _GENERATION = names.EDGE_GENERATION_HEADER.encode()
+_NAME: Final = re.compile(r"[0-9a-f]{1,32}-[0-9]{1,10}")
 
 
 class Arrival(NamedTuple):
-    """Where a connection comes from. `generation`: pid of the HAProxy that carries it; 0: none did."""
+    """Where a connection comes from. `generation`: the HAProxy process that carries it; empty: none did."""
 
     address: str = ""
-    generation: int = 0
+    generation: str = ""
 
     @classmethod
     def of(cls, scope: Scope) -> "Arrival":
         """From an ASGI scope. HAProxy sets the header itself, and `edge.forwarded` the address."""
         client = scope.get("client")
         generation = header(scope["headers"], _GENERATION)
-        is_pid = generation.isascii() and generation.isdigit() and len(generation) < 10
-        return cls(client[0] if client else "", int(generation) if is_pid else 0)
+        # Thousands of sockets share a generation, and should share its name.
+        known = sys.intern(generation) if _NAME.fullmatch(generation) else ""
+        return cls(client[0] if client else "", known)
 
 
 NOWHERE = Arrival()

@@ -14,7 +14,6 @@ from cluster.settings import Settings, get_settings
 from db.session import Database
 from db.session_events.service import QUEUE
 from db.session_events.store import Departed, RosterStore
-from serve_app.edge.generations import Retirement
 from serve_app.realtime.application import Backends, RealtimeApplication
 from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.hub import Hub
@@ -34,14 +33,14 @@ def connect(hub: Hub) -> Backends:
     session_client = sessions.connect(hub.boot_id, hub)
     settings = get_settings()
     records = generations.directory(Paths(settings.mobula_home))
-    retirement = Retirement(hub, lambda: generations.living(records))
 
     def measure() -> None:
         ACTIVE_CONNECTIONS.set(hub.connections)
         COUNTS.publish()
         SHARED_POLL_KEYS.set(hub.polls.keys)
-        HAPROXY_PROCESSES.set(retirement.processes)
-        OLD_HAPROXY_CONNECTIONS.set(retirement.old_sockets)
+        living = generations.living(records)
+        HAPROXY_PROCESSES.set(len(living))
+        OLD_HAPROXY_CONNECTIONS.set(hub.retirement.old(living))
 
     pusher = metrics.connect(hub.boot_id, before_push=measure)
     writer = RosterWriter(
@@ -57,12 +56,10 @@ def connect(hub: Hub) -> Backends:
         await broker_client.start()
         await session_client.start()
         pusher.start()
-        retirement.start()
         await writer.start()
 
     async def stop() -> None:
         await writer.stop()
-        await retirement.stop()
         await pusher.stop()
         await session_client.stop()
         await broker_client.stop()

@@ -19,6 +19,7 @@ from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import Namespaces, UnknownNamespace
 from actors.sessions.contract import RefreshOrder, SessionClient, SessionRecord, SubscribeOrder
 from serve_app.edge.arrival import NOWHERE, Arrival
+from serve_app.edge.retirement import Retirement
 from serve_app.realtime import actions as act
 from serve_app.realtime.callouts import Callouts
 from serve_app.realtime.channels import Channels
@@ -53,7 +54,7 @@ class Hub:
         self.env = env
         self._max_connections = max_connections
         self._peers: dict[str, Peer] = {}
-        self._generations: Counter[int] = Counter()
+        self._generations: Counter[str] = Counter()
         self._newcomers: Counter[str] = Counter()
         self._applying = False
         self._reentrant: deque[tuple[Peer, Sequence[act.Action]]] = deque()
@@ -61,6 +62,7 @@ class Hub:
         self._callouts = Callouts(env, handlers, self.apply)
         self._wheel: TimerWheel[Peer] = TimerWheel(self._on_due)
         self._emulated = EmulatedSessions()
+        self.retirement = Retirement(self)
         self.polls = SharedPolls(handlers.polls, self._flusher, env.wall, env.jitter)
         self.channels = Channels(self._flusher, self.apply, self.too_slow)
         self._tracer = Tracer(boot_id, self._peers, self.channels, env.wall)
@@ -87,6 +89,7 @@ class Hub:
             self.apply(peer, peer.connection.close(codes.DISCONNECT_SHUTDOWN))
         self._wheel.stop()
         await self._tracer.stop()
+        await self.retirement.stop()
         await self._callouts.stop()
         await self.polls.stop()
 
@@ -114,11 +117,11 @@ class Hub:
         logger.info("drain_started", connections=len(self._peers), window_s=window_s)
         await close_gradually(self._peers.values(), self._send_elsewhere, window_s)
 
-    def behind(self, generations: Collection[int]) -> int:
+    def behind(self, generations: Collection[str]) -> int:
         """How many sockets came through these HAProxy processes."""
-        return sum(self._generations[pid] for pid in generations)
+        return sum(self._generations[name] for name in generations)
 
-    async def part(self, generations: Collection[int], window_s: float) -> None:
+    async def part(self, generations: Collection[str], window_s: float) -> None:
         """Close the sockets that came through these HAProxy processes with 3001, a few at a time."""
         leaving = [peer for peer in self._peers.values() if peer.generation in generations]
         await close_gradually(leaving, self._send_elsewhere, window_s)
@@ -356,6 +359,10 @@ class Hub:
         spent = self.env.user_buckets.take_spent()
         if spent:
             self._sessions.spend(spent)
+
+    def on_retired(self, generations: Sequence[str]) -> None:
+        """Sockets behind these HAProxy processes must move."""
+        self.retirement.empty(generations)
 
     def on_question(self, question: bytes) -> bytes:
         """Answer an operator's question about this process."""

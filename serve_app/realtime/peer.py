@@ -19,7 +19,7 @@ class Peer:
         self.connection = connection
         self.socket = socket
         self.generation = arrival.generation
-        """Pid of the HAProxy that carries it."""
+        """The HAProxy process that carries it."""
         self.newcomer: str | None = arrival.address
         """Its address until it has authenticated."""
         self.opened_ms = opened_ms

@@ -1,7 +1,6 @@
 """Redeploying `api` must not disturb one open WebSocket (DESIGN D8). The real cluster, through HAProxy."""
 
 import asyncio
-import contextlib
 import json
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -9,13 +8,9 @@ from typing import Any
 
 import httpx
 import psutil
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
-from cluster.ray_runtime import generations
 from loadtests.processes import find_replicas
-from serve_app.edge.generations import MAX_GENERATIONS
-from serve_app.security.tokens import TokenIssuer
+from tests.fixtures.listeners import Listener
 from tests.fixtures.raw_clients import TRANSPORTS, own_token, raw_client, replicas, server_api
 from tests.fixtures.stack import RunningStack
 from tests.fixtures.waiting import eventually
@@ -23,42 +18,6 @@ from tests.fixtures.waiting import eventually
 SOCKETS = 100
 EACH = 12
 """Clients over each transport that a deployment sends elsewhere."""
-
-
-class Listener:
-    """One socket, which answers pings and keeps what it hears."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.heard: list[Any] = []
-        self.replies: dict[int, dict[str, Any]] = {}
-        self.task = asyncio.create_task(self._listen())
-
-    @classmethod
-    async def open(cls, stack: RunningStack, user: str, channel: str) -> "Listener":
-        token = TokenIssuer.from_settings(stack.settings).connection(
-            subject=user, session_id=f"session-of-{user}", info={"name": user}, expire_at=None
-        )
-        listener = cls(await connect(stack.ws_url, compression=None, ping_interval=None))
-        commands = ({"id": 1, "connect": {"token": token}}, {"id": 2, "subscribe": {"channel": channel}})
-        await listener.socket.send("\n".join(map(json.dumps, commands)))
-        await eventually(lambda: 2 in listener.replies, 30.0)
-        assert "subscribe" in listener.replies[2], listener.replies
-        return listener
-
-    async def _listen(self) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            async for frame in self.socket:
-                for line in str(frame).split("\n"):
-                    await self._hear(json.loads(line))
-
-    async def _hear(self, message: dict[str, Any]) -> None:
-        if message == {}:
-            await self.socket.send("{}")
-        elif "push" not in message:
-            self.replies[message["id"]] = message
-        elif "pub" in message["push"]:
-            self.heard.append(message["push"]["pub"]["data"])
 
 
 async def publish(stack: RunningStack, http: httpx.AsyncClient, channel: str, data: Any) -> None:
@@ -196,25 +155,3 @@ async def test_a_request_that_outlives_the_drain_window_is_answered(stack: Runni
     writer.close()
     await redeployed
     await eventually(lambda: not replica.is_running(), 60.0)
-
-
-async def test_old_haproxy_processes_are_bounded_and_their_sockets_sent_elsewhere(stack: RunningStack) -> None:
-    """Each deployment leaves an HAProxy that lives for its sockets; beyond four the oldest is emptied (rule 19)."""
-    records = generations.directory(stack.paths)
-    listeners: list[Listener] = []
-    pids: list[int] = []
-    for number in range(MAX_GENERATIONS + 1):
-        listeners.append(await Listener.open(stack, f"keeper-{number}", "room:generations"))
-        pids.append(generations.living(records)[-1].pid)
-        await asyncio.to_thread(stack.redeploy, "api")
-    shown = await asyncio.to_thread(stack.run, "status")
-    assert " old, kept for their sockets" in shown.stdout
-    await eventually(lambda: listeners[0].task.done(), 180.0)
-    assert listeners[0].socket.close_code == 3001
-    # Without sockets it ends.
-    await eventually(lambda: pids[0] not in {one.pid for one in generations.living(records)}, 60.0)
-    assert not listeners[-1].task.done()
-    again = await Listener.open(stack, "keeper-again", "room:generations")
-    for listener in (*listeners, again):
-        listener.task.cancel()
-        await listener.socket.close()

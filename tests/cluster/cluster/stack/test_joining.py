@@ -12,10 +12,8 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
 import psutil
 import pytest
-import ray
 
 from actors.hosts.actor import HostReport
 from db.exports import service
@@ -26,7 +24,7 @@ from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.chaos import chaos
 from tests.fixtures.exports import exporter
 from tests.fixtures.faults import replicas
-from tests.fixtures.nodes import JoinedNode, joined
+from tests.fixtures.nodes import LIMIT_S, JoinedNode, answers, back_on_one_node, joined
 from tests.fixtures.sdk import SDKS, Sdk
 from tests.fixtures.shards import host_report, kill_host, standby_report
 from tests.fixtures.stack import RunningStack
@@ -39,7 +37,6 @@ RESCUE_LIMIT_S = 40.0
 """The queue owner is lost with the node: its successor waits for a full lease (8 s) of contact before it rescues
 anybody. The printed figure is what counts."""
 
-LIMIT_S = 120.0
 ORDERS = 100_000
 """Enough for an export to be stopped in the middle."""
 
@@ -125,24 +122,6 @@ def realtime_port(stack: RunningStack, node: JoinedNode) -> int | None:
     """Where the node's realtime replica listens, past HAProxy."""
     mine = {process.pid for process in node.titled("ServeReplica:realtime")}
     return next((port for port, process in replicas(stack, "realtime").items() if process.pid in mine), None)
-
-
-async def answers(port: int) -> bool:
-    """Whether the node's own HAProxy passes requests on, to replicas anywhere."""
-    async with httpx.AsyncClient() as http:
-        try:
-            return (await http.get(f"http://127.0.0.1:{port}/health/ready")).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-
-async def back_on_one_node(stack: RunningStack) -> None:
-    """What the lost node had is made anew on the other; as the next test needs it."""
-
-    await eventually(lambda: sum(node["Alive"] for node in ray.nodes()) == 1, LIMIT_S)
-    active, standby = await asyncio.gather(host_report(), standby_report())
-    assert active.node == standby.node
-    await eventually(lambda: len(replicas(stack, "realtime")) == 2, LIMIT_S)
 
 
 async def connect(stack: RunningStack, url: str, user: str) -> Sdk:

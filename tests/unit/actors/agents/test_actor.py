@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +15,7 @@ import pytest
 
 from actors.agents import actor
 from actors.agents.actor import NodeAgent, default_capacity
+from actors.agents.edge_watch import EdgeWatch
 from actors.agents.launcher import WorkerDied, WorkerReport
 from actors.jobs.contract import (
     BeatReply,
@@ -30,6 +31,7 @@ from actors.jobs.contract import (
     Schedule,
     Token,
 )
+from cluster.ray_runtime.generations import Generation
 from tests.fixtures.waiting import eventually
 
 KINDS = {
@@ -149,6 +151,8 @@ class World:
         self.published: list[tuple[str, bytes]] = []
         self.fired: list[str] = []
         self.fail_fires = 0
+        self.looks = 0
+        self.retired: list[str] = []
         self.agent = NodeAgent(
             "node",
             registry=Registry(kinds=KINDS, schedules=schedules),
@@ -157,6 +161,7 @@ class World:
             fire=self.fire,
             publish=self.publish,
             capacity={"*": 5},
+            edge=EdgeWatch(self.look, self.retire),
         )
 
     async def fire(self, schedule: Schedule, fire_at: datetime) -> None:
@@ -164,6 +169,15 @@ class World:
             self.fail_fires -= 1
             raise ConnectionError("no database")
         self.fired.append(schedule.name)
+
+    def look(self) -> list[Generation]:
+        self.looks += 1
+        if self.looks == 1:
+            raise PermissionError("records")
+        return [Generation(1, 0.0, "a"), Generation(2, 1.0, "a")]
+
+    async def retire(self, generations: Sequence[str]) -> None:
+        self.retired += generations
 
     async def publish(self, channel: str, data: bytes) -> None:
         self.published.append((channel, data))
@@ -202,6 +216,12 @@ async def test_an_unknown_kind_fails_and_may_be_tried_elsewhere(world: World) ->
     outcome = await world.outcome()
     assert outcome.state == "failed"
     assert "from-the-future" in outcome.error
+
+
+async def test_overdue_haproxys_are_retired_also_after_their_records_could_not_be_read(world: World) -> None:
+    await eventually(lambda: world.retired)
+    assert world.retired == ["a-1"]
+    assert world.looks == 2
 
 
 async def test_beats_name_what_runs_and_what_is_not_acknowledged_yet(world: World) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from actors.links.stream import LEASE_S
 from actors.sessions.actor import EMULATION_QUEUE_BYTES, RECHECK_S
 from actors.sessions.client import ADMIT_AFTER_S, Sessions, SessionsUnreachable
 from actors.sessions.contract import HubAnswers, RefreshOrder, SubscribeOrder
+from actors.sessions.wire import Retired, encode
 from tests.fixtures.sessions import World
 from tests.fixtures.simulation import passes, simulate
 
@@ -442,5 +444,28 @@ def test_a_process_that_is_behind_is_not_told_what_users_spend(monkeypatch):
             one.client.spend({"u": {"rpc": 2}})
             await passes(0.5)
             assert two.spent == []
+
+    simulate(main())
+
+
+def test_every_hub_hears_which_haproxys_to_leave():
+    async def main():
+        async with World() as world:
+            one, two = [await world.hub(boot) for boot in ("one", "two")]
+            await world.call(0, "retire", encode(Retired(["a-1", "b-7"])), 3.0)
+            await passes(0.5)
+            assert one.retired == two.retired == ["a-1", "b-7"]
+
+    simulate(main())
+
+
+def test_what_no_hub_could_read_is_told_to_none():
+    async def main():
+        async with World() as world:
+            one = await world.hub("one")
+            with pytest.raises(msgspec.DecodeError):
+                await world.call(0, "retire", b"\xc1", 3.0)
+            await passes(0.5)
+            assert one.retired == []
 
     simulate(main())

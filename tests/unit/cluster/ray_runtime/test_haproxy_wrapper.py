@@ -21,6 +21,7 @@ OPTIONS: dict[str, Any] = {
     "frontend_header": "x-mobula-frontend",
     "frontend_token": "",
     "generation_header": "x-mobula-edge",
+    "edge": "0badc0ffee00",
     "connections_per_address": 100,
 }
 
@@ -59,7 +60,7 @@ def test_timeouts_pages_headers_and_statuses_are_corrected() -> None:
         "timeout tunnel 3600s",
         "bind 127.0.0.1:8404",
         "http-request del-header x-forwarded-for\n",
-        "http-request set-header x-mobula-edge 4711",
+        "http-request set-header x-mobula-edge 0badc0ffee00-4711\n",
         "option forwardfor",
         "mode 600 level admin",
     ):
@@ -123,8 +124,8 @@ def test_the_pid_in_the_header_is_haproxys_own(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(generations, "WRAPPER_START_S", float("inf"))
     haproxy_wrapper.main([str(options), "-db", "-f", str(configuration)])
     assert ran == [[OPTIONS["binary"], "-db", "-f", str(configuration)]]
-    assert f"set-header x-mobula-edge {os.getpid()}" in configuration.read_text()
-    assert [generation.pid for generation in living(tmp_path / GENERATIONS)] == [os.getpid()]
+    assert f"set-header x-mobula-edge 0badc0ffee00-{os.getpid()}\n" in configuration.read_text()
+    assert [generation.name for generation in living(tmp_path / GENERATIONS)] == [f"0badc0ffee00-{os.getpid()}"]
 
 
 def test_checking_a_configuration_is_no_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from actors.protocol.codes import UNSUBSCRIBE_SERVER
 from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import RefreshOrder, SubscribeOrder
 from serve_app.edge.arrival import Arrival
+from serve_app.edge.retirement import Retirement
 from serve_app.realtime.environment import Limits
 from serve_app.realtime.server_side import ServerSubscription
 from tests.fixtures.hub import Client, World, settle
@@ -92,13 +93,16 @@ async def test_draining_closes_everyone_within_the_window(world: World) -> None:
 
 
 async def test_sockets_of_an_old_haproxy_are_sent_elsewhere_and_the_others_stay(world: World) -> None:
-    clients = [Client(world.hub, Arrival("203.0.113.7", generation)) for generation in (1, 1, 2, 3)]
-    assert [world.hub.behind(pids) for pids in ([1], [1, 2], [9], [])] == [2, 3, 0, 0]
-    await world.hub.part({1, 2}, 0.05)
+    clients = [Client(world.hub, Arrival("203.0.113.7", generation)) for generation in ("a-1", "a-1", "a-2", "b-1")]
+    assert [world.hub.behind(names) for names in (["a-1"], ["a-1", "a-2"], ["c-1"], [])] == [2, 3, 0, 0]
+    world.hub.retirement = Retirement(world.hub, spread_s=0.05)
+    world.hub.on_retired(["a-1", "a-2", "c-1"])
+    await eventually(lambda: world.hub.connections == 1)
     assert [client.socket.closed for client in clients] == [(3001, "shutdown")] * 3 + [None]
-    assert world.hub.behind([1, 2, 3]) == 1
+    everywhere = ["a-1", "a-2", "b-1"]
+    assert world.hub.behind(everywhere) == 1
     world.hub.lost(clients[0].peer)
-    assert world.hub.behind([1, 2, 3]) == 1
+    assert world.hub.behind(everywhere) == 1
 
 
 async def test_an_address_counts_until_its_connections_have_authenticated(world: World) -> None:
