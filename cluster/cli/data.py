@@ -115,17 +115,33 @@ def valkey(arguments: Annotated[list[str] | None, typer.Argument(help="One comma
         raise typer.Exit(1)
     cli = shutil.which("valkey-cli") or shutil.which("redis-cli")
     if cli is not None:
-        raise typer.Exit(
-            subprocess.run([cli, "-u", url, "--no-auth-warning", *(arguments or [])], check=False).returncode
-        )
+        options, env = _valkey_cli(url, os.environ)
+        raise typer.Exit(subprocess.run([cli, *options, *(arguments or [])], env=env, check=False).returncode)
     raise typer.Exit(_converse(url, arguments or []))
+
+
+def _valkey_cli(url: str, env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Options and environment of valkey-cli or redis-cli: the password is no argument, every user sees those."""
+    parts = urlsplit(url)
+    options = ["-h", parts.hostname or "127.0.0.1", "-p", str(parts.port or 6379), "-n", parts.path.lstrip("/") or "0"]
+    if parts.scheme in ("rediss", "valkeys"):
+        options.append("--tls")
+    if parts.username:
+        options += ["--user", unquote(parts.username)]
+    password = unquote(parts.password or "")
+    # Newer valkey-cli prefer their own name.
+    return options, {**env, **({"REDISCLI_AUTH": password, "VALKEYCLI_AUTH": password} if password else {})}
 
 
 def _converse(url: str, arguments: list[str]) -> int:
     """A small prompt, for machines without valkey-cli."""
     with redis.Redis.from_url(url, decode_responses=True) as client:
         if arguments:
-            console.print(client.execute_command(*arguments), markup=False)
+            try:
+                console.print(client.execute_command(*arguments), markup=False)
+            except redis.RedisError as problem:
+                fail(str(problem))
+                return 1
             return 0
         while True:
             try:

@@ -88,7 +88,10 @@ def _run_tier(tier: str, folder: Path, extra: Sequence[str]) -> list[Result]:
         built = _timed("front end build", _build_frontend)
         if not built.ok:
             return [built]
-    return [_timed(tier, lambda: _pytest(tier, extra, {"MOBULA_TEST_STACK_HOME": str(folder / f"stack-{tier}")}))]
+    # A caller who names a folder keeps it, for its logs: CI uploads them when the tier has failed.
+    kept = os.environ.get("MOBULA_TEST_STACK_HOME")
+    home = Path(kept).resolve() / tier if kept else folder / f"stack-{tier}"
+    return [_timed(tier, lambda: _pytest(tier, extra, {"MOBULA_TEST_STACK_HOME": str(home)}))]
 
 
 def _pytest(tier: str, extra: Sequence[str], env: dict[str, str]) -> bool:
@@ -101,11 +104,13 @@ def _pytest(tier: str, extra: Sequence[str], env: dict[str, str]) -> bool:
     try:
         status = subprocess.run(command, cwd=ROOT, env={**clean, **env}, check=False).returncode
     finally:
-        # Whatever a crashed or timed-out test session left behind.
+        # Whatever a crashed or timed-out test session left behind; Ray's logs move beside the others.
         if home_dir is not None and Path(home_dir).exists():
             _, left = processes.end_all(Paths(Path(home_dir)))
             if left:
                 fail("still there: " + ", ".join(processes.describe(one) for one in left))
+            else:
+                Paths(Path(home_dir)).clear_short()
     return status in (0, NOTHING_COLLECTED)
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable
 from typing import Literal
 
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from cluster.logging import get_logger
@@ -27,8 +28,11 @@ async def check_all(resources: Resources) -> dict[str, Check]:
         checks.append(_measure(resources.actors.check(), "actors", failed="unhealthy"))
     if resources.valkey is not None:
         names.append("valkey")
-        checks.append(_measure(_valkey(resources), "valkey", failed="degraded"))
-    return dict(zip(names, await asyncio.gather(*checks), strict=True))
+        checks.append(_measure(_ping(resources.valkey), "valkey", failed="degraded"))
+    found = dict(zip(names, await asyncio.gather(*checks), strict=True))
+    # None at all is no better than one that is gone, and no news: the log does not repeat it with every probe.
+    found.setdefault("valkey", Check(status="degraded", latency_ms=None))
+    return found
 
 
 def worst(checks: dict[str, Check]) -> Status:
@@ -55,6 +59,5 @@ async def _database(resources: Resources) -> None:
         await session.execute(text("SELECT 1"))
 
 
-async def _valkey(resources: Resources) -> None:
-    if resources.valkey is not None:
-        await resources.valkey.ping()
+async def _ping(valkey: Redis) -> None:
+    await valkey.ping()

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from cluster.cli.data import _libpq
+from cluster.cli.data import _libpq, _valkey_cli
+from tests.fixtures.command import MobulaCommand
 
 
 def test_psql_gets_its_credentials_as_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +21,33 @@ def test_what_an_address_leaves_out_has_a_default(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("MOBULA_HOME", "/tmp/x")
     env = _libpq("postgresql:///shop", {})
     assert (env["PGHOST"], env["PGPORT"], env["PGUSER"]) == ("127.0.0.1", "5432", "")
+
+
+def test_valkey_cli_gets_its_password_as_a_variable() -> None:
+    options, env = _valkey_cli("rediss://ops:p%40ss@cache.example:6380/3", {"PATH": "/bin"})
+    assert options == ["-h", "cache.example", "-p", "6380", "-n", "3", "--tls", "--user", "ops"]
+    assert env == {"PATH": "/bin", "REDISCLI_AUTH": "p@ss", "VALKEYCLI_AUTH": "p@ss"}
+    assert _valkey_cli("redis://cache", {}) == (["-h", "cache", "-p", "6379", "-n", "0"], {})
+
+
+def test_the_program_that_talks_to_valkey_is_started_that_way(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "valkey-cli"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments; echo "$REDISCLI_AUTH" > {tmp_path}/password\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("REDIS_URL", "redis://:hidden@127.0.0.1:7000/0")
+    assert mobula.run("valkey", "PING").exit_code == 0
+    assert (tmp_path / "arguments").read_text() == "-h 127.0.0.1 -p 7000 -n 0 PING\n"
+    assert (tmp_path / "password").read_text() == "hidden\n"
+
+
+def test_what_valkey_refuses_is_a_sentence(mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.cli.data.shutil.which", lambda name: None)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    shown = mobula.run("valkey", "PING")
+    assert shown.exit_code == 1
+    assert "127.0.0.1:1" in shown.output
+    assert not isinstance(shown.exception, ConnectionError)

@@ -1,6 +1,5 @@
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -10,15 +9,6 @@ from cluster.ray_runtime import node
 from cluster.settings import Settings
 
 PORTS = Ports(8000, 3000, 20_000)
-
-
-@pytest.fixture
-def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path / "s")
-    (tmp_path / "s").mkdir()
-    paths = Paths(tmp_path / "home")
-    paths.prepare()
-    return paths
 
 
 def test_its_ports_and_paths_are_of_its_own_checkout(paths: Paths) -> None:

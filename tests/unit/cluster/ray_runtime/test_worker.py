@@ -15,15 +15,6 @@ PORTS = Ports(8000, 3000, 20_000)
 
 
 @pytest.fixture
-def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path / "s")
-    (tmp_path / "s").mkdir()
-    paths = Paths(tmp_path / "home")
-    paths.prepare()
-    return paths
-
-
-@pytest.fixture
 def worker(paths: Paths) -> RayWorkerNode:
     return RayWorkerNode(Settings(_env_file=None), paths, PORTS, {}, "127.0.0.1:20002")  # type: ignore[call-arg]
 
