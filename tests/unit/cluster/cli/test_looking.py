@@ -44,6 +44,6 @@ def test_doctor_looks_at_everything(mobula: MobulaCommand) -> None:
 
 def test_old_haproxy_processes_are_counted() -> None:
     assert haproxy_line([], 0.0) == "no process"
-    assert haproxy_line([Generation(7, 0.0)], 10.0) == "pid 7"
-    shown = haproxy_line([Generation(5, 0.0), Generation(6, 3600.0), Generation(7, 7200.0)], 7200.0)
+    assert haproxy_line([Generation(7, 0.0, "a")], 10.0) == "pid 7"
+    shown = haproxy_line([Generation(5, 0.0, "a"), Generation(6, 3600.0, "a"), Generation(7, 7200.0, "a")], 7200.0)
     assert shown == "pid 7  2 old, kept for their sockets (the oldest is 2.0 h old)"

@@ -1,4 +1,3 @@
-from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,9 +43,7 @@ class FakeHub:
     boot_id = "boot"
     connections = 3
     polls = SimpleNamespace(keys=7)
-
-    def behind(self, generations: Collection[int]) -> int:
-        return 2 * len(generations)
+    retirement = SimpleNamespace(old=lambda living: 2 * len(living[:-1]))
 
 
 async def test_a_hub_gets_every_client_and_reports_its_connections(
@@ -62,7 +59,7 @@ async def test_a_hub_gets_every_client_and_reports_its_connections(
         return Pusher(f"metrics {boot}", log)
 
     monkeypatch.setattr(backends.metrics, "connect", pusher)
-    living = [Generation(number, 0.0) for number in (1, 2, 3)]
+    living = [Generation(number, 0.0, "a") for number in (1, 2, 3)]
     monkeypatch.setattr(backends.generations, "living", lambda directory: living)
     monkeypatch.setattr(backends, "get_settings", lambda: realtime_settings(tmp_path, database_url=NOWHERE))
     made = backends.connect(FakeHub())  # type: ignore[arg-type]
