@@ -1,4 +1,4 @@
-"""The figures of the dashboard. Live ones also arrive on channel `dashboard:live`."""
+"""The figures of the dashboard. Live ones also arrive on channels `dashboard:live` and `sales:live`."""
 
 from datetime import date, datetime
 

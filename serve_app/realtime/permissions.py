@@ -9,17 +9,19 @@ from db.session import Database
 from serve_app.realtime.handlers import Handlers, Question
 
 CONVERSATION_PREFIX: Final = "conversation:"
+DASHBOARD_PERMISSION: Final = "dashboard:read"
 JOBS_PERMISSION: Final = "jobs:manage"
 REALTIME_PERMISSION: Final = "realtime:admin"
 
 
 def register(handlers: Handlers) -> None:
-    """Offer `conversation_member`, `jobs_operator` and `realtime_admin`."""
+    """Offer `conversation_member`, `dashboard_reader`, `jobs_operator` and `realtime_admin`."""
     database = handlers.database
     if database is None:
         raise ValueError("our permission callbacks read rows: the registry needs a database")
     checks = Checks(database)
     handlers.permission("conversation_member", checks.conversation_member)
+    handlers.permission("dashboard_reader", checks.dashboard_reader)
     handlers.permission("jobs_operator", checks.jobs_operator)
     handlers.permission("realtime_admin", checks.realtime_admin)
 
@@ -37,6 +39,10 @@ class Checks:
             return False
         async with self._database.transaction(read_only=True) as session:
             return await conversations.is_participant(session, conversation_id, user_id)
+
+    async def dashboard_reader(self, question: Question) -> bool:
+        """Whether the user may see the business figures."""
+        return await self._may(question.user, DASHBOARD_PERMISSION)
 
     async def jobs_operator(self, question: Question) -> bool:
         """Whether the user may manage jobs."""

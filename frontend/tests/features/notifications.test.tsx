@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { withNotification } from "@/features/notifications/api/notifications";
 import { NotificationBell } from "@/features/notifications/components/notification-bell";
 import { targetOf } from "@/features/notifications/target";
-import { withStats } from "@/features/dashboard/api/dashboard";
+import { withSales, withStats } from "@/features/dashboard/api/dashboard";
+import { useLiveFigures } from "@/features/dashboard/hooks/use-live-dashboard";
 import type { Dashboard, Notification } from "@/lib/api/types";
 
 import { page } from "../support/fixtures";
@@ -90,26 +91,35 @@ describe("the dashboard's live figures", () => {
     jobs_running: 0,
     jobs_waiting: 0,
   };
-  const event = {
-    type: "stats" as const,
-    orders_today: 50,
-    revenue_today: 1000.5,
-    connections: 4,
-    jobs_running: 2,
-  };
+  const stats = { type: "stats" as const, connections: 4, jobs_running: 2 };
+  const sales = { type: "sales" as const, orders_today: 50, revenue_today: 1000.5 };
 
-  it("replace the shop's figures for those who see the shop, never one's own", () => {
-    expect(withStats(dashboard as Dashboard, event)).toMatchObject({
+  it("replace the system's figures for everybody, the shop's only for those who see the shop", () => {
+    expect(withStats(dashboard as Dashboard, stats)).toMatchObject({
       orders_today: 1,
       revenue_today: "9.90",
       connections: 4,
       jobs_running: 2,
       jobs_waiting: 0,
     });
-    expect(withStats({ ...dashboard, scope: "all" } as Dashboard, event)).toMatchObject({
+    expect(withSales(dashboard as Dashboard, sales)).toBe(dashboard);
+    expect(withSales({ ...dashboard, scope: "all" } as Dashboard, sales)).toMatchObject({
       orders_today: 50,
       revenue_today: "1000.50",
     });
-    expect(withStats(undefined, event)).toBeUndefined();
+    expect(withStats(undefined, stats)).toBeUndefined();
+    expect(withSales(undefined, sales)).toBeUndefined();
+  });
+
+  it.each([
+    ["own", ["dashboard:live"]],
+    ["all", ["dashboard:live", "sales:live"]],
+  ])("are subscribed to as far as one may see them (%s)", async (scope, channels) => {
+    const Figures = () => {
+      useLiveFigures({ ...dashboard, scope } as Dashboard);
+      return null;
+    };
+    const { client } = renderApp(<Figures />);
+    await waitFor(() => expect([...client.subscriptions.keys()].sort()).toEqual(channels));
   });
 });

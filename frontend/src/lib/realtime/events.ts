@@ -39,13 +39,19 @@ export interface NotificationEvent {
   notification: Notification;
 }
 
+/** How the system does: for anybody who is signed in. */
 export interface StatsEvent {
   type: "stats";
-  orders_today?: number;
-  revenue_today?: string | number;
   connections?: number | null;
   jobs_running?: number;
   jobs_waiting?: number;
+}
+
+/** How the shop does: for who has `dashboard:read`. */
+export interface SalesEvent {
+  type: "sales";
+  orders_today?: number;
+  revenue_today?: string | number;
 }
 
 /** One thing that a traced connection did or was told, or that happened in a traced channel. */
@@ -78,6 +84,7 @@ export type TraceMessage =
 
 export const channels = {
   dashboard: "dashboard:live",
+  sales: "sales:live",
   conversation: (conversationId: string) => `conversation:${conversationId}`,
   orders: (userId: string) => `orders:updates#${userId}`,
   trace: (traceId: string) => `trace:${traceId}`,

@@ -12,6 +12,7 @@ from actors.protocol.namespaces import NamespaceMistake, Namespaces
 from db.session import Database
 from serve_app.realtime.application import Backends, RealtimeApplication
 from serve_app.realtime.hub import Hub
+from tests.factories.auth import make_user
 from tests.fixtures.realtime_server import FakeBackends, realtime_settings, serve_realtime
 from tests.fixtures.waiting import eventually
 
@@ -85,6 +86,24 @@ async def test_with_a_database_our_permission_callbacks_are_there(tmp_path: Path
                 message = json.loads(line)
                 found[message.get("id", 0)] = message
     assert found[2]["error"]["code"] == 103
+
+
+async def test_business_figures_are_refused_to_a_customer(tmp_path: Path, database: Database) -> None:
+    async with database.transaction() as session:
+        people = {role: await make_user(session, roles=(role,)) for role in ("customer", "analyst")}
+    settings = realtime_settings(tmp_path)
+    application = RealtimeApplication(settings, FakeBackends(settings).connect, database=database)
+    async with serve_realtime(application, settings) as server:
+        for role, code in (("customer", 103), ("analyst", None)):
+            async with connect(server.url) as client:
+                await client.send(json.dumps({"id": 1, "connect": {"token": server.token(str(people[role].id))}}))
+                await client.send('{"id":2,"subscribe":{"channel":"sales:live"}}')
+                found: dict[int, Any] = {}
+                while 2 not in found:
+                    for line in str(await client.recv()).split("\n"):
+                        message = json.loads(line)
+                        found[message.get("id", 0)] = message
+                assert found[2].get("error", {}).get("code") == code, role
 
 
 @pytest.mark.parametrize(("environment", "allowed"), [("development", True), ("production", False)])

@@ -30,6 +30,16 @@ async def test_what_is_no_id_is_nobody(database: Database, user: str, channel: s
     assert not await Checks(database).jobs_operator(asks(user, "jobs:x"))
 
 
+async def test_only_who_sees_business_figures_hears_of_sales(database: Database) -> None:
+    async with database.transaction() as session:
+        analyst = await make_user(session, roles=("analyst",))
+        customer = await make_user(session, roles=("customer",))
+    checks = Checks(database)
+    assert await checks.dashboard_reader(asks(str(analyst.id), "sales:live"))
+    assert not await checks.dashboard_reader(asks(str(customer.id), "sales:live"))
+    assert not await checks.dashboard_reader(asks("nobody", "sales:live"))
+
+
 async def test_only_operators_hear_of_jobs(database: Database) -> None:
     async with database.transaction() as session:
         operator = await make_user(session, roles=("operator",))
@@ -52,6 +62,6 @@ async def test_only_who_administers_realtime_reads_traces(database: Database) ->
 async def test_they_are_offered_under_the_names_that_namespaces_use(database: Database) -> None:
     handlers = Handlers(database)
     register(handlers)
-    assert set(handlers.permissions) == {"conversation_member", "jobs_operator", "realtime_admin"}
+    assert set(handlers.permissions) == {"conversation_member", "dashboard_reader", "jobs_operator", "realtime_admin"}
     with pytest.raises(ValueError, match="database"):
         register(Handlers())

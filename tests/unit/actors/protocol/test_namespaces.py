@@ -12,9 +12,12 @@ def test_the_shipped_file_declares_the_documented_namespaces() -> None:
     namespaces = Namespaces.load(SHIPPED)
     assert set(namespaces.names) == {
         "default", "room", "ledger", "scores", "desk", "conversation", "orders", "exports", "jobs", "dashboard", "user",
-        "cursors", "board", "shelf", "stock", "trace",
+        "cursors", "board", "shelf", "stock", "trace", "sales",
     }  # fmt: skip
     assert namespaces.for_channel("conversation:1").subscribe_permission == "conversation_member"
+    # The shop's figures are not for anybody who is signed in; those of the system are.
+    assert namespaces.get("sales").subscribe_permission == "dashboard_reader"
+    assert not namespaces.get("sales").allow_subscribe_for_client
     assert namespaces.for_channel("lobby").name == "default"
     assert namespaces.personal_channel("42") == "user:#42"
     assert namespaces.personal_channel("") == ""

@@ -3,7 +3,7 @@ import { queryOptions, useQuery } from "@tanstack/react-query";
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { Dashboard } from "@/lib/api/types";
-import type { StatsEvent } from "@/lib/realtime/events";
+import type { SalesEvent, StatsEvent } from "@/lib/realtime/events";
 
 /** Figures are pushed; what is not (recent orders, one's own counts) is asked for now and then. */
 const REFRESH_MS = 15_000;
@@ -18,19 +18,25 @@ export function useDashboard() {
   return useQuery(dashboardQuery);
 }
 
-/** The dashboard after a push. Pushed orders and revenue are the whole shop's: not for those who see their own only. */
+/** The dashboard after a push of what the system does. */
 export function withStats(dashboard: Dashboard | undefined, event: StatsEvent): Dashboard | undefined {
   if (!dashboard) return dashboard;
-  const shop = dashboard.scope === "all";
   return {
     ...dashboard,
     connections: event.connections ?? dashboard.connections,
     jobs_running: event.jobs_running ?? dashboard.jobs_running,
     jobs_waiting: event.jobs_waiting ?? dashboard.jobs_waiting,
-    orders_today: (shop ? event.orders_today : undefined) ?? dashboard.orders_today,
+  };
+}
+
+/** The dashboard after a push of what the whole shop does. */
+export function withSales(dashboard: Dashboard | undefined, event: SalesEvent): Dashboard | undefined {
+  // Who may see everybody's figures a moment ago may not now: then these counts are one's own.
+  if (dashboard?.scope !== "all") return dashboard;
+  return {
+    ...dashboard,
+    orders_today: event.orders_today ?? dashboard.orders_today,
     revenue_today:
-      shop && event.revenue_today !== undefined
-        ? Number(event.revenue_today).toFixed(2)
-        : dashboard.revenue_today,
+      event.revenue_today === undefined ? dashboard.revenue_today : Number(event.revenue_today).toFixed(2),
   };
 }

@@ -27,8 +27,8 @@ interface DashboardViewProps {
 }
 
 export function DashboardView({ recentOrders }: DashboardViewProps) {
-  useLiveFigures();
   const dashboard = useDashboard();
+  useLiveFigures(dashboard.data);
   if (dashboard.isPending) {
     return (
       <Loading label="Loading the dashboard">

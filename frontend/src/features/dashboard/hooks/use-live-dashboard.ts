@@ -4,10 +4,10 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import type { Dashboard } from "@/lib/api/types";
-import { channels, type StatsEvent } from "@/lib/realtime/events";
+import { channels, type SalesEvent, type StatsEvent } from "@/lib/realtime/events";
 import { useChannel } from "@/lib/realtime/hooks";
 
-import { dashboardQuery, withStats } from "../api/dashboard";
+import { dashboardQuery, withSales, withStats } from "../api/dashboard";
 
 export interface Sample {
   /** Seconds since 1970, as the chart counts. */
@@ -20,13 +20,17 @@ export interface Sample {
 /** Ten minutes at one sample per two seconds. */
 const MAX_SAMPLES = 300;
 
-/** Merges pushed figures into the dashboard. */
-export function useLiveFigures(): void {
+/** Merges pushed figures into the dashboard; those of the shop only for who may subscribe to them. */
+export function useLiveFigures(dashboard: Dashboard | undefined): void {
   const queryClient = useQueryClient();
   const { queryKey } = dashboardQuery;
   useChannel<StatsEvent>(channels.dashboard, (event) => {
     if (event.type === "stats")
       queryClient.setQueryData(queryKey, (dashboard) => withStats(dashboard, event));
+  });
+  useChannel<SalesEvent>(dashboard?.scope === "all" ? channels.sales : null, (event) => {
+    if (event.type === "sales")
+      queryClient.setQueryData(queryKey, (dashboard) => withSales(dashboard, event));
   });
 }
 
