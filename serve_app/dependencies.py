@@ -1,5 +1,8 @@
 """What handlers ask for, as Annotated aliases.
 
+There is no "whoever has a credential": each says what an API key needs, because its scopes are all that its owner gave
+it (D-151).
+
 All are coroutines, though most wait for nothing: FastAPI hands a plain function to a thread, which costs more than the
 rest of a small request.
 """
@@ -12,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import PermissionDenied
 from serve_app.errors import AuthenticationRequired
+from serve_app.openapi_parts import LOGIN, declares, key_permitted, permitted
 from serve_app.resources import Resources
 from serve_app.security.principal import Principal
 
@@ -37,14 +41,6 @@ async def get_resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
 
 
-async def get_principal(request: Request) -> Principal:
-    """The caller. Raises AuthenticationRequired (401) when there is none."""
-    return _principal(request)
-
-
-CurrentPrincipal = Annotated[Principal, Depends(get_principal)]
-
-
 async def get_optional_principal(request: Request) -> Principal | None:
     """The caller, or None for an anonymous one."""
     principal: Principal | None = request.scope.get("principal")
@@ -61,6 +57,7 @@ class LoginRequired(PermissionDenied):
     default_message = "This needs a login session; an API key cannot do it."
 
 
+@declares(LOGIN)
 async def get_login_principal(request: Request) -> Principal:
     """The caller, if a person who signed in. A key could otherwise widen its own scopes by making another."""
     principal = _principal(request)
@@ -75,10 +72,24 @@ LoginPrincipal = Annotated[Principal, Depends(get_login_principal)]
 def require(permission: str) -> Callable[[Request], Awaitable[Principal]]:
     """A dependency that lets through only callers with a permission (403 otherwise, 401 without a credential)."""
 
+    @declares(permitted(permission))
     async def check(request: Request) -> Principal:
         principal = _principal(request)
         if not principal.may(permission):
             raise PermissionDenied(f"this needs the permission '{permission}'")
+        return principal
+
+    return check
+
+
+def require_of_keys(permission: str) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency for what people may do with what is theirs: an API key of theirs needs a scope for it (403)."""
+
+    @declares(key_permitted(permission))
+    async def check(request: Request) -> Principal:
+        principal = _principal(request)
+        if principal.session_id is None and not principal.may(permission):
+            raise PermissionDenied(f"an API key needs the scope '{permission}' for this")
         return principal
 
     return check

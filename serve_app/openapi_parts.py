@@ -1,8 +1,11 @@
 """Pieces of documentation that routers attach to their operations; `serve_app.openapi` puts them in place."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from serve_app.schemas import Problem
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 PUBLIC: dict[str, Any] = {"security": []}
 """`openapi_extra` of an operation that needs no credential. Every other one under /api/ needs one."""
@@ -36,9 +39,28 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+LOGIN: dict[str, Any] = {"security": [{"bearer": []}, {"cookie": []}]}
+"""`openapi_extra` of an operation for people who signed in: API keys are refused, whatever their scopes."""
+
+
 def permitted(permission: str) -> dict[str, Any]:
     """`openapi_extra` of an operation that needs a permission."""
     return {"x-permission": permission}
+
+
+def key_permitted(permission: str) -> dict[str, Any]:
+    """`openapi_extra` of an operation that people need no permission for, and API keys this one."""
+    return {"x-key-permission": permission}
+
+
+def declares(extra: dict[str, Any]) -> Callable[[_F], _F]:
+    """Mark a dependency with the `openapi_extra` of every operation that has it (`routing.register` reads it)."""
+
+    def mark(dependency: _F) -> _F:
+        dependency.declared = extra  # type: ignore[attr-defined]
+        return dependency
+
+    return mark
 
 
 CACHED: dict[str, Any] = {

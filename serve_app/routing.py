@@ -5,6 +5,7 @@ small handler costs. So routes are registered flat, and found by their path.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -43,10 +44,18 @@ def register(app: FastAPI, router: APIRouter, *, prefix: str = "") -> None:
                 include_in_schema=route.include_in_schema,
                 response_class=route.response_class,
                 dependency_overrides_provider=app,
-                openapi_extra=route.openapi_extra,
+                openapi_extra=(route.openapi_extra or {}) | _declared(route),
                 generate_unique_id_function=operation_id,
             )
         )
+
+
+def _declared(route: APIRoute) -> dict[str, Any]:
+    """What the route's dependencies demand of its caller, for the document: said once, where it is checked."""
+    declared: dict[str, Any] = {}
+    for dependency in route.dependant.dependencies:
+        declared |= getattr(dependency.call, "declared", {})
+    return declared
 
 
 class RouteIndex:

@@ -1,10 +1,10 @@
 """One's own account: profile, login sessions, API keys."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Depends, Request, Response, status
 
 from db.auth import service
 from db.auth.models import ApiKey as ApiKeyRow
@@ -21,7 +21,7 @@ from serve_app.auth.schemas import (
     LoginSession,
     LoginSessionList,
 )
-from serve_app.dependencies import CurrentPrincipal, DbSession, LoginPrincipal, ResourcesDep
+from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require_of_keys
 from serve_app.errors import CredentialInvalid
 from serve_app.links import action, self_link
 from serve_app.openapi_parts import problems
@@ -30,10 +30,12 @@ from serve_app.users.presenting import present_current_user
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
+AccountReader = Annotated[Principal, Depends(require_of_keys("users:read"))]
+
 
 @router.get("/me", response_model=CurrentUser)
-async def me(principal: CurrentPrincipal, session: DbSession) -> Any:
-    """The person who is signed in."""
+async def me(principal: AccountReader, session: DbSession) -> Any:
+    """The person who is signed in. A key needs `users:read`."""
     identity = await service.load_identity(session, principal.user_id)
     if identity is None:
         raise CredentialInvalid

@@ -1,28 +1,33 @@
 """The figures of the dashboard."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from cluster.logging import get_logger
 from db.dashboard import repository
 from db.jobs.service import count_jobs
 from serve_app.dashboard.schemas import Dashboard, DayFigures
-from serve_app.dependencies import CurrentPrincipal, DbSession, ResourcesDep
+from serve_app.dependencies import DbSession, ResourcesDep, require_of_keys
 from serve_app.orders.presenting import present_summary
 from serve_app.resources import Resources
+from serve_app.security.principal import Principal
 
 router = APIRouter(prefix="/dashboard", tags=["dashboard"])
 
 SEES_ALL = "dashboard:read"
+Viewer = Annotated[Principal, Depends(require_of_keys(SEES_ALL))]
 CONNECTIONS = "active_connections"
 
 logger = get_logger(__name__)
 
 
 @router.get("", response_model=Dashboard)
-async def get_dashboard(principal: CurrentPrincipal, session: DbSession, resources: ResourcesDep) -> Any:
-    """Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own."""
+async def get_dashboard(principal: Viewer, session: DbSession, resources: ResourcesDep) -> Any:
+    """Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own.
+
+    An API key needs `dashboard:read`.
+    """
     everybody = principal.may(SEES_ALL)
     figures = await repository.figures(session, viewer_id=principal.user_id, only_own=not everybody)
     jobs = await count_jobs(session)

@@ -12,13 +12,14 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from db.audit import service as audit
+from db.auth import service as auth
 from db.errors import PermissionDenied
 from db.exports import service, storage
 from db.exports.datasets import DATASETS, FORMATS
 from db.exports.errors import ExportFileNotFound, ExportNotReady
 from db.exports.models import Export as ExportRow
 from db.jobs.service import get_progress
-from serve_app.dependencies import CurrentPrincipal, DbSession, ResourcesDep, require
+from serve_app.dependencies import DbSession, ResourcesDep, require
 from serve_app.errors import HttpError
 from serve_app.exports.schemas import (
     Export,
@@ -32,7 +33,7 @@ from serve_app.exports.schemas import (
     ExportSummary,
 )
 from serve_app.links import ROOT, action, self_link
-from serve_app.openapi_parts import LOCATION_HEADER, PUBLIC, permitted, problems
+from serve_app.openapi_parts import LOCATION_HEADER, PUBLIC, problems
 from serve_app.pagination import MAX_LIMIT, numbered
 from serve_app.schemas import Page
 from serve_app.security.links import LinkInvalid
@@ -41,7 +42,9 @@ from serve_app.security.principal import Principal
 router = APIRouter(tags=["exports"])
 
 PATH = f"{ROOT}/exports"
+NEEDED = "exports:create"
 SEES_ALL = "orders:read_all"
+Exporter = Annotated[Principal, Depends(require(NEEDED))]
 MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
 
 _RANGE = re.compile(rb"^bytes=(?=.*\d)(\d{0,18})-(\d{0,18})$")
@@ -73,7 +76,7 @@ class ExportQuery(BaseModel):
 
 
 @router.get("/export-datasets", response_model=ExportDatasetList)
-async def list_export_datasets(principal: CurrentPrincipal) -> Any:
+async def list_export_datasets(_principal: Exporter) -> Any:
     """What can be exported, with which columns and filters."""
     return ExportDatasetList(
         items=[
@@ -96,12 +99,11 @@ async def list_export_datasets(principal: CurrentPrincipal) -> Any:
     "/exports",
     status_code=status.HTTP_202_ACCEPTED,
     response_model=Export,
-    openapi_extra=permitted("exports:create"),
     responses=problems(403, 429) | {202: {"headers": LOCATION_HEADER}},
 )
 async def create_export(
     body: ExportCreate,
-    principal: Annotated[Principal, Depends(require("exports:create"))],
+    principal: Exporter,
     session: DbSession,
     response: Response,
 ) -> Any:
@@ -118,10 +120,10 @@ async def create_export(
     return await _present(session, export)
 
 
-@router.get("/exports", response_model=Page[ExportSummary])
+@router.get("/exports", response_model=Page[ExportSummary], responses=problems(403))
 async def list_exports(
     query: Annotated[ExportQuery, Query()],
-    principal: CurrentPrincipal,
+    principal: Exporter,
     request: Request,
     response: Response,
     session: DbSession,
@@ -138,13 +140,13 @@ async def list_exports(
 
 
 @router.get("/exports/{export_id}", response_model=Export, responses=problems(404))
-async def get_export(export_id: UUID, principal: CurrentPrincipal, session: DbSession) -> Any:
+async def get_export(export_id: UUID, principal: Exporter, session: DbSession) -> Any:
     """One export with its progress, and its files once it has succeeded."""
     return await _present(session, await service.get_export(session, export_id, user_id=principal.user_id))
 
 
-@router.post("/exports/{export_id}/cancel", response_model=Export, responses=problems(404, 409))
-async def cancel_export(export_id: UUID, principal: CurrentPrincipal, session: DbSession) -> Any:
+@router.post("/exports/{export_id}/cancel", response_model=Export, responses=problems(403, 404, 409))
+async def cancel_export(export_id: UUID, principal: Exporter, session: DbSession) -> Any:
     """Stop an export: it is cancelled with the answer. What it wrote is deleted."""
     return await _present(session, await service.cancel_export(session, export_id, user_id=principal.user_id))
 
@@ -153,17 +155,19 @@ async def cancel_export(export_id: UUID, principal: CurrentPrincipal, session: D
     "/exports/{export_id}/link",
     status_code=status.HTTP_201_CREATED,
     response_model=ExportLink,
-    responses=problems(404, 409),
+    responses=problems(403, 404, 409),
 )
 async def create_export_link(
     export_id: UUID,
-    principal: CurrentPrincipal,
+    principal: Exporter,
     session: DbSession,
     resources: ResourcesDep,
     body: ExportLinkCreate | None = None,
 ) -> Any:
     """Make an address that downloads a file without a credential, for a short time."""
     export = await service.get_export(session, export_id, user_id=principal.user_id)
+    if export.scope == "all" and not principal.may(SEES_ALL):
+        raise PermissionDenied(f"This export holds everybody's rows; that needs '{SEES_ALL}'.")
     name = body.name if body is not None else None
     if name is None:
         files = await service.list_files(session, export_id)
@@ -207,6 +211,11 @@ async def download_export_file(
     except LinkInvalid as error:
         raise LinkRefused from error
     export = await service.get_export(session, export_id, user_id=by)
+    # The link outlives its request by minutes: what its owner has lost since counts.
+    identity = await auth.load_identity(session, by)
+    needed = {NEEDED, SEES_ALL} if export.scope == "all" else {NEEDED}
+    if identity is None or not needed <= identity.permissions:
+        raise LinkRefused
     file = await service.get_file(session, export, name)
     path = storage.file_path(resources.settings, export_id, file.name)
     if not path.is_file():

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response, status
 
 from db.notifications import service
 from db.notifications.models import Notification as NotificationRow
-from serve_app.dependencies import CurrentPrincipal, DbSession, ResourcesDep
+from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep
 from serve_app.links import action
 from serve_app.notifications.schemas import Notification
 from serve_app.openapi_parts import problems
@@ -23,10 +23,10 @@ class NotificationQuery(PageQuery):
     unread: bool = False
 
 
-@router.get("", response_model=Page[Notification])
+@router.get("", response_model=Page[Notification], responses=problems(403))
 async def list_notifications(
     query: Annotated[NotificationQuery, Query()],
-    principal: CurrentPrincipal,
+    principal: LoginPrincipal,
     request: Request,
     response: Response,
     session: DbSession,
@@ -48,8 +48,8 @@ async def list_notifications(
     return numbered(page, _present, request=request, response=response)
 
 
-@router.post("/{notification_id}/read", status_code=status.HTTP_204_NO_CONTENT, responses=problems(404))
-async def mark_notification_read(notification_id: UUID, principal: CurrentPrincipal, session: DbSession) -> None:
+@router.post("/{notification_id}/read", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403, 404))
+async def mark_notification_read(notification_id: UUID, principal: LoginPrincipal, session: DbSession) -> None:
     """Mark one as read; twice is fine."""
     await service.mark_read(session, principal.user_id, notification_id)
 

@@ -11,7 +11,7 @@ from db.errors import PermissionDenied
 from db.users import service
 from db.users.errors import UserNotFound
 from serve_app.conditional import expected_version, version_tag
-from serve_app.dependencies import CurrentPrincipal, DbSession, LoginPrincipal, ResourcesDep, require
+from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require, require_of_keys
 from serve_app.openapi_parts import ETAG_HEADER, permitted, problems
 from serve_app.orders.listing import answer_orders
 from serve_app.orders.schemas import OrderSummary
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/users", tags=["users"])
 OWN_FIELDS = frozenset({"username", "full_name", "metadata"})
 """What people change of their own here. Address and password need the present password: PATCH /auth/me."""
 
+AccountReader = Annotated[Principal, Depends(require_of_keys("users:read"))]
 UserReader = Annotated[Principal, Depends(require("users:read"))]
 IfMatch = Annotated[str | None, Header(description="ETag of the account as you read it.")]
 
@@ -86,8 +87,8 @@ async def list_users(
     )
 
 
-@router.get("/{user_id}", response_model=User, responses=problems(404) | {200: {"headers": ETAG_HEADER}})
-async def get_user(user_id: UUID, principal: CurrentPrincipal, session: DbSession, response: Response) -> Any:
+@router.get("/{user_id}", response_model=User, responses=problems(403, 404) | {200: {"headers": ETAG_HEADER}})
+async def get_user(user_id: UUID, principal: AccountReader, session: DbSession, response: Response) -> Any:
     """One account: one's own, or anybody's with `users:read`."""
     _refuse_strangers(user_id, principal, "users:read")
     return await _present(session, await service.get_user(session, user_id), principal, response)

@@ -1,6 +1,8 @@
 """Route × role, generated from the document: nothing is open that is not declared open (ASVS 8.2.1)."""
 
 import re
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ from db.audit.service import list_user_changes
 from db.auth.permissions import PERMISSIONS, ROLES
 from serve_app.app import build_app
 from serve_app.openapi import METHODS
+from serve_app.openapi_parts import LOGIN
 from tests.fixtures.client import Api, SignIn, assert_problem, build_settings
 
 DOCUMENT: dict[str, Any] = build_app(build_settings()).openapi()
@@ -72,13 +75,63 @@ async def test_every_declared_permission_is_enforced(sign_in: SignIn):
             assert response.status_code == 403 or "requestBody" in operation or "cursor" in response.text, path
 
 
-async def test_a_key_cannot_do_what_needs_a_person(api: Api, sign_in: SignIn):
+def demand(operation: dict[str, Any]) -> tuple[str, str]:
+    """(kind, permission): what the document says that an API key needs here. Exactly one kind."""
+    found = []
+    if operation.get("security") == LOGIN["security"]:
+        found.append(("login", operation.get("x-permission", "")))
+    elif "x-permission" in operation:
+        found.append(("scope", operation["x-permission"]))
+    if "x-key-permission" in operation:
+        found.append(("scope", operation["x-key-permission"]))
+    (only,) = found
+    return only
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), GUARDED)
+def test_every_operation_says_what_a_key_needs(method: str, path: str, operation: dict[str, Any]):
+    """No route can be added without a decision: `require`, `require_of_keys` or `LoginPrincipal`."""
+    kind, permission = demand(operation)
+    assert permission in PERMISSIONS or (kind, permission) == ("login", "")
+
+
+async def test_route_by_key_scope(api: Api, sign_in: SignIn):
+    """A key does what its scopes say, and nothing else of what its owner may."""
+    admin = await sign_in(roles=("admin",))
+    keys: dict[frozenset[str], httpx.AsyncClient] = {}
+    async with AsyncExitStack() as stack:
+
+        async def machine(scopes: Iterable[str]) -> httpx.AsyncClient:
+            wanted = frozenset(scopes)
+            if wanted not in keys:
+                body = {"name": "k", "scopes": sorted(wanted)}
+                made = await admin.http.post("/api/v1/auth/api-keys", json=body)
+                assert made.status_code == 201, made.text
+                keys[wanted] = await stack.enter_async_context(api.client(headers={"X-API-Key": made.json()["key"]}))
+            return keys[wanted]
+
+        for parameters in GUARDED:
+            method, path, operation = parameters.values
+            kind, permission = demand(operation)
+            body = {} if "requestBody" in operation else None
+            if kind == "login":
+                every = await machine(PERMISSIONS)
+                assert_problem(await every.request(method, address(path), json=body), 403, "login_required")
+                continue
+            others = await machine(PERMISSIONS.keys() - {permission})
+            assert_problem(await others.request(method, address(path), json=body), 403, "permission_denied")
+            with_it = await (await machine({permission})).request(method, address(path), json=body)
+            assert with_it.status_code not in (401, 403), (method, path, with_it.text)
+
+
+@pytest.mark.parametrize("path", ["/auth/me", "/users/{own}", "/dashboard", "/exports", "/notifications"])
+async def test_a_key_does_not_reach_what_is_its_owner_s(api: Api, sign_in: SignIn, path: str):
     person = await sign_in(roles=("admin",))
-    made = await person.http.post("/api/v1/auth/api-keys", json={"name": "k", "scopes": ["users:read"]})
+    own = f"/api/v1{path}".replace("{own}", str(person.user.id))
+    assert (await person.http.get(own)).status_code == 200
+    made = await person.http.post("/api/v1/auth/api-keys", json={"name": "k", "scopes": ["products:read"]})
     async with api.client(headers={"X-API-Key": made.json()["key"]}) as machine:
-        assert (await machine.get("/api/v1/users")).status_code == 200
-        assert_problem(await machine.get("/api/v1/auth/sessions"), 403, "login_required")
-        assert_problem(await machine.delete(f"/api/v1/users/{person.user.id}"), 403, "login_required")
+        assert (await machine.get(own)).status_code == 403
 
 
 async def test_audit_rows_name_who_acted(api: Api, sign_in: SignIn):

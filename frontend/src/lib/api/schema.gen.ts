@@ -92,7 +92,7 @@ export interface paths {
         };
         /**
          * The person who is signed in
-         * @description The person who is signed in.
+         * @description The person who is signed in. A key needs `users:read`.
          */
         get: operations["auth-me"];
         put?: never;
@@ -944,7 +944,7 @@ export interface paths {
         };
         /**
          * Counts, revenue, recent orders, live connections
-         * @description Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own.
+         * @description Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own. A key needs `dashboard:read`.
          */
         get: operations["dashboard-get_dashboard"];
         put?: never;

@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from db.audit.models import AuditEntry
+from db.auth import service as auth
+from db.auth.models import User
 from db.exports import service, storage
 from db.jobs.store import ProgressNote
 from tests.factories.orders import make_order
@@ -90,6 +92,40 @@ async def test_an_analyst_exports_everybody_s_rows(api: Api, sign_in: SignIn, be
         await make_order(session)
     made = await export(analyst, bench, filters={"status": "pending"})
     assert (made["scope"], made["progress"]["rows"], made["filters"]) == ("all", 2, {"status": "pending"})
+
+
+async def test_who_lost_the_right_to_everybody_s_rows_gets_none_of_them(
+    api: Api, sign_in: SignIn, bench: Bench
+) -> None:
+    analyst = await sign_in(roles=("analyst",))
+    async with api.database.transaction() as session:
+        await make_order(session)
+    made = await export(analyst, bench)
+    url = await link(analyst, made)
+    async with api.client() as anonymous:
+        assert (await anonymous.get(url)).status_code == 200
+        async with api.database.transaction() as session:
+            await auth.set_roles(session, analyst.user.id, ["customer"])
+        api.resources.authenticator.forget(user_id=analyst.user.id)
+        # Not even by the link that was made before; it stays an export of theirs.
+        assert_problem(await anonymous.get(url), 403, "link_refused")
+        assert_problem(await analyst.http.post(f"{EXPORTS}/{made['id']}/link"), 403, "permission_denied")
+        assert (await analyst.http.get(f"{EXPORTS}/{made['id']}")).status_code == 200
+        async with api.database.transaction() as session:
+            await auth.set_roles(session, analyst.user.id, ["analyst"])
+        assert (await anonymous.get(url)).status_code == 200
+        async with api.database.transaction() as session:
+            await session.execute(update(User).where(User.id == analyst.user.id).values(is_active=False))
+        assert_problem(await anonymous.get(url), 403, "link_refused")
+
+
+async def test_a_key_links_only_to_what_its_scopes_reach(api: Api, sign_in: SignIn, bench: Bench) -> None:
+    analyst = await sign_in(roles=("analyst",))
+    made = await export(analyst, bench)
+    for scopes, status in ((["exports:create"], 403), (["exports:create", "orders:read_all"], 201)):
+        key = await analyst.http.post("/api/v1/auth/api-keys", json={"name": "k", "scopes": scopes})
+        async with api.client(headers={"X-API-Key": key.json()["key"]}) as machine:
+            assert (await machine.post(f"{EXPORTS}/{made['id']}/link")).status_code == status
 
 
 async def test_ranges(api: Api, sign_in: SignIn, bench: Bench) -> None:
