@@ -944,7 +944,9 @@ export interface paths {
         };
         /**
          * Counts, revenue, recent orders, live connections
-         * @description Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own. A key needs `dashboard:read`.
+         * @description Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own.
+         *
+         *     An API key needs `dashboard:read`.
          */
         get: operations["dashboard-get_dashboard"];
         put?: never;
