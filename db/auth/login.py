@@ -1,10 +1,13 @@
-"""Signing in with a password: attempts are counted, and hashing never happens inside a transaction."""
+"""Signing in with a password: attempts are counted, and hashing never happens inside a transaction.
+
+An attempt is written down before its password is verified: guesses that run at the same time count for each other.
+"""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit
@@ -28,6 +31,7 @@ class LoginCandidate:
     user_id: UUID | None
     password_hash: str | None
     ip: str | None
+    attempt_id: int
 
 
 async def authenticate(
@@ -57,28 +61,35 @@ async def authenticate(
 async def find_candidate(
     session: AsyncSession, *, email: str, ip: str | None, failures_per_minute: int
 ) -> LoginCandidate:
-    """First half: refuse those who must wait, else say which hash to compare with. Raises TooManyLoginAttempts."""
+    """First half: refuse those who must wait, else count the attempt and say which hash to compare with.
+
+    Raises TooManyLoginAttempts.
+    """
     account = email.strip().lower()[:255]
-    await _check_failures(session, LoginAttempt.account == account, failures_per_minute)
-    if ip is not None:
-        await _check_failures(session, LoginAttempt.ip == ip, failures_per_minute * ADDRESS_FACTOR)
+    if failures_per_minute > 0:
+        await _check_account(session, account, failures_per_minute)
+        if ip is not None:
+            await _check_address(session, ip, failures_per_minute * ADDRESS_FACTOR)
     user = await repository.user_by_email(session, account)
+    attempt = insert(LoginAttempt).values(account=account, user_id=user.id if user else None, ip=ip)
+    attempt_id = (await session.execute(attempt.returning(LoginAttempt.id))).scalar_one()
     if user is None or not user.is_active:
-        return LoginCandidate(account, user.id if user else None, None, ip)
-    return LoginCandidate(account, user.id, user.password_hash, ip)
+        return LoginCandidate(account, user.id if user else None, None, ip, attempt_id)
+    return LoginCandidate(account, user.id, user.password_hash, ip, attempt_id)
 
 
 async def conclude(
     session: AsyncSession, candidate: LoginCandidate, *, correct: bool, new_hash: str | None = None
 ) -> User:
-    """Second half: write the attempt down. Raises InvalidCredentials, and the failed attempt stays counted."""
+    """Second half: write down how the attempt ended. Raises InvalidCredentials, and the failed one stays counted."""
     user = await repository.live_user(session, candidate.user_id) if candidate.user_id is not None else None
     # Asked again: the account may have been disabled, or its password changed, while the hash was computed.
     good = correct and user is not None and user.is_active and user.password_hash == candidate.password_hash
     await session.execute(
-        insert(LoginAttempt).values(
-            account=candidate.account, user_id=candidate.user_id, ip=candidate.ip, succeeded=good
-        )
+        update(LoginAttempt)
+        .where(LoginAttempt.id == candidate.attempt_id)
+        .values(succeeded=good)
+        .execution_options(synchronize_session=False)
     )
     await audit.record(
         session,
@@ -112,25 +123,48 @@ async def prune_attempts(session: AsyncSession, *, older_than_days: int) -> int:
     return len(gone.all())
 
 
-async def _check_failures(session: AsyncSession, whose: ColumnElement[bool], limit: int) -> None:
-    """Refuse when the newest `limit` attempts of the last minute all failed, until the oldest is a minute old."""
-    if limit <= 0:
-        return
-    newest = (
+async def _check_account(session: AsyncSession, account: str, limit: int) -> None:
+    """Refuse when the newest `limit` attempts of the last minute all failed: its owner's success counts anew."""
+    await _one_at_a_time(session, f"login account {account}")
+    await _refuse_many(session, _recent(LoginAttempt.account == account), limit)
+
+
+async def _check_address(session: AsyncSession, ip: str, limit: int) -> None:
+    """Refuse after `limit` failures in the last minute, whatever succeeded between: guessers have accounts too."""
+    await _one_at_a_time(session, f"login address {ip}")
+    await _refuse_many(session, _recent(LoginAttempt.ip == ip, LoginAttempt.succeeded.is_not(True)), limit)
+
+
+async def _one_at_a_time(session: AsyncSession, key: str) -> None:
+    """Until the attempt is committed: else two could both be the last that is allowed. Account first, then address."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+def _recent(*which: ColumnElement[bool]) -> Select[bool | None, datetime]:
+    since = func.clock_timestamp() - ATTEMPT_WINDOW
+    return (
         select(LoginAttempt.succeeded, LoginAttempt.at)
-        .where(whose, LoginAttempt.at > func.clock_timestamp() - ATTEMPT_WINDOW)
-        .order_by(LoginAttempt.at.desc())
-        .limit(limit)
-        .subquery()
+        .where(*which, LoginAttempt.at > since)
+        .order_by(LoginAttempt.at.desc(), LoginAttempt.id.desc())
     )
+
+
+async def _refuse_many(session: AsyncSession, attempts: Select[bool | None, datetime], limit: int) -> None:
+    """Raise TooManyLoginAttempts when the newest `limit` of these are there and none has succeeded.
+
+    Until the oldest of them is a minute old; soon, while some are still being verified.
+    """
+    newest = attempts.limit(limit).subquery()
     row = (
         await session.execute(
             select(
                 func.count(),
                 func.bool_or(newest.c.succeeded),
+                func.bool_or(newest.c.succeeded.is_(None)),
                 func.extract("epoch", func.min(newest.c.at) + ATTEMPT_WINDOW - func.clock_timestamp()),
             )
         )
     ).one()
-    if row[0] >= limit and not row[1]:
-        raise TooManyLoginAttempts(retry_after_s=max(1.0, float(row[2])))
+    count, succeeded, undecided, remaining = row
+    if count >= limit and not succeeded:
+        raise TooManyLoginAttempts(retry_after_s=1.0 if undecided else max(1.0, float(remaining)))

@@ -208,7 +208,8 @@ class LoginAttempt(Base):
     """Lower-cased e-mail as typed, whether or not such an account exists."""
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("auth.users.id", ondelete="CASCADE"), index=True)
     ip: Mapped[str | None] = mapped_column(String(45))
-    succeeded: Mapped[bool] = mapped_column(Boolean)
+    succeeded: Mapped[bool | None] = mapped_column(Boolean)
+    """None while the password is being verified, and for ever when nobody came back to say."""
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

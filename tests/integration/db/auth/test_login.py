@@ -1,5 +1,6 @@
 """Signing in with a password."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from db.auth.models import User
 from db.session import Database
 from tests.factories.auth import make_user
 from tests.fixtures.transactions import in_transaction, rows, value
+from tests.fixtures.waiting import eventually
 
 
 class TransparentHasher:
@@ -97,6 +99,64 @@ async def test_one_address_cannot_try_many_accounts(database: Database, ada: Use
     with pytest.raises(TooManyLoginAttempts):
         await sign_in(database, "blue kettle", ip="203.0.113.5")
     assert await sign_in(database, "blue kettle", ip="192.0.2.200") == ada.id
+
+
+async def test_an_account_of_one_s_own_does_not_make_an_address_trustworthy(database: Database, ada: User) -> None:
+    """The guesser signs in with an account of theirs between guesses at others."""
+    await in_transaction(database, lambda s: make_user(s, email="mallory@example.com", password_hash="v2:mine"))
+    ip = "203.0.113.5"
+    for number in range(9):
+        with pytest.raises(InvalidCredentials):
+            await sign_in(database, "wrong", email=f"victim{number}@example.com", ip=ip)
+        if number < 8:
+            await sign_in(database, "mine", email="mallory@example.com", ip=ip)
+    for email in ("victim9@example.com", "mallory@example.com"):
+        with pytest.raises(TooManyLoginAttempts) as caught:
+            await sign_in(database, "mine", email=email, ip=ip)
+        assert 1 <= caught.value.retry_after_s <= 60
+
+
+async def test_guesses_at_the_same_time_count_for_each_other(database: Database, ada: User) -> None:
+    """None of them is decided while the others are let in: hashing takes longer than everything else."""
+    let_go = asyncio.Event()
+
+    class Slow(TransparentHasher):
+        async def verify(self, password: str, stored: str | None) -> bool:
+            verdict = await super().verify(password, stored)
+            await let_go.wait()
+            return verdict
+
+    hasher = Slow()
+
+    async def guess(number: int) -> UUID:
+        return await service.authenticate(
+            database, hasher, email="ada@example.com", password=f"guess {number}", ip=None, failures_per_minute=3
+        )
+
+    guesses = [asyncio.create_task(guess(number)) for number in range(12)]
+    await eventually(lambda: sum(task.done() for task in guesses) == 9)
+    let_go.set()
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, TooManyLoginAttempts)]
+    assert [refusal.retry_after_s for refusal in refused] == [1.0] * 9, "what is being verified may yet succeed"
+    assert sum(isinstance(outcome, InvalidCredentials) for outcome in outcomes) == len(hasher.verified) == 3
+    assert await value(database, "SELECT count(*) FROM auth.login_attempts WHERE succeeded = false") == 3
+
+
+async def test_an_attempt_that_nobody_concluded_counts(database: Database, ada: User) -> None:
+    for _ in range(3):  # the process was killed, or the client went away
+        async with database.transaction() as session:
+            await service.find_candidate(session, email="ada@example.com", ip=None, failures_per_minute=3)
+    with pytest.raises(TooManyLoginAttempts):
+        await sign_in(database, "blue kettle")
+
+
+async def test_an_unknown_address_of_any_length_is_a_failed_login(database: Database) -> None:
+    email = "x" * 240 + "@example.com"
+    with pytest.raises(InvalidCredentials):
+        await sign_in(database, "wrong", email=email)
+    assert await rows(database, "SELECT account, succeeded FROM auth.login_attempts") == [(email, False)]
+    assert await value(database, "SELECT subject_id FROM audit.entries WHERE action = 'login.failed'") == email
 
 
 async def test_a_success_between_failures_starts_counting_anew(database: Database, ada: User) -> None:

@@ -36,6 +36,13 @@ async def test_tokens_of_another_issuer_s_user_are_void(api: Api, operator_clien
     assert await audited(api, "realtime.user_revoked") == ["someone@elsewhere"]
 
 
+async def test_the_id_of_another_issuer_s_user_may_be_long(api: Api, operator_client: httpx.AsyncClient) -> None:
+    user = "auth0|" + "x" * 249
+    assert (await operator_client.delete(f"{USERS}/{user}/sessions")).status_code == 204
+    assert [user for user, _, _ in api.sessions.revoked_tokens] == [user]
+    assert await audited(api, "realtime.user_revoked") == [user]
+
+
 async def test_only_who_may_administer_realtime_may_do_it(
     api: Api, sign_in: SignIn, client: httpx.AsyncClient, operator_client: httpx.AsyncClient
 ) -> None:
