@@ -5,7 +5,7 @@ SQL is put together only from what stands in this module; callers choose names, 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -103,11 +103,14 @@ class Dataset:
 
 
 def _check_timestamp(offered: Filter, value: Any) -> str:
+    """The moment in UTC, which is also what one without a zone means: it may not depend on a server's setting."""
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError as error:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError) as error:
         raise InvalidExportFilter("not a date or time (ISO 8601)", field=f"filters.{offered.name}") from error
-    return moment.isoformat()
 
 
 def _check_choice(offered: Filter, value: Any) -> str:
@@ -120,8 +123,15 @@ _CHECKS: dict[str, Callable[[Filter, Any], str]] = {"timestamp": _check_timestam
 
 _ORDER_FILTERS = (
     Filter("status", "o.status = '{value}'", "choice", "Only orders in this status.", ORDER_STATUSES),
-    Filter("created_from", "o.created_at >= '{value}'::timestamptz", "timestamp", "Placed at or after this."),
-    Filter("created_until", "o.created_at < '{value}'::timestamptz", "timestamp", "Placed before this."),
+    Filter(
+        "created_from",
+        "o.created_at >= '{value}'::timestamptz",
+        "timestamp",
+        "Placed at or after this; UTC without a zone.",
+    ),
+    Filter(
+        "created_until", "o.created_at < '{value}'::timestamptz", "timestamp", "Placed before this; UTC without one."
+    ),
 )
 
 ORDERS = Dataset(

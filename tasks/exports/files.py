@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Self
 
 SUFFIX = ".partial"
+MODE = 0o600
+BUFFER_BYTES = 1 << 20
 
 
 class HashedFile:
@@ -17,7 +19,9 @@ class HashedFile:
         self.bytes = 0
         self._digest = hashlib.sha256()
         self._partial = path.with_name(path.name + SUFFIX)
-        self._file = self._partial.open("wb", buffering=1 << 20)
+        # People's orders: nobody else's to read on a machine that has other users, whatever the umask.
+        self._partial.unlink(missing_ok=True)
+        self._file = os.fdopen(os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb", BUFFER_BYTES)
 
     @property
     def sha256(self) -> str:

@@ -43,6 +43,8 @@ def write_part(dsn: str, snapshot: str, query: str, dataset: Dataset, path: Path
         cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
         cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
         cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        # The driver takes the server's: what a session's zone decides would differ from the snapshot's own connection.
+        cursor.execute("SET LOCAL timezone = 'UTC'")
         cursor.execute(query)
         with (
             cursor.fetch_record_batch() as batches,

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,42 @@ def shop(database: Database, database_url: str) -> Shop:
 
 def data_dir(settings: Settings, export_id: UUID) -> Path:
     return storage.directory(settings, export_id) / "data"
+
+
+@pytest.fixture
+async def far_away(shop: Shop) -> AsyncIterator[str]:
+    """The database's sessions are in a zone 14 hours ahead unless they say otherwise."""
+    name = shop.url.rpartition("/")[2]
+    await shop.execute(f"""ALTER DATABASE "{name}" SET timezone TO 'Pacific/Kiritimati'""")
+    yield "Pacific/Kiritimati"
+    await shop.execute(f'ALTER DATABASE "{name}" RESET timezone')
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+async def test_moments_are_utc_whatever_the_server_s_zone(
+    bench: Bench, shop: Shop, settings: Settings, far_away: str, format: str
+) -> None:
+    await shop.open(2)
+    connection = await asyncpg.connect(shop.url)
+    assert await connection.fetchval("SHOW timezone") == far_away
+    await connection.close()
+    # One on each side of midnight UTC, both on the second day in the server's zone.
+    await shop.execute("UPDATE app.orders SET created_at = '2026-01-01 23:30:00+00' WHERE (number % 2) = 0")
+    await shop.execute("UPDATE app.orders SET created_at = '2026-01-02 00:30:00+00' WHERE (number % 2) = 1")
+    export_id = await shop.request(format=format, filters={"created_from": "2026-01-02"})
+    (job,) = await bench.claim()
+    outcome = await bench.run(job)
+    assert outcome.state == "succeeded", outcome.error
+    assert await bench.settle(job, outcome)
+    manifest = (await shop.export(export_id)).manifest or {}
+    assert manifest["total_rows"] == 1
+    path = data_dir(settings, export_id) / manifest["files"][0]["name"]
+    assert {file.stat().st_mode & 0o777 for file in (path, path.parent.parent / storage.MANIFEST)} == {0o600}
+    if format == "csv":
+        assert "2026-01-02 00:30:00+00" in path.read_text()
+        return
+    table = pq.read_table(path)
+    assert table.column("created_at").to_pylist() == [datetime(2026, 1, 2, 0, 30, tzinfo=UTC)]
 
 
 async def test_a_parquet_export_shows_one_moment_while_rows_change(

@@ -26,6 +26,8 @@ def test_unknown_datasets_are_refused() -> None:
         {"created_from": "yesterday"},
         {"created_from": "2026-01-01'::timestamptz OR true --"},
         {"created_until": None},
+        {"created_until": "0001-01-01T00:00:00+14:00"},
+        {"created_until": "9999-12-31T23:59:59-01:00"},
     ],
 )
 def test_filters_take_only_checked_values(filters: dict[str, Any]) -> None:
@@ -39,7 +41,21 @@ def test_own_rows_unless_all_are_granted() -> None:
     assert own == f"o.user_id = '{USER}'::uuid AND o.status = 'paid'"
     assert ORDERS.where(scope="all", user_id=USER, filters={}) == "true"
     dated = ORDERS.where(scope="all", user_id=USER, filters={"created_from": "2026-01-01"})
-    assert dated == "o.created_at >= '2026-01-01T00:00:00'::timestamptz"
+    assert dated == "o.created_at >= '2026-01-01T00:00:00+00:00'::timestamptz"
+
+
+@pytest.mark.parametrize(
+    ("given", "moment"),
+    [
+        ("2026-01-01", "2026-01-01T00:00:00+00:00"),
+        ("2026-01-01T10:00:00", "2026-01-01T10:00:00+00:00"),
+        ("2026-01-01T10:00:00+14:00", "2025-12-31T20:00:00+00:00"),
+        ("2026-01-01T10:00:00Z", "2026-01-01T10:00:00+00:00"),
+    ],
+)
+def test_moments_are_utc(given: str, moment: str) -> None:
+    assert ORDERS.check_filters({"created_from": given}) == {"created_from": moment}
+    assert ORDERS.check_filters({"created_from": moment}) == {"created_from": moment}
 
 
 def test_parts_are_block_ranges_and_only_text_is_guarded() -> None:

@@ -1,6 +1,7 @@
 """A file exists completely or not at all."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,20 @@ def test_counts_and_sums_what_is_written(tmp_path: Path) -> None:
     assert (file.bytes, file.sha256) == (6, hashlib.sha256(b"abcdef").hexdigest())
     assert (tmp_path / "f").read_bytes() == b"abcdef"
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_files_are_their_owner_s_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        (tmp_path / f"f{SUFFIX}").write_bytes(b"left by an attempt that was killed, and anybody's to read")
+        write_atomically(tmp_path / "f", b"abc")
+        with HashedFile(tmp_path / "g") as file:
+            assert (tmp_path / f"g{SUFFIX}").stat().st_mode & 0o777 == 0o600
+            file.keep()
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in sorted(tmp_path.iterdir())] == [0o600, 0o600]
+    assert (tmp_path / "f").read_bytes() == b"abc"
 
 
 def test_nothing_stays_of_a_file_that_was_not_finished(tmp_path: Path) -> None:
