@@ -278,15 +278,22 @@ class ShardView:
 
     def on_expired(self, operations: Sequence[Operation]) -> None:
         """The shard did not take these in time."""
+        self._fail(operations, _not_acknowledged("the shard cannot be reached"))
+
+    def on_unsendable(self, operations: Sequence[Operation]) -> None:
+        """These have a value that no shard could read."""
+        self._fail(operations, BrokerError(107, "a value of the request cannot be encoded"))
+
+    def _fail(self, operations: Sequence[Operation], refusal: BrokerError) -> None:
         for op in operations:
             if isinstance(op, Subscribe | MapSubscribe):
                 pending = self.pending.pop((op.channel, op.subscriber.subscription), None)
                 if pending is not None:
-                    pending.callback(BrokerError(100, "the shard cannot be reached"))
-            elif isinstance(
-                op, Publish | History | HistoryRemove | Presence | Channels | MapRead | MapClear | PollClaim
-            ):
-                self.requests.expire([op.request])
+                    pending.callback(refusal)
+            elif isinstance(op, Request):
+                self.requests.fail(op.request, refusal)
+            elif isinstance(op, Departed):
+                self.notices.taken(op.request)
 
 
 def _too_many() -> BrokerError:

@@ -118,6 +118,10 @@ class _ShardLink:
     def on_expired(self, operations: Sequence[Up]) -> None:
         self.fetches.expire(operation.request for operation in operations if isinstance(operation, Fetch))
 
+    def on_unsendable(self, operations: Sequence[Up]) -> None:
+        """A key that cannot be encoded is loaded without the shard."""
+        self.on_expired(operations)
+
 
 _NOTHING: Final = object()
 

@@ -65,7 +65,7 @@ class Link(Generic[Up, Down]):
     `on_items(items)` runs synchronously for each batch of the stream. `on_attached(unsent)` runs when a new stream has
     begun (first start, shard restarted, lease lost): everything that this process had registered is forgotten up there,
     `unsent` is what was never sent, and what was sent and not answered may or may not have happened. `on_expired(ops)`
-    names operations that waited too long to be sent.
+    names operations that waited too long to be sent, `on_unsendable(ops)` those that msgpack cannot encode.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Link(Generic[Up, Down]):
         on_items: Callable[[list[Down]], None],
         on_attached: Callable[[Sequence[Up]], None],
         on_expired: Callable[[Sequence[Up]], None],
+        on_unsendable: Callable[[Sequence[Up]], None],
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.boot = boot
@@ -89,6 +90,7 @@ class Link(Generic[Up, Down]):
         self._on_items = on_items
         self._on_attached = on_attached
         self._on_expired = on_expired
+        self._on_unsendable = on_unsendable
         self._jitter = jitter
         self._batches: msgspec.msgpack.Decoder[Batch[Down]] = msgspec.msgpack.Decoder(batch_type)
         self._answers = msgspec.msgpack.Decoder(Accepted)
@@ -116,8 +118,8 @@ class Link(Generic[Up, Down]):
 
     async def start(self) -> None:
         """Begin to read and to send, for as long as it takes to reach the shard."""
-        self._reader = asyncio.create_task(self._read(), name=f"link-read-{self.boot}")
-        self._writer = asyncio.create_task(self._write(), name=f"link-write-{self.boot}")
+        self._begin_reading()
+        self._begin_writing()
 
     async def stop(self) -> None:
         """End both directions. What was not sent is dropped silently: the process is going away."""
@@ -128,6 +130,26 @@ class Link(Generic[Up, Down]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin_reading(self) -> None:
+        self._reader = asyncio.create_task(self._read(), name=f"link-read-{self.boot}")
+        self._reader.add_done_callback(self._on_ended)
+
+    def _begin_writing(self) -> None:
+        self._writer = asyncio.create_task(self._write(), name=f"link-write-{self.boot}")
+        self._writer.add_done_callback(self._on_ended)
+
+    def _on_ended(self, task: asyncio.Task[None]) -> None:
+        """A direction that ends by itself has a fault of ours: attach anew, or the link would live and be deaf."""
+        if task.cancelled() or task not in (self._reader, self._writer):
+            return
+        logger.error("link direction ended", boot=self.boot, task=task.get_name(), exc_info=task.exception())
+        self._detach(self.incarnation)
+        if self._reader is not None:
+            self._reader.cancel()
+        self._begin_reading()
+        if task is self._writer:
+            self._begin_writing()
 
     async def wait_attached(self) -> None:
         """Return when the stream exists."""
@@ -188,7 +210,7 @@ class Link(Generic[Up, Down]):
         if self._writer is not None:
             # It may be waiting for a call to the last incarnation that will never answer.
             self._writer.cancel()
-            self._writer = asyncio.create_task(self._write(), name=f"link-write-{self.boot}")
+            self._begin_writing()
         logger.info("link attached", boot=self.boot, session=self._current, incarnation=self.incarnation)
         self._deliver(self._on_attached, unsent)
 
@@ -265,10 +287,27 @@ class Link(Generic[Up, Down]):
         if not operations:
             return False
         self._waiting_bytes -= size
+        try:
+            self._in_flight = self._encode(operations)
+        except Exception:
+            # A number beyond 64 bits, half of a surrogate pair: only the operation that has it fails.
+            self._in_flight = self._encode([op for op in operations if self._may_be_sent(op)])
         self._sequence += 1
-        self._in_flight = self._encoder.encode(
-            Submit(self.boot, self._current, self.incarnation, self._sequence, operations, self._cursor)
+        return True
+
+    def _encode(self, operations: list[Up]) -> bytes:
+        number = self._sequence + 1
+        return self._encoder.encode(
+            Submit(self.boot, self._current, self.incarnation, number, operations, self._cursor)
         )
+
+    def _may_be_sent(self, operation: Up) -> bool:
+        try:
+            self._encoder.encode(operation)
+        except Exception as reason:
+            logger.warning("operation cannot be encoded", operation=type(operation).__name__, reason=repr(reason))
+            self._deliver(self._on_unsendable, [operation])
+            return False
         return True
 
     async def _submit_once(self) -> None:
@@ -284,7 +323,7 @@ class Link(Generic[Up, Down]):
             if self._reader is not None:
                 # Its poll may be held by a process that no longer counts.
                 self._reader.cancel()
-                self._reader = asyncio.create_task(self._read(), name=f"link-read-{self.boot}")
+                self._begin_reading()
         elif answer.sequence == self._sequence:
             self._in_flight = None
 

@@ -27,6 +27,9 @@ class LinkOwner(Protocol[Sent, Received]):
     def on_expired(self, operations: Sequence[Sent], /) -> None:
         """These waited too long to be sent."""
 
+    def on_unsendable(self, operations: Sequence[Sent], /) -> None:
+        """These have a value that cannot be encoded."""
+
 
 def link_to(boot: str, shard: int, call: ShardCall, batch_type: Any, owner: LinkOwner[Up, Down]) -> Link[Up, Down]:
     """This process's link to one shard; `batch_type` is `Batch` of what comes down."""
@@ -37,4 +40,5 @@ def link_to(boot: str, shard: int, call: ShardCall, batch_type: Any, owner: Link
         on_items=owner.on_items,
         on_attached=owner.on_attached,
         on_expired=owner.on_expired,
+        on_unsendable=owner.on_unsendable,
     )

@@ -8,9 +8,10 @@ never gave out is answered with a reset at once, because waiting for it would wa
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
+import structlog
 
 from actors.links.frames import Accepted, Batch, Poll, Submit
 
@@ -32,6 +33,8 @@ LEASE_S: Final = 15.0
 EXPIRY_EVERY_S: Final = 1.0
 
 T = TypeVar("T")
+
+logger = structlog.get_logger(__name__)
 
 
 class ClientStream:
@@ -191,6 +194,8 @@ class StreamServer(Generic[T]):
         self._lease_s = lease_s
         self._queue_bytes = queue_bytes
         self._submits: msgspec.msgpack.Decoder[Submit[T]] = msgspec.msgpack.Decoder(submit_type)
+        self._singly: msgspec.msgpack.Decoder[Submit[msgspec.Raw]] = msgspec.msgpack.Decoder(Submit[msgspec.Raw])
+        self._operations: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(get_args(submit_type)[0])
         self._polls = msgspec.msgpack.Decoder(Poll)
         self._encoder = msgspec.msgpack.Encoder()
         self._closed = False
@@ -227,7 +232,7 @@ class StreamServer(Generic[T]):
 
     async def submit(self, payload: bytes) -> bytes:
         """Apply one submit once (`frames.Submit` → `frames.Accepted`)."""
-        submit = self._submits.decode(payload)
+        submit = self._decode(payload)
         stream = self._stream(submit.boot, submit.session, submit.incarnation)
         if stream is None or submit.sequence > stream.accepted + 1:
             return self._encoder.encode(Accepted(self.incarnation, 0, reset=True))
@@ -237,6 +242,20 @@ class StreamServer(Generic[T]):
             stream.seen = submit.seen
             self._apply(stream, submit.items)
         return self._encoder.encode(Accepted(self.incarnation, stream.accepted, reset=False))
+
+    def _decode(self, payload: bytes) -> Submit[T]:
+        try:
+            return self._submits.decode(payload)
+        except msgspec.DecodeError:
+            # Its client would send the same again and again: an operation of no known form is left out.
+            raw = self._singly.decode(payload)
+        items: list[T] = []
+        for item in raw.items:
+            try:
+                items.append(self._operations.decode(item))
+            except msgspec.DecodeError as reason:
+                logger.warning("operation cannot be decoded", boot=raw.boot, reason=str(reason))
+        return Submit(raw.boot, raw.session, raw.incarnation, raw.sequence, items, raw.seen)
 
     def expire(self, now: float) -> list[ClientStream]:
         """End the sessions whose clients have been silent for a lease; called by the shard's clock."""

@@ -47,7 +47,7 @@ from actors.sessions.wire import (
     is_revocable,
 )
 from cluster.settings import Settings
-from db.sessions.revocations import Credential, Revocations, RevocationsUnknown
+from db.sessions.revocations import Credential, CredentialUnaskable, Revocations, RevocationsUnknown
 
 FORCE_DISCONNECT: Final = 3503
 FORCE_DISCONNECT_REASON: Final = "force disconnect"
@@ -77,7 +77,7 @@ class Asks(Protocol):
     """Reads revocations."""
 
     async def refused(self, credentials: list[Credential]) -> set[int]:
-        """Indexes of void credentials. Raises RevocationsUnknown."""
+        """Indexes of void credentials. Raises RevocationsUnknown or CredentialUnaskable."""
 
     async def close(self) -> None:
         """Give the connection up."""
@@ -289,9 +289,11 @@ class SessionShard:
             await self._to_check.wait()
             self._to_check.clear()
             while self._unchecked:
-                batch = [c for _, c in zip(range(CHECKED_AT_ONCE), self._unchecked.values(), strict=False)]
+                batch = self._next_batch()
+                if not batch:
+                    continue
                 try:
-                    refused = await self._revocations.refused([_credential(connection) for connection in batch])
+                    refused = await self._refused(batch)
                 except RevocationsUnknown as reason:
                     logger.warning("revocations cannot be read", reason=str(reason), connections=len(batch))
                     self._admit(self._unanswered.values())
@@ -301,12 +303,41 @@ class SessionShard:
                     logger.exception("revocations cannot be read")
                     await asyncio.sleep(ASK_AGAIN_S)
                     continue
-                for position, connection in enumerate(batch):
+                for connection in batch:
                     self._unchecked.pop(id(connection), None)
                     connection.checked = True
-                    if position in refused:
+                    if id(connection) in refused:
                         self._refuse(connection)
                 self._admit(batch)
+
+    def _next_batch(self) -> list[Connection]:
+        """Whom to ask about next. Who has left meanwhile is forgotten, or told that it is revoked."""
+        batch: list[Connection] = []
+        left: list[Connection] = []
+        for connection in self._unchecked.values():
+            if len(batch) == CHECKED_AT_ONCE:
+                break
+            (batch if self.registry.has(connection) else left).append(connection)
+        for connection in left:
+            del self._unchecked[id(connection)]
+            if connection.revoked:
+                self._admit([connection])
+            else:
+                self._unanswered.pop(id(connection), None)
+        return batch
+
+    async def _refused(self, batch: list[Connection]) -> set[int]:
+        """Ids of those that may not live. Who cannot be asked about is one of them, and holds nobody else up."""
+        try:
+            void = await self._revocations.refused([_credential(connection) for connection in batch])
+        except CredentialUnaskable as reason:
+            if len(batch) == 1:
+                logger.warning("connection cannot be checked, and is refused", client=batch[0].record.client)
+                return {id(batch[0])}
+            logger.info("connections are checked in parts", connections=len(batch), reason=str(reason))
+            half = len(batch) // 2
+            return await self._refused(batch[:half]) | await self._refused(batch[half:])
+        return {id(batch[position]) for position in void}
 
     def _admit(self, connections: Any) -> None:
         for connection in list(connections):
@@ -319,7 +350,7 @@ class SessionShard:
 
     def _refuse(self, connection: Connection) -> None:
         connection.revoked = True
-        held = self.registry.boots.get(connection.stream.boot, {}).get(connection.record.client) is connection
+        held = self.registry.has(connection)
         self.registry.remove(connection.stream.boot, connection.record.client)
         unanswered = self._unanswered.pop(id(connection), None) is not None
         if unanswered or not connection.checked:

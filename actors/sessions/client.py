@@ -240,6 +240,16 @@ class _ShardView:
             if isinstance(op, _Asking):
                 self.requests.expire([op.request])
 
+    def on_unsendable(self, operations: Sequence[Operation]) -> None:
+        """No shard could read these: who connects with such a record is refused."""
+        for op in operations:
+            if isinstance(op, Register):
+                held = self.held.get(op.record.client)
+                if held is not None:
+                    self._answer(held, accepted=False)
+            elif isinstance(op, _Asking):
+                self.requests.fail(op.request, SessionsUnreachable("a value of the request cannot be encoded"))
+
 
 def _too_many() -> SessionsUnreachable:
     return SessionsUnreachable("too many requests wait for the shard")

@@ -61,6 +61,10 @@ class Registry:
             if not of_user:
                 del self.users[connection.record.user]
 
+    def has(self, connection: Connection) -> bool:
+        """Whether this very connection is registered."""
+        return self.boots.get(connection.stream.boot, {}).get(connection.record.client) is connection
+
     def forget_boot(self, boot: str, *, before_session: int | None = None) -> None:
         """Forget a process, or what it has not registered again in its current session."""
         for client, connection in list(self.boots.get(boot, {}).items()):

@@ -38,6 +38,10 @@ class RevocationsUnknown(Exception):
     """The database does not answer now."""
 
 
+class CredentialUnaskable(Exception):
+    """One of the credentials has a value that Postgres cannot take, such as a NUL in the text of another issuer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What a connection was let in with. Users and sessions of other issuers are no rows of ours, and pass."""
@@ -57,7 +61,10 @@ class Revocations:
         self._connection: Any = None
 
     async def refused(self, credentials: Sequence[Credential]) -> set[int]:
-        """Indexes of the credentials that are void. Raises RevocationsUnknown. Calls must not overlap."""
+        """Indexes of the credentials that are void. Calls must not overlap.
+
+        Raises RevocationsUnknown, or CredentialUnaskable: then nothing is known of any of them.
+        """
         try:
             async with asyncio.timeout(ANSWER_LIMIT_S):
                 return await self._ask(credentials)
@@ -85,14 +92,18 @@ class Revocations:
                 statement_timeout_ms=STATEMENT_TIMEOUT_MS,
                 answer_limit_s=ANSWER_LIMIT_S,
             )
-        rows = await self._connection.fetch(
-            _REFUSED,
-            [_uuid(credential.user) for credential in credentials],
-            [_uuid(credential.session) for credential in credentials],
-            [credential.issued_at_ms for credential in credentials],
-            [credential.user for credential in credentials],
-            [credential.token_id for credential in credentials],
-        )
+        try:
+            rows = await self._connection.fetch(
+                _REFUSED,
+                [_uuid(credential.user) for credential in credentials],
+                [_uuid(credential.session) for credential in credentials],
+                [credential.issued_at_ms for credential in credentials],
+                [credential.user for credential in credentials],
+                [credential.token_id for credential in credentials],
+            )
+        except (asyncpg.DataError, ValueError) as reason:
+            # The server's refusal, or the driver's, which is a ValueError.
+            raise CredentialUnaskable(repr(reason)) from reason
         return {row[0] - 1 for row in rows}
 
 

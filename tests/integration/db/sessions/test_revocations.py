@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from cluster.services.ports import free_port
-from db.sessions.revocations import Credential, Revocations, RevocationsUnknown
+from db.sessions.revocations import Credential, CredentialUnaskable, Revocations, RevocationsUnknown
 from tests.fixtures.waiting import eventually
 
 
@@ -87,3 +87,14 @@ async def test_no_answer_is_said_and_not_taken_for_yes_or_no():
     away = Revocations(f"postgresql://nobody@127.0.0.1:{free_port()}/none", application_name="x")
     with pytest.raises(RevocationsUnknown):
         await away.refused([Credential("u", "s", 0)])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [Credential("u", "", 0, "nul \0"), Credential("half \ud800", "", 0), Credential("u", "", 2**63)],
+    ids=["NUL", "surrogate", "number"],
+)
+async def test_what_postgres_cannot_take_is_told_from_a_database_that_is_away(revocations, wrong):
+    with pytest.raises(CredentialUnaskable):
+        await revocations.refused([Credential("u", "", 0), wrong])
+    assert await revocations.refused([Credential("u", "", 0)]) == set()

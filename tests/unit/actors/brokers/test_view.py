@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from actors.brokers import view as module
-from actors.brokers.contract import BrokerError, ClientInfo, PublishRequest, SubscribeRequest
+from actors.brokers.contract import BrokerError, ClientInfo, HistoryRequest, PublishRequest, SubscribeRequest
 from actors.brokers.items import Acknowledged, Failed, Subscribed
 from actors.brokers.operations import Publish, Resume, Subscribe, Synced
 from actors.links.link import BUFFER_BYTES
@@ -105,3 +105,23 @@ def test_a_failing_sink_or_callback_does_not_stop_the_stream():
 
 def test_nothing_that_goes_up_is_large_by_itself():
     assert len(msgspec.msgpack.encode(Publish(1, "c" * 20, b"x" * 100, "i" * 32))) < 100 + module.OVERHEAD_BYTES
+
+
+def test_what_cannot_be_encoded_fails_by_itself_and_at_once():
+    """A read-only API key that asked for 10**30 publications ended realtime for its whole process."""
+
+    async def test(script):
+        replies = []
+        script.brokers.subscribe(SubscribeRequest(CHANNEL, 1, ClientInfo("\ud800", "c")), replies.append)
+        history = asyncio.create_task(script.brokers.history(HistoryRequest(CHANNEL, limit=10**30)))
+        publishing = asyncio.create_task(script.brokers.publish(PublishRequest(CHANNEL, b"x", "id")))
+        await passes(0.1)
+        assert [reply.code for reply in replies] == [107]
+        with pytest.raises(BrokerError) as refusal:
+            await history
+        assert refusal.value.code == 107
+        [op] = script.up
+        await script.down(Acknowledged([(op.request, 1, "e")]))
+        assert (await publishing).offset == 1
+
+    scripted(test)

@@ -67,6 +67,7 @@ class Process:
         self.received: list[int] = []
         self.attached: list[list[int]] = []
         self.expired: list[int] = []
+        self.unsendable: list[int] = []
         self.link: Link[int, int] = Link(
             boot,
             network.call,
@@ -74,6 +75,7 @@ class Process:
             on_items=self.received.extend,
             on_attached=lambda unsent: self.attached.append(list(unsent)),
             on_expired=self.expired.extend,
+            on_unsendable=self.unsendable.extend,
             jitter=lambda: 0.5,
         )
 
@@ -267,6 +269,49 @@ def test_a_failing_callback_does_not_end_the_stream():
         await until(lambda: seen == [1])
         process.link.send(2, 50)
         await until(lambda: seen == [1, 2])
+        await process.link.stop()
+
+    simulate(main())
+
+
+def test_an_operation_that_cannot_be_encoded_fails_alone():
+    async def main():
+        network = Network()
+        process = await Process(network).start()
+        for n in (1, 10**30, 2):
+            process.link.send(n, 50)
+        await until(lambda: process.received == [1, 2])
+        assert process.unsendable == [10**30]
+        process.link.send(-(10**30), 50)
+        process.link.send(3, 50)
+        await until(lambda: process.received == [1, 2, 3])
+        assert process.attached == [[]], "no reset was needed"
+        await process.link.stop()
+
+    simulate(main())
+
+
+@pytest.mark.parametrize("direction", ["_fill", "_note_failure"])
+def test_a_direction_that_ends_by_a_fault_of_ours_begins_anew(direction):
+    async def main():
+        network = Network()
+        process = await Process(network).start()
+        real, faults = getattr(process.link, direction), iter([True])
+
+        def fault(*arguments):
+            if next(faults, False):
+                raise ZeroDivisionError
+            return real(*arguments)
+
+        setattr(process.link, direction, fault)
+        failing = iter(["error"])
+        network.fault = lambda method: next(failing, "") if direction == "_note_failure" and method == "poll" else ""
+        process.link.send(1, 50, may_expire=False)
+        await until(lambda: len(process.attached) == 2)
+        process.link.send(2, 50)
+        await until(lambda: 2 in process.received)
+        assert process.link.attached
+        assert not process.link.suspect
         await process.link.stop()
 
     simulate(main())

@@ -22,6 +22,9 @@ class Owner:
     def on_expired(self, operations: Sequence[str], /) -> None:
         self.log.append(("expired", list(operations)))
 
+    def on_unsendable(self, operations: Sequence[str], /) -> None:
+        self.log.append(("unsendable", list(operations)))
+
 
 async def test_it_calls_its_own_shard_and_tells_its_owner() -> None:
     asked: list[tuple[int, str]] = []

@@ -254,3 +254,15 @@ def test_close_answers_waiting_polls():
         assert (await shard.poll(session=2, incarnation="")).reset, "it takes nobody on any more"
 
     simulate(main())
+
+
+def test_an_operation_that_cannot_be_decoded_does_not_stop_those_around_it():
+    async def main():
+        shard = Shard()
+        await shard.attach()
+        assert not (await shard.submit("a", 7, "b")).reset
+        assert shard.applied == ["a", "b"]
+        assert (await shard.submit("c", sequence=2)).sequence == 2
+        assert shard.applied == ["a", "b", "c"]
+
+    simulate(main())

@@ -220,3 +220,20 @@ def test_commands_under_way_are_bounded_and_leave_room_for_orders():
         assert script.sessions._emulating == 0
 
     run(test)
+
+
+def test_a_record_that_cannot_be_encoded_is_refused_alone():
+    async def test(script):
+        results = []
+        for client in ("good", "half \ud800"):
+            script.sessions.register(record(client), lambda accepted, c=client: results.append((c, accepted)))
+        order = asyncio.create_task(script.sessions.send_to_user("u", b"{}", session="\udfff"))
+        await script.down(Registered("good", accepted=True))
+        assert results == [("half \ud800", False), ("good", True)]
+        with pytest.raises(SessionsUnreachable):
+            await order
+        script.up.clear()
+        await script.restart()
+        assert [op.record.client for op in script.up if isinstance(op, Register)] == ["good"]
+
+    run(test)
