@@ -319,12 +319,9 @@ class Committer:
             self._fail(batch, code=107, message="the publication cannot be stored")
             return
         half = len(batch) // 2
-        try:
-            await self._commit_batch(fence, batch[:half])
-        except BaseException:
-            self._requeue(batch[half:])
-            raise
-        await self._commit_batch(fence, batch[half:])
+        # The second half waits in its place: whatever becomes of the first one, what is queued again goes before it.
+        self._queue.extendleft(reversed(batch[half:]))
+        await self._commit_batch(fence, batch[:half])
 
     def compose(self, entries: list[Entry]) -> tuple[list[Entry], Commit]:
         """Give offsets, answer what needs no row, and lay the rest out in columns."""

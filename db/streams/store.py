@@ -239,6 +239,9 @@ class StreamStore:
         with translated():
             try:
                 return await connection.fetch(statement, *arguments)
+            except ValueError as error:
+                # A value that the driver cannot encode, such as a number beyond 64 bits: nothing was sent.
+                raise Refused(repr(error)) from error
             except asyncio.CancelledError:
                 # The driver would wait for the server; whoever comes next begins with a new connection.
                 self.abandon()
