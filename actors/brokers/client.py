@@ -42,6 +42,7 @@ from actors.brokers.operations import (
 from actors.brokers.poll_wire import PollClaim, PollReport
 from actors.brokers.view import ShardView
 from actors.brokers.wire import Subscriber, publication
+from actors.links.link import LinkFull
 from actors.links.placement import bucket_of
 from actors.links.requests import OVERHEAD_BYTES
 from actors.links.shards import ShardCall
@@ -217,15 +218,21 @@ class Brokers:
         self, channel: str, asked: Collection[str], values: Sequence[Publication], *, end: bool, failed: bool = False
     ) -> None:
         """The backend of a shared poll was asked for these keys and answered these values. Never raises."""
+        outcome = (poll_wire.FAILED if failed else poll_wire.DONE) if end else poll_wire.GOES_ON
+        reports = [PollReport(channel, list(names), []) for names in _portions(asked, len)]
+        parts = _portions(values, lambda value: len(value.key) + len(value.data))
+        reports += [PollReport(channel, [], [poll_wire.value_of(value) for value in part]) for part in parts]
+        reports += [PollReport(channel, [], [], outcome)] if end else []
         link = self._view(channel).link
-        for names in _portions(asked, len):
-            link.send(PollReport(channel, list(names), []), OVERHEAD_BYTES + sum(map(len, names)), may_expire=False)
-        for part in _portions(values, lambda value: len(value.key) + len(value.data)):
-            size = OVERHEAD_BYTES + sum(len(value.key) + len(value.data) for value in part)
-            link.send(PollReport(channel, [], [poll_wire.value_of(value) for value in part]), size, may_expire=False)
-        if end:
-            outcome = poll_wire.FAILED if failed else poll_wire.DONE
-            link.send(PollReport(channel, [], [], outcome), OVERHEAD_BYTES, may_expire=False)
+        if link.suspect:
+            # Nobody waits for a report: what is not told is asked for again.
+            return
+        for report in reports:
+            size = sum(map(len, report.asked)) + sum(len(value.key) + len(value.data) for value in report.values)
+            try:
+                link.send(report, OVERHEAD_BYTES + size)
+            except LinkFull:
+                return
 
     async def history(self, request: HistoryRequest) -> HistoryReply:
         """Read the stream. Raises BrokerError 112 when `since.epoch` is another one."""
