@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from actors.brokers import answers
+from actors.brokers.attempts import Attempts
 from actors.brokers.background import Background
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
@@ -15,7 +16,7 @@ from actors.brokers.items import Gap
 from actors.brokers.map_relay import MapRelay
 from actors.brokers.map_turns import MapTurns
 from actors.brokers.moving import Moving
-from actors.brokers.operations import Channels, Compare, Operation, Synced
+from actors.brokers.operations import Channels, Compare, Operation, Resume, Synced
 from actors.brokers.ownership import Ownership
 from actors.brokers.polling import Polling
 from actors.brokers.presence import Registry
@@ -113,6 +114,7 @@ class BrokerShard:
         )
         self.table.load = self.committer.load
         self.table.again = self._carry_out
+        attempts = Attempts()
         views = PresenceViews(self.table.find, wall_ms)
         self.maps = MapTurns(
             self.table,
@@ -120,6 +122,7 @@ class BrokerShard:
             self.committer,
             self._reader,
             self.background,
+            attempts,
             views=views,
             alive=self._alive,
             wall_ms=wall_ms,
@@ -136,7 +139,16 @@ class BrokerShard:
             publish=self.publishing.publish_memory,
             change=MapRelay(self.committer, store, self.table.get).change,
         )
-        self.subscribing = Subscribing(self.table, self.registry, self._reader, self.background, alive=self._alive)
+        self.subscribing = Subscribing(
+            self.table,
+            self.registry,
+            self._reader,
+            self.background,
+            attempts,
+            alive=self._alive,
+            attached=lambda boot: boot in self.streams.clients,
+            resuming=lambda stream: self.ownership.holds(stream, Resume) or self.table.waits(stream, Resume),
+        )
         questions = Questions(self.table, self.registry, self._reader, self.background)
         self.streams: StreamServer[Operation] = StreamServer(
             self.incarnation,
@@ -272,6 +284,7 @@ class BrokerShard:
                 self.table.sweep(now)
                 self.maps.expire(now)
                 self.moving.check(now)
+                self.subscribing.settle()
                 if self._shard == 0 and now >= self._prune_at:
                     self._prune_at = now + PRUNE_EVERY_S
                     self.background.spawn(self._prune())

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from actors.brokers import answers, map_changes, recovery
+from actors.brokers.attempts import Attempts
 from actors.brokers.background import Background
 from actors.brokers.channel import Channel, new_epoch
 from actors.brokers.contract import BrokerError
@@ -52,6 +53,7 @@ class MapTurns:
         committer: Committer,
         reader: StreamReader,
         background: Background,
+        attempts: Attempts,
         *,
         views: PresenceViews,
         alive: Callable[[ClientStream], bool],
@@ -62,6 +64,7 @@ class MapTurns:
         self._committer = committer
         self._reader = reader
         self._background = background
+        self._attempts = attempts
         self._views = views
         self._alive = alive
         self._wall_ms = wall_ms
@@ -179,13 +182,17 @@ class MapTurns:
         self, stream: ClientStream, channel: Channel, op: MapSubscribe, since: int, state: list[bytes], wanted: int
     ) -> None:
         """The same beyond memory. After the last `await`, one turn decides and registers (rule 9)."""
+        attempt = self._attempts.begin(stream, op)
         try:
             outcome = await recovery.read_changes_from_database(self._reader, channel, op.epoch, since, wanted)
         except StreamError as reason:
             logger.warning("a map's stream cannot be read", channel=channel.name, reason=str(reason))
             answers.refuse(stream, op, BrokerError(100, "the stream cannot be read now"))
             return
-        if not self._alive(stream) or self._table.find(channel.name) is not channel:
+        finally:
+            stands = self._attempts.stands(attempt)
+            self._attempts.end(attempt)
+        if not stands or not self._alive(stream) or self._table.find(channel.name) is not channel:
             return
         if not outcome.recovered:
             answers.refuse(stream, op, BrokerError(112, "the stream no longer reaches back"))

@@ -157,7 +157,8 @@ class MapClear(msgspec.Struct, array_like=True, frozen=True, tag=42):
 
 
 class Departed(msgspec.Struct, array_like=True, frozen=True, tag=30):
-    """The durable roster says that process `boot` is gone, and that these connections of it were in the channel.
+    """The durable roster says that `boot`, a life of a process on it, is over, and that these connections of it were
+    in the channel.
 
     Answered by `Noted`; comes again until it is.
     """

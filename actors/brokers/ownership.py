@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from actors.brokers.items import Moved
+from actors.brokers.operations import Operation, Unsubscribe
 from actors.brokers.wire import encode
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
@@ -148,14 +149,26 @@ class Ownership:
                 if self.admits(held.stream, held.op, held.seen):
                     self.carry_out(held.stream, [held.op])
 
+    def holds(self, stream: ClientStream, kind: type[Operation]) -> bool:
+        """Whether an operation of this kind, from this stream, waits for its bucket."""
+        return any(
+            held.stream is stream and isinstance(held.op, kind) for waiting in self._held.values() for held in waiting
+        )
+
     def overdue(self, now: float) -> list[int]:
-        """Answer what has waited too long, and name the buckets that did not arrive in time."""
+        """Answer what has waited too long, and name the buckets that did not arrive in time.
+
+        What was given up must be so whenever the bucket is there: nobody would say it again.
+        """
+        limit = now - HELD_WITHIN_S
         for bucket, waiting in list(self._held.items()):
-            late = [held for held in waiting if held.since < now - HELD_WITHIN_S]
-            if late:
-                self._held[bucket] = waiting[len(late) :]
-                for held in late:
+            kept: list[Held] = []
+            for held in waiting:
+                if held.since >= limit or isinstance(held.op, Unsubscribe):
+                    kept.append(held)
+                else:
                     self.refuse(held.stream, held.op)
+            self._held[bucket] = kept
             if not self._held[bucket]:
                 del self._held[bucket]
         return [bucket for bucket, until in self.arriving.items() if until <= now]

@@ -129,25 +129,21 @@ class Registry:
         self.synced(boot)
 
     def departed(self, channel: Channel, boot: str, infos: Iterable[ClientInfo]) -> None:
-        """The durable roster says that this process is gone, and who was in the channel (rule 11).
+        """The durable roster says that this process is gone, and who was in the channel (rule 11). It is not attached.
 
-        Whoever this incarnation knows of leaves as always, once. It tells of the others too: the process died before
-        this incarnation began, so nobody else can.
+        Whoever it left here from an earlier session leaves as always, once. The others are told of too: the process
+        died before this incarnation began, so nobody else can.
         """
         if boot in self._expired:
             return
-        hub = channel.hubs.get(boot)
         orphans = self._orphans.get(boot, {}).get(channel.name)
         for info in infos:
-            mine = [s for s in hub.subscribers.values() if s.info.client == info.client] if hub is not None else []
-            for subscriber in mine:
-                self.remove(channel, boot, subscriber.subscription)
             late = [s for s in orphans.subscribers.values() if s.info.client == info.client] if orphans else []
             for subscriber in late:
                 if orphans is not None:
                     del orphans.subscribers[subscriber.subscription]
                 self._leave(channel, boot, subscriber)
-            if not mine and not late and info.client not in channel.presence and channel.rules.join_leave:
+            if not late and info.client not in channel.presence and channel.rules.join_leave:
                 self.announcer.tell(channel, info, joined=False)
 
     def counts(self, channels: Iterable[Channel], pattern: str) -> dict[str, int]:

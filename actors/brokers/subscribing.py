@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from actors.brokers import answers, recovery
+from actors.brokers.attempts import Attempts
 from actors.brokers.background import Background
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
@@ -18,6 +19,7 @@ from actors.brokers.rebuilding import Rebuilding
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import encode, raw
 from actors.links.stream import ClientStream
+from db.session_events.boots import process_of
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader
 
@@ -28,7 +30,10 @@ logger = structlog.get_logger(__name__)
 
 
 class Subscribing:
-    """Takes what changes who listens. `alive(stream)`: the stream is its process's current one."""
+    """Takes what changes who listens. `alive(stream)`: the stream is its process's current one.
+
+    `attached(boot)`: the process has a stream. `resuming(stream)`: some of what its process holds waits to be resumed.
+    """
 
     def __init__(
         self,
@@ -36,15 +41,22 @@ class Subscribing:
         registry: Registry,
         reader: StreamReader,
         background: Background,
+        attempts: Attempts,
         *,
         alive: Callable[[ClientStream], bool],
+        attached: Callable[[str], bool],
+        resuming: Callable[[ClientStream], bool],
     ) -> None:
         self._table = table
         self._registry = registry
         self._reader = reader
         self._background = background
+        self._attempts = attempts
         self._alive = alive
-        self._recovering: set[tuple[str, str, int]] = set()
+        self._attached = attached
+        self._resuming = resuming
+        self._syncing: dict[str, ClientStream] = {}
+        """Processes that have said everything that they hold, some of which is not taken yet."""
         self.handlers: Mapping[type, Handler] = {
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
@@ -94,8 +106,7 @@ class Subscribing:
             self._registry.join(channel, op.subscriber)
 
     async def _subscribe_later(self, stream: ClientStream, channel: Channel, op: Subscribe) -> None:
-        attempt = (stream.boot, channel.name, op.subscriber.subscription)
-        self._recovering.add(attempt)
+        attempt = self._attempts.begin(stream, op)
         try:
             if op.cache_mode:
                 outcome = await recovery.recover_latest_from_database(self._reader, channel, op.epoch, op.offset)
@@ -104,40 +115,36 @@ class Subscribing:
                 outcome = await recovery.recover_from_database(self._reader, channel, op.epoch, op.offset, limit)
         except StreamError as reason:
             logger.warning("recovery cannot read the database", channel=channel.name, reason=str(reason))
-            if attempt in self._recovering:
+            if self._attempts.stands(attempt):
                 answers.refuse(stream, op, BrokerError(100, "the stream cannot be read now"))
         else:
             still_there = self._alive(stream)
-            if attempt in self._recovering and still_there and self._table.find(channel.name) is channel:
+            if self._attempts.stands(attempt) and still_there and self._table.find(channel.name) is channel:
                 self._register(stream, channel, op, outcome)
         finally:
-            self._recovering.discard(attempt)
+            self._attempts.end(attempt)
 
     def _recovery_limit(self, channel: Channel, op: Subscribe) -> int:
         return min(op.limit or channel.rules.recovery_max_publications, channel.rules.recovery_max_publications)
 
     def _unsubscribe(self, stream: ClientStream, op: Unsubscribe) -> None:
-        self._recovering.discard((stream.boot, op.channel, op.subscription))
+        self._attempts.give_up(stream, op.channel, op.subscription)
         channel = self._table.find(op.channel)
         if channel is None:
             return
-        channel.waiting = [
-            waiting
-            for waiting in channel.waiting
-            if not (
-                waiting[0] is stream
-                and isinstance(waiting[1], Subscribe)
-                and waiting[1].subscriber.subscription == op.subscription
-            )
-        ]
         channel.touched = asyncio.get_running_loop().time()
         self._registry.remove(channel, stream.boot, op.subscription)
+        if channel.waiting:
+            # What it gives up may be among what waits for the channel's head, alone or with others.
+            self._table.wait(channel, stream, op)
 
     def _resume(self, stream: ClientStream, op: Resume) -> None:
         channel = self._table.ready(stream, op)
         if channel is not None:
             self._registry.resume(channel, stream, op.subscribers)
             self._repair_channel(stream, channel, op.epoch, op.offset)
+            if self._syncing:
+                asyncio.get_running_loop().call_soon(self.settle)
 
     def _repair(self, stream: ClientStream, op: Repair) -> None:
         channel = self._table.ready(stream, op)
@@ -184,8 +191,20 @@ class Subscribing:
             stream.push(encode(Behind(behind)))
 
     def _synced(self, stream: ClientStream, op: Synced) -> None:
-        self._registry.synced(stream.boot)
-        self.rebuilding.synced(stream.boot)
+        self._syncing[stream.boot] = stream
+        self.settle()
+
+    def settle(self) -> None:
+        """Count the processes that have resumed all that they hold: said is not yet done, and a channel whose head or
+        bucket is waited for does not know its members.
+        """
+        for boot, stream in list(self._syncing.items()):
+            if self._alive(stream) and self._resuming(stream):
+                continue
+            del self._syncing[boot]
+            if self._alive(stream):
+                self._registry.synced(boot)
+                self.rebuilding.synced(boot)
 
     def _departed(self, stream: ClientStream, op: Departed) -> None:
         if self.rebuilding.active:
@@ -200,9 +219,10 @@ class Subscribing:
             self._noted[notice] = None
             if len(self._noted) > NOTICES_REMEMBERED:
                 self._noted.popitem(last=False)
-            channel = self._table.find(op.channel)
-            if channel is not None:
-                self._registry.departed(channel, op.boot, op.infos)
+            channel, process = self._table.find(op.channel), process_of(op.boot)
+            # A process that is attached here holds what it holds, for as long as this link's own lease lasts.
+            if channel is not None and not self._attached(process):
+                self._registry.departed(channel, process, op.infos)
         stream.push(encode(Noted(op.request)))
 
     def _rebuilt(self) -> None:

@@ -45,6 +45,8 @@ class ChannelTable:
         self.again: Callable[[ClientStream, list[Operation]], None] = _nothing
         self._owns = owns
         self._sweep: Iterator[str] = iter(())
+        self._waited_for: dict[str, Channel] = {}
+        """Channels for whose head something waits."""
 
     def use(self, namespaces: Namespaces) -> None:
         """Take other rules, for channels that exist too.
@@ -59,6 +61,7 @@ class ChannelTable:
             except (UnknownNamespace, InvalidChannel):
                 del self.channels[name]
                 channel.tell(encode(TakenAway(name, "", NAMESPACE_GONE, "namespace removed")))
+                self._waited_for.pop(name, None)
                 for stream, op, _ in channel.waiting:
                     answers.refuse(stream, op, BrokerError(102, "unknown channel"))
                 continue
@@ -67,6 +70,8 @@ class ChannelTable:
             successor = channel.take_rules(rules)
             if successor is not None:
                 self.channels[name] = successor
+                if name in self._waited_for:
+                    self._waited_for[name] = successor
                 successor.tell(encode(Gap(name)))
                 if successor.loaded:
                     self.loaded(successor)
@@ -95,21 +100,36 @@ class ChannelTable:
             raise BrokerError(102, "unknown channel") from None
         except InvalidChannel as reason:
             raise BrokerError(107, str(reason)) from None
-        channel.touched = now = asyncio.get_running_loop().time()
+        channel.touched = asyncio.get_running_loop().time()
         if not channel.loaded:
-            channel.waiting.append((stream, op, now))
+            self.wait(channel, stream, op)
             self.load(channel)
             return None
         return channel
 
+    def wait(self, channel: Channel, stream: ClientStream, op: Operation) -> None:
+        """Carry this out once the channel's head is read, after what already waits for it."""
+        channel.waiting.append((stream, op, asyncio.get_running_loop().time()))
+        self._waited_for[channel.name] = channel
+
+    def waits(self, stream: ClientStream, kind: type[Operation]) -> bool:
+        """Whether an operation of this kind, from this stream, waits for a head."""
+        return any(
+            waiting[0] is stream and isinstance(waiting[1], kind)
+            for channel in self._waited_for.values()
+            for waiting in channel.waiting
+        )
+
     def loaded(self, channel: Channel) -> None:
         """The channel's head has been read: carry out what waited for it."""
+        self._waited_for.pop(channel.name, None)
         waiting, channel.waiting = channel.waiting, []
         for stream, op, _ in waiting:
             self.again(stream, [op])
 
     def sweep(self, now: float) -> None:
         """Forget what is too old or unused, of a part of the channels."""
+        self._give_up_waiting(now - WAIT_LIMIT_S)
         names = list(islice(self._sweep, SWEPT_PER_ROUND))
         if not names:
             self._sweep = iter(list(self.channels))
@@ -118,14 +138,22 @@ class ChannelTable:
             if channel is None:
                 continue
             channel.ring.expire(now)
-            while channel.waiting and channel.waiting[0][2] < now - WAIT_LIMIT_S:
-                stream, op, _ = channel.waiting.pop(0)
-                answers.refuse(stream, op, BrokerError(100, "the database cannot be reached"))
             life = IDLE_DURABLE_S if channel.rules.durable else channel.rules.history_meta_ttl_s
             if not channel.rules.has_history:
                 life = 0
             if not channel.in_use and now - channel.touched >= life and channel.loaded:
                 del self.channels[name]
+
+    def _give_up_waiting(self, limit: float) -> None:
+        for name, channel in list(self._waited_for.items()):
+            late = 0
+            while late < len(channel.waiting) and channel.waiting[late][2] < limit:
+                stream, op, _ = channel.waiting[late]
+                late += 1
+                answers.refuse(stream, op, BrokerError(100, "the database cannot be reached"))
+            del channel.waiting[:late]
+            if not channel.waiting or self.channels.get(name) is not channel:
+                del self._waited_for[name]
 
 
 def _nothing(*_: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from db.session_events.boots import process_of
 from db.streams.store import ANSWER_LIMIT_S, translated
 
 CONNECTIONS: Final = 2
@@ -87,8 +88,8 @@ class StreamReader:
         return gone
 
     async def living_hubs(self) -> list[str]:
-        """Boot ids of the hubs that were alive a lease ago or later (`db.session_events`)."""
-        return [row[0] for row in await self._fetch(_LIVING)]
+        """Boot ids of the processes whose hubs were alive a lease ago or later (`db.session_events`)."""
+        return [process_of(row[0]) for row in await self._fetch(_LIVING)]
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
         with translated():

@@ -6,13 +6,13 @@ clocks: after an outage everybody has a full lease again (as for jobs, DESIGN §
 
 import asyncio
 import contextlib
-import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 import structlog
 
+from db.session_events.boots import renewed
 from db.session_events.store import Change, Departed, LeaseLost, RosterUnreachable
 
 MAX_BATCH: Final = 1_000
@@ -175,8 +175,8 @@ class RosterWriter:
         return True
 
     def _renew(self) -> None:
-        """Everybody has left as far as anybody knows: enter again, as another process."""
-        self.boot_id = uuid.uuid4().hex
+        """Everybody has left as far as anybody knows: enter again, as another life of this process."""
+        self.boot_id = renewed(self.boot_id)
         self._begun = False
         self._batch = 0
         self._in_flight = []

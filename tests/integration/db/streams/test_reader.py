@@ -70,6 +70,17 @@ async def test_clearing_keeps_what_is_newer(reader, plain):
     assert [row.offset for row in await reader.after("ledger:a", 0, 10)] == [4, 5]
 
 
+async def test_living_hubs_are_named_as_shards_know_them(reader, plain):
+    await plain.execute(
+        "INSERT INTO app.session_hubs (boot, seen_at) VALUES ('one', now()), ('two.3', now()), "
+        "('silent', now() - interval '16 seconds')"
+    )
+    try:
+        assert sorted(await reader.living_hubs()) == ["one", "two"]
+    finally:
+        await plain.execute("DELETE FROM app.session_hubs")
+
+
 async def test_a_connection_that_died_while_idle_is_replaced(reader, plain):
     await fill(plain, "ledger:a", [1])
     await reader.after("ledger:a", 0, 10)

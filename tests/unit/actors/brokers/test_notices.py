@@ -75,6 +75,31 @@ def test_a_notice_that_comes_twice_counts_once():
     simulate(main())
 
 
+def test_a_process_that_lost_its_lease_on_the_roster_and_lives_on_stays_subscribed():
+    async def main():
+        async with MemoryWorld() as world:
+            watcher, hub, teller = [await world.process(boot) for boot in ("watcher", "hub", "teller")]
+            await watcher.subscribe("room:a", "w")
+            await hub.subscribe("room:a", "c")
+            await passes(20)
+            for life in ("hub", "hub.1"):
+                teller.brokers.departed(life, {"room:a": [ClientInfo("user of c", "c")]})
+            await passes(1)
+            assert left(watcher) == []
+            await teller.publish("room:a", "heard")
+            await passes(1)
+            assert [entry[2] for entry in hub.sink.of("pub")] == ["heard"]
+            assert set(await watcher.brokers.presence("room:a")) == {"w", "c"}
+            # Its link's own lease is what counts here.
+            await hub.brokers.stop()
+            await passes(17)
+            teller.brokers.departed("hub.2", {"room:a": [ClientInfo("user of c", "c")]})
+            await passes(1)
+            assert left(watcher) == ["c"]
+
+    simulate(main())
+
+
 def test_notices_go_along_when_their_bucket_moves():
     sent = []
 

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from actors.brokers.items import Item
-from actors.brokers.operations import HistoryRemove
+from actors.brokers.operations import HistoryRemove, Unsubscribe
 from actors.brokers.ownership import ARRIVES_WITHIN_S, HELD_WITHIN_S, Ownership
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
@@ -142,5 +142,25 @@ def test_buckets_that_turn_out_to_be_somebody_elses_are_lost():
         shard = Shard()
         shard.ownership.taken([])
         assert shard.ownership.lost == {BUCKET}
+
+    simulate(main())
+
+
+def test_what_was_given_up_is_never_too_late():
+    async def main():
+        shard = Shard()
+        done = []
+        shard.ownership.carry_out = lambda stream, ops: done.extend(ops)
+        shard.ownership.frozen.add(BUCKET)
+        shard.ask(1)
+        given_up = Unsubscribe(CHANNEL, 1)
+        assert not shard.ownership.admits(shard.stream, given_up, 0)
+        assert shard.ownership.holds(shard.stream, Unsubscribe)
+        await passes(HELD_WITHIN_S + 0.1)
+        shard.ownership.overdue(asyncio.get_running_loop().time())
+        assert shard.refused == [1]
+        shard.ownership.thaw([BUCKET])
+        assert done == [given_up]
+        assert not shard.ownership.holds(shard.stream, Unsubscribe)
 
     simulate(main())

@@ -4,6 +4,7 @@ import asyncio
 
 from actors.brokers.rebuilding import Rebuilding
 from db.streams.errors import Ambiguous
+from tests.fixtures.brokers import MemoryWorld, NoDatabase
 from tests.fixtures.simulation import passes, simulate
 
 
@@ -74,3 +75,66 @@ def test_without_the_database_it_is_one_lease_and_with_it_less():
         assert (back.asked, back.done) == (4, 1)
 
     simulate(scenario())
+
+
+def test_it_goes_on_until_what_is_resumed_is_taken(monkeypatch):
+    """The last hub has said everything, but the heads of its durable channels are not read yet."""
+
+    async def main():
+        async with MemoryWorld() as world:
+            watcher, hub = await world.process("watcher"), await world.process("hub")
+            asking = [
+                asyncio.create_task(watcher.subscribe("ledger:a", "w")),
+                asyncio.create_task(hub.subscribe("ledger:a", "c")),
+            ]
+            await passes(0.1)
+            _load(world)
+            await asyncio.gather(*asking)
+            watcher.sink.heard.clear()
+            monkeypatch.setattr(NoDatabase, "hubs", ("watcher", "hub"))
+            await world.restart()
+            while world.shard.registry.announcer.rebuilding and len(_waiting(world)) < 2:
+                await passes(0.1)
+            await passes(0.5)
+            assert len(_waiting(world)) == 2
+            assert world.shard.subscribing.rebuilding.active
+            _load(world)
+            await passes(0.1)
+            assert not world.shard.subscribing.rebuilding.active
+            assert set(await watcher.brokers.presence("ledger:a")) == {"w", "c"}
+            await passes(5)
+            assert watcher.sink.of("join") == watcher.sink.of("difference") == []
+
+    simulate(main())
+
+
+def test_it_ends_without_what_cannot_be_resumed_in_time(monkeypatch):
+    async def main():
+        async with MemoryWorld() as world:
+            hub = await world.process("hub")
+            asking = asyncio.create_task(hub.subscribe("ledger:a", "c"))
+            await passes(0.1)
+            _load(world)
+            await asking
+            monkeypatch.setattr(NoDatabase, "hubs", ("hub",))
+            await world.restart()
+            while world.shard.registry.announcer.rebuilding and not _waiting(world):
+                await passes(0.1)
+            await passes(2.5)
+            assert world.shard.subscribing.rebuilding.active
+            await passes(2)
+            assert not world.shard.subscribing.rebuilding.active
+            assert hub.sink.of("insufficient") == [("insufficient", "ledger:a")]
+
+    simulate(main())
+
+
+def _waiting(world):
+    channel = world.shard.table.find("ledger:a")
+    return [] if channel is None else channel.waiting
+
+
+def _load(world):
+    channel = world.shard.table.channels["ledger:a"]
+    channel.epoch, channel.loaded = "e", True
+    world.shard.table.loaded(channel)

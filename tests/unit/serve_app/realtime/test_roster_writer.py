@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from db.session_events.boots import process_of
 from db.session_events.store import Departed, LeaseLost, RosterUnreachable
 from serve_app.realtime import roster_writer
 from serve_app.realtime.roster_writer import RosterWriter
@@ -191,6 +192,7 @@ def test_a_hub_that_lost_its_lease_takes_a_new_boot_id_and_enters_anew():
             hub.standing.append(enters("c2"))
             await passes(5)
             renewed = hub.writer.boot_id
+            assert process_of(renewed) == "me", "shards know it by its first name"
             assert renewed != "me"
             assert [entry[:2] for entry in database.written] == [("me", "c1"), (renewed, "c1"), (renewed, "c2")]
             hub.writer.add(leaves("c1"))

@@ -1,0 +1,102 @@
+"""Who has given up is not registered afterwards, whatever its attempt was waiting for."""
+
+import asyncio
+
+from actors.brokers.attempts import Attempts
+from actors.brokers.contract import ClientInfo, StreamPosition
+from actors.brokers.operations import Subscribe
+from actors.brokers.wire import Subscriber
+from actors.links.stream import ClientStream
+from db.streams.reader import StoredPublication
+from tests.fixtures.brokers import MemoryWorld
+from tests.fixtures.simulation import passes, simulate
+
+DURABLE_MAP = "stock:a"
+DURABLE = "ledger:a"
+
+
+def load(world, name, top=0):
+    """The database says where the channel's stream is."""
+    channel = world.shard.table.channels[name]
+    channel.epoch, channel.top, channel.loaded = "e", top, True
+    channel.ring.clear(top)
+    world.shard.table.loaded(channel)
+    return channel
+
+
+def test_an_attempt_stands_until_it_is_given_up_or_over():
+    attempts = Attempts()
+    stream = ClientStream("hub", 1, lambda channel: b"", 0.0)
+    op = Subscribe("a", Subscriber(1, ClientInfo("u", "c"), presence=False, join_leave=False))
+    attempt = attempts.begin(stream, op)
+    attempts.give_up(stream, "a", 2)
+    assert attempts.stands(attempt)
+    attempts.give_up(stream, "a", 1)
+    assert not attempts.stands(attempt)
+    attempts.end(attempts.begin(stream, op))
+    assert not attempts.stands(attempt)
+
+
+def test_what_is_given_up_before_the_head_is_read_is_not_registered():
+    async def main():
+        async with MemoryWorld() as world:
+            hub = await world.process()
+            plain = asyncio.create_task(hub.subscribe(DURABLE, "c1"))
+            stepping = asyncio.create_task(hub.step(DURABLE_MAP, 2, "c2"))
+            await passes(0.1)
+            hub.unsubscribe(DURABLE, 1)
+            hub.unsubscribe(DURABLE_MAP, 2)
+            await passes(0.1)
+            for name in (DURABLE, DURABLE_MAP):
+                channel = load(world, name)
+                assert (channel.hubs, channel.presence) == ({}, {})
+            plain.cancel()
+            stepping.cancel()
+
+    simulate(main())
+
+
+def test_who_leaves_while_its_process_resumes_a_channel_has_left():
+    async def main():
+        async with MemoryWorld() as world:
+            hub = await world.process()
+            asking = [asyncio.create_task(hub.subscribe(DURABLE, f"c{n}")) for n in (1, 2)]
+            await passes(0.1)
+            load(world, DURABLE)
+            replies = await asyncio.gather(*asking)
+            await world.restart()
+            while DURABLE not in world.shard.table.channels:
+                await passes(0.1)
+            hub.unsubscribe(DURABLE, replies[0].subscription)
+            await passes(0.1)
+            channel = load(world, DURABLE)
+            assert set(channel.presence) == {"c2"}
+            assert await hub.brokers.channels() == {DURABLE: 1}
+
+    simulate(main())
+
+
+def test_what_is_given_up_while_a_map_is_read_from_the_database_is_not_registered():
+    async def main():
+        async with MemoryWorld() as world:
+            hub = await world.process()
+            asked = asyncio.Event()
+            answer = asyncio.get_running_loop().create_future()
+
+            async def after(channel, offset, limit):
+                asked.set()
+                return await answer
+
+            world.shard.maps._reader.after = after
+            stepping = asyncio.create_task(hub.step(DURABLE_MAP, 0, "c", since=StreamPosition("e", 9)))
+            await passes(0.1)
+            channel = load(world, DURABLE_MAP, top=10)
+            await asked.wait()
+            hub.unsubscribe(DURABLE_MAP, 1)
+            await passes(0.1)
+            answer.set_result([StoredPublication(10, b"1", None, 1)])
+            await passes(0.1)
+            assert channel.hubs == {}
+            stepping.cancel()
+
+    simulate(main())
