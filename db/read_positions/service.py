@@ -86,10 +86,7 @@ async def mark_many(session: AsyncSession, marks: Sequence[Mark]) -> list[bool]:
         row.channel: (row.epoch, row.top)
         for row in await session.execute(_HEADS, {"channels": sorted({mark.channel for mark in marks})})
     }
-    valid = [
-        heads.get(mark.channel, ("", 0))[0] == mark.epoch and 0 <= mark.offset <= heads[mark.channel][1]
-        for mark in marks
-    ]
+    valid = [_is_position(heads.get(mark.channel), mark) for mark in marks]
     furthest: dict[tuple[str, str], Mark] = {}
     for mark, good in zip(marks, valid, strict=True):
         key = (mark.channel, mark.user)
@@ -112,6 +109,11 @@ async def mark_many(session: AsyncSession, marks: Sequence[Mark]) -> list[bool]:
         number = numbers.get((mark.channel, mark.user), 0)
         record_effect(session, PositionRead(mark.channel, mark.user, mark.epoch, mark.offset, number))
     return valid
+
+
+def _is_position(head: tuple[str, int] | None, mark: Mark) -> bool:
+    """Nothing is a position of a stream without a head: nothing was ever published."""
+    return head is not None and head[0] == mark.epoch and 0 <= mark.offset <= head[1]
 
 
 async def mark(session: AsyncSession, channel: str, *, user: str, epoch: str, offset: int) -> OwnPosition:

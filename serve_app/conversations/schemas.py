@@ -51,7 +51,7 @@ class ReadMark(RequestSchema):
     """A position in the stream of the conversation's channel, as publications carry it."""
 
     epoch: Annotated[str, Field(max_length=64)]
-    offset: Annotated[int, Field(ge=0)]
+    offset: Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
 class OwnReadPosition(ResponseSchema):

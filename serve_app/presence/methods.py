@@ -29,7 +29,7 @@ class StatusBody(msgspec.Struct):
 
     status: str
     message: str = ""
-    expires_in: int | None = None
+    expires_in: Annotated[int, msgspec.Meta(ge=1, le=service.MAX_EXPIRY_S)] | None = None
 
 
 _users = msgspec.json.Decoder(UsersBody)

@@ -5,7 +5,6 @@ is no permission.
 """
 
 import binascii
-import math
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final
@@ -19,8 +18,11 @@ from serve_app.realtime.credentials import ClaimedSubscription, Credentials, Cre
 
 Payload = Mapping[str, Any]
 
-MAX_USER_LENGTH: Final = 255
-"""As long as what the server API can name. The id travels with every join and publication of the user."""
+MAX_TEXT_LENGTH: Final = 255
+"""As long as what the server API can name. A user's id travels with every join and publication of theirs."""
+
+MAX_TIME: Final = 253_402_300_799
+"""The end of the year 9999, in Unix seconds: what is later was not meant as seconds, and no calendar holds it."""
 
 
 def credentials(payload: Payload, *, user_claim: str = "sub", ends_with_token: bool) -> Credentials:
@@ -32,7 +34,7 @@ def credentials(payload: Payload, *, user_claim: str = "sub", ends_with_token: b
         raise CredentialsInvalid("a subscription token cannot open a connection")
     try:
         return Credentials(
-            user=_user(payload, user_claim),
+            user=_text(payload, user_claim),
             session=_text(payload, "sid"),
             info=_json(payload, "info", "b64info"),
             subs=_server_side(payload),
@@ -52,7 +54,7 @@ def grant(payload: Payload, *, user_claim: str = "sub", ends_with_token: bool) -
         raise CredentialsInvalid("a subscription token names its channel")
     try:
         return SubscriptionGrant(
-            user=_user(payload, user_claim),
+            user=_text(payload, user_claim),
             channel=_text(payload, "channel"),
             client=_text(payload, "client"),
             info=_json(payload, "info", "b64info"),
@@ -67,26 +69,26 @@ def grant(payload: Payload, *, user_claim: str = "sub", ends_with_token: bool) -
 
 
 def _text(payload: Payload, name: str) -> str:
+    """What identifies somebody or something: it becomes part of rows, channel names, logs and others' messages."""
     value = payload.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
         raise ValueError(f"claim '{name}' is no text")  # noqa: TRY004 - one kind of error for everything in a claim
+    if len(value) > MAX_TEXT_LENGTH:
+        raise ValueError(f"claim '{name}' is longer than {MAX_TEXT_LENGTH}")
+    if not value.isprintable():
+        # NUL, which no text column holds, and half a surrogate pair, which is no text, among others.
+        raise ValueError(f"claim '{name}' has characters that cannot be printed")
     return value
-
-
-def _user(payload: Payload, name: str) -> str:
-    user = _text(payload, name)
-    if len(user) > MAX_USER_LENGTH:
-        raise ValueError(f"claim '{name}' is longer than {MAX_USER_LENGTH}")
-    return user
 
 
 def _time(payload: Payload, name: str) -> float | None:
     value = payload.get(name)
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+    # Compared and never converted: an integer of a token may be longer than any float. NaN is not between them.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MAX_TIME:
         raise ValueError(f"claim '{name}' is no time")
     return float(value)
 
@@ -109,7 +111,13 @@ def _json(payload: Payload, name: str, base64_name: str = "") -> bytes:
         except (binascii.Error, ValueError):
             raise ValueError(f"claim '{base64_name}' is not the base64 of JSON") from None
     value = payload.get(name)
-    return b"" if value is None else orjson.dumps(value)
+    if value is None:
+        return b""
+    try:
+        return single_line(orjson.dumps(value))
+    except (TypeError, ValueError):
+        # Numbers of more than 64 bits, half a surrogate pair, too deep: JSON of a kind that not everybody can read.
+        raise ValueError(f"claim '{name}' cannot be passed on as JSON") from None
 
 
 def _server_side(payload: Payload) -> dict[str, ClaimedSubscription]:

@@ -21,6 +21,7 @@ import structlog
 from actors.brokers.contract import BrokerClient, BrokerError, PublishRequest
 from actors.protocol import codes
 from actors.protocol.channels import InvalidChannel
+from actors.protocol.frames import UInt63
 from actors.protocol.namespaces import Namespaces, UnknownNamespace
 from db.effects import PositionRead
 from db.errors import DomainError
@@ -44,7 +45,7 @@ class MarkBody(msgspec.Struct):
 
     channel: str
     epoch: str
-    offset: Annotated[int, msgspec.Meta(ge=0)]
+    offset: UInt63
 
 
 class ChannelsBody(msgspec.Struct):

@@ -1,4 +1,7 @@
-"""Bodies of the server API. Unknown fields are ignored; payloads stay as they were sent."""
+"""Bodies of the server API. Unknown fields are ignored; payloads stay as they were sent.
+
+Every number is bounded by what its consumer can hold: JSON has numbers that the way to the shards has not.
+"""
 
 from typing import Annotated, Literal
 
@@ -20,6 +23,10 @@ Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 User = Annotated[str, Meta(min_length=1, max_length=255)]
 UserOrNobody = Annotated[str, Meta(max_length=255)]
 """Empty: a connection without a user, which `client` then names."""
+Limit = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+"""How many at most, an `int32` of the server SDKs. Below zero: as many as the server gives."""
+UnixSeconds = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+"""A moment before the year 10000, where databases' and Python's calendars end; 0: not said."""
 
 
 class Publish(Struct):
@@ -71,7 +78,7 @@ class History(Struct):
     """`limit` 0: only the position; -1: all, up to the server's bound."""
 
     channel: Channel
-    limit: int = 0
+    limit: Limit = 0
     since: Since | None = None
     reverse: bool = False
 
@@ -97,15 +104,15 @@ class RevokeToken(Struct):
     """One token by its `jti`. Times are Unix seconds; 0: not said."""
 
     uid: User
-    expire_at: int = 0
+    expire_at: UnixSeconds = 0
 
 
 class InvalidateUserTokens(Struct):
     """A user's tokens by when they were issued. Times are Unix seconds; 0: now for `issued_before`."""
 
     user: User
-    issued_before: int = 0
-    expire_at: int = 0
+    issued_before: UnixSeconds = 0
+    expire_at: UnixSeconds = 0
 
 
 class BoolValue(Struct):
@@ -222,7 +229,7 @@ class MapReadState(Struct):
     """Read keys from `cursor` on, or one. `limit` 0: none, only how many there are."""
 
     channel: Channel
-    limit: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     cursor: Annotated[str, Meta(max_length=2048)] = ""
     key: Annotated[str, Meta(max_length=1024)] = ""
     asc: bool = False
@@ -232,7 +239,7 @@ class MapReadStream(Struct):
     """Read changes. `limit` 0: only the position."""
 
     channel: Channel
-    limit: int = 0
+    limit: Limit = 0
     since_offset: UInt63 = 0
     since_epoch: str = ""
     reverse: bool = False

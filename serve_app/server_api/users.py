@@ -26,7 +26,7 @@ class UserStatus(Struct):
     users: Annotated[list[UserId], Meta(min_length=1, max_length=service.MAX_USERS)]
     status: str = ""
     message: str = ""
-    expires_in: int | None = None
+    expires_in: Annotated[int, Meta(ge=1, le=service.MAX_EXPIRY_S)] | None = None
 
 
 async def user_presence(context: Context, body: Users) -> Any:

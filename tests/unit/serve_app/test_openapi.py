@@ -1,6 +1,7 @@
 """The OpenAPI document: fresh, complete, and with every operation guarded."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -43,6 +44,32 @@ def test_every_operation_is_documented(path: str, method: str, operation: dict[s
             # Health answers with what is unhealthy; 416 is the file response's own.
             if not path.startswith("/health") and status != "416":
                 assert list(content) == ["application/problem+json"], (path, status)
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_integers_that_are_asked_for_are_bounded(path: str, method: str, operation: dict[str, Any]):
+    """What is longer than 64 bits cannot be handed on, neither to Postgres nor to a shard."""
+    asked = [parameter["schema"] for parameter in operation.get("parameters", [])]
+    asked += [content.get("schema", {}) for content in operation.get("requestBody", {}).get("content", {}).values()]
+    for name, schema in _integers("", asked, set()):
+        assert schema.get("minimum", schema.get("exclusiveMinimum")) is not None, (path, name)
+        assert schema.get("maximum", schema.get("exclusiveMaximum", 2**64)) < 2**63, (path, name)
+
+
+def _integers(name: str, schema: Any, seen: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _integers(name, each, seen)
+    elif isinstance(schema, dict):
+        reference = str(schema.get("$ref", ""))
+        if reference and reference not in seen:
+            seen.add(reference)
+            yield from _integers(name, DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]], seen)
+        if schema.get("type") == "integer" and "const" not in schema and "enum" not in schema:
+            yield name, schema
+        for key, inner in schema.items():
+            if key not in ("examples", "example", "default"):
+                yield from _integers(f"{name}.{key}", inner, seen)
 
 
 def test_no_response_holds_a_secret_hash():

@@ -58,7 +58,10 @@ async def test_a_position_never_moves_back(database, talk, told):
 async def test_what_is_no_position_of_the_stream_is_refused(database, talk, told):
     _, bob, made, _, epoch = talk
     name, user = f"conversation:{made.id}", str(bob.id)
-    for channel, given, offset in [(name, epoch, 6), (name, "other", 1), ("conversation:none", epoch, 1)]:
+    refused = [
+        (name, epoch, 6), (name, "other", 1), ("conversation:none", epoch, 1), ("conversation:none", "", 0),
+    ]  # fmt: skip
+    for channel, given, offset in refused:
         with pytest.raises(PositionUnknown):
             await in_transaction(
                 database, lambda s, c=channel, e=given, o=offset: service.mark(s, c, user=user, epoch=e, offset=o)
@@ -78,9 +81,10 @@ async def test_many_marks_are_one_statement_and_each_has_its_answer(database, ta
         Mark(name, str(ada.id), epoch, 5),
         Mark(name, "of another issuer", epoch, 2),
         Mark(name, "late", "old", 2),
+        Mark("conversation:none", "nobody", "", 0),
     ]
     assert await in_transaction(database, lambda s: service.mark_many(s, marks)) == [
-        True, True, False, True, True, False,
+        True, True, False, True, True, False, False,
     ]  # fmt: skip
     found = await in_transaction(database, lambda s: service.members(s, name))
     assert {row.user: row.offset for row in found} == {str(bob.id): 3, str(ada.id): 5, "of another issuer": 2}

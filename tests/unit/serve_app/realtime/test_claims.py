@@ -6,6 +6,10 @@ import pytest
 from serve_app.realtime import claims
 from serve_app.realtime.credentials import ClaimedSubscription, CredentialsInvalid
 
+NESTED: Any = []
+for _ in range(200):
+    NESTED = [NESTED]
+
 
 def connection(*, ends_with_token: bool = True, **payload: Any) -> Any:
     return claims.credentials(payload, ends_with_token=ends_with_token)
@@ -71,7 +75,10 @@ def test_the_user_comes_from_the_configured_claim() -> None:
     "payload",
     [
         {"sub": 42}, {"sub": "u" * 256}, {"channel": "c"}, {"iat": "x"}, {"exp": float("nan")}, {"expire_at": True},
-        {"expire_at": -1},
+        {"expire_at": -1}, {"expire_at": 10**400}, {"iat": 10**30}, {"exp": 1_700_000_000_000}, {"iat": float("inf")},
+        {"sub": "a\x00"}, {"sub": "\ud800"}, {"sub": "a\nb"}, {"jti": "\x7f"}, {"jti": "t" * 256}, {"sid": "\u202e"},
+        {"info": 2**64}, {"info": ["\udfff"]}, {"info": NESTED}, {"meta": {"a": 10**30}}, {"b64info": encoded("1\x00")},
+        {"subs": {"a": {"data": 2**64}}},
         {"jti": 1}, {"b64info": "no base64"}, {"b64info": encoded("no json")}, {"b64info": 1}, {"channels": "x"},
         {"channels": [1]}, {"subs": []}, {"subs": {"a": 1}}, {"subs": {"a": {"override": 1}}}, {"caps": 1},
     ],
@@ -83,8 +90,16 @@ def test_a_malformed_connection_token_is_invalid(payload: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize(
     "payload", [{}, {"channel": 1}, {"channel": "c", "client": 1}, {"channel": "c", "allow": 1},
+                {"channel": "c\x00"}, {"channel": "c", "client": "k" * 256}, {"channel": "\ud83d"},
+                {"channel": "c", "info": "\udc00"},
                 {"channel": "c", "override": {"presence": True}}]
 )  # fmt: skip
 def test_a_malformed_subscription_token_is_invalid(payload: dict[str, Any]) -> None:
     with pytest.raises(CredentialsInvalid):
         subscription(**payload)
+
+
+def test_text_of_other_scripts_is_text() -> None:
+    found = connection(sub="Zoë 李 🦊", jti="x" * 255, info={"name": "李\n"})
+    assert (found.user, len(found.token_id)) == ("Zoë 李 🦊", 255)
+    assert found.info.decode() == '{"name":"李\\n"}'
