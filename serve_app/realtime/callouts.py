@@ -13,13 +13,13 @@ import structlog
 from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
 from actors.protocol import codes
-from actors.protocol.json_codec import single_line
 from serve_app.realtime import actions as act
 from serve_app.realtime.connection import CallError, CallResult
 from serve_app.realtime.environment import Environment
 from serve_app.realtime.handlers import DEADLINE_S, Caller, ConnectAttempt, Handlers, Question
 from serve_app.realtime.peer import Peer
-from serve_app.realtime.verdicts import Admission, Granted
+from serve_app.realtime.subscription import SubscriptionState
+from serve_app.realtime.verdicts import Admission, Granted, one_line
 
 RPC_DEADLINE_S: Final = 4.5
 """A method may take almost as long as SDKs wait."""
@@ -84,7 +84,7 @@ class Callouts:
     async def _rpc(self, peer: Peer, action: act.Rpc) -> bytes:
         async with asyncio.timeout(RPC_DEADLINE_S):
             result = await self._handlers.rpc_methods[action.method](_caller(peer), action.data)
-        return single_line(result) if result else b""
+        return one_line(result)
 
     def _answer(self, peer: Peer, command: int, call: Awaitable[CallResult]) -> None:
         self._spawn(self._await_answer(peer, command, call))
@@ -152,10 +152,14 @@ class Callouts:
 
 
 async def _decided(decide: Callable[[], Awaitable[Answer]], name: str) -> Answer | codes.ErrorCode:
-    """What a callback answers within its time; else the error that its caller is told, also when calling it fails."""
+    """What a callback answers within its time; else the error that its caller is told, also when calling it fails.
+
+    An answer whose JSON is none has failed as well.
+    """
     try:
         async with asyncio.timeout(DEADLINE_S):
-            return await decide()
+            answer = await decide()
+        return answer.checked() if isinstance(answer, Granted | Admission) else answer  # type: ignore[return-value]
     except CallError as reason:
         return reason.error
     except TimeoutError:
@@ -179,5 +183,8 @@ def _publisher(peer: Peer, channel: str) -> contract.ClientInfo:
 
 def _caller(peer: Peer) -> Caller:
     connection = peer.connection
-    channels = connection.subscriptions.keys()
+    # Not what a callback still decides about, or the shard: nobody has said yet that the client may.
+    channels = frozenset(
+        channel for channel, sub in connection.subscriptions.items() if sub.state is SubscriptionState.LIVE
+    )
     return Caller(connection.user, connection.client, connection.session, connection.meta, channels)

@@ -5,7 +5,6 @@ from functools import partial
 
 from actors.brokers import contract
 from actors.protocol import codes, frames
-from actors.protocol.json_codec import single_line
 from actors.protocol.namespaces import Namespace
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, History, Presence, PresenceStats, Publish, Rpc
@@ -106,12 +105,7 @@ class Calling(MapChanging):
         if body.data is frames.EMPTY:
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
             return
-        try:
-            # The JSON codec has validated its payloads; everyone must be able to read what others publish.
-            data = single_line(bytes(body.data)) if self._codec.is_binary else bytes(body.data)
-        except ValueError:
-            self._error(command, codes.ERROR_BAD_REQUEST, actions)
-            return
+        data = bytes(body.data)
 
         def proceed(rules: Namespace, then: list[Action], instead: bytes) -> None:
             then.append(Publish(command, body.channel, instead or data, rules.delta_publish))

@@ -11,6 +11,7 @@ from typing import Any, Final
 from actors.protocol import codes, frames
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.codec import ProtocolError
+from actors.protocol.json_codec import single_line
 from actors.protocol.namespaces import UnknownNamespace
 from serve_app.realtime.actions import Action, Deliver, FetchKeys, Ping, Send
 from serve_app.realtime.calls import CallError, Calling, CallResult
@@ -101,6 +102,8 @@ class Connection(Connecting, Calling):
         elif kind == "connect":
             if self.state is not ConnectionState.NEW or command.id == 0:
                 raise ProtocolError("connect must come once and with an id")
+            if not self._is_json(body):
+                raise ProtocolError("the data of connect is not JSON")
             self._with_keys(command, lambda: self._connect(command.id, body, now, actions), actions)
         elif self.state is not ConnectionState.CONNECTED:
             raise ProtocolError("connect must come first")
@@ -109,6 +112,8 @@ class Connection(Connecting, Calling):
                 raise ProtocolError("no handler for messages", codes.DISCONNECT_NOT_AVAILABLE)
             if self._env.limiter is not None and not self._within_rates(kind, body, now):
                 raise ProtocolError("too many messages", codes.DISCONNECT_TOO_MANY_REQUESTS)
+            if not self._is_json(body):
+                raise ProtocolError("a message that is not JSON")
             actions.append(Deliver(bytes(body.data)))
         elif command.id == 0:
             raise ProtocolError("command without id")
@@ -148,11 +153,27 @@ class Connection(Connecting, Calling):
         if self._env.limiter is not None and not self._within_rates(kind, body, now):
             self._error(command.id, codes.ERROR_TOO_MANY_REQUESTS, actions)
             return
+        if not self._is_json(body):
+            self._error(command.id, codes.ERROR_BAD_REQUEST, actions)
+            return
         handler: Callable[[int, Any, float, list[Action]], None] = getattr(self, f"_on_{kind}")
         if kind in _TOKEN_COMMANDS:
             self._with_keys(command, lambda: handler(command.id, body, now, actions), actions)
         else:
             handler(command.id, body, now, actions)
+
+    def _is_json(self, body: Any) -> bool:
+        """Whether the command's payload is JSON, which handlers and other clients read; as one line from here on.
+
+        The JSON codec has seen to that; in Protobuf a payload is any bytes.
+        """
+        if not self._codec.is_binary or getattr(body, "data", frames.EMPTY) is frames.EMPTY:
+            return True
+        try:
+            body.data = frames.raw(single_line(bytes(body.data)))
+        except ValueError:
+            return False
+        return True
 
     def _within_rates(self, kind: str, body: Any, now: float) -> bool:
         limiter = self._env.limiter

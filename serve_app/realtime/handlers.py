@@ -54,7 +54,7 @@ class Caller:
     meta: bytes = b""
     """Raw JSON of the token's claim `meta`."""
     channels: Collection[str] = ()
-    """What the connection is subscribed to."""
+    """What the connection is subscribed to: live, and not still being decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from actors.brokers import contract
 from actors.protocol import codes, frames
-from actors.protocol.json_codec import single_line
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, Publish
 from serve_app.realtime.core import ConnectionCore
@@ -39,12 +38,6 @@ class MapChanging(ConnectionCore):
             self._error(command, codes.ERROR_BAD_REQUEST, actions)
             return
         data = b"" if body.removed else bytes(body.data)
-        try:
-            # The JSON codec has validated its payloads; everyone must be able to read what others publish.
-            data = single_line(data) if self._codec.is_binary and data else data
-        except ValueError:
-            self._error(command, codes.ERROR_BAD_REQUEST, actions)
-            return
         self._commands += 1
         change = contract.MapChange(own, body.removed)
         actions.append(Publish(command, body.channel, data, namespace.delta_publish, change))

@@ -1,8 +1,13 @@
-"""What an application's callbacks answer: plain yes or no, or more."""
+"""What an application's callbacks answer: plain yes or no, or more.
+
+Their JSON goes into frames as it is, so `checked` is the way in: one line of valid JSON, or ValueError (TypeError for
+what is no bytes). A line break would end the frame in the middle for everybody who reads it.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from actors.protocol.json_codec import single_line
 from serve_app.realtime.capabilities import NOTHING
 from serve_app.realtime.credentials import Credentials
 
@@ -13,6 +18,14 @@ class Admission:
 
     credentials: Credentials
     data: bytes = b""
+
+    def checked(self) -> "Admission":
+        """The same with its JSON as single lines."""
+        who = self.credentials
+        subs = {
+            channel: replace(sub, info=one_line(sub.info), data=one_line(sub.data)) for channel, sub in who.subs.items()
+        }
+        return Admission(replace(who, info=one_line(who.info), meta=one_line(who.meta), subs=subs), one_line(self.data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +45,12 @@ class Granted:
     """Options of the namespace that are otherwise for this subscription (`actors.protocol.overrides`)."""
     allow: frozenset[str] = NOTHING
     """Capabilities in the channel, such as `pub`."""
+
+    def checked(self) -> "Granted":
+        """The same with its JSON as single lines."""
+        return replace(self, info=one_line(self.info), data=one_line(self.data))
+
+
+def one_line(data: bytes) -> bytes:
+    """Raw JSON of an application as one line; nothing stays nothing. Raises ValueError or TypeError."""
+    return single_line(data) if data else b""

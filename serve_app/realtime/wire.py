@@ -102,8 +102,11 @@ def _line(payload: bytes) -> bytes:
 
 
 def _events(payload: bytes) -> bytes:
-    """One event per message: a newline in a payload can only stand between two messages."""
-    return b"data: " + payload.replace(b"\n", b"\n\ndata: ") + b"\n\n"
+    """One event per message: a newline in a payload can only stand between two messages.
+
+    A carriage return, white space between the values of somebody's JSON, would end a line of the event too.
+    """
+    return b"data: " + payload.replace(b"\r", b" ").replace(b"\n", b"\n\ndata: ") + b"\n\n"
 
 
 def chunk(content: bytes) -> bytes:

@@ -1,12 +1,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from actors.brokers.contract import BrokerError
-from serve_app.realtime.credentials import KeysMissing
+from actors.protocol import frames
+from actors.protocol.protobuf_codec import WIRE
+from serve_app.realtime.credentials import ClaimedSubscription, KeysMissing
 from serve_app.realtime.handlers import Admission, Caller, CallError, ConnectAttempt, Credentials, Granted, Question
+from serve_app.realtime.wire import PROTOBUF_MESSAGES
 from tests.fixtures.hub import Client, World, settle
 from tests.fixtures.realtime import FakeVerifier
 from tests.fixtures.waiting import eventually
@@ -54,6 +58,29 @@ async def test_rpc_methods_answer_fail_and_refuse(world: World) -> None:
     assert (await client.command("rpc", method="whoami"))["rpc"]["data"] == {"user": "u1"}
     assert (await client.command("rpc", method="whoami", data="fail"))["error"]["code"] == 100
     assert (await client.command("rpc", method="whoami", data="odd"))["error"]["code"] == 100
+
+
+async def test_a_method_sees_the_channels_that_are_live_and_no_others(world: World) -> None:
+    door = asyncio.Event()
+    seen: list[set[str]] = []
+
+    async def member(_question: Question) -> bool:
+        await door.wait()
+        return True
+
+    async def look(caller: Caller, _data: bytes) -> bytes:
+        seen.append(set(caller.channels))
+        return b""
+
+    world.handlers.permission("member", member)
+    world.handlers.rpc("look", look)
+    client = await world.subscribed("room:1")
+    await client.send({"id": 90, "subscribe": {"channel": "members:1"}}, {"id": 91, "rpc": {"method": "look"}})
+    assert seen == [{"room:1"}]
+    door.set()
+    await settle()
+    await client.command("rpc", method="look")
+    assert seen[1:] == [{"room:1", "members:1"}]
 
 
 async def test_permission_callbacks_decide_who_sees_presence(world: World) -> None:
@@ -186,6 +213,84 @@ async def test_the_connect_handler_decides(world: World) -> None:
     assert refused.socket.closed == (3507, "permission denied")
     assert (await Client(world.hub).command("connect", data="teapot"))["error"]["code"] == 418
     assert (await Client(world.hub).command("connect", data="broken"))["error"]["code"] == 100
+
+
+async def test_json_of_the_application_reaches_clients_as_single_lines_or_not_at_all(world: World) -> None:
+    """A line break would end the frame of every subscriber in the middle; on a durable channel, for good."""
+
+    async def member(question: Question) -> Granted:
+        return Granted(info=b"{\n}", data=b"[1,\n2]" if question.channel == "members:1" else b"[1,")
+
+    async def referee(question: Question) -> Granted:
+        return Granted(data=b'{"a":\n1}' if question.data == b"1" else b"no\njson")
+
+    async def let_in(attempt: ConnectAttempt) -> Admission:
+        credentials = Credentials("u9", info=b"[\n]", subs={"room:1": ClaimedSubscription(b"{\n}", b"{\n}")})
+        return Admission(credentials, b"[\n3]" if attempt.data == b"1" else b"[")
+
+    world.handlers.permission("member", member)
+    world.handlers.permission("referee", referee)
+    world.handlers.connect(let_in)
+    world.env.asks_on_connect = True
+    client = Client(world.hub)
+    connected = (await client.command("connect", data=1))["connect"]
+    assert connected["data"] == [3]
+    assert connected["subs"]["room:1"]["data"] == {}
+    assert (await Client(world.hub).command("connect", data=2))["error"]["code"] == 100
+    assert (await client.command("subscribe", channel="members:1"))["subscribe"]["data"] == [1, 2]
+    assert (await client.command("subscribe", channel="members:2"))["error"]["code"] == 100
+    assert "subscribe" in await client.command("subscribe", channel="judged:1")
+    assert "publish" in await client.command("publish", channel="judged:1", data=1)
+    assert (await client.command("publish", channel="judged:1", data=2))["error"]["code"] == 100
+    assert client.received == [{"a": 1}]
+    assert not [payload for payload in client.socket.payloads if b"\n" in payload.replace(b"}\n{", b"")]
+
+
+async def test_what_clients_send_in_protobuf_is_json_or_refused() -> None:
+    world = World(handles_messages=True)
+    heard: list[bytes] = []
+
+    async def hear(_caller: Caller, data: bytes) -> None:
+        heard.append(data)
+
+    async def echo(_caller: Caller, data: bytes) -> bytes:
+        heard.append(data)
+        return data
+
+    world.handlers.message(hear)
+    world.handlers.rpc("echo", echo)
+
+    def connected(data: bytes = b"") -> Client:
+        client = Client(world.hub, wire=PROTOBUF_MESSAGES)
+        say(client, connect=frames.ConnectRequest(token="good:u1", data=frames.raw(data)))
+        return client
+
+    def say(client: Client, number: int = 1, **body: Any) -> None:
+        content = WIRE.encode(frames.Command(id=number, **body))
+        world.hub.receive(client.peer, bytes([len(content)]) + content)
+
+    def answered(client: Client) -> list[tuple[int, int]]:
+        return [
+            (found.id, found.error.code if found.error is not None else 0)
+            for found in (WIRE.decode(frames.Reply, payload[1:]) for payload in client.socket.payloads)
+        ]
+
+    client = connected(b"{ }")
+    await settle()
+    say(client, 2, rpc=frames.RPCRequest(frames.raw(b"\xff"), "echo"))
+    await settle()
+    say(client, 3, rpc=frames.RPCRequest(frames.raw(b"[\n1]"), "echo"))
+    await settle()
+    say(client, 4, subscribe=frames.SubscribeRequest("room:1", data=frames.raw(b"{")))
+    await settle()
+    say(client, 0, send=frames.SendRequest(frames.raw(b"{\n}")))
+    await settle()
+    assert answered(client) == [(1, 0), (2, 107), (3, 0), (4, 107)]
+    assert heard == [b"[ 1]", b"{ }"]
+    say(client, 0, send=frames.SendRequest(frames.raw(b"{")))
+    assert client.socket.closed == (3501, "bad request")
+    assert connected(b"{").socket.closed == (3501, "bad request")
+    await world.hub.stop()
 
 
 async def test_keys_are_fetched_for_a_token(world: World) -> None:

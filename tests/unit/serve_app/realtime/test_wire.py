@@ -80,5 +80,6 @@ def test_a_stream_of_protobuf_is_messages_one_after_another() -> None:
 
 def test_every_message_is_an_event_of_its_own() -> None:
     assert EVENTS_BODY.pack([b"{}"]) == b"data: {}\n\n"
+    assert EVENTS_BODY.pack([b'{"data":[1,\r2]}']) == b'data: {"data":[1, 2]}\n\n', "no end of a line inside an event"
     messages = [b"%d" % number for number in range(MESSAGES_PER_FRAME + 1)]
     assert EVENTS_BODY.pack(messages) == b"".join(b"data: " + message + b"\n\n" for message in messages)
