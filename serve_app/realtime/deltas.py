@@ -4,7 +4,7 @@ A client's base is the publication it read last. Here that is always the channel
 wrote it, so a patch is made once per publication and never per connection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -72,12 +72,23 @@ def delta_message(publication: contract.Publication, patch: bytes | None, *, bin
 
 
 def recovered_messages(
-    channel: str, publications: Sequence[contract.Publication], patches: Patches, *, binary: bool
+    channel: str,
+    publications: Sequence[contract.Publication],
+    patches: Patches,
+    is_meant: Callable[[contract.Publication], bool] = lambda _publication: True,
+    *,
+    binary: bool,
 ) -> list[frames.Publication]:
-    """Recovered publications: the first one whole, each other against the one before."""
+    """Recovered publications that are meant for the subscriber: the first one whole, each other against the one before.
+
+    After one that it does not get, the next is whole again: patches are made once, against the stream.
+    """
     messages: list[frames.Publication] = []
     before: contract.Publication | None = None
     for publication in publications:
+        if not is_meant(publication):
+            before = None
+            continue
         patch = patches.between(channel, before, publication) if before is not None else None
         messages.append(delta_message(publication, patch, binary=binary))
         before = publication

@@ -31,6 +31,11 @@ def publication_message(publication: contract.Publication, *, with_epoch: bool =
     )
 
 
+def is_excluded(publication: contract.Publication, client: str, user: str) -> bool:
+    """Whether the publisher excluded this connection, by itself or by its user."""
+    return client in publication.exclude_clients or user in publication.exclude_users
+
+
 def fitting(publications: Sequence[contract.Publication], limit: int = ANSWER_BYTES) -> Sequence[contract.Publication]:
     """As many of the first publications as one answer may carry, or `limit` bytes; at least one."""
     size = 0

@@ -115,6 +115,7 @@ class MapSubscription(Subscription):
         """The message that goes live. `phase` 0 is left out in JSON, and clients count on that."""
         page = reply.page or contract.MapPage(frames.PHASE_LIVE, reply.position)
         result = frames.SubscribeResult(
+            data=frames.raw(self.server_data),
             type=self.type,
             state=self._messages(page.state, binary=binary),
             publications=self._messages(page.changes, binary=binary),
@@ -128,14 +129,13 @@ class MapSubscription(Subscription):
             result.was_recovering = result.recovered = self.request is not None and self.request.recover
         if self.compact:
             result.id = lookup.number(self.channel)
-        if self.expires_at is not None:
+        if self.expires_at is not None and self.refreshes:
             result.expires = True
             result.ttl = ttl(self.expires_at, now_wall)
         return result
 
     def _messages(self, publications: Sequence[contract.Publication], *, binary: bool) -> list[frames.Publication]:
-        tags = self.tags
-        wanted = [each for each in publications if tags is None or tags.matches(each.tags)]
+        wanted = [each for each in publications if self.is_meant(each)]
         if self.features.delta:
             # Whole, but in the form in which this client reads values that later patches start from.
             return [delta_message(each, None, binary=binary) for each in wanted]

@@ -228,7 +228,7 @@ class Subscribing(Tracking):
             return actions
         self._commands -= 1
         self._reply(frames.Reply(id=sub.command, subscribe=result), actions)
-        actions.append(Attach(channel, attempt, reply if result.publications else None))
+        actions.append(Attach(channel, attempt, reply if sub.read_to_the_top(reply, result) else None))
         if sub.expires_at is not None:
             self._set_expiry_due(now)
         self._end_as_ordered(sub, actions)

@@ -9,7 +9,7 @@ from actors.protocol.namespace import Namespace
 from actors.protocol.tags_filter import TagsFilter
 from serve_app.realtime.capabilities import NOTHING
 from serve_app.realtime.deltas import Patches, recovered_messages
-from serve_app.realtime.encoding import fitting, publication_message
+from serve_app.realtime.encoding import fitting, is_excluded, publication_message
 from serve_app.realtime.permits import Features
 
 TTL_MAX_S = 365 * 86400
@@ -139,9 +139,18 @@ class Subscription:
 
     def _recovered(self, reply: contract.SubscribeReply, patches: Patches, *, binary: bool) -> list[frames.Publication]:
         if self.features.delta:
-            return recovered_messages(self.channel, reply.publications, patches, binary=binary)
-        tags = self.tags
-        return [publication_message(each) for each in reply.publications if tags is None or tags.matches(each.tags)]
+            return recovered_messages(self.channel, reply.publications, patches, self.is_meant, binary=binary)
+        return [publication_message(each) for each in reply.publications if self.is_meant(each)]
+
+    def is_meant(self, publication: contract.Publication) -> bool:
+        """Whether this subscriber gets it: it is not excluded, and its filter matches."""
+        if is_excluded(publication, self.info.client, self.info.user):
+            return False
+        return self.tags is None or self.tags.matches(publication.tags)
+
+    def read_to_the_top(self, reply: contract.SubscribeReply, result: frames.SubscribeResult) -> bool:
+        """Whether the answer brings the newest publication, from which the next patch starts."""
+        return bool(result.publications and reply.publications) and self.is_meant(reply.publications[-1])
 
     @property
     def rejects_unrecovered(self) -> bool:

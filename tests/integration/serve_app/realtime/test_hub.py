@@ -19,8 +19,11 @@ class World:
         self.server = server
         self.shards = shards
 
-    async def publish(self, channel: str, data: bytes) -> None:
-        await self.shards.brokers.publish(PublishRequest(channel, data, publication_id=f"id-{channel}-{data!r}"))
+    async def publish(self, channel: str, data: bytes, *, exclude_users: tuple[str, ...] = ()) -> None:
+        identity = f"id-{channel}-{data!r}"
+        await self.shards.brokers.publish(
+            PublishRequest(channel, data, publication_id=identity, exclude_users=exclude_users)
+        )
 
 
 @pytest.fixture
@@ -94,6 +97,34 @@ async def test_what_is_missed_while_the_cable_is_out_is_recovered(
     await eventually(lambda: len(sdk.seen.data(channel)) >= 5)
     assert sdk.seen.data(channel) == [1, 2, 3, 4, 5]
     assert sdk.seen.subscribed[channel][-1] == (True, True)
+    await sdk.close()
+    await cable.remove()
+
+
+@pytest.mark.parametrize("namespace", ["room", "ledger"])
+async def test_who_was_excluded_does_not_recover_it_either(
+    world: World, new_sdk: Callable[[], Sdk], namespace: str
+) -> None:
+    channel = f"{namespace}:excluded"
+    cable = Cable("127.0.0.1", world.server.port)
+    await cable.lay()
+    sdk = new_sdk()
+    await sdk.connect(f"ws://127.0.0.1:{cable.port}/connection/websocket", lambda: token(world, "ann"))
+    await sdk.subscribe(channel)
+    await world.publish(channel, b"1")
+    await world.publish(channel, b"2", exclude_users=("ann",))
+    await world.publish(channel, b"3")
+    await eventually(lambda: sdk.seen.data(channel) == [1, 3])
+    cable.pull()
+    for number in (4, 5, 6):
+        await world.publish(channel, str(number).encode(), exclude_users=("bob", "ann") if number != 5 else ("bob",))
+    cable.plug()
+    await eventually(lambda: len(sdk.seen.subscribed[channel]) == 2, timeout_s=30.0)
+    await world.publish(channel, b"7")
+    await eventually(lambda: 7 in sdk.seen.data(channel))
+    assert (sdk.seen.data(channel), sdk.seen.offsets(channel)) == ([1, 3, 5, 7], [1, 3, 5, 7])
+    assert sdk.seen.subscribed[channel][-1] == (True, True)
+    assert [data for _, data in await sdk.history(channel, 10)] == [1, 2, 3, 4, 5, 6, 7], "what was published stays"
     await sdk.close()
     await cable.remove()
 

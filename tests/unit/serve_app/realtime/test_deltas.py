@@ -39,6 +39,15 @@ def test_recovered_publications_are_a_chain_that_begins_whole(binary: bool) -> N
     assert recovered_messages("c", [], Patches(), binary=binary) == []
 
 
+def test_what_is_not_meant_for_a_subscriber_breaks_its_chain() -> None:
+    patches = Patches()
+    stream = publications(*TEXTS)
+    recovered_messages("c", stream, patches, binary=False)
+    messages = recovered_messages("c", stream, patches, lambda each: each.offset != 2, binary=False)
+    assert [(message.offset, message.delta) for message in messages] == [(1, False), (3, False), (4, True)]
+    assert read(messages, binary=False) == [TEXTS[0], *TEXTS[2:]]
+
+
 def test_a_text_client_reads_a_string_in_all_cases() -> None:
     whole, patch = publications(*TEXTS[:2])
     assert json.loads(bytes(delta_message(whole, None, binary=False).data)) == TEXTS[0]

@@ -154,12 +154,34 @@ def test_a_callback_gives_presence_nothing_but_an_end(driver: MapDriver) -> None
     asked = driver.ask(channel="$users:guarded:1", type=3)
     ask = only(asked, act.AskPermission)
     assert (ask.channel, ask.about, ask.operation) == ("$users:guarded:1", "guarded:1", "subscribe")
-    ends = WALL_START + driver.now - 100 + 60
+    ends = WALL_START + driver.now - 100 + 1
     verdict = Granted(info=b'"info"', override={"presence": True, "join_leave": True}, expires_at=ends)
     asked = driver.connection.permission_answered(ask.channel, ask.attempt, verdict, driver.now)
     request = only(asked, act.Subscribe).request
     assert (request.presence, request.join_leave, request.info.chan_info) == (False, False, b"")
     live = reply(driver.answer(asked, MapPage(0, StreamPosition("e", 7))))["subscribe"]
+    # Nothing that the client could refresh, which has no token: it is told when it ends, and asks again.
+    assert "expires" not in live
+    ended = driver.pass_time(1 + driver.env.limits.expired_grace_s)
+    assert sent(ended)[-1]["push"]["unsubscribe"]["code"] == 2501
+
+
+def test_what_a_callback_gives_with_its_yes_arrives(driver: MapDriver) -> None:
+    asked = driver.ask(channel="mine:1")
+    ask = only(asked, act.AskPermission)
+    ends = WALL_START + driver.now - 100 + 60
+    verdict = Granted(data=b'{"hello":1}', expires_at=ends)
+    asked = driver.connection.permission_answered(ask.channel, ask.attempt, verdict, driver.now)
+    live = reply(driver.answer(asked, MapPage(0, StreamPosition("e", 7))))["subscribe"]
+    assert live["data"] == {"hello": 1}
+    assert "expires" not in live
+
+
+def test_only_who_came_with_a_token_is_told_to_refresh_it(driver: MapDriver) -> None:
+    ends = WALL_START + driver.now - 100 + 60
+    grant = SubscriptionGrant(user=driver.connection.user, channel=CHANNEL, expires_at=ends)
+    driver.verifier.subscriptions["t"] = grant
+    live = driver.live(token="t")
     assert (live["expires"], live["ttl"]) == (True, 60)
 
 

@@ -74,6 +74,40 @@ def test_recovery_returns_the_missed_publications_from_the_clients_own_offset(dr
     }  # fmt: skip
 
 
+def test_who_was_excluded_does_not_recover_what_it_was_not_to_get(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="room:1", recover=True, epoch="e", offset=2)
+    missed = (
+        Publication(b"3", offset=3, epoch="e", exclude_users=("u2", "u1")),
+        Publication(b"4", offset=4, epoch="e", exclude_users=("u2",)),
+        Publication(b"5", offset=5, epoch="e", exclude_clients=("c1",)),
+    )
+    result = reply(driver.accept(asked, top=5, recovered=True, publications=missed))["subscribe"]
+    assert (result["recovered"], result["publications"]) == (True, [{"data": 4, "offset": 4}])
+
+
+def test_who_was_excluded_from_everything_is_at_the_top(driver: Driver) -> None:
+    asked = driver.command("subscribe", channel="room:1", recover=True, epoch="e", offset=2)
+    missed = (Publication(b"3", offset=3, epoch="e", exclude_users=("u1",)),)
+    result = reply(driver.accept(asked, top=3, recovered=True, publications=missed))["subscribe"]
+    assert (result["recovered"], result["offset"]) == (True, 3)
+    assert "publications" not in result
+
+
+def test_no_patch_starts_from_what_a_subscriber_was_excluded_from(driver: Driver) -> None:
+    texts = [json.dumps({"n": n, "same": "x" * 50}).encode() for n in range(3)]
+    for excluded, based in ((2, False), (1, True)):
+        missed = tuple(
+            Publication(text, offset=n, epoch="e", delta=True, exclude_users=("u1",) if n - 3 == excluded else ())
+            for n, text in enumerate(texts, start=3)
+        )
+        channel = f"scores:{excluded}"
+        asked = driver.command("subscribe", channel=channel, delta="fossil", recover=True, epoch="e", offset=2)
+        done = driver.accept(asked, top=5, recovered=True, publications=missed)
+        assert (only(done, act.Attach).recovered is not None) is based
+        told = reply(done)["subscribe"]["publications"]
+        assert [each.get("delta", False) for each in told] == [False, excluded == 2]
+
+
 def test_a_failed_recovery_says_so_with_the_current_position(driver: Driver) -> None:
     asked = driver.command("subscribe", channel="room:1", recover=True, epoch="old", offset=2)
     result = reply(driver.accept(asked, top=9))["subscribe"]
