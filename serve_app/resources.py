@@ -12,6 +12,7 @@ from actors.caches.contract import CacheClient
 from actors.hosts.survey import HostProcess
 from actors.metrics.registry import CACHE_HIT_RATE, CACHE_READS, DATABASE_POOL_SIZE
 from actors.metrics.snapshot import Snapshot
+from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient
 from cluster.settings import Settings
 from db.session import Database
@@ -83,6 +84,8 @@ class Resources:
     lines: AccessLines = field(default_factory=AccessLines)
     handlers: Handlers = field(default_factory=Handlers)
     """What the application registered (`mobula.realtime`): the server API's `rpc` calls it."""
+    namespaces: Namespaces | None = None
+    """The rules of channels when this process started; realtime processes may have newer ones."""
     draining: bool = False
     """Set when the replica is being replaced: readiness fails, requests are still answered."""
 

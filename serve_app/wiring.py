@@ -47,7 +47,7 @@ def connect_effects(resources: Resources) -> None:
                 session = "" if effect.session_id is None else str(effect.session_id)
                 await actors.sessions.revoke(str(effect.user_id), session=session)
 
-    namespaces = Namespaces.load(resources.settings.namespaces_file)
+    namespaces = resources.namespaces = Namespaces.load(resources.settings.namespaces_file)
     database.on_commit(PositionRead, announcer(lambda: actors.brokers, lambda: namespaces))
 
     async def send_messages(effects: Sequence[UserMessaged]) -> None:

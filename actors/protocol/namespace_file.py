@@ -91,6 +91,8 @@ class _Reader:
             self._mistake(personal_node, f"personal_channel_namespace '{personal}' is not declared")
         elif personal and by_name[personal].pattern:
             self._mistake(personal_node, f"personal_channel_namespace '{personal}' cannot have a pattern")
+        elif personal and by_name[personal].subscription_type != "stream":
+            self._mistake(personal_node, f"personal_channel_namespace '{personal}' must be one of streams")
         return Declared(by_name, personal, rate_limits)
 
     def _rate_limits(self, loader: yaml.SafeLoader, node: yaml.Node) -> RateLimits:

@@ -10,7 +10,7 @@ from actors.protocol import frames
 from serve_app.realtime.batching import Batch
 from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.deltas import DeltaState
-from serve_app.realtime.encoding import info_message
+from serve_app.realtime.encoding import info_message, is_excluded
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.rendering import Rendering, Variant, addressed
 from serve_app.realtime.taps import ChannelTap
@@ -208,6 +208,8 @@ class Channel:
         for variant, members in list(self.variants.items()):
             data = rendering.packed(variant)
             if not data:
+                # There may be as many filters as subscribers, and looking at each takes its time too.
+                yield
                 continue
             left_out = {peer for peer in members if _is_excluded(peer, exclusion)} if exclusion is not None else set()
             COUNTS.deliveries += (len(members) - len(left_out)) * len(rendering.messages(variant))
@@ -269,5 +271,4 @@ def _write_each(data: bytes, writes: Iterator[Callable[[bytes], None]]) -> None:
 
 
 def _is_excluded(peer: Peer, publication: contract.Publication) -> bool:
-    connection = peer.connection
-    return connection.client in publication.exclude_clients or connection.user in publication.exclude_users
+    return is_excluded(publication, peer.connection.client, peer.connection.user)

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
@@ -28,7 +28,7 @@ from serve_app.realtime.questions import TRACE_PREFIX
 from serve_app.realtime.rendering import Variant
 from serve_app.realtime.roster import Roster
 from serve_app.realtime.taps import ChannelTap
-from serve_app.realtime.turns import Turns, at_once
+from serve_app.realtime.turns import Turns
 
 BURST_BYTES: Final = QUEUE_BYTES // 2
 """Publications of one channel that are written at once, whatever came."""
@@ -36,6 +36,11 @@ BURST_BYTES: Final = QUEUE_BYTES // 2
 SPREAD_PER_S: Final = 500
 SPREAD_LIMIT_S: Final = 10.0
 """A channel's subscribers are told to come back at this rate, within this time."""
+
+
+PEERS_PER_STEP: Final = 32
+"""About 2 ms of ending subscriptions, each with its state machine and a message: between steps the hub looks at the
+clock."""
 
 
 def newest(publications: Sequence[contract.Publication]) -> Sequence[contract.Publication]:
@@ -127,15 +132,15 @@ class Channels:
             # Only read, not subscribed yet.
             self._give_up(request.channel, request.subscription)
         elif channel is not None:
-            self._adopt_position(channel, reply.position)
+            yield from self._adopt_position(channel, reply.position)
         answered = peer.connection.subscribe_answered(request.channel, request.subscription, reply, self._loop.time())
         self._apply(peer, answered)
 
-    def _adopt_position(self, channel: Channel, position: contract.StreamPosition) -> None:
+    def _adopt_position(self, channel: Channel, position: contract.StreamPosition) -> Iterator[None]:
         moved = (channel.epoch, channel.offset) != (position.epoch, position.offset)
         if moved and channel.epoch and (channel.variants or channel.waiting):
             # The stream went on without a publication for us: those who listen already have a gap.
-            self._insufficient(channel)
+            yield from self._insufficient(channel)
         channel.epoch, channel.offset = position.epoch, position.offset
 
     def _give_up(self, name: str, attempt: int) -> bool:
@@ -218,9 +223,6 @@ class Channels:
 
     # The stream
 
-    def _in_order(self, call: Callable[..., None], *arguments: Any) -> None:
-        self._turns.run(at_once(lambda: call(*arguments)))
-
     def on_publications(self, channel: str, publications: Sequence[contract.Publication]) -> None:
         """New publications of a channel."""
         self._turns.run(self._publications(channel, publications))
@@ -232,7 +234,7 @@ class Channels:
         fresh = channel.advance(publications)
         if fresh is None:
             yield from self._write_batch(channel)
-            self._insufficient(channel)
+            yield from self._insufficient(channel)
         elif fresh and channel.batch is None:
             yield from self._write(channel, fresh)
         elif fresh and channel.batch is not None and channel.batch.add(fresh, self._loop):
@@ -242,7 +244,7 @@ class Channels:
         fits = newest(publications)
         if len(fits) < len(publications):
             # After a long gap: all at once would make everyone a slow client. Those with a position ask one by one.
-            self._insufficient(channel)
+            yield from self._insufficient(channel)
             publications = fits
         self._flusher.flush()
         COUNTS.publications += len(publications)
@@ -293,13 +295,15 @@ class Channels:
         channel = self._channels.get(name)
         if channel is not None:
             yield from self._write_batch(channel)
-            self._insufficient(channel)
+            yield from self._insufficient(channel)
             channel.epoch, channel.offset = "", 0
 
-    def _insufficient(self, channel: Channel) -> None:
+    def _insufficient(self, channel: Channel) -> Iterator[None]:
         """Deliver nothing more, and tell the subscribers to come back, spread over time."""
         affected: list[tuple[Peer, int]] = []
-        for peer in channel.peers():
+        for number, peer in enumerate(channel.peers()):
+            if number % PEERS_PER_STEP == PEERS_PER_STEP - 1:
+                yield
             sub = peer.connection.subscriptions.get(channel.name)
             if sub is not None and sub.features.positioned:
                 channel.remove(peer)
@@ -320,13 +324,15 @@ class Channels:
 
     def on_unsubscribed(self, channel: str, client: str, code: int, reason: str) -> None:
         """The server took subscriptions away."""
-        self._in_order(self._unsubscribed, channel, client, codes.unsubscribe(code, reason))
+        self._turns.run(self._unsubscribed(channel, client, codes.unsubscribe(code, reason)))
 
-    def _unsubscribed(self, name: str, client: str, code: codes.UnsubscribeCode) -> None:
+    def _unsubscribed(self, name: str, client: str, code: codes.UnsubscribeCode) -> Iterator[None]:
         channel = self._channels.get(name)
         if channel is None:
             return
-        for peer in channel.peers():
+        for number, peer in enumerate(channel.peers()):
+            if number % PEERS_PER_STEP == PEERS_PER_STEP - 1:
+                yield
             if client in ("", peer.connection.client):
                 # The broker is told all the same: so everything that follows the channel forgets it.
                 self._apply(peer, peer.connection.unsubscribed(name, code, tell_broker=True))

@@ -8,7 +8,7 @@ from actors.protocol.namespaces import UnknownNamespace
 from serve_app.realtime.actions import Action, AskConnect, Established, Register
 from serve_app.realtime.core import NEVER, ConnectionState
 from serve_app.realtime.credentials import Credentials, CredentialsExpired, CredentialsInvalid
-from serve_app.realtime.server_side import ServerSide
+from serve_app.realtime.server_side import NoStream, ServerSide
 from serve_app.realtime.subscription import ttl
 from serve_app.realtime.verdicts import Admission
 
@@ -70,6 +70,9 @@ class Connecting(ServerSide):
             self._plan_server_side(credentials, body)
         except (UnknownNamespace, InvalidChannel):
             self._refuse(command, codes.ERROR_UNKNOWN_CHANNEL, actions)
+            return
+        except NoStream:
+            self._refuse(command, codes.ERROR_BAD_REQUEST, actions)
             return
         except ProtocolError as reason:
             self._close(reason.disconnect, actions)

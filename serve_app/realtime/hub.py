@@ -34,7 +34,7 @@ from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.inspector import Inspector
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.rate_limits import SHARE_EVERY_S
-from serve_app.realtime.server_side import ServerSubscription
+from serve_app.realtime.server_side import NoStream, ServerSubscription
 from serve_app.realtime.shared_polls import SharedPolls
 from serve_app.realtime.timers import TimerWheel
 from serve_app.realtime.tracing import Tracer
@@ -327,7 +327,7 @@ class Hub:
         for client in clients:
             try:
                 self.subscribe_client(client, chosen)
-            except (UnknownNamespace, InvalidChannel) as reason:
+            except (UnknownNamespace, InvalidChannel, NoStream) as reason:
                 logger.warning("ordered_subscription_impossible", channel=order.channel, reason=str(reason))
                 return
 

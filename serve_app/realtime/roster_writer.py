@@ -84,6 +84,9 @@ class RosterWriter:
         self._in_flight: list[Change] = []
         self._batch = 0
         self._begun = False
+        self._bound = MAX_QUEUED
+        self._given_up: list[str] = []
+        """Boot ids whose connections have all left, which the database does not know yet."""
         self._beat_at = 0.0
         self._seen: dict[str, tuple[int, float]] = {}
         self._looked_at = float("-inf")
@@ -116,6 +119,11 @@ class RosterWriter:
         self._queue.append(change)
         self._something.set()
 
+    @property
+    def waiting(self) -> int:
+        """Changes that are not written yet."""
+        return len(self._queue) + len(self._in_flight)
+
     # The loop ---------------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
@@ -138,14 +146,18 @@ class RosterWriter:
 
     async def _turn(self) -> None:
         loop = asyncio.get_running_loop()
+        if len(self._queue) > self._bound:
+            # Here first: what cannot be told to a database that is away must not wait in memory for it.
+            logger.warning("roster is too far behind, taking a new boot id", waiting=len(self._queue))
+            if self._begun:
+                self._given_up.append(self.boot_id)
+            self._renew()
+        while self._given_up:
+            await self._store.expire(self._given_up[0], None, GONE_CODE)
+            del self._given_up[0]
         if not self._begun:
             await self._store.begin(self.boot_id)
             self._begun = True
-        if len(self._queue) > MAX_QUEUED:
-            logger.warning("roster is too far behind, taking a new boot id", waiting=len(self._queue))
-            await self._store.expire(self.boot_id, None, GONE_CODE)
-            self._renew()
-            return
         self._something.clear()
         if await self._commit():
             self._beat_at = loop.time() + BEAT_S
@@ -181,6 +193,8 @@ class RosterWriter:
         self._batch = 0
         self._in_flight = []
         self._queue = deque(self._standing())
+        # However many there are: whoever is there must be written down.
+        self._bound = MAX_QUEUED + len(self._queue)
 
     async def _look(self, now: float) -> None:
         if now - self._looked_at > BROKEN_S:

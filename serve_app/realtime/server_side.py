@@ -6,6 +6,7 @@ come from the server API and are told by pushes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from actors.brokers import contract
 from actors.protocol import codes, frames, overrides
@@ -16,6 +17,12 @@ from serve_app.realtime.core import ConnectionState
 from serve_app.realtime.credentials import ClaimedSubscription, Credentials
 from serve_app.realtime.subscribing import Subscribing
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
+
+NO_STREAM: Final = "the server subscribes to streams; maps and shared polls are for their clients to subscribe to"
+
+
+class NoStream(ValueError):
+    """A map or a shared poll: which pages and keys a client reads, only the client can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,9 @@ class ServerSide(Subscribing):
     # At connect
 
     def _plan_server_side(self, credentials: Credentials, body: frames.ConnectRequest) -> None:
-        """Raises UnknownNamespace, InvalidChannel, or ProtocolError for more channels than a connection may have."""
+        """Raises UnknownNamespace, InvalidChannel, NoStream, or ProtocolError for more channels than a connection may
+        have.
+        """
         wanted: dict[str, ClaimedSubscription] = {}
         personal = self._env.namespaces.personal_channel(credentials.user)
         if personal:
@@ -57,8 +66,10 @@ class ServerSide(Subscribing):
             self.subscriptions[channel] = self._server_side(chosen, asked)
 
     def _server_side(self, chosen: ServerSubscription, asked: frames.SubscribeRequest) -> Subscription:
-        """Raises UnknownNamespace or InvalidChannel."""
+        """Raises UnknownNamespace, InvalidChannel or NoStream."""
         rules = overrides.apply(self._env.namespaces.for_channel(chosen.channel), overrides.of(chosen.override))
+        if rules.subscription_type != "stream":
+            raise NoStream(f"{chosen.channel}: {NO_STREAM}")
         return Subscription(
             chosen.channel,
             rules,
@@ -78,7 +89,7 @@ class ServerSide(Subscribing):
 
         While it is still connecting, the subscription becomes part of the connect result.
 
-        Raises UnknownNamespace or InvalidChannel.
+        Raises UnknownNamespace, InvalidChannel or NoStream.
         """
         actions: list[Action] = []
         connecting = self.state is ConnectionState.CONNECTING

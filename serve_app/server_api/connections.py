@@ -8,7 +8,10 @@ from typing import Any
 
 from actors.brokers.contract import BrokerError
 from actors.protocol import codes
+from actors.protocol.channels import InvalidChannel
+from actors.protocol.namespaces import UnknownNamespace
 from actors.sessions.contract import RefreshOrder, SubscribeOrder
+from serve_app.realtime.server_side import NO_STREAM
 from serve_app.server_api import schemas
 from serve_app.server_api.publishing import optional_payload, payload
 from serve_app.server_api.registry import ADMIN, PUBLISH, Context, Reach, Refused, method
@@ -20,6 +23,7 @@ async def subscribe(context: Context, body: schemas.Subscribe) -> Any:
     """Subscribe a user's connections to a channel: a server-side subscription, which its client is told of."""
     _require_target(body)
     await _require_channel(context, body.channel)
+    _require_stream(context, body.channel)
     order = SubscribeOrder(
         channel=body.channel,
         info=optional_payload(body.info, body.b64info, name="info"),
@@ -88,6 +92,18 @@ async def _require_channel(context: Context, channel: str) -> None:
     except BrokerError as reason:
         if reason.code != codes.ERROR_NOT_AVAILABLE.code:
             raise
+
+
+def _require_stream(context: Context, channel: str) -> None:
+    """Raise 107 for a map or a shared poll: which pages and keys its client reads, its client says."""
+    if context.namespaces is None:
+        return
+    try:
+        kind = context.namespaces.for_channel(channel).subscription_type
+    except (UnknownNamespace, InvalidChannel):
+        return  # newer than this process: the one that holds the connection decides
+    if kind != "stream":
+        raise Refused(codes.ERROR_BAD_REQUEST, NO_STREAM)
 
 
 METHODS = (

@@ -15,7 +15,7 @@ from actors.brokers.contract import BrokerClient, BrokerError
 from actors.protocol import codes
 from actors.protocol.channel_patterns import SLASH
 from actors.protocol.channels import PRIVATE_PREFIX, InvalidChannel, parse
-from actors.protocol.namespaces import DEFAULT_NAMESPACE
+from actors.protocol.namespaces import DEFAULT_NAMESPACE, Namespaces
 from actors.sessions.contract import SessionClient, SessionsUnreachable
 from db.session import Database
 from serve_app.realtime.handlers import Handlers
@@ -102,6 +102,8 @@ class Context:
     """What the application offers to `rpc`."""
     database: Database | None = None
     """For methods that write rows."""
+    namespaces: Namespaces | None = None
+    """The rules of channels, for what must be refused here because nobody is told later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def _context(resources: Resources, grant: Grant) -> Context:
     brokers, sessions = resources.actors.brokers, resources.actors.sessions
     if brokers is None or sessions is None:
         raise Unavailable("The realtime shards cannot be reached.")
-    return Context(Shards(brokers, sessions), grant, resources.handlers, resources.database)
+    return Context(Shards(brokers, sessions), grant, resources.handlers, resources.database, resources.namespaces)
 
 
 def _endpoint(method: Method) -> Callable[..., Awaitable[Response]]:

@@ -53,6 +53,11 @@ def test_durations(written: str, seconds: int) -> None:
         ("namespaces: 5\n", "f:1: 'namespaces' must hold"),
         ("namespaces:\n  <<: 5\n", "f:2: expected a mapping"),
         ("namespaces: {}\nfoo: 1\n", "f:2: unknown setting 'foo'"),
+        (
+            "personal_channel_namespace: n\nnamespaces:\n  n:\n    subscription_type: map\n"
+            "    map:\n      mode: ephemeral\n      key_ttl: 1m\n",
+            "f:1: personal_channel_namespace 'n' must be one of streams",
+        ),
         ("namespaces: {}\npersonal_channel_namespace: u\n", "f:2: personal_channel_namespace 'u' is not declared"),
         ("{}", "f:1: expected 'namespaces:'"),
         ("", "f:1: expected 'namespaces:'"),

@@ -252,6 +252,13 @@ def test_bases_are_kept_only_while_somebody_uses_them() -> None:
     assert channel._bases == {}
 
 
+def test_filters_that_match_nothing_leave_the_loop_its_turns() -> None:
+    channel = at(0)
+    for number in range(500):
+        member(channel, tags=parse(b'{"key":"a","cmp":"eq","val":"%d"}' % number))
+    assert sum(1 for _ in channel.publish(publications(1))) == 500
+
+
 def test_a_filter_holds_back_and_the_position_goes_on() -> None:
     channel = at(0)
     inbox, everything = Inbox(), Inbox()

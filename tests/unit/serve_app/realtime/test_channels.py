@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from actors.brokers.contract import ClientInfo, Publication, PublishRequest
+from actors.protocol import codes
 from serve_app.realtime import channel
+from serve_app.realtime.channels import PEERS_PER_STEP
 from serve_app.realtime.flushing import QUEUE_BYTES
 from tests.fixtures.hub import Client, World, settle
 from tests.fixtures.waiting import eventually
@@ -105,6 +107,23 @@ async def test_another_epoch_is_a_gap_and_so_is_the_brokers_word(world: World) -
     await eventually(lambda: any("unsubscribe" in push for push in second.pushes))
     await world.publish("plain:1", 1)
     assert plain.received == [1], "without positions there is no gap to tell"
+
+
+async def test_taking_a_channel_from_many_leaves_the_loop_its_turns(world: World) -> None:
+    channels = world.hub.channels
+    for name in ("room:1", "room:2"):
+        for number in range(3 * PEERS_PER_STEP):
+            await world.subscribed(name, f"u{number}")
+    taken, broken = channels.find("room:1"), channels.find("room:2")
+    assert taken is not None
+    assert broken is not None
+    for ended, steps in [
+        (taken, channels._unsubscribed("room:1", "", codes.UNSUBSCRIBE_SERVER)),
+        (broken, channels._insufficient(broken)),
+    ]:
+        left = [len(ended.peers()) for _ in steps]
+        assert left == [2 * PEERS_PER_STEP + 1, PEERS_PER_STEP + 1, 1]
+        assert ended.peers() == []
 
 
 async def test_the_server_takes_a_subscription_away(world: World) -> None:

@@ -222,6 +222,50 @@ def test_too_far_behind_it_gives_its_boot_id_up(monkeypatch):
     simulate(scenario())
 
 
+def test_what_waits_is_bounded_while_the_database_is_away(monkeypatch):
+    monkeypatch.setattr(roster_writer, "MAX_QUEUED", 10)
+
+    async def scenario():
+        database = Database()
+        async with hub_on(database) as hub:
+            await passes(1)
+            database.away = True
+            hub.standing = [enters("c0")]
+            for number in range(200):
+                hub.writer.add(enters(f"c{number}"))
+                hub.writer.add(leaves(f"c{number}"))
+                if number % 5 == 4:
+                    await passes(2)
+                    assert hub.writer.waiting <= 11 + 10
+            database.away = False
+            await passes(5)
+            assert database.expired == ["me"]
+            assert {boot for boot, *_ in database.written} == {hub.writer.boot_id}
+            assert database.written[0][1] == "c0"
+
+    simulate(scenario())
+
+
+def test_more_standing_connections_than_the_bound_are_written_all_the_same(monkeypatch):
+    monkeypatch.setattr(roster_writer, "MAX_QUEUED", 10)
+
+    async def scenario():
+        database = Database()
+        async with hub_on(database) as hub:
+            await passes(1)
+            database.away = True
+            hub.standing = [enters(f"c{number}") for number in range(30)]
+            for number in range(20):
+                hub.writer.add(leaves(f"d{number}"))
+            await passes(3)
+            database.away = False
+            await passes(5)
+            assert [entry[1] for entry in database.written] == [f"c{number}" for number in range(30)]
+            assert database.expired == ["me"]
+
+    simulate(scenario())
+
+
 def test_stopping_writes_what_is_queued_and_does_not_wait_for_ever():
     async def scenario():
         database = Database()

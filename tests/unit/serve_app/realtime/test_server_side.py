@@ -13,8 +13,8 @@ from actors.protocol.namespaces import UnknownNamespace
 from serve_app.realtime import actions as act
 from serve_app.realtime.credentials import ClaimedSubscription, Credentials
 from serve_app.realtime.environment import Limits
-from serve_app.realtime.server_side import ServerSubscription
-from tests.fixtures.realtime import WALL_START, Driver, close_code, only, reply, sent
+from serve_app.realtime.server_side import NoStream, ServerSubscription
+from tests.fixtures.realtime import WALL_START, Driver, close_code, error_code, only, reply, sent
 
 
 @pytest.fixture
@@ -56,6 +56,17 @@ def test_channels_outside_the_rules_are_the_callers_mistake(driver: Driver) -> N
         driver.connection.subscribe_client(ServerSubscription("nowhere:1"))
     with pytest.raises(InvalidChannel):
         driver.connection.subscribe_client(ServerSubscription(""))
+
+
+@pytest.mark.parametrize("channel", ["board:1", "$clients:room:1"])
+def test_maps_are_not_the_servers_to_subscribe_to(driver: Driver, channel: str) -> None:
+    with pytest.raises(NoStream):
+        driver.connection.subscribe_client(ServerSubscription(channel))
+    assert driver.connection.subscriptions == {}
+    token = Driver()
+    token.verifier.connections["t"] = Credentials("u1", subs={channel: ClaimedSubscription()})
+    assert error_code(token.command("connect", token="t")) == 107
+    assert token.connection.subscriptions == {}
 
 
 def test_a_refusal_by_the_broker_leaves_the_connection_alone(driver: Driver) -> None:

@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -73,6 +74,18 @@ async def test_a_channel_that_cannot_exist_is_refused(world: World, server: Serv
 
     world.brokers.presence_stats = without_presence  # type: ignore[assignment, method-assign]
     assert await server.call("subscribe", user="u1", channel="room:1") == {}
+
+
+async def test_the_server_subscribes_nobody_to_a_map(world: World, server: ServerApi) -> None:
+    client = await world.connected("u1")
+    with pytest.raises(Refused) as refused:
+        await server.call("subscribe", user="u1", channel="board:1")
+    assert refused.value.code == 107
+    # A process that does not know the channel's rules leaves it to the one that holds the connection.
+    server.context = replace(server.context, namespaces=None)
+    assert await server.call("subscribe", user="u1", channel="board:1") == {}
+    await settle()
+    assert (client.peer.connection.subscriptions, client.pushes) == ({}, [])
 
 
 async def test_disconnecting_a_user(world: World, server: ServerApi) -> None:
