@@ -50,7 +50,11 @@ class UnsubscribeCode:
 ERROR_INTERNAL: Final = ErrorCode(
     100, "internal server error", "Not acknowledged: try again; a publication may have been delivered.", temporary=True
 )
-ERROR_UNAUTHORIZED: Final = ErrorCode(101, "unauthorized", "The connection has no valid credentials.")
+ERROR_UNAUTHORIZED: Final = ErrorCode(
+    101,
+    "unauthorized",
+    "Not sent: without good credentials `connect` ends with 109, 3500 or 3501, and nothing precedes it.",
+)
 ERROR_UNKNOWN_CHANNEL: Final = ErrorCode(102, "unknown channel", "The channel's namespace is not declared.")
 ERROR_PERMISSION_DENIED: Final = ErrorCode(103, "permission denied", "The namespace's rules do not allow this.")
 ERROR_METHOD_NOT_FOUND: Final = ErrorCode(104, "method not found", "No handler is registered for this rpc method.")
@@ -88,7 +92,9 @@ DISCONNECT_FORCE_RECONNECT: Final = DisconnectCode(3011, "force reconnect", "An 
 DISCONNECT_NO_PONG: Final = DisconnectCode(3012, "no pong", "The client did not answer a ping in time.")
 DISCONNECT_TOO_MANY_REQUESTS: Final = DisconnectCode(3013, "too many requests", "Too many commands; come back later.")
 DISCONNECT_STATE_INVALIDATED: Final = DisconnectCode(
-    3014, "state invalidated", "Forget token and cached state, then reconnect."
+    3014,
+    "state invalidated",
+    "Forget token and cached state, then reconnect. For 2502 on a server-side subscription, or by the server API.",
 )
 DISCONNECT_INVALID_TOKEN: Final = DisconnectCode(3500, "invalid token", "A token that was not issued for this use.")
 DISCONNECT_BAD_REQUEST: Final = DisconnectCode(3501, "bad request", "The client does not speak the protocol.")
@@ -111,7 +117,7 @@ UNSUBSCRIBE_INSUFFICIENT: Final = UnsubscribeCode(
 )
 UNSUBSCRIBE_EXPIRED: Final = UnsubscribeCode(2501, "expired", "The subscription's token was not refreshed.")
 UNSUBSCRIBE_STATE_INVALIDATED: Final = UnsubscribeCode(
-    2502, "state invalidated", "Forget token and position, then subscribe again."
+    2502, "state invalidated", "Forget token and position, then subscribe again. Sent where the server API orders it."
 )
 
 
@@ -133,3 +139,8 @@ def disconnect(code: int, reason: str = "") -> DisconnectCode:
 def unsubscribe(code: int, reason: str = "") -> UnsubscribeCode:
     """The registered unsubscribe, or an application's own with this code and reason."""
     return UNSUBSCRIBES.get(code) or UnsubscribeCode(code, reason or "unsubscribed", "Defined by the application.")
+
+
+def is_reserved_unsubscribe(code: int) -> bool:
+    """Whether the protocol keeps this code for itself: applications' own are the others from 2000 to 2999."""
+    return code < 2100 or 2500 <= code < 2600

@@ -41,9 +41,16 @@ async def unsubscribe(context: Context, body: schemas.Unsubscribe) -> Any:
     _require_target(body)
     if body.channel:
         await _require_channel(context, body.channel)
-    code = codes.UNSUBSCRIBE_SERVER
+    ending = body.unsubscribe or schemas.UnsubscribeCode(codes.UNSUBSCRIBE_SERVER.code)
+    if codes.is_reserved_unsubscribe(ending.code) and ending.code not in codes.UNSUBSCRIBES:
+        raise Refused(codes.ERROR_BAD_REQUEST, "codes of your own are 2100 to 2499 and 2600 to 2999")
     await context.shards.sessions.unsubscribe_user(
-        body.user, body.channel, code=code.code, reason=code.reason, session=body.session, client=body.client
+        body.user,
+        body.channel,
+        code=ending.code,
+        reason=ending.reason or codes.unsubscribe(ending.code).reason,
+        session=body.session,
+        client=body.client,
     )
     return {}
 

@@ -151,6 +151,13 @@ class Subscribe(Struct):
     override: Override | None = None
 
 
+class UnsubscribeCode(Struct):
+    """How a subscription ends. From 2500 on, SDKs subscribe again."""
+
+    code: Annotated[int, Meta(ge=2000, le=2999)]
+    reason: Annotated[str, Meta(max_length=120)] = ""
+
+
 class Unsubscribe(Struct):
     """Take a channel away from a user's connections; without a channel, every one that they have."""
 
@@ -158,6 +165,7 @@ class Unsubscribe(Struct):
     channel: Annotated[str, Meta(max_length=255)] = ""
     client: str = ""
     session: str = ""
+    unsubscribe: UnsubscribeCode | None = None
 
 
 class Refresh(Struct):

@@ -1,5 +1,10 @@
 """The catalogue of codes."""
 
+import ast
+import re
+from collections.abc import Iterator
+
+from cluster.settings import ROOT
 from db.errors import DomainError
 from serve_app import routers
 from serve_app.problems.catalogue import catalogue
@@ -32,3 +37,28 @@ def test_codes_are_unique():
         if "code" in vars(kind):
             assert kind.code not in owners, (kind, owners.get(kind.code))
             owners[kind.code] = kind
+
+
+def test_names_what_the_edge_answers():
+    known = catalogue()
+    answers = list(answers_of_the_edge())
+    assert {code for _, code in answers} > {"connect_rate", "request_timeout", "connections_per_address"}
+    for status, code in answers:
+        assert code in known, code
+        assert status in (None, known[code][0]), code
+
+
+def answers_of_the_edge() -> Iterator[tuple[int | None, str]]:
+    """(status, code) of every refusal written down in the edge, the realtime application and HAProxy's rules."""
+    for path in [*(ROOT / "serve_app" / "edge").glob("*.py"), *(ROOT / "serve_app" / "realtime").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Refused", "ConnectRefused", "refuse"):
+                said = [getattr(argument, "value", None) for argument in node.args[:2]]
+                named = {keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords}
+                status, code = said if len(said) == 2 else (named.get("status"), named.get("code"))
+                if isinstance(code, str):
+                    yield status, code
+    for code in re.findall(
+        r'code[\\"]+:[\\"]+(\w+)', (ROOT / "cluster" / "ray_runtime" / "haproxy_wrapper.py").read_text()
+    ):
+        yield None, code

@@ -88,6 +88,27 @@ async def test_the_server_subscribes_nobody_to_a_map(world: World, server: Serve
     assert (client.peer.connection.subscriptions, client.pushes) == ({}, [])
 
 
+async def test_a_subscription_ends_with_the_code_that_was_said(world: World, server: ServerApi) -> None:
+    client = await world.subscribed("room:1", "u1")
+    await client.command("subscribe", channel="plain:1")
+    for channel, ending in (("room:1", {"code": 2502}), ("plain:1", {"code": 2600, "reason": "moved"})):
+        assert await server.call("unsubscribe", user="u1", channel=channel, unsubscribe=ending) == {}
+    await settle()
+    ends = [push["unsubscribe"] for push in client.pushes if "unsubscribe" in push]
+    assert ends == [{"code": 2502, "reason": "state invalidated"}, {"code": 2600, "reason": "moved"}]
+    await server.call("subscribe", user="u1", channel="room:1")
+    await settle()
+    await server.call("unsubscribe", user="u1", channel="room:1", unsubscribe={"code": 2502})
+    assert client.socket.closed == (3014, "state invalidated"), "its SDK cannot subscribe again by itself"
+    for code in (2001, 2550):
+        with pytest.raises(Refused) as refused:
+            await server.call("unsubscribe", user="u1", channel="room:1", unsubscribe={"code": code})
+        assert refused.value.code == 107
+    for code in (1999, 3000):
+        with pytest.raises(msgspec.ValidationError):
+            await server.call("unsubscribe", user="u1", channel="room:1", unsubscribe={"code": code})
+
+
 async def test_disconnecting_a_user(world: World, server: ServerApi) -> None:
     one, two = await world.connected("u1"), await world.connected("u1")
     assert await server.call("disconnect", user="u1", whitelist=[two.peer.connection.client]) == {}
