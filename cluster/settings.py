@@ -203,6 +203,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Errors that a connection may cause per minute, then 3509; temporary ones are free.",
     )
+    realtime_last_frames: int = Field(
+        default=4,
+        ge=0,
+        le=50,
+        description="Last frames that are kept of each connection for operators, secrets redacted when shown; 0: none.",
+    )
     edge_max_connections: int = Field(
         default=0, ge=0, description="HAProxy's connections per node; 0: computed from the open-file limit."
     )

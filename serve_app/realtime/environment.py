@@ -30,6 +30,8 @@ class Limits:
     """Commands that wait for an answer; more: error 111."""
     errors_per_minute: int = 300
     """Errors that the client makes, and not the server; more: 3509."""
+    last_frames: int = 4
+    """Kept of each connection for operators; 0: none."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Limits":
@@ -40,6 +42,7 @@ class Limits:
             pong_s=settings.realtime_pong_seconds,
             channels=settings.realtime_max_channels,
             errors_per_minute=settings.realtime_max_errors_per_minute,
+            last_frames=settings.realtime_last_frames,
         )
 
 

@@ -1,6 +1,7 @@
 """Messages to single connections: those of one turn of the event loop leave in one write."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from serve_app.realtime.counts import COUNTS
@@ -17,7 +18,9 @@ does not count; a second one does while the first is unread."""
 class Flusher:
     """Queues messages per connection and writes them at the end of the turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, sent: Callable[[Peer, list[bytes]], None]) -> None:
+        self._sent = sent
+        """Told of messages before they are written."""
         self._dirty: list[Peer] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -47,6 +50,7 @@ class Flusher:
         pending, peer.pending = peer.pending, None
         if pending:
             COUNTS.messages += len(pending)
+            self._sent(peer, pending)
             if peer.tap is not None:
                 peer.tap.sent(pending)
             socket = peer.socket

@@ -34,6 +34,7 @@ from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.inspector import Inspector
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.rate_limits import SHARE_EVERY_S
+from serve_app.realtime.recent import Recent
 from serve_app.realtime.server_side import NoStream, ServerSubscription
 from serve_app.realtime.shared_polls import SharedPolls
 from serve_app.realtime.timers import TimerWheel
@@ -58,7 +59,8 @@ class Hub:
         self._newcomers: Counter[str] = Counter()
         self._applying = False
         self._reentrant: deque[tuple[Peer, Sequence[act.Action]]] = deque()
-        self._flusher = Flusher()
+        self._recent = Recent(env.limits.last_frames, lambda: self._loop.time(), env.wall)
+        self._flusher = Flusher(self._recent.sent)
         self._callouts = Callouts(env, handlers, self.apply)
         self._wheel: TimerWheel[Peer] = TimerWheel(self._on_due)
         self._emulated = EmulatedSessions()
@@ -66,7 +68,9 @@ class Hub:
         self.polls = SharedPolls(handlers.polls, self._flusher, env.wall, env.jitter)
         self.channels = Channels(self._flusher, self.apply, self.too_slow)
         self._tracer = Tracer(boot_id, self._peers, self.channels, env.wall)
-        self._inspector = Inspector(boot_id, self._peers, self.channels, self._tracer, self.on_disconnect, env)
+        self._inspector = Inspector(
+            boot_id, self._peers, self.channels, self._tracer, self.on_disconnect, env, self._recent
+        )
         self._sessions: SessionClient
         self._loop: asyncio.AbstractEventLoop
 
@@ -161,9 +165,12 @@ class Hub:
     def receive(self, peer: Peer, frame: bytes) -> None:
         """A frame from the client."""
         COUNTS.frames += 1
+        now = self._loop.time()
+        self._recent.received(peer, frame, now)
         if peer.tap is not None:
             peer.tap.received(frame)
-        self.apply(peer, peer.connection.receive(frame, self._loop.time()))
+        self.apply(peer, peer.connection.receive(frame, now))
+        self._recent.handled()
 
     def emulate(self, session: str, frame: bytes) -> bool:
         """A frame that the client of an emulated session posted. Returns whether there is such a session."""
@@ -193,7 +200,7 @@ class Hub:
         COUNTS.ended(code)
         if peer.tap is not None:
             peer.tap.closed(code, reason)
-        self._inspector.ended(peer, code, reason)
+        self._inspector.ended(peer, code, reason, self._recent.last(peer))
 
     def too_slow(self, peer: Peer) -> None:
         """More than QUEUE_BYTES wait for the client. May be called in the middle of a fan-out."""
@@ -397,7 +404,9 @@ class Hub:
 
     def _on_due(self, peer: Peer) -> None:
         if not peer.connection.is_closed():
-            self.apply(peer, peer.connection.tick(self._loop.time()))
+            now = self._loop.time()
+            self._recent.settle(peer, now)
+            self.apply(peer, peer.connection.tick(now))
 
 
 def new_boot_id() -> str:

@@ -9,15 +9,18 @@ import resource
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple
 
+import msgspec
 import structlog
 
+from actors.protocol.codec import Codec
 from actors.protocol.namespace import written
 from serve_app.realtime import questions as ask
 from serve_app.realtime.channels import Channels
 from serve_app.realtime.environment import Environment
-from serve_app.realtime.peer import Peer
+from serve_app.realtime.peer import Frame, Peer
+from serve_app.realtime.recent import Recent
 from serve_app.realtime.subscription import Subscription
 from serve_app.realtime.tracing import Tracer
 
@@ -26,6 +29,12 @@ ENDINGS_KEPT: Final = 1_000
 _PAGE_BYTES: Final = resource.getpagesize()
 
 logger = structlog.get_logger(__name__)
+
+
+class _Ended(NamedTuple):
+    ending: ask.Ending
+    frames: Sequence[Frame]
+    codec: Codec
 
 
 class Inspector:
@@ -39,6 +48,7 @@ class Inspector:
         tracer: Tracer,
         close: Callable[[Sequence[str], int, str], None],
         env: Environment,
+        recent: Recent,
     ) -> None:
         self._hub = hub
         self._name = f"{socket.gethostname()}-{os.getpid()}"
@@ -49,26 +59,26 @@ class Inspector:
         self._env = env
         self._wall = env.wall
         self._started = env.wall()
-        self._endings: deque[ask.Ending] = deque(maxlen=ENDINGS_KEPT)
+        self._recent = recent
+        self._endings: deque[_Ended] = deque(maxlen=ENDINGS_KEPT)
 
-    def ended(self, peer: Peer, code: int, reason: str) -> None:
-        """Remember how a connection ended; `code` 0 when its transport went away without one."""
+    def ended(self, peer: Peer, code: int, reason: str, frames: Sequence[Frame] = ()) -> None:
+        """Remember how a connection ended, and its last frames; `code` 0 when its transport went away without one."""
         connection = peer.connection
-        self._endings.append(
-            ask.Ending(
-                self._hub,
-                connection.client,
-                connection.user,
-                connection.session,
-                peer.socket.wire.name,
-                peer.opened_ms,
-                int(self._wall() * 1000),
-                code,
-                reason,
-                peer.socket.queued,
-                connection.info.conn_info,
-            )
+        ending = ask.Ending(
+            self._hub,
+            connection.client,
+            connection.user,
+            connection.session,
+            peer.socket.wire.name,
+            peer.opened_ms,
+            int(self._wall() * 1000),
+            code,
+            reason,
+            peer.socket.queued,
+            connection.info.conn_info,
         )
+        self._endings.append(_Ended(ending, frames, peer.socket.wire.codec))
 
     def answer(self, question: bytes) -> bytes:
         """The answer to any question of this process; nothing to one that it does not understand."""
@@ -155,9 +165,16 @@ class Inspector:
             channel_count=len(held),
             channels=[self._channel(sub) for sub in (held if whole else held[: ask.CHANNELS_SHOWN])],
             traced=peer.tap is not None,
-            frames=[dict(frame) for frame in peer.tap.frames] if whole and peer.tap is not None else [],
+            frames=self._frames(peer) if whole else [],
             info=connection.info.conn_info,
         )
+
+    def _frames(self, peer: Peer) -> list[dict[str, Any]]:
+        if peer.tap is not None:
+            return [dict(frame) for frame in peer.tap.frames]
+        connection = peer.connection
+        frames = peer.recent or ()
+        return self._recent.shown(frames, peer.socket.wire.codec, client=connection.client, user=connection.user)
 
     def _channel(self, sub: Subscription) -> ask.HeldChannel:
         channel = self._channels.find(sub.channel)
@@ -183,10 +200,15 @@ class Inspector:
     def _ended(self, asked: ask.AskEndings) -> ask.EndingPage:
         found: list[ask.Ending] = []
         limit = min(asked.limit, ask.PAGE_MAX)
-        for ending in reversed(self._endings):
+        for ending, frames, codec in reversed(self._endings):
             if len(found) >= limit:
                 break
-            if asked.user in (None, ending.user) and asked.client in ("", ending.client):
+            if asked.user not in (None, ending.user) or asked.client not in ("", ending.client):
+                continue
+            if asked.client:
+                shown = self._recent.shown(frames, codec, client=ending.client, user=ending.user)
+                found.append(msgspec.structs.replace(ending, frames=shown))
+            else:
                 found.append(ending)
         return ask.EndingPage(found)
 

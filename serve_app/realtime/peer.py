@@ -6,13 +6,16 @@ from serve_app.realtime.taps import Tap
 from serve_app.realtime.timers import UNSCHEDULED
 from serve_app.realtime.wire import Socket
 
+Frame = tuple[float, bool, bytes | list[bytes] | int]
+"""(monotonic seconds, whether it was sent, the frame of the client or the messages for it, or only their length)."""
+
 
 class Peer:
     """One connection of this process."""
 
     __slots__ = (
-        "connection", "expecting", "generation", "held", "held_bytes", "newcomer", "opened_ms", "pending", "registered",
-        "roster", "slot", "socket", "tap",
+        "connection", "expecting", "generation", "held", "held_bytes", "newcomer", "opened_ms", "pending", "recent",
+        "registered", "roster", "slot", "socket", "tap",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, socket: Socket, arrival: Arrival = NOWHERE, opened_ms: int = 0) -> None:
@@ -36,5 +39,7 @@ class Peer:
         self.held: list[bytes] | None = None
         """Pushes of server-side subscriptions that must follow the connect reply."""
         self.held_bytes = 0
+        self.recent: list[Frame] | tuple[()] | None = None
+        """The last frames; None before the reply to `connect`."""
         self.tap: Tap | None = None
         """Reads along while the connection is traced."""

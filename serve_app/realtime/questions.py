@@ -140,7 +140,7 @@ class HeldConnection(msgspec.Struct, array_like=True, frozen=True):
     channels: list[HeldChannel]
     traced: bool
     frames: list[dict[str, Any]]
-    """The last frames, secrets redacted: only of a traced connection, and only when it is asked for by its id."""
+    """The last frames, secrets redacted: only when the connection is asked for by its id."""
     info: bytes = b""
     """What its token says about who it is, as JSON, or nothing."""
 
@@ -166,6 +166,8 @@ class Ending(msgspec.Struct, array_like=True, frozen=True):
     reason: str
     queue_bytes: int
     info: bytes = b""
+    frames: Sequence[dict[str, Any]] = ()
+    """The last frames, secrets redacted: only when the connection is asked for by its id."""
 
 
 class EndingPage(msgspec.Struct, array_like=True, frozen=True):

@@ -68,7 +68,7 @@ def connection(held: ask.HeldConnection, principal: Principal) -> schemas.Realti
     )
 
 
-def ending(ended: ask.Ending) -> schemas.EndedConnection:
+def ending(ended: ask.Ending, principal: Principal) -> schemas.EndedConnection:
     """How a connection ended."""
     return schemas.EndedConnection(
         client=ended.client,
@@ -82,6 +82,7 @@ def ending(ended: ask.Ending) -> schemas.EndedConnection:
         code=ended.code,
         reason=ended.reason,
         queue_bytes=ended.queue_bytes,
+        frames=list(ended.frames) if principal.may("realtime:admin") else [],
     )
 
 

@@ -163,7 +163,7 @@ async def close_realtime_connection(
     responses=problems(403, 503),
 )
 async def list_ended_connections(
-    query: Annotated[EndingQuery, Query()], _principal: RealtimeReader, resources: ResourcesDep
+    query: Annotated[EndingQuery, Query()], principal: RealtimeReader, resources: ResourcesDep
 ) -> Any:
     """How the last connections ended, and why."""
     question = ask.AskEndings(query.user, query.client or "", query.limit)
@@ -172,4 +172,7 @@ async def list_ended_connections(
     found = sorted(
         (ended for page in survey.answers for ended in page.endings), key=lambda ended: ended.ended_ms, reverse=True
     )
-    return {"items": [presenting.ending(ended) for ended in found[: query.limit]], "silent": list(survey.silent)}
+    return {
+        "items": [presenting.ending(ended, principal) for ended in found[: query.limit]],
+        "silent": list(survey.silent),
+    }

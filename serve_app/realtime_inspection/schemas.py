@@ -65,7 +65,8 @@ class RealtimeConnection(ResourceSchema):
     channels: list[HeldChannel] = Field(description="In a list the first 20, else all.")
     traced: bool
     frames: list[dict[str, Any]] = Field(
-        description="The last 50 frames, secrets redacted: only of a traced connection that is asked for by its id."
+        description="The last frames, secrets redacted, of a connection that is asked for by its id: 50 while it is "
+        "traced, else a few (`REALTIME_LAST_FRAMES`) without what channels brought. For who may administrate."
     )
 
 
@@ -92,6 +93,10 @@ class EndedConnection(ResponseSchema):
     code: int = Field(description="Close code; 0: its transport went away without one.", examples=[3008])
     reason: str
     queue_bytes: int = Field(description="What it had not read.")
+    frames: list[dict[str, Any]] = Field(
+        description="The last frames, secrets redacted, when one connection is asked for by its id. For who may "
+        "administrate."
+    )
 
 
 class EndedConnectionList(ResponseSchema):

@@ -125,7 +125,8 @@ describe("connections", () => {
       }),
       http.get(url("/realtime/endings"), ({ request }) => {
         expect(new URL(request.url).searchParams.get("client")).toBe("c-1");
-        return HttpResponse.json({ items: [ending()], silent: [] });
+        const frames = [{ kind: "in", frame: { id: 2, rpc: { method: "unread" } } }];
+        return HttpResponse.json({ items: [ending({ frames })], silent: [] });
       }),
     );
     renderApp(<InspectionTabs />, { user: operator });
@@ -133,13 +134,16 @@ describe("connections", () => {
     const drawer = await screen.findByRole("dialog", { name: "Connection" });
     expect(await within(drawer).findByText("ep · 7")).toBeInTheDocument();
     expect(within(drawer).getByText("2.0 KB")).toBeInTheDocument();
-    expect(within(drawer).getByText(/Frames are kept only while/)).toBeInTheDocument();
+    expect(within(drawer).getByText(/Nothing was said in the last minute/)).toBeInTheDocument();
     await userEvent.click(within(drawer).getByRole("button", { name: "Disconnect" }));
     expect(open, "nothing happens before the answer").toBe(true);
     const question = await screen.findByRole("dialog", { name: "Disconnect this connection?" });
     await userEvent.click(within(question).getByRole("button", { name: "Disconnect" }));
     expect(await screen.findByText("This connection has ended")).toBeInTheDocument();
     expect(await screen.findByText("3503 force disconnect")).toBeInTheDocument();
+    expect(
+      within(screen.getByRole("log", { name: "Last frames" })).getByText("rpc unread"),
+    ).toBeInTheDocument();
   });
 
   it("can be traced, and their user signed out everywhere after a question", async () => {
@@ -184,6 +188,9 @@ describe("ended connections", () => {
     expect(screen.getByText("Connection lost")).toBeInTheDocument();
     expect(screen.getByText("Anonymous")).toBeInTheDocument();
     expect(screen.getAllByText("3 min")).toHaveLength(2);
+    server.use(http.get(url("/realtime/connections/c-2"), () => problem(404, "connection_not_found")));
+    await userEvent.click(screen.getByRole("button", { name: "Anonymous" }));
+    expect(await screen.findByText("This connection has ended")).toBeInTheDocument();
   });
 });
 

@@ -51,6 +51,7 @@ export const ending = (part: Partial<EndedConnection> = {}): EndedConnection => 
   ended_at: "2026-11-22T12:03:00Z",
   code: 3503,
   reason: "force disconnect",
+  frames: [],
   queue_bytes: 0,
   ...part,
 });

@@ -1855,6 +1855,13 @@ export interface components {
              * @description What it had not read.
              */
             queue_bytes: number;
+            /**
+             * Frames
+             * @description The last frames, secrets redacted, when one connection is asked for by its id. For who may administrate.
+             */
+            frames: {
+                [key: string]: unknown;
+            }[];
         };
         /**
          * EndedConnectionList
@@ -3391,7 +3398,7 @@ export interface components {
             traced: boolean;
             /**
              * Frames
-             * @description The last 50 frames, secrets redacted: only of a traced connection that is asked for by its id.
+             * @description The last frames, secrets redacted, of a connection that is asked for by its id: 50 while it is traced, else a few (`REALTIME_LAST_FRAMES`) without what channels brought. For who may administrate.
              */
             frames: {
                 [key: string]: unknown;

@@ -58,6 +58,10 @@ async def test_connections_are_found_read_in_pages_and_closed(
 
     endings = (await operator_client.get(f"{ROOT}/endings", params={"client": one["client"]})).json()
     assert [(ended["code"], ended["user"]) for ended in endings["items"]] == [(3503, "u1")]
+    for frames in (one["frames"], endings["items"][0]["frames"]):
+        assert [(event["kind"], list(event["frame"])) for event in frames] == [
+            ("in", ["id", "subscribe"]), ("out", ["id", "subscribe"]),
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["nodes", "connections", "connections/x", "endings"])

@@ -52,7 +52,10 @@ def test_the_parts_of_a_trace_are_one() -> None:
 def test_nodes_and_endings() -> None:
     node = presenting.node(ask.NodeReport("hub", "host-1", 3, 2, 5, 4, 60, 1.5, 9, {"json/websocket": 3}))
     assert (node.node, node.connections, node.transports) == ("hub", 3, {"json/websocket": 3})
-    ended = presenting.ending(ask.Ending("hub", "c", "u", "s", "t", 1_000, 2_000, 3008, "slow", 42))
+    told = ask.Ending("hub", "c", "u", "s", "t", 1_000, 2_000, 3008, "slow", 42, frames=[{"kind": "in"}])
+    ended = presenting.ending(told, operator("realtime:read"))
+    assert ended.frames == [], "what people send is for who may administrate"
+    assert presenting.ending(told, operator("realtime:admin")).frames == [{"kind": "in"}]
     assert (ended.code, ended.queue_bytes, ended.ended_at - ended.opened_at) == (
         3008,
         42,

@@ -4,9 +4,8 @@ import { Badge } from "@/components/ui/badge";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import type { RealtimeConnection } from "@/lib/api/types";
 import { count, formatBytes, formatDateTime, formatRelative, humanise } from "@/lib/format";
-import type { TraceEvent } from "@/lib/realtime/events";
 
-import { TraceLines } from "./trace-lines";
+import { LastFrames } from "./last-frames";
 import { Who } from "./who";
 
 export function ConnectionDetail({ connection }: { connection: RealtimeConnection }) {
@@ -46,15 +45,12 @@ export function ConnectionDetail({ connection }: { connection: RealtimeConnectio
       <section>
         <h3 className="mb-2 text-sm font-semibold">Last frames</h3>
         {connection.frames.length > 0 ? (
-          <TraceLines
-            label="Last frames"
-            lines={connection.frames.map((event, id) => ({ id, event: event as unknown as TraceEvent }))}
-          />
+          <LastFrames frames={connection.frames} />
         ) : (
           <p className="text-sm text-muted-foreground">
             {connection.traced
               ? "Nothing was sent either way since the trace began."
-              : "Frames are kept only while a connection is traced."}
+              : "Nothing was said in the last minute but pings and what channels brought."}
           </p>
         )}
       </section>

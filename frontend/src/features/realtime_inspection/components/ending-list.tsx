@@ -22,7 +22,7 @@ import { Who } from "./who";
 const SHOWN = 100;
 const TYPING_MS = 300;
 
-export function EndingList() {
+export function EndingList({ onOpen }: { onOpen: (client: string) => void }) {
   const [of, setOf] = useQueryState("of", parseAsString.withDefault(""));
   const endings = useEndings({ user: useDebounced(of.trim(), TYPING_MS), limit: SHOWN });
   return (
@@ -47,7 +47,7 @@ export function EndingList() {
             Each realtime process remembers its last thousand endings.
           </Empty>
         ) : (
-          <EndingTable endings={endings.data.items} />
+          <EndingTable endings={endings.data.items} onOpen={onOpen} />
         )}
       </Card>
       {endings.data?.items.length === SHOWN ? (
@@ -57,7 +57,12 @@ export function EndingList() {
   );
 }
 
-function EndingTable({ endings }: { endings: readonly EndedConnection[] }) {
+interface EndingTableProps {
+  endings: readonly EndedConnection[];
+  onOpen: (client: string) => void;
+}
+
+function EndingTable({ endings, onOpen }: EndingTableProps) {
   return (
     <Table label="Ended connections">
       <thead>
@@ -72,9 +77,15 @@ function EndingTable({ endings }: { endings: readonly EndedConnection[] }) {
       </thead>
       <tbody>
         {endings.map((ending) => (
-          <Tr key={`${ending.node} ${ending.client}`} data-testid="ending">
-            <Td className="max-w-48 truncate font-medium">
-              <Who user={ending.user} info={ending.info} />
+          <Tr key={`${ending.node} ${ending.client}`} className="relative" data-testid="ending">
+            <Td className="max-w-48">
+              <button
+                type="button"
+                onClick={() => onOpen(ending.client)}
+                className="block max-w-full truncate font-medium after:absolute after:inset-0 hover:text-primary"
+              >
+                <Who user={ending.user} info={ending.info} />
+              </button>
             </Td>
             <Td>
               <CloseCode code={ending.code} reason={ending.reason} />

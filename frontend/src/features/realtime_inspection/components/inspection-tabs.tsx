@@ -39,7 +39,7 @@ export function InspectionTabs() {
           <ConnectionList onOpen={(opened) => void set({ client: opened })} />
         </TabPanel>
         <TabPanel value="endings">
-          <EndingList />
+          <EndingList onOpen={(opened) => void set({ client: opened })} />
         </TabPanel>
         {mayTrace ? (
           <TabPanel value="traces">
