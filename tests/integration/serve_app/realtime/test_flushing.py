@@ -1,5 +1,6 @@
 """Clients that do not read: one among many, and one that is an SDK."""
 
+import asyncio
 import json
 import socket
 from pathlib import Path
@@ -12,6 +13,7 @@ from loadtests.bench import raise_file_limit
 from loadtests.client import Pool, timed_payload
 from serve_app.edge.websocket import TransportProtocol
 from serve_app.realtime.application import RealtimeApplication
+from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.flushing import QUEUE_BYTES
 from tests.fixtures.cable import cable
 from tests.fixtures.local_shards import LocalShards
@@ -22,6 +24,8 @@ from tests.fixtures.waiting import eventually
 OTHERS = 499
 KERNEL_BYTES = 32_768
 MESSAGE = 60_000
+SHORT = 1_000
+"""Fits into the kernel's buffer of whoever reads."""
 
 
 class Closes:
@@ -46,18 +50,40 @@ async def test_one_stalled_socket_among_500_holds_up_nobody(tmp_path: Path, monk
     application = RealtimeApplication(settings, backends.connect)
     async with serve_realtime(application, settings, kernel_bytes=KERNEL_BYTES) as server:
         others, stalled = Pool(server.url), Pool(server.url)
-        await others.open(OTHERS, token=server.token("u1"), channels=["room:crowd"])
+        await others.open(OTHERS // 2, token=server.token("u1"), channels=["room:crowd"])
         await stalled.open(1, token=server.token("u2"), channels=["room:crowd"])
+        await others.open(OTHERS - OTHERS // 2, token=server.token("u1"), channels=["room:crowd"])
         transport: Any = stalled.connections[0].transport
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES)
         transport.pause_reading()
         hub = application.hub
         assert hub is not None
         (peer,) = [peer for peer in hub._peers.values() if peer.connection.user == "u2"]
-        waited_with_it_stalled, unread = 0, 0
+        rest = [other for other in hub._peers.values() if other is not peer]
+        hub.channels._turns._budget_s = 60.0  # one fan-out is one turn of the loop, however busy the machine is
+
+        async def unwritten_after_publishing(number: int) -> int:
+            """Bytes that wait for others of the crowd right after the fan-out: nothing else has run since."""
+            request = PublishRequest("room:crowd", timed_payload(SHORT), f"short-{number}")
+            turns: list[None] = []
+            asyncio.get_running_loop().call_soon(turns.append, None)
+            written = COUNTS.deliveries
+            await backends.brokers.publish(request)
+            waiting = sum(other.socket.queued for other in rest)
+            assert turns == [], "there was no turn of the loop in which anybody could have read"
+            assert COUNTS.deliveries - written == OTHERS + 1, "everybody was written to all the same"
+            return waiting
+
+        waited_with_it_stalled, unread, delivered = 0, 0, 0
         for number in range(1, 200):
             await backends.brokers.publish(PublishRequest("room:crowd", timed_payload(MESSAGE), f"id-{number}"))
-            await eventually(lambda wanted=number * OTHERS: others.tally.deliveries == wanted)  # type: ignore[misc]
+            delivered += OTHERS
+            await eventually(lambda wanted=delivered: others.tally.deliveries == wanted)  # type: ignore[misc]
+            if closes.codes:
+                break
+            assert await unwritten_after_publishing(number) == 0
+            delivered += OTHERS
+            await eventually(lambda wanted=delivered: others.tally.deliveries == wanted)  # type: ignore[misc]
             if closes.codes:
                 break
             if peer.socket.queued > unread:
