@@ -1,4 +1,4 @@
-import { screen, waitFor } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 
@@ -58,6 +58,32 @@ describe("the catalogue", () => {
     expect(await screen.findByRole("button", { name: "Desk lamp" })).toBeInTheDocument();
     expect(asked.at(0)).toBeNull();
     expect(asked).toContain("xyz");
+  });
+
+  it("shows what is in stock now, for as long as a product is shown", async () => {
+    const shown = [product({ id: "p-1", stock: 50 }), product({ id: "p-2", name: "Chair", stock: 40 })];
+    server.use(
+      http.get(url("/categories"), () => HttpResponse.json({ items: [] })),
+      http.get(url("/products"), ({ request }) =>
+        HttpResponse.json(page(new URL(request.url).searchParams.get("q") ? [] : shown)),
+      ),
+    );
+    const { client } = renderApp(<Catalogue />);
+    expect(await screen.findByText("50 in stock")).toBeInTheDocument();
+    await waitFor(() => expect(client.polls.get("stock:levels")?.tracked).toEqual(new Set(["p-1", "p-2"])));
+    const levels = client.polls.get("stock:levels");
+    act(() => void levels?.emit("update", { key: "p-1", data: { stock: 3 } }));
+    expect(screen.getByText("Only 3 left")).toBeInTheDocument();
+    act(() => void levels?.emit("update", { key: "p-2", data: null, removed: true }));
+    expect(screen.getByText("Sold out")).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: "Add Chair to cart" })).toBeDisabled();
+    await userEvent.click(screen.getByRole("button", { name: "Desk lamp" }));
+    expect(within(await screen.findByRole("dialog")).getByText("Only 3 left")).toBeInTheDocument();
+    await userEvent.keyboard("{Escape}");
+    await userEvent.type(screen.getByLabelText("Search products"), "xyz");
+    expect(await screen.findByText("Nothing matches")).toBeInTheDocument();
+    await waitFor(() => expect(client.polls.size, "nobody looks any more").toBe(0));
+    expect(levels?.unsubscribed).toBe(true);
   });
 
   it("shows a product in full", async () => {

@@ -208,3 +208,41 @@ describe("presence", () => {
     expect(connection.trackPresence("room:none")()).toBeUndefined();
   });
 });
+
+describe("values of a shared poll", () => {
+  it("are tracked once for everybody who looks, signed, and let go with the last one", async () => {
+    const { connection, client } = await started();
+    const [one, two] = [vi.fn(), vi.fn()];
+    const leaveOne = connection.poll("stock:levels", "stock.track", ["a", "b"], one);
+    const leaveTwo = connection.poll("stock:levels", "stock.track", ["b", "c"], two);
+    const poll = client.polls.get("stock:levels");
+    expect(poll?.tracked).toEqual(new Set(["a", "b", "c"]));
+    const { getSignature } = poll?.options as {
+      getSignature: (asked: { keys: string[] }) => Promise<{ keys: string[]; signature: string }>;
+    };
+    expect(await getSignature({ keys: ["a"] })).toEqual({ keys: ["a"], signature: "signed" });
+    expect(client.calls).toEqual([["stock.track", { channel: "stock:levels", keys: ["a"] }]]);
+    poll?.emit("update", { key: "b", data: { stock: 2 } });
+    poll?.emit("update", { key: "c", data: null, removed: true });
+    expect(one.mock.calls).toEqual([["b", { stock: 2 }]]);
+    expect(two.mock.calls).toEqual([
+      ["b", { stock: 2 }],
+      ["c", null],
+    ]);
+    leaveOne();
+    await settled();
+    expect(poll?.tracked).toEqual(new Set(["b", "c"]));
+    leaveTwo();
+    await settled();
+    expect([poll?.unsubscribed, client.polls.size]).toEqual([true, 0]);
+  });
+
+  it("are followed again by the next socket", async () => {
+    const { connection, client } = await started();
+    connection.poll("stock:levels", "stock.track", ["a"], vi.fn());
+    connection.stop();
+    client.polls.clear();
+    connection.start();
+    await vi.waitFor(() => expect(client.polls.get("stock:levels")?.tracked).toEqual(new Set(["a"])));
+  });
+});

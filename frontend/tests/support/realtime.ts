@@ -31,8 +31,23 @@ export class FakeSubscription extends EventEmitter {
   }
 }
 
+/** The SDK's subscription to a shared poll, driven by the test. */
+export class FakePoll extends FakeSubscription {
+  readonly tracked = new Set<string>();
+
+  track(keys: string[]) {
+    for (const key of keys) this.tracked.add(key);
+  }
+
+  untrack(keys: string[]) {
+    for (const key of keys) this.tracked.delete(key);
+  }
+}
+
 export class FakeClient extends EventEmitter {
   readonly subscriptions = new Map<string, FakeSubscription>();
+  readonly polls = new Map<string, FakePoll>();
+  readonly calls: [string, unknown][] = [];
   connects = 0;
   disconnects = 0;
 
@@ -56,6 +71,25 @@ export class FakeClient extends EventEmitter {
 
   removeSubscription(subscription: FakeSubscription) {
     this.subscriptions.delete(subscription.channel);
+  }
+
+  getSharedPollSubscription(channel: string) {
+    return this.polls.get(channel) ?? null;
+  }
+
+  newSharedPollSubscription(channel: string, options: object = {}) {
+    const subscription = new FakePoll(channel, options);
+    this.polls.set(channel, subscription);
+    return subscription;
+  }
+
+  removeSharedPollSubscription(subscription: FakePoll) {
+    this.polls.delete(subscription.channel);
+  }
+
+  async rpc(method: string, data: unknown) {
+    this.calls.push([method, data]);
+    return { data: { signature: "signed" } };
   }
 
   subscription(channel: string): FakeSubscription {

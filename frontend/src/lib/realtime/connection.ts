@@ -1,6 +1,7 @@
 import type { Centrifuge, ClientEvents, Options, Subscription } from "centrifuge";
 
 import { ChannelEntry, type ChannelListener, type ChannelSnapshot, UNSUBSCRIBED } from "./channel-entry";
+import { PollEntry, type PollListener } from "./poll-entry";
 
 export type ConnectionState = "idle" | "connecting" | "connected" | "offline";
 
@@ -30,6 +31,7 @@ export class RealtimeConnection {
   private generation = 0;
   private readonly stateListeners = new Set<() => void>();
   private readonly entries = new Map<string, ChannelEntry>();
+  private readonly polls = new Map<string, PollEntry>();
   private readonly serverChannels = new Map<string, Set<ChannelListener>>();
 
   constructor(private readonly options: ConnectionOptions) {}
@@ -55,7 +57,7 @@ export class RealtimeConnection {
     this.client?.removeAllListeners();
     this.client?.disconnect();
     this.client = null;
-    for (const entry of this.entries.values()) entry.detach();
+    for (const entry of [...this.entries.values(), ...this.polls.values()]) entry.detach();
     this.setState("idle");
   }
 
@@ -76,6 +78,28 @@ export class RealtimeConnection {
       watched.listeners.delete(listener);
       // React unmounts and remounts within one turn; only a channel that stays unwatched is left.
       queueMicrotask(() => this.releaseIfUnwatched(channel, watched));
+    };
+  }
+
+  /**
+   * Follows values of a shared poll until the returned function is called. `signedBy` is the rpc method that signs the
+   * keys.
+   */
+  poll(channel: string, signedBy: string, keys: readonly string[], listener: PollListener): () => void {
+    let entry = this.polls.get(channel);
+    if (!entry) {
+      entry = new PollEntry(channel, signedBy);
+      this.polls.set(channel, entry);
+      if (this.client) entry.attach(this.client);
+    }
+    const watched = entry;
+    watched.add(keys, listener);
+    return () => {
+      // As above, and a next page of values is asked for before the last one is let go.
+      queueMicrotask(() => {
+        watched.remove(keys, listener);
+        if (watched.unwatched && this.polls.get(channel) === watched) this.releasePoll(channel, watched);
+      });
     };
   }
 
@@ -126,7 +150,7 @@ export class RealtimeConnection {
       this.eachServerListener(context.channel, "publication", context.data),
     );
     client.on("subscribed", (context) => this.onServerSubscribed(context));
-    for (const entry of this.entries.values()) entry.attach(client);
+    for (const entry of [...this.entries.values(), ...this.polls.values()]) entry.attach(client);
   }
 
   private onServerSubscribed(context: Parameters<ClientEvents["subscribed"]>[0]): void {
@@ -147,6 +171,14 @@ export class RealtimeConnection {
     if (!subscription) return;
     subscription.unsubscribe();
     this.client?.removeSubscription(subscription);
+  }
+
+  private releasePoll(channel: string, entry: PollEntry): void {
+    this.polls.delete(channel);
+    const subscription = entry.detach();
+    if (!subscription) return;
+    subscription.unsubscribe();
+    this.client?.removeSharedPollSubscription(subscription);
   }
 
   private setState(state: ConnectionState): void {

@@ -88,3 +88,19 @@ export function usePresence(channel: string): readonly Member[] {
   }, [connection, channel]);
   return members;
 }
+
+/** Follows keys of a shared poll while mounted; `data` is null for a key that is no more. */
+export function useSharedPoll<T>(
+  channel: string,
+  signedBy: string,
+  keys: readonly string[],
+  onUpdate: (key: string, data: T | null) => void,
+): void {
+  const connection = useRealtime();
+  const handleUpdate = useEffectEvent((key: string, data: unknown) => onUpdate(key, data as T | null));
+  const wanted = keys.join("\n");
+  useEffect(() => {
+    if (!wanted) return;
+    return connection.poll(channel, signedBy, wanted.split("\n"), (key, data) => handleUpdate(key, data));
+  }, [connection, channel, signedBy, wanted]);
+}

@@ -13,6 +13,7 @@ import { cn } from "@/lib/cn";
 
 import { useProducts } from "../api/products";
 import { toQuery, useFilters } from "../hooks/use-filters";
+import { useLiveStock } from "../hooks/use-live-stock";
 import { CatalogueFilters } from "./catalogue-filters";
 import { ProductCard } from "./product-card";
 import { ProductDialog } from "./product-dialog";
@@ -33,6 +34,7 @@ export function Catalogue() {
 function Results({ onOpen }: { onOpen: (product: Product) => void }) {
   const { filters, change, reset, active } = useFilters();
   const products = useProducts(toQuery(filters));
+  const live = useLiveStock(products.data?.items ?? []);
 
   if (products.isPending) {
     return (
@@ -47,8 +49,8 @@ function Results({ onOpen }: { onOpen: (product: Product) => void }) {
   }
   if (products.isError) return <ErrorState error={products.error} onRetry={() => void products.refetch()} />;
 
-  const { items, total, pages } = products.data;
-  if (items.length === 0) {
+  const { total, pages } = products.data;
+  if (live.length === 0) {
     return (
       <Empty
         icon={PackageX}
@@ -70,7 +72,7 @@ function Results({ onOpen }: { onOpen: (product: Product) => void }) {
   return (
     <div className={cn("space-y-6 transition-opacity", products.isPlaceholderData && "opacity-60")}>
       <ul aria-label="Products" className={GRID}>
-        {items.map((product) => (
+        {live.map((product) => (
           <li key={product.id} className="flex *:flex-1">
             <ProductCard product={product} onOpen={onOpen} />
           </li>
@@ -79,7 +81,7 @@ function Results({ onOpen }: { onOpen: (product: Product) => void }) {
       <Pagination
         page={filters.page}
         pages={pages ?? 1}
-        total={total ?? items.length}
+        total={total ?? live.length}
         noun={total === 1 ? "product" : "products"}
         onPage={(page) => {
           change({ page });

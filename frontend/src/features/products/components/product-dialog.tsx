@@ -5,11 +5,18 @@ import { ProductArt } from "@/components/ui/product-art";
 import type { Product } from "@/lib/api/types";
 import { formatMoney, humanise } from "@/lib/format";
 
+import { useLiveStock } from "../hooks/use-live-stock";
 import { AddToCart, Stock } from "./product-card";
 
-export function ProductDialog({ product, onClose }: { product: Product | null; onClose: () => void }) {
+interface ProductDialogProps {
+  product: Product | null;
+  onClose: () => void;
+}
+
+export function ProductDialog({ product: opened, onClose }: ProductDialogProps) {
+  const [product] = useLiveStock(opened ? [opened] : []);
   return (
-    <Dialog open={product !== null} onOpenChange={(open) => !open && onClose()}>
+    <Dialog open={product !== undefined} onOpenChange={(open) => !open && onClose()}>
       {product ? (
         <DialogContent title={product.name} description={`${product.category.name} · ${product.sku}`}>
           <ProductArt
