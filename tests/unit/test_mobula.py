@@ -1,0 +1,151 @@
+"""The POSIX script at the root, where Python, pip, uv and Node are scripts that write down what they did."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cluster.settings import ROOT
+
+TOOLS = ("sh", "cat", "cksum", "dirname", "rm", "mkdir", "cp", "chmod", "echo")
+"""What the script may use of the system; nothing else is on its PATH."""
+
+PYTHON = """#!/bin/sh
+case "$1 $2" in
+"-c "*) exit 0 ;;
+"--version "*) echo "Python 3.12.0"; exit 0 ;;
+"-m venv") echo "venv" >>"$CALLS"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; exit 0 ;;
+"-m pip") echo "pip" >>"$CALLS"; cp "$TOOLBOX/uv" "${0%python}uv"; chmod 755 "${0%python}uv"; exit 0 ;;
+"-m cluster.cli") shift 2; echo "run $*" >>"$CALLS"; exit 7 ;;
+"- "*) exit 0 ;;
+esac
+exit 99
+"""
+UV = """#!/bin/sh
+echo "$1 $2" >>"$CALLS"
+[ ! -e "$TOOLBOX/registry-is-away" ]
+"""
+
+
+@dataclass
+class Checkout:
+    root: Path
+    toolbox: Path
+
+    def run(self, *arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        env = {"PATH": str(self.toolbox / "bin"), "CALLS": str(self.toolbox / "calls"), "TOOLBOX": str(self.toolbox)}
+        return subprocess.run(
+            [str(self.root / "mobula"), *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False
+        )
+
+    def calls(self) -> list[str]:
+        """What was done since the last look."""
+        file = self.toolbox / "calls"
+        found = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return found
+
+    def tool(self, name: str, text: str) -> None:
+        file = self.toolbox / name
+        file.write_text(text)
+        file.chmod(0o755)
+
+    def node(self, version: str) -> None:
+        self.tool("bin/node", f"#!/bin/sh\necho {version}\n")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    made = Checkout(tmp_path / "a checkout", tmp_path / "toolbox")
+    made.root.mkdir()
+    (made.toolbox / "bin").mkdir(parents=True)
+    shutil.copy(ROOT / "mobula", made.root)
+    (made.root / "requirements-dev.lock").write_text("one==1\n")
+    for name in TOOLS:
+        found = shutil.which(name)
+        assert found is not None
+        (made.toolbox / "bin" / name).symlink_to(found)
+    made.tool("bin/python3.12", PYTHON)
+    made.tool("uv", UV)
+    made.node("v20.19.0")
+    return made
+
+
+def test_everything_is_installed_once_and_the_command_gets_its_arguments(checkout: Checkout, tmp_path: Path) -> None:
+    first = checkout.run("up", "-d", "two words", cwd=tmp_path)
+    assert checkout.calls() == ["venv", "pip", "pip sync", "run up -d two words"]
+    assert first.returncode == 7, "the command's own status"
+    again = checkout.run("status")
+    assert checkout.calls() == ["run status"]
+    assert again.stderr == ""
+
+
+def test_a_changed_lock_is_installed_again_and_nothing_else(checkout: Checkout) -> None:
+    checkout.run("status")
+    checkout.calls()
+    (checkout.root / "requirements-dev.lock").write_text("one==2\n")
+    checkout.run("status")
+    assert checkout.calls() == ["pip sync", "run status"]
+
+
+def test_an_installation_that_failed_is_said_and_tried_again(checkout: Checkout) -> None:
+    (checkout.toolbox / "registry-is-away").touch()
+    failed = checkout.run("status")
+    assert failed.returncode == 1
+    assert "cannot be installed" in failed.stderr
+    assert "run status" not in checkout.calls()
+    (checkout.toolbox / "registry-is-away").unlink()
+    checkout.run("status")
+    assert checkout.calls() == ["pip sync", "run status"]
+
+
+def test_a_missing_python_is_said_with_the_ways_out(checkout: Checkout) -> None:
+    (checkout.toolbox / "bin" / "python3.12").unlink()
+    found = checkout.run("up")
+    assert found.returncode == 1
+    assert "Python 3.11, 3.12, 3.13 or 3.14" in found.stderr
+    assert "MOBULA_PYTHON=" in found.stderr
+    assert not (checkout.root / ".venv").exists()
+
+
+def test_a_python_that_is_too_old_or_has_no_venv_is_passed_over(checkout: Checkout) -> None:
+    checkout.tool("bin/python3.13", "#!/bin/sh\nexit 1\n")
+    assert checkout.run("status").returncode == 7
+    assert checkout.calls()[0] == "venv"
+
+
+def test_a_named_python_is_taken(checkout: Checkout) -> None:
+    checkout.tool("mine", PYTHON)
+    (checkout.toolbox / "bin" / "python3.12").unlink()
+    env = {"PATH": str(checkout.toolbox / "bin"), "CALLS": str(checkout.toolbox / "calls")}
+    env |= {"TOOLBOX": str(checkout.toolbox), "MOBULA_PYTHON": str(checkout.toolbox / "mine")}
+    done = subprocess.run([str(checkout.root / "mobula"), "status"], env=env, capture_output=True, check=False)
+    assert done.returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [("", "Node.js is missing"), ("v18.20.1", "Node 18.20.1 is too old"), ("v20.18.3", "Node 20.18.3 is too old")],
+)
+@pytest.mark.parametrize("command", ["up", "dev"])
+def test_a_node_that_would_not_do_is_said_before_anything_is_installed(
+    checkout: Checkout, command: str, node: str, said: str
+) -> None:
+    (checkout.toolbox / "bin" / "node").unlink()
+    if node:
+        checkout.node(node)
+    found = checkout.run(command, "-d")
+    assert found.returncode == 1
+    assert said in found.stderr
+    assert f"./mobula {command} --no-frontend" in found.stderr
+    assert checkout.calls() == ["venv"]
+    assert checkout.run(command, "--no-frontend").returncode == 7
+    assert checkout.run("status").returncode == 7, "what needs no Node is not held up"
+
+
+@pytest.mark.parametrize("version", ["v20.19.0", "v22.1.0", "v24.0.0"])
+def test_a_node_that_will_do_is_let_pass(checkout: Checkout, version: str) -> None:
+    checkout.node(version)
+    assert checkout.run("up").returncode == 7
