@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cluster.paths import Paths
 from cluster.ports import Ports
+from cluster.ray_runtime.environment import MARKER
 from cluster.services.errors import ServiceError, tail
 from cluster.services.process import ManagedProcess
 from cluster.settings import ROOT
@@ -33,14 +34,17 @@ class Frontend:
         self._build_log = paths.logs / "frontend-build.log"
         self._process = ManagedProcess("frontend", paths.run / "frontend.json")
         self._development = False
-        self._env = {
-            **{
-                name: value for name, value in env.items() if not name.startswith("RAY_") and name not in KEPT_FROM_NODE
-            },
+        own = {
             "PORT": str(ports.frontend),
             "MOBULA_FRONTEND_HOST": "127.0.0.1",
             "MOBULA_API_ORIGIN": f"http://127.0.0.1:{ports.http}",
             "NEXT_TELEMETRY_DISABLED": "1",
+        }
+        self._server_env = {**_only(env, ANYBODY | SERVER, ("LC_",)), **own}
+        self._npm_env = {
+            **_only(env, ANYBODY | NPM, ("LC_", "npm_config_", "NPM_", "NEXT_PUBLIC_")),
+            **own,
+            "CI": "true",
         }
 
     def install(self, progress: Progress) -> None:
@@ -123,10 +127,10 @@ class Frontend:
         if self._development:
             script = self.folder / "node_modules" / "next" / "dist" / "bin" / "next"
             argv = ["node", str(script), "dev", "--hostname", "127.0.0.1", "--port", str(self._ports.frontend)]
-            env = {**self._env, "NODE_ENV": "development"}
+            env = {**self._server_env, "NODE_ENV": "development"}
         else:
             argv = ["node", str(self._server)]
-            env = {**self._env, "NODE_ENV": "production", "HOSTNAME": "127.0.0.1"}
+            env = {**self._server_env, "NODE_ENV": "production", "HOSTNAME": "127.0.0.1"}
         self._process.launch(argv, log_file=self._log_file, env=env, cwd=self.folder)
 
     def _run(self, argv: list[str]) -> None:
@@ -135,7 +139,7 @@ class Frontend:
             done = subprocess.run(
                 argv,
                 cwd=self.folder,
-                env={**self._env, "CI": "true"},
+                env=self._npm_env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -147,10 +151,24 @@ class Frontend:
             raise ServiceError(f"{shown} failed; the end of {self._build_log}:\n{tail(self._build_log, 15)}")
 
 
-KEPT_FROM_NODE = frozenset(
-    {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEY", "SERVER_API_KEY", "DEMO_PASSWORD", "SMTP_PASSWORD"}
+ANYBODY = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
+        *("NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", MARKER),
+    }
 )
-"""Nothing in the front end needs a secret, so it gets none."""
+"""What Node and npm get of the environment: an allow-list, because each new setting would otherwise be a new leak."""
+
+SERVER = frozenset({"REALTIME_PUBLIC_URL", "FRONTEND_TOKEN", "MOBULA_TRUST_PROXY"})
+"""Beside it, what the front end's server reads. Its token is the one secret that it holds (`names.FRONTEND_HEADER`)."""
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+NPM = frozenset({*_PROXIES, *map(str.lower, _PROXIES), "NODE_AUTH_TOKEN", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"})
+"""Beside it, what npm needs to reach its registry: scripts of packages run with this, and get no secret of ours."""
+
+
+def _only(env: Mapping[str, str], names: frozenset[str], prefixes: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name in names or name.startswith(prefixes)}
 
 
 def _digest(paths: Iterable[Path], *, extra: str = "") -> str:

@@ -5,6 +5,7 @@ import pytest
 from cluster.paths import Paths
 from cluster.ports import Ports
 from cluster.services.errors import ServiceError
+from cluster.settings import Settings
 from cluster.stack import frontend
 from cluster.stack.frontend import Frontend
 from cluster.stack.progress import Event, Progress
@@ -81,15 +82,24 @@ def test_a_build_that_fails_shows_its_log_and_is_not_remembered(project: Path) -
     assert calls(project) == ["run build", "run build"]
 
 
-def test_no_secret_reaches_the_front_end(project: Path) -> None:
-    given = {
-        "DATABASE_URL": "postgresql://x",
-        "SECRET_KEY": "s",
-        "RAY_AUTH_TOKEN_PATH": "t",
-        "REALTIME_PUBLIC_URL": "ws://y",
-    }
-    env = page(project, **given)._env
-    assert not {"DATABASE_URL", "SECRET_KEY", "RAY_AUTH_TOKEN_PATH"} & env.keys()
-    assert env["REALTIME_PUBLIC_URL"] == "ws://y"
-    assert env["MOBULA_API_ORIGIN"] == "http://127.0.0.1:8000"
-    assert env["PORT"] == "3000"
+def test_no_secret_reaches_node_or_npm_but_the_front_end_s_own_token(project: Path) -> None:
+    """Every secret that Settings knows, also those that will be added, and what only the caller's shell holds."""
+    secrets = {name.upper() for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    assert {"DATABASE_URL", "REALTIME_SHARED_POLL_SECRET", "METRICS_TOKEN", "SENTRY_DSN", "FRONTEND_TOKEN"} <= secrets
+    given = dict.fromkeys(secrets | {"RAY_AUTH_TOKEN_PATH", "AWS_SECRET_ACCESS_KEY"}, "hidden")
+    found = page(project, **given, REALTIME_PUBLIC_URL="ws://y", LC_ALL="C.UTF-8", HTTPS_PROXY="http://proxy:1")
+    served, built = found._server_env, found._npm_env
+    assert {name for name, value in served.items() if value == "hidden"} == {"FRONTEND_TOKEN"}
+    assert {name for name, value in built.items() if value == "hidden"} == set()
+    assert served["REALTIME_PUBLIC_URL"] == "ws://y"
+    assert served["MOBULA_API_ORIGIN"] == "http://127.0.0.1:8000"
+    assert served["PORT"] == "3000"
+    assert built["HTTPS_PROXY"] == "http://proxy:1"
+    assert {"PATH", "LC_ALL"} <= served.keys() & built.keys()
+
+
+def test_what_npm_starts_has_only_that(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "npm").write_text(f"#!/bin/sh\nenv > {tmp_path}/env\nmkdir -p node_modules\n")
+    page(project, METRICS_TOKEN="hidden", MOBULA_CHECKOUT=str(tmp_path)).install(Progress())
+    assert "hidden" not in (tmp_path / "env").read_text()
+    assert f"MOBULA_CHECKOUT={tmp_path}" in (tmp_path / "env").read_text()
