@@ -41,6 +41,14 @@ def find(paths: Paths, *, spare: Iterable[int] = ()) -> list[Identity]:
     return [identity for identity in found if identity is not None]
 
 
+def title(identity: Identity) -> str:
+    """The command line, which Ray's workers replace by what they are; "" when the process is gone."""
+    try:
+        return " ".join(psutil.Process(identity.pid).cmdline())
+    except psutil.Error:
+        return ""
+
+
 def describe(identity: Identity) -> str:
     """`raylet (pid 123)`."""
     try:

@@ -1,16 +1,33 @@
-"""`./mobula dev`: redeploys `api` when its code changes; `realtime` and its sockets are left alone."""
+"""`./mobula dev`: redeploys `api` when code changes, and restarts the agents and shard hosts when theirs does.
 
+`realtime` and its sockets are left alone, and that is said.
+"""
+
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+from cluster.paths import Paths
+from cluster.ray_runtime import processes
 from cluster.settings import ROOT
 from cluster.stack.plan import Plan
 from cluster.stack.progress import Progress
 
 ROOMS = ("serve_app", "db", "tasks", "actors", "cluster")
 POLL_S = 0.7
+
+OF_ACTORS = frozenset({"tasks", "actors", "db", "cluster"})
+"""Rooms whose code runs in agents, shard hosts and job workers."""
+
+RESTARTED = ("ray::NodeAgent", "ray::ShardHost", "ray::Supervisor", "ray::IDLE")
+"""How Ray titles our actors' processes, and workers that wait for the next actor or job with modules of before."""
+
+LEFT_ALONE = "realtime was left alone with its sockets and the code from before (./mobula redeploy realtime)"
 
 
 def snapshot(root: Path = ROOT) -> dict[Path, int]:
@@ -52,13 +69,17 @@ class ApiReloader:
         while not self._stopping.wait(POLL_S):
             now = snapshot()
             if now == seen and now != deployed:  # quiet again for one round: an editor writes several files
-                first = changes(deployed, now)[0]
+                changed = changes(deployed, now)
                 deployed = now
-                self._redeploy(first)
+                self._renew(changed)
             seen = now
 
-    def _redeploy(self, because: Path) -> None:
-        self._progress.note("api", f"{because.relative_to(ROOT)} changed: redeploying")
+    def _renew(self, changed: Sequence[Path]) -> None:
+        names = [str(path.relative_to(ROOT)) for path in changed]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        self._progress.note("api", f"{names[0]}{more} changed: redeploying")
+        ended = end_actors(self._plan.paths) if any(name.split(os.sep)[0] in OF_ACTORS for name in names) else 0
+        # Deploying waits until everything that the supervisor looks after answers again.
         done = subprocess.run(
             [sys.executable, "-m", "cluster.deploy", "api"],
             cwd=ROOT,
@@ -68,7 +89,23 @@ class ApiReloader:
             check=False,
             start_new_session=True,
         )
+        actors = "; agents, shard hosts and job workers restarted, channels in memory begin anew" if ended else ""
         if done.returncode == 0:
-            self._progress.note("api", "redeployed")
+            self._progress.note("api", f"redeployed{actors}; {LEFT_ALONE}")
         else:
-            self._progress.note("api", "not redeployed:\n" + "\n".join(done.stderr.strip().splitlines()[-12:]))
+            said = "\n".join(done.stderr.strip().splitlines()[-12:])
+            self._progress.note("api", f"not redeployed, the code from before goes on{actors}:\n{said}")
+
+
+def end_actors(paths: Paths) -> int:
+    """End the processes of agents, shard hosts and the supervisor; Ray makes them anew. Returns how many there were.
+
+    By SIGKILL, which Ray takes for a crash: of an actor that ends by itself it makes no other.
+    """
+    ended = 0
+    for one in processes.find(paths):
+        if processes.title(one).startswith(RESTARTED):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGKILL)
+                ended += 1
+    return ended
