@@ -1,8 +1,8 @@
 """Where this checkout keeps things.
 
-Everything is under `.mobula/` (`MOBULA_HOME`), except sockets and Ray's session: those need a path of fewer than about
-50 characters, or `bind()` fails. They live in `/tmp/mobula-<uid>/<hash of the home>`, private to the user and the
-checkout, and `.mobula/short` links to it.
+Everything is under `.mobula/` (`MOBULA_HOME`), closed to other users of the machine, except sockets and Ray's session:
+those need a path of fewer than about 50 characters, or `bind()` fails. They live in `/tmp/mobula-<uid>/<hash of the
+home>`, private to the user and the checkout, and `.mobula/short` links to it.
 """
 
 import contextlib
@@ -108,10 +108,16 @@ class Paths:
             self.short.parent.rmdir()  # unless another checkout of this user has something in it
 
     def prepare(self) -> None:
-        """Make the directories. Raises PermissionError when somebody else holds the short one."""
-        for folder in (self.home, self.secrets, self.logs, self.run, self.home / "data", self.exports, self.build):
-            folder.mkdir(parents=True, exist_ok=True)
-        self.secrets.chmod(0o700)
+        """Make the directories, closed to other users of the machine. Raises PermissionError when somebody else holds
+        one of them.
+        """
+        # Root lends Postgres another uid, which must be able to walk to its data, and to look at nothing on the way.
+        walked = 0o711 if os.geteuid() == 0 else 0o700
+        self.home.parent.mkdir(parents=True, exist_ok=True)
+        _closed(self.home, walked)
+        _closed(self.home / "data", walked)
+        for folder in (self.secrets, self.logs, self.run, self.exports, self.build):
+            _closed(folder, 0o700)
         _private(self.short.parent)
         try:
             _private(self.short)
@@ -124,6 +130,17 @@ class Paths:
         if not link.is_symlink() or link.readlink() != self.short:
             link.unlink(missing_ok=True)
             link.symlink_to(self.short)
+
+
+def _closed(folder: Path, mode: int) -> None:
+    """Make a directory with this mode; one that an earlier start left more open is closed."""
+    folder.mkdir(mode=mode, exist_ok=True)
+    try:
+        folder.chmod(mode)
+    except PermissionError:
+        raise PermissionError(
+            f"{folder} belongs to somebody else: give it to the user who runs Mobula, or name another MOBULA_HOME"
+        ) from None
 
 
 def _private(folder: Path) -> None:

@@ -24,6 +24,33 @@ def test_preparing_makes_everything_and_links_the_short_directory(tmp_path: Path
     assert made.short.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize(("uid", "walked"), [(0, 0o711), (1000, 0o700)])
+def test_other_users_see_nothing_and_only_root_s_postgres_may_walk_to_its_data(
+    tmp_path: Path, short_base: Path, monkeypatch: pytest.MonkeyPatch, uid: int, walked: int
+) -> None:
+    made = Paths(tmp_path / "home")
+    for folder in (made.exports, made.logs, made.home / "data"):  # as an earlier version left them
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    made.prepare()
+    modes = {folder.name: folder.stat().st_mode & 0o777 for folder in made.home.iterdir() if not folder.is_symlink()}
+    closed = dict.fromkeys(("secrets", "logs", "run", "exports", "build"), 0o700)
+    assert modes == {"data": walked, **closed}
+    assert made.home.stat().st_mode & 0o777 == walked
+
+
+def test_a_home_of_somebody_else_is_refused_with_the_remedy(
+    tmp_path: Path, short_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(PermissionError, match="name another MOBULA_HOME"):
+        Paths(tmp_path / "home").prepare()
+
+
 def test_two_checkouts_have_two_short_directories(tmp_path: Path) -> None:
     assert Paths(tmp_path / "a").short != Paths(tmp_path / "b").short
 
