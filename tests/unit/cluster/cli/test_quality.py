@@ -1,8 +1,10 @@
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from cluster.cli import quality
 from cluster.cli.quality import Command, GeneratedFresh, LocksFresh, Outcome
@@ -71,3 +73,58 @@ def test_a_lock_that_misses_a_dependency_is_stale(tmp_path: Path, monkeypatch: p
     text = (tmp_path / "pyproject.toml").read_text()
     (tmp_path / "pyproject.toml").write_text(text.replace("typer", "other"))
     assert "requirements.lock" in LocksFresh().run().output
+
+
+def test_fix_formats_and_writes_what_is_generated(
+    mobula: MobulaCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ruff is the real one; the other generators are asked and write nothing here."""
+    asked: list[list[str]] = []
+    run = subprocess.run
+
+    def only_ruff(argv: list[str], **options: Any) -> Any:
+        if Path(argv[0]).name == "ruff":
+            return run(argv, **options)
+        asked.append(argv)
+        return subprocess.CompletedProcess(argv, 0)
+
+    (tmp_path / "ugly.py").write_text("import os\nx  =  {  'a':1 }\n")
+    (tmp_path / "frontend" / "node_modules").mkdir(parents=True)
+    monkeypatch.setattr(quality, "ROOT", tmp_path)
+    monkeypatch.setattr(quality, "FRONTEND", tmp_path / "frontend")
+    monkeypatch.setattr(quality.generated, "write_all", lambda: [tmp_path / "openapi.json"])
+    monkeypatch.setattr(quality.subprocess, "run", only_ruff)
+    monkeypatch.setattr(quality.shutil, "which", lambda name: f"/usr/bin/{name}")
+    shown = mobula.run("fix")
+    assert shown.exit_code == 0
+    assert (tmp_path / "ugly.py").read_text() == 'x = {"a": 1}\n'
+    assert "wrote openapi.json" in shown.output
+    assert [argv[-1] for argv in asked] == ["serve_app.reference", "generate", "format"]
+
+
+def test_hooks_are_installed_into_the_checkout(
+    mobula: MobulaCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "ROOT", tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert mobula.run("hooks").exit_code != 0, "no repository"
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    shutil.copy(ROOT / ".pre-commit-config.yaml", tmp_path)
+    assert mobula.run("hooks").exit_code == 0
+    hook = tmp_path / ".git" / "hooks" / "pre-commit"
+    assert hook.stat().st_mode & 0o100
+    assert "pre-commit" in hook.read_text()
+
+
+def test_every_local_hook_starts_a_program_that_is_installed_here() -> None:
+    """A hook that cannot start fails every commit; nothing is fetched by any of them."""
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert {one["repo"] for one in repositories} == {"local"}
+    for hook in repositories[0]["hooks"]:
+        assert hook["language"] == "system"
+        program = hook["entry"].split()[0]
+        found = ROOT / program if program.startswith(".venv/") else shutil.which(program)
+        assert found, hook["id"]
+        assert not program.startswith(".venv/") or (quality.BIN / Path(program).name).exists(), hook["id"]
