@@ -5,7 +5,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -50,6 +50,17 @@ def ensure(folder: Path) -> Secrets:
         signing_key_file=folder / "signing.pem",
         ray_token_file=folder / "ray_token",
     )
+
+
+def with_new_passwords(found: Secrets) -> Secrets:
+    """The same with new passwords of the local servers, which only new data may have; written by `keep_passwords`."""
+    return replace(found, postgres_password=_token(), valkey_password=_token())
+
+
+def keep_passwords(folder: Path, chosen: Secrets) -> None:
+    """Write the passwords of the local servers, once the data that had others is gone."""
+    write_private(folder / "postgres_password", chosen.postgres_password + "\n")
+    write_private(folder / "valkey_password", chosen.valkey_password + "\n")
 
 
 def write_private(file: Path, text: str) -> None:

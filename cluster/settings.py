@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
 
     # Process
     environment: Literal["development", "test", "production"] = Field(
-        default="development", description="`production` refuses weak secrets, default accounts and insecure modes."
+        default="development", description="`production` refuses weak secrets, demo accounts and insecure modes."
     )
     mobula_home: Path = Field(default=ROOT / ".mobula", description="State directory: data, logs, secrets, sockets.")
     log_level: str = Field(default="INFO", description="Level of our own logs.")
@@ -364,6 +365,11 @@ def _weakness(name: str, value: str) -> str:
     if value.lower().startswith(WEAK_WORDS) or len(set(value)) < 10:
         return f"{name} is weak: generate it with `openssl rand -hex 32`"
     return ""
+
+
+def written_by_up(state_env: Path, name: str) -> str:
+    """One value of what `up` wrote, whatever else is set; "" when it wrote none."""
+    return (dotenv_values(state_env, interpolate=False).get(name) or "") if state_env.is_file() else ""
 
 
 class ProductionRefused(Exception):

@@ -16,12 +16,12 @@ import typer
 from cluster import names, secrets
 from cluster import ports as port_blocks
 from cluster.cli.printing import console, fail
-from cluster.cli.setup import home
+from cluster.cli.setup import home, running_environment
 from cluster.paths import Paths
 from cluster.services.binaries import find_postgres
 from cluster.settings import ROOT, Settings
 from cluster.stack import daemon_state
-from cluster.stack.plan import Options, make
+from cluster.stack.plan import PRODUCTION, Options, make
 
 migrate = typer.Typer(no_args_is_help=True, help="Alembic, with the right database.")
 
@@ -33,7 +33,8 @@ def database_environment() -> Iterator[dict[str, str]]:
     os.environ["MOBULA_HOME"] = str(paths.home)
     if daemon_state.holder(paths) is not None:
         settings = Settings()
-        yield {**os.environ, "DATABASE_URL": settings.database_url.get_secret_value()}
+        database = {"DATABASE_URL": settings.database_url.get_secret_value()}
+        yield {**os.environ, "ENVIRONMENT": settings.environment, **database, **running_environment(paths)}
         return
     plan = make(Options(home=paths.home, frontend=False))
     if plan.postgres is not None:
@@ -86,12 +87,18 @@ def migration_status() -> None:
     raise typer.Exit(status.returncode)
 
 
-def seed(scale: Annotated[str, typer.Option("--scale", help="small, medium or large")] = "small") -> None:
+def seed(
+    scale: Annotated[str, typer.Option("--scale", help="small, medium or large")] = "small",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete all business data first.")] = False,
+) -> None:
     """Fill the database with deterministic, believable data."""
     with database_environment() as env:
+        if env["ENVIRONMENT"] == PRODUCTION:
+            fail("seeding is for development, and this is production")
+            raise typer.Exit(1)
         status = subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=env, check=False)
         if status.returncode == 0:
-            command = [sys.executable, "-m", names.SEED_MODULE, "--scale", scale]
+            command = [sys.executable, "-m", names.SEED_MODULE, "--scale", scale, *(["--fresh"] if fresh else [])]
             status = subprocess.run(command, cwd=ROOT, env=env, check=False)
     raise typer.Exit(status.returncode)
 

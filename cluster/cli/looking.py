@@ -42,7 +42,7 @@ def status() -> None:
         console.print("Mobula does not run here. ./mobula up -d starts it.")
         raise typer.Exit(3)
     answer = status_of(f"{found['api']}/health")
-    console.print(f"state      {found['state']}")
+    console.print(f"state      {found['state']} ({found.get('environment', 'development')})")
     console.print(f"health     {answer or 'no answer'} ({found['api']}/health)")
     for finding in rules.in_force(found["api"], Settings()):
         console.print(f"rules      {finding.what}" + (f"  → {finding.remedy}" if finding.remedy else ""), markup=False)
@@ -92,8 +92,9 @@ def doctor() -> None:
         findings = [checks.memory(), checks.shared_memory(), *rules.in_force(api, Settings())]
     else:
         findings = checks.all_checks(planned)
-        needed = budget.budget(planned.settings)
-        findings.append(checks.Finding("ok", f"database budget: {needed}"))
+        needed, more = (budget.budget(planned.settings, nodes=nodes) for nodes in (1, 2))
+        each = f"each node that joins adds {more.total - needed.total}"
+        findings.append(checks.Finding("ok", f"database budget: {needed}; {each}"))
         findings += rules.namespaces_file(planned.settings)
     for one in findings:
         mark = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "error": "[red]✗[/red]"}[one.level]

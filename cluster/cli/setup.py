@@ -38,7 +38,16 @@ def stack_environment() -> dict[str, str]:
     if recorded is None:
         return dict(os.environ)
     os.environ["MOBULA_HOME"] = str(paths.home)
-    return process_environment(os.environ, Settings(), paths, recorded)
+    env = process_environment(os.environ, Settings(), paths, recorded)
+    return {**env, **running_environment(paths)}
+
+
+def running_environment(paths: Paths) -> dict[str, str]:
+    """ENVIRONMENT as the running stack has it, whatever the caller's shell or `.env` says; nothing when none runs."""
+    status = daemon_state.read_status(paths)
+    if daemon_state.holder(paths) is None or "environment" not in status:
+        return {}
+    return {"ENVIRONMENT": str(status["environment"])}
 
 
 def frontend() -> Frontend:

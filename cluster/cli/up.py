@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from cluster.paths import Paths
 from cluster.settings import ROOT
 from cluster.stack import daemon_state, runner
 from cluster.stack.daemon_state import AlreadyRunning
-from cluster.stack.plan import Options
+from cluster.stack.plan import PRODUCTION, Options
 from cluster.stack.progress import Event, ProgressFile
 
 DEMO_ACCOUNTS = "ada@mobula.localhost (or admin@, operator@, analyst@, lin@)"
@@ -59,7 +59,7 @@ def dev(
     frontend_port: FrontendPort = None,
     no_frontend: NoFrontend = False,
 ) -> None:
-    """Start everything with Next's development server, and redeploy api whenever its code changes."""
+    """Start everything with Next's development server; api, agents and shard hosts run anew when their code changes."""
     options = Options(
         home=home(),
         http_port=port,
@@ -77,7 +77,10 @@ def start(options: Options, *, detach: bool) -> int:
     if daemon_state.holder(paths) is not None:
         console.print("Mobula runs already in this checkout.")
         print_where(paths)
-        return 0
+        unmet = _unmet(options, daemon_state.read_status(paths))
+        if unmet:
+            fail(f"it runs without {' and '.join(unmet)}: ./mobula down first")
+        return 1 if unmet else 0
     console.print(f"[bold]Mobula[/bold] in {options.home}")
 
     def listener(event: Event) -> None:
@@ -100,15 +103,32 @@ def start(options: Options, *, detach: bool) -> int:
     return status
 
 
+def _unmet(options: Options, status: dict[str, Any]) -> list[str]:
+    """Options that the stack which runs already does not fulfil."""
+    asked = {
+        "--fresh": options.fresh,
+        "--production": options.production and status.get("environment") != PRODUCTION,
+        "--port": options.http_port is not None and not str(status.get("api", "")).endswith(f":{options.http_port}"),
+        "--frontend-port": options.frontend_port is not None
+        and not str(status.get("frontend") or "").endswith(f":{options.frontend_port}"),
+    }
+    return [option for option, unmet in asked.items() if unmet]
+
+
 def print_where(paths: Paths) -> None:
     """Addresses, how to sign in, logs."""
     status = daemon_state.read_status(paths)
     if not status:
         return
-    rows = [("Open", status.get("frontend") or f"{status['api']}/docs")]
-    rows += [("REST", f"{status['api']}/api/v1   docs {status['api']}/docs"), ("WebSocket", status["websocket"])]
+    production = status.get("environment") == PRODUCTION
+    docs = "" if production else f"{status['api']}/docs"  # production mounts none
+    rows = [("Open", status.get("frontend") or docs or f"{status['api']}/health")]
+    rows += [
+        ("REST", f"{status['api']}/api/v1" + (f"   docs {docs}" if docs else "")),
+        ("WebSocket", status["websocket"]),
+    ]
     secret = paths.secrets / "demo_password"
-    if status.get("environment") != "production" and (paths.build / "seeded").exists() and secret.exists():
+    if not production and (paths.build / "seeded").exists() and secret.exists():
         rows.append(("Sign in", f"{DEMO_ACCOUNTS}   password {secret.read_text().strip()}"))
     rows.append(("Logs", f"{paths.logs}   (./mobula logs)"))
     console.print()

@@ -65,6 +65,12 @@ def disk(plan: Plan) -> Finding:
     return Finding("ok", f"{free:.0f} GB of disk free")
 
 
+def environment(plan: Plan) -> Finding:
+    """Development or production, and why."""
+    why = ", as the last start here was (ENVIRONMENT=development goes back)" if plan.remembered else ""
+    return Finding("ok", f"environment: {plan.settings.environment}{why}")
+
+
 def open_files(plan: Plan) -> Finding:
     """The open-file limit allows a useful number of connections."""
     limit = raise_open_file_limit()
@@ -159,5 +165,14 @@ def providers(plan: Plan) -> list[Finding]:
 
 def all_checks(plan: Plan, *, ports_too: bool = True) -> list[Finding]:
     """Everything, in the order in which it is shown."""
-    found = [memory(), shared_memory(), disk(plan), open_files(plan), *providers(plan), addresses(plan), node(plan)]
+    found = [
+        environment(plan),
+        memory(),
+        shared_memory(),
+        disk(plan),
+        open_files(plan),
+        *providers(plan),
+        addresses(plan),
+        node(plan),
+    ]
     return found + (http_ports(plan) if ports_too else [])

@@ -20,7 +20,7 @@ from cluster.ray_runtime.environment import process_environment
 from cluster.ray_runtime.loopback import is_loopback
 from cluster.ray_runtime.worker import RayWorkerNode
 from cluster.services.errors import ServiceError
-from cluster.settings import Settings, require_production_ready
+from cluster.settings import Settings, require_production_ready, written_by_up
 from cluster.stack.daemon_state import DaemonLock
 
 WATCH_S = 0.5
@@ -50,12 +50,13 @@ def make(home: Path, *, head: str = "", http_port: int | None = None, environ: M
     settings = require_production_ready(Settings())
     head = head or settings.mobula_ray_address
     if not head:
-        raise ServiceError("no head to join: ./mobula node HOST:PORT, the GCS address that ./mobula up shows there")
+        raise ServiceError("no head to join: ./mobula node HOST:PORT, the GCS address that ./mobula status shows there")
     _require_shared(settings, paths, head)
     ports = port_blocks.choose(paths.ports_file, http=http_port or settings.http_port)
     port_blocks.require_free(ports.http, "HAProxy of this node", "./mobula node --port N")
     env = {
         **process_environment(environ, settings, paths, ports),
+        "ENVIRONMENT": settings.environment,
         "MOBULA_RAY_ADDRESS": head,
         "HTTP_PORT": str(ports.http),
         # Serve knows one port for all nodes, the head's; this is how a node says another.
@@ -109,6 +110,12 @@ def _join_again(node: RayWorkerNode, stopping: threading.Event, say: Callable[[s
 def _require_shared(settings: Settings, paths: Paths, head: str) -> None:
     """What a node needs of the head's is here, and reachable from here."""
     copy = f"copy the head's .mobula/state.env and .mobula/secrets to {paths.home}"
+    there = written_by_up(paths.state_env, "ENVIRONMENT")
+    if there and there != settings.environment:
+        raise ServiceError(
+            f"ENVIRONMENT is {settings.environment} here and {there} on the head (state.env): take it out of the "
+            "environment and .env of this machine"
+        )
     if not settings.database_url.get_secret_value():
         raise ServiceError(f"no DATABASE_URL: {copy}, or set the same environment as there")
     for file in (

@@ -12,10 +12,13 @@ from cluster.ports import Ports
 from cluster.ray_runtime.environment import process_environment
 from cluster.secrets import Secrets
 from cluster.services.binaries import find_valkey
+from cluster.services.errors import ServiceError
 from cluster.services.postgres import EmbeddedPostgres
 from cluster.services.valkey import EmbeddedValkey
-from cluster.settings import DOTENV, ROOT, Settings, changed, require_production_ready
+from cluster.settings import DOTENV, ROOT, ProductionRefused, Settings, changed, require_production_ready, written_by_up
 from cluster.stack import daemon_state
+
+PRODUCTION = "production"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Options:
     development: bool = False
     """Next's development server instead of the built one, and `api` reloaded on change."""
     production: bool = False
+    """Also without it, a checkout that was started in production stays in it until ENVIRONMENT says otherwise."""
     fresh: bool = False
     seed: bool = True
 
@@ -47,6 +51,8 @@ class Plan:
     valkey: EmbeddedValkey | None
     """None: REDIS_URL names one, or there is no binary."""
     env: dict[str, str]
+    remembered: bool = False
+    """Production, because the last start here was."""
 
     @property
     def api_url(self) -> str:
@@ -65,13 +71,20 @@ class Plan:
 
 
 def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
-    """Decide. Raises PortError, ProductionRefused, LimitTooLow or PermissionError, each naming its remedy."""
+    """Decide. Raises ServiceError, PortError, ProductionRefused, LimitTooLow or PermissionError, each naming its
+    remedy.
+    """
     environ = dict(os.environ if environ is None else environ)
     environ["MOBULA_HOME"] = str(options.home)
     paths = Paths(options.home)
     paths.prepare()
     # What is asked for in the environment or in .env; never what an earlier `up` wrote, which this one replaces.
     given = _given(environ, options)
+    said = options.production or "environment" in given.model_fields_set
+    remembered = not said and written_by_up(paths.state_env, "ENVIRONMENT") == PRODUCTION
+    if remembered:
+        given = given.model_copy(update={"environment": PRODUCTION})
+    _require_meant(options, given, remembered=remembered)
     # A running stack keeps its ports and its state.env, whatever another command plans beside it.
     holder = daemon_state.holder(paths)
     foreign = holder is not None and holder.pid != os.getpid()
@@ -83,6 +96,8 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
         ours=_held(paths),
     )
     generated = secrets.ensure(paths.secrets)
+    if options.fresh:
+        generated = secrets.with_new_passwords(generated)
     postgres = None if given.database_url.get_secret_value() else local_postgres(paths, ports, generated)
     no_valkey = bool(given.redis_url.get_secret_value()) or find_valkey() is None
     valkey = None if no_valkey else local_valkey(paths, ports, generated)
@@ -90,12 +105,14 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
         **_defaults(given, paths, ports, generated),
         "DATABASE_URL": given.database_url.get_secret_value() or (postgres.dsn if postgres else ""),
         "REDIS_URL": given.redis_url.get_secret_value() or (valkey.dsn if valkey else ""),
+        # Other commands and nodes that join must not take production for development.
+        "ENVIRONMENT": given.environment,
     }
     settings = require_production_ready(changed(given, **{name.lower(): value for name, value in values.items()}))
-    env = {**process_environment(environ, settings, paths, ports), **values, "ENVIRONMENT": settings.environment}
+    env = {**process_environment(environ, settings, paths, ports), **values}
     if not foreign:
         secrets.write_private(paths.state_env, "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
-    return Plan(options, settings, paths, ports, generated, postgres, valkey, env)
+    return Plan(options, settings, paths, ports, generated, postgres, valkey, env, remembered)
 
 
 def local_postgres(paths: Paths, ports: Ports, generated: Secrets) -> EmbeddedPostgres:
@@ -130,8 +147,32 @@ def _given(environ: Mapping[str, str], options: Options) -> Settings:
         os.environ.update(before)
     overrides: dict[str, object] = {"mobula_home": options.home}
     if options.production:
-        overrides["environment"] = "production"
+        if "environment" in settings.model_fields_set and settings.environment != PRODUCTION:
+            raise ProductionRefused(
+                f"--production, but ENVIRONMENT={settings.environment} is set: take it out of the environment or .env, "
+                "where every other command would believe it"
+            )
+        overrides["environment"] = PRODUCTION
     return settings.model_copy(update=overrides)
+
+
+def _require_meant(options: Options, given: Settings, *, remembered: bool) -> None:
+    """Refuse what would lose data or safety by an oversight."""
+    if options.development and given.environment == PRODUCTION:
+        why = "the last start here was --production" if remembered else "ENVIRONMENT=production"
+        raise ProductionRefused(f"dev is for development ({why}): ENVIRONMENT=development ./mobula dev")
+    if not options.fresh:
+        return
+    if given.database_url.get_secret_value():
+        raise ServiceError(
+            "--fresh deletes the data of the embedded servers, and DATABASE_URL names another, whose data stays: empty "
+            "that database yourself, then ./mobula up without --fresh"
+        )
+    if remembered:
+        raise ProductionRefused(
+            "--fresh would delete the data of production (the last start here was --production): say it again with "
+            "--production, or go back with ENVIRONMENT=development"
+        )
 
 
 def _explicit_port(settings: Settings, name: str) -> int | None:

@@ -3,6 +3,7 @@
 Light on purpose: it imports neither Ray nor the applications, and sleeps most of the time.
 """
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -10,13 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cluster import names
+from cluster import names, secrets
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.head import RayHead
 from cluster.services.errors import ServiceError
 from cluster.stack import applications, budget, checks, daemon_state, external, frontend
 from cluster.stack.applications import Deployment
-from cluster.stack.plan import Plan
+from cluster.stack.plan import PRODUCTION, Plan
 from cluster.stack.progress import Progress
 from cluster.stack.waiting import wait_for
 
@@ -110,6 +111,10 @@ class Stack:
         problems = [finding for finding in checks.all_checks(self.plan) if finding.level == "error"]
         if problems:
             raise ServiceError("\n".join(f"{one.what}{f' – {one.remedy}' if one.remedy else ''}" for one in problems))
+        if self.plan.remembered:
+            self._progress.note(
+                "Production", "as the last start here; ENVIRONMENT=development ./mobula up goes back to development"
+            )
         needed = budget.budget(self.plan.settings)
         if self.plan.postgres is not None:
             budget.require_within(needed, self.plan.postgres.max_connections)
@@ -120,9 +125,19 @@ class Stack:
         if self.plan.valkey is not None:
             self.plan.valkey.wipe()
         self._seeded_mark.unlink(missing_ok=True)
-        for file in self.plan.paths.exports.glob("*"):
-            if file.is_file():
-                file.unlink()
+        for export in self.plan.paths.exports.iterdir():
+            shutil.rmtree(export) if export.is_dir() and not export.is_symlink() else export.unlink()
+        # Last: while there is data, there are the passwords that it has.
+        secrets.keep_passwords(self.plan.paths.secrets, self.plan.secrets)
+        self._progress.done("Fresh data", self._kept_elsewhere())
+
+    def _kept_elsewhere(self) -> str:
+        """What `--fresh` leaves alone, for people."""
+        given = self.plan.settings
+        kept = ["the server of REDIS_URL keeps its keys"] if self.plan.valkey is None and given.redis_url else []
+        if given.exports_path.resolve() != self.plan.paths.exports.resolve():
+            kept.append(f"EXPORT_DIR {given.exports_path} keeps its files")
+        return "; ".join(["data and exports of this checkout deleted", *kept])
 
     def _start_postgres(self) -> None:
         self._progress.begin("Postgres")
@@ -164,10 +179,15 @@ class Stack:
         self._progress.begin("Database schema")
         log_file = self.plan.paths.logs / "migrate.log"
         applications.run_module("alembic", ["upgrade", "head"], self.plan.env, log_file)
+        if self.plan.settings.environment == PRODUCTION:
+            # A database that was seeded once has accounts whose password stands in a file and was on screens.
+            applications.run_module(
+                names.SEED_MODULE, ["--refuse-demo"], self.plan.env, self.plan.paths.logs / "seed.log"
+            )
         self._progress.done("Database schema", "up to date")
 
     def _seed(self) -> None:
-        if not self.plan.options.seed or self.plan.settings.environment == "production" or self._seeded_mark.exists():
+        if not self.plan.options.seed or self.plan.settings.environment == PRODUCTION or self._seeded_mark.exists():
             return
         self._progress.begin("Demo data")
         said = applications.run_module(

@@ -8,9 +8,10 @@ from typing import Any
 
 import asyncpg
 from passlib.hash import argon2  # type: ignore[attr-defined]
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from cluster.settings import get_settings
+from db.auth.models import User
 from db.seed.people import DEMO_PEOPLE
 from db.seed.scales import SCALES
 from db.seed.writer import UNUSABLE, Writer
@@ -92,6 +93,31 @@ async def seed_async(
             )
             await writer.write()
         return SeedReport(scale, seeded=True, counts=writer.counts)
+    finally:
+        await database.dispose()
+
+
+def demo_accounts(database_url: str) -> list[str]:
+    """E-mail addresses of demo accounts that can sign in. Runs its own event loop."""
+    return asyncio.run(demo_accounts_async(database_url))
+
+
+async def demo_accounts_async(database_url: str) -> list[str]:
+    """`demo_accounts` for callers inside an event loop."""
+    database = Database(database_url, pool_size=1, max_overflow=0, application_name="mobula-seed")
+    try:
+        async with database.transaction(read_only=True) as session:
+            found = await session.scalars(
+                select(User.email)
+                .where(
+                    User.email.in_([person.email for person in DEMO_PEOPLE]),
+                    User.is_active,
+                    User.deleted_at.is_(None),
+                    User.password_hash != UNUSABLE,
+                )
+                .order_by(User.email)
+            )
+            return list(found)
     finally:
         await database.dispose()
 

@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cluster import secrets
+from cluster.secrets import Secrets
 
 
 def mode(path: Path) -> int:
@@ -56,3 +57,15 @@ def test_a_private_file_is_replaced_whole(tmp_path: Path) -> None:
     secrets.write_private(file, "two")
     assert file.read_text() == "two"
     assert [entry.name for entry in tmp_path.iterdir()] == ["value"]
+
+
+def test_new_passwords_are_those_of_the_local_servers_alone_and_kept_when_told(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    before = secrets.ensure(folder)
+    chosen = secrets.with_new_passwords(before)
+    changed = {name for name in Secrets.__slots__ if getattr(before, name) != getattr(chosen, name)}
+    assert changed == {"postgres_password", "valkey_password"}
+    assert secrets.ensure(folder) == before, "data that is there still has the old ones"
+    secrets.keep_passwords(folder, chosen)
+    assert secrets.ensure(folder) == chosen
+    assert {mode(file) for file in folder.iterdir()} == {0o600}

@@ -5,11 +5,12 @@ import hashlib
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
 from db.conversations import service as conversations
 from db.orders import service as orders
 from db.orders.service import OrderLine
-from db.seed.command import SeedReport, seed, seed_async
+from db.seed.command import SeedReport, demo_accounts_async, seed, seed_async
 from db.seed.scales import SCALES
 from db.session import Database
 from db.users import service as users
@@ -137,3 +138,15 @@ async def test_the_command_runs_its_own_loop(database: Database, database_url: s
     assert report.seeded
     assert any("orders" in line for line in lines)
     assert await value(database, "SELECT count(*) FROM app.orders") == SCALES["small"].orders
+
+
+async def test_demo_accounts_that_can_sign_in_are_found(database: Database, database_url: str) -> None:
+    assert await demo_accounts_async(database_url) == []
+    await run(database_url)
+    assert "admin@mobula.localhost" in await demo_accounts_async(database_url)
+    assert len(await demo_accounts_async(database_url)) == 5
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE auth.users SET password_hash = '!' WHERE username = 'admin'"))
+        await session.execute(text("UPDATE auth.users SET is_active = false WHERE username = 'operator'"))
+        await session.execute(text("UPDATE auth.users SET deleted_at = now() WHERE username = 'analyst'"))
+    assert await demo_accounts_async(database_url) == ["ada@mobula.localhost", "lin@mobula.localhost"]

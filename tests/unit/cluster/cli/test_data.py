@@ -3,6 +3,9 @@ from pathlib import Path
 import pytest
 
 from cluster.cli.data import _libpq, _valkey_cli
+from cluster.paths import Paths
+from cluster.stack import daemon_state
+from cluster.stack.plan import Options, make
 from tests.fixtures.command import MobulaCommand
 
 
@@ -51,3 +54,20 @@ def test_what_valkey_refuses_is_a_sentence(mobula: MobulaCommand, monkeypatch: p
     assert shown.exit_code == 1
     assert "127.0.0.1:1" in shown.output
     assert not isinstance(shown.exception, ConnectionError)
+
+
+def test_production_is_not_seeded_whatever_the_caller_s_shell_says(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(Options(home=mobula.home, production=True), {"PATH": "/bin"})
+    paths = Paths(mobula.home)
+    daemon_state.write_status(paths, {"environment": "production"})
+    monkeypatch.setattr("cluster.cli.data.subprocess.run", lambda *_, **__: pytest.fail("it must do nothing"))
+    lock = daemon_state.DaemonLock(paths)
+    lock.take()
+    for shell in ("production", "development"):
+        monkeypatch.setenv("ENVIRONMENT", shell)
+        shown = mobula.run("seed")
+        assert shown.exit_code == 1
+        assert "this is production" in shown.output
+    lock.release()

@@ -8,6 +8,7 @@ from cluster.cli import setup
 from cluster.paths import Paths
 from cluster.ray_runtime.environment import MARKER
 from cluster.settings import ROOT
+from cluster.stack import daemon_state
 from cluster.stack.plan import Options, make
 from tests.fixtures.command import MobulaCommand
 
@@ -39,3 +40,17 @@ def test_the_front_end_belongs_to_the_checkout(mobula: MobulaCommand) -> None:
     page = setup.frontend()
     assert page.folder == ROOT / "frontend"
     assert not page.is_running()
+
+
+def test_a_command_is_in_the_environment_of_the_stack_that_runs(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(Options(home=mobula.home), {"PATH": "/bin"})
+    paths = Paths(mobula.home)
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    daemon_state.write_status(paths, {"environment": "production"})
+    assert setup.stack_environment()["ENVIRONMENT"] == "development"
+    lock = daemon_state.DaemonLock(paths)
+    lock.take()
+    assert setup.stack_environment()["ENVIRONMENT"] == "production"
+    lock.release()

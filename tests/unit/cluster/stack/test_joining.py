@@ -7,7 +7,7 @@ import pytest
 from cluster.ports import PortError
 from cluster.services.errors import ServiceError
 from cluster.services.ports import free_port
-from cluster.settings import Settings
+from cluster.settings import ProductionRefused, Settings
 from cluster.stack import joining
 from cluster.stack.joining import NodePlan
 
@@ -153,3 +153,18 @@ def test_the_first_attempt_must_succeed(home: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ServiceError, match="cannot join"):
         run(home, node, monkeypatch)
     assert node.stopped == 1
+
+
+def test_what_the_head_is_in_holds_here_and_nothing_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "9f3b" * 4 + "a1c7e5d2" * 3
+    strong = dict.fromkeys(("SECRET_KEY", "ENCRYPTION_KEY", "SERVER_API_KEY"), secret)
+    copied(home, ENVIRONMENT="production", **strong)
+    plan = make(home)
+    assert plan.settings.environment == plan.env["ENVIRONMENT"] == "production"
+    copied(home, ENVIRONMENT="production", **(strong | {"SECRET_KEY": "changeme"}))
+    with pytest.raises(ProductionRefused, match="SECRET_KEY is weak"):
+        make(home)
+    copied(home, ENVIRONMENT="production", **strong)
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    with pytest.raises(ServiceError, match="development here and production on the head"):
+        make(home)

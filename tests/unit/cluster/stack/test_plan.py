@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.settings import ProductionRefused, Settings
+from cluster.services.errors import ServiceError
+from cluster.settings import ProductionRefused, Settings, written_by_up
 from cluster.stack.plan import Options, make
 
 CLEAN = {"PATH": "/usr/bin:/bin", "RAY_ADDRESS": "10.0.0.1:6379", "HOME": "/nowhere"}
@@ -61,3 +62,71 @@ def test_the_callers_environment_is_left_alone(tmp_path: Path, monkeypatch: pyte
     before = dict(os.environ)
     make(Options(home=tmp_path / "home"), CLEAN)
     assert dict(os.environ) == before
+
+
+def written(home: Path) -> str:
+    return written_by_up(home / "state.env", "ENVIRONMENT")
+
+
+def test_production_reaches_whoever_reads_the_state_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    plan = make(Options(home=home, production=True), CLEAN)
+    assert plan.env["ENVIRONMENT"] == written(home) == "production"
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("MOBULA_HOME", str(home))
+    assert Settings(_env_file=tmp_path / "no.env").environment == "production"  # type: ignore[call-arg]
+
+
+def test_a_checkout_stays_in_production_until_it_is_told_otherwise(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    make(Options(home=home, production=True), CLEAN)
+    for _ in range(2):
+        again = make(Options(home=home), CLEAN)
+        assert (again.settings.environment, again.env["ENVIRONMENT"], again.remembered) == (*["production"] * 2, True)
+    back = make(Options(home=home), {**CLEAN, "ENVIRONMENT": "development"})
+    assert (back.settings.environment, back.remembered, written(home)) == ("development", False, "development")
+    assert make(Options(home=home), CLEAN).settings.environment == "development"
+
+
+def test_a_refused_production_is_not_remembered(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with pytest.raises(ProductionRefused):
+        make(Options(home=home, production=True), {**CLEAN, "SECRET_KEY": "changeme"})
+    assert make(Options(home=home), CLEAN).settings.environment == "development"
+
+
+@pytest.mark.parametrize(
+    ("asked", "environ", "said"),
+    [
+        ({"production": True}, {"ENVIRONMENT": "development"}, "--production, but ENVIRONMENT=development is set"),
+        ({"development": True}, {}, r"the last start here was --production\): ENVIRONMENT=development ./mobula dev"),
+        ({"development": True}, {"ENVIRONMENT": "production"}, "ENVIRONMENT=development ./mobula dev"),
+        ({"fresh": True}, {}, "would delete the data of production"),
+    ],
+)
+def test_what_contradicts_production_is_refused(
+    tmp_path: Path, asked: dict[str, bool], environ: dict[str, str], said: str
+) -> None:
+    home = tmp_path / "home"
+    make(Options(home=home, production=True), CLEAN)
+    with pytest.raises(ProductionRefused, match=said):
+        make(Options(home=home, **asked), {**CLEAN, **environ})  # type: ignore[arg-type]
+    assert written(home) == "production"
+
+
+def test_fresh_has_new_passwords_and_the_old_ones_until_the_data_is_gone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    before = make(Options(home=home), CLEAN)
+    fresh = make(Options(home=home, fresh=True), CLEAN)
+    assert before.postgres is not None
+    assert fresh.postgres is not None
+    assert fresh.env["DATABASE_URL"] == fresh.postgres.dsn != before.postgres.dsn
+    assert fresh.secrets.valkey_password != before.secrets.valkey_password
+    assert make(Options(home=home), CLEAN).env["DATABASE_URL"] == before.postgres.dsn, "the start did not come to it"
+
+
+def test_fresh_does_not_pretend_to_empty_a_server_that_is_not_ours(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="DATABASE_URL names another, whose data stays"):
+        make(Options(home=tmp_path / "home", fresh=True), {**CLEAN, "DATABASE_URL": "postgresql://u:p@db/x"})
+    make(Options(home=tmp_path / "home", fresh=True), {**CLEAN, "REDIS_URL": "redis://r/1"})
