@@ -251,6 +251,18 @@ class Settings(BaseSettings):
         "it a host that dies is back when Ray has started it again, after 3 to 7 s.",
     )
     broker_shards: int = Field(default=1, ge=1, description="Shards that own channels.")
+    broker_channels_max: int = Field(
+        default=200_000,
+        ge=1,
+        description="Channels in memory per broker shard. Beyond it those that nobody is subscribed to are forgotten, "
+        "the longest unused first; when all have subscribers, a further one gets error 111.",
+    )
+    broker_memory_mb: int = Field(
+        default=256,
+        ge=1,
+        description="What the channels of a broker shard keep: histories, maps, idempotency keys. Beyond it those that "
+        "nobody is subscribed to are forgotten, then the oldest publications of who publishes; keys get error 111.",
+    )
     session_shards: int = Field(default=1, ge=1, description="Shards that own users' sessions.")
     cache_shards: int = Field(default=1, ge=1, description="Shards of the cache.")
 

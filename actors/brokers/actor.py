@@ -34,6 +34,7 @@ from actors.links.frames import Submit
 from actors.links.placement import buckets_of
 from actors.links.shards import ShardCall
 from actors.links.stream import ClientStream, StreamServer
+from actors.metrics.registry import BROKER_CHANNELS, BROKER_MEMORY
 from actors.namespaces.watching import WatchedNamespaces
 from actors.protocol.namespaces import Namespaces
 from cluster.settings import Settings
@@ -60,7 +61,7 @@ class BrokerShard:
     State:
         Hard: none. Streams of durable namespaces, their heads and the outbox are in Postgres, behind this
         incarnation's fence. Soft: history, presence and idempotency keys of memory namespaces, which hubs listen to
-        what, and what each has not read yet (bounded).
+        what, and what each has not read yet. All bounded (`room`).
     Concurrency:
         Async, one event loop. An operation runs to its end in one turn, except where it reads the database; then it
         looks at the channel again and decides in one turn. One commit is in flight. Results and publications leave on
@@ -94,6 +95,7 @@ class BrokerShard:
         buckets = buckets_of(shard, shards)
         self.ownership = Ownership(shard, buckets)
         self.table = ChannelTable(self.namespaces, lambda bucket: bucket in self.ownership.owned)
+        self.table.room.bound(settings.broker_channels_max, settings.broker_memory_mb)
         self.registry = Registry(self.table.find)
         self.background = Background()
         self._shard = shard
@@ -112,7 +114,7 @@ class BrokerShard:
             on_unreachable=self.ownership.begin,
             wall_ms=wall_ms,
         )
-        self.table.load = self.committer.load
+        self.table.load, self.table.unload = self.committer.load, self.committer.unload
         self.table.again = self._carry_out
         attempts = Attempts()
         views = PresenceViews(self.table.find, wall_ms)
@@ -192,6 +194,7 @@ class BrokerShard:
     async def stop(self) -> None:
         """Answer waiting polls and let go of the database."""
         self.streams.close()
+        self._measure(0, 0)
         await self.background.stop()
         await self.committer.stop()
         await self._reader.close()
@@ -285,11 +288,16 @@ class BrokerShard:
                 self.maps.expire(now)
                 self.moving.check(now)
                 self.subscribing.settle()
+                self._measure(len(self.table.channels), self.table.room.memory.bytes)
                 if self._shard == 0 and now >= self._prune_at:
                     self._prune_at = now + PRUNE_EVERY_S
                     self.background.spawn(self._prune())
             except Exception:
                 logger.exception("housekeeping failed")
+
+    def _measure(self, channels: int, kept: int) -> None:
+        BROKER_CHANNELS.labels(str(self._shard)).set(channels)
+        BROKER_MEMORY.labels(str(self._shard)).set(kept)
 
     async def _prune(self) -> None:
         try:

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.brokers.channel import Channel, HubInterest
 from actors.brokers.map_state import NEVER, Value
+from actors.brokers.memory import Memory
 from actors.brokers.presence import Registry
 from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
@@ -98,15 +99,17 @@ def pack(channel: Channel, now: float) -> Carried:
     )
 
 
-def unpack(carried: Carried, namespaces: Namespaces, registry: Registry, now: float) -> Channel:
+def unpack(carried: Carried, namespaces: Namespaces, registry: Registry, memory: Memory, now: float) -> Channel:
     """The channel again. Its subscriptions wait, silently, for their processes to register them."""
-    channel = Channel(carried.name, namespaces.for_channel(carried.name), now)
+    channel = Channel(carried.name, namespaces.for_channel(carried.name), now, memory=memory)
     if not channel.rules.durable:
         channel.epoch, channel.top = carried.epoch, carried.top
         channel.ring.clear(carried.top - len(carried.ring))
         for age, pub in carried.ring:
             channel.ring.append(pub, now - age)
         channel.keys = {key: (offset, epoch, now + left) for key, offset, epoch, left in carried.keys}
+        for name in channel.keys:
+            memory.take(len(name))
         channel.version, channel.version_epoch = carried.version, carried.version_epoch
         if channel.map is not None:
             for key in carried.map:

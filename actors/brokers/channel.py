@@ -1,14 +1,14 @@
 """One channel's state in its shard: stream, subscriptions per hub, presence."""
 
-import secrets
-import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from actors.brokers.contract import BrokerError, ClientInfo
+from actors.brokers.epochs import new_epoch
 from actors.brokers.history import Ring
 from actors.brokers.items import published_prefix
 from actors.brokers.map_state import MapState
+from actors.brokers.memory import Memory
 from actors.brokers.operations import Operation, Publish
 from actors.brokers.polled import Polled
 from actors.brokers.view_changes import ViewChanges
@@ -21,13 +21,6 @@ from actors.protocol.rates import parse
 
 IDEMPOTENCY_S = 300.0
 """How long an idempotency key answers with the first result."""
-
-_LETTERS = string.ascii_letters
-
-
-def new_epoch() -> str:
-    """Identity of a stream: eight random letters, made when the stream begins."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(8))
 
 
 @dataclass(slots=True)
@@ -57,6 +50,7 @@ class Channel:
         "keys",
         "loaded",
         "map",
+        "memory",
         "name",
         "polled",
         "prefix",
@@ -74,14 +68,18 @@ class Channel:
         "waiting",
     )
 
-    def __init__(self, name: str, rules: Namespace, now: float) -> None:
+    def __init__(
+        self, name: str, rules: Namespace, now: float, *, epoch: str = "", memory: Memory | None = None
+    ) -> None:
+        """`epoch`: with which a memory channel begins, a new one if empty. `memory`: where what it keeps is counted."""
         self.name = name
+        self.memory = memory or Memory()
         self.rules = rules
         self.bucket = bucket_of(name)
-        self.epoch = "" if rules.durable else new_epoch()
+        self.epoch = "" if rules.durable else epoch or new_epoch()
         self.top = 0
         """Offset of the newest publication; on a durable channel, of the newest committed one."""
-        self.ring = Ring(rules.history_size, rules.history_ttl_s)
+        self.ring = Ring(rules.history_size, rules.history_ttl_s, memory=self.memory)
         self.hubs: dict[str, HubInterest] = {}
         self.presence: dict[str, Present] = {}
         self.users: dict[str, int] = {}
@@ -93,9 +91,9 @@ class Channel:
         """The channel is another one's presence, as a map."""
         self.view = None if self.shows is None else ViewChanges()
         """What of that is told."""
-        self.map = None if rules.map is None or self.shows is not None else MapState(rules.map)
+        self.map = None if rules.map is None or self.shows is not None else MapState(rules.map, self.memory)
         """Keys and their newest values, where the channel is a map."""
-        self.polled = None if rules.shared_poll is None else Polled(rules.shared_poll)
+        self.polled = None if rules.shared_poll is None else Polled(rules.shared_poll, self.memory)
         """What is known of its keys, where the channel is a shared poll."""
         self.prefix = published_prefix(name)
         self.publish_full_at = 0.0
@@ -110,7 +108,34 @@ class Channel:
     def in_use(self) -> bool:
         """Whether anybody is subscribed or waits, or keys are in memory only."""
         kept = self.map is not None and not self.rules.durable and bool(self.map.values)
-        return bool(self.hubs or self.presence or self.waiting) or kept
+        return self.has_members or kept
+
+    @property
+    def has_members(self) -> bool:
+        """Whether anybody is subscribed or waits."""
+        return bool(self.hubs or self.presence or self.waiting)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether forgetting it gives memory back."""
+        values = bool(self.map is not None and self.map.values) or bool(self.polled is not None and self.polled.keys)
+        return values or bool(len(self.ring) or self.keys)
+
+    def is_blank(self, now: float) -> bool:
+        """Whether it is as if it had just begun, in memory: nobody could tell whether it was forgotten in between."""
+        began = self.top or self.version or now < self.publish_full_at
+        return not (self.rules.durable or began or self.keeps or self.has_members)
+
+    def let_go(self) -> None:
+        """It is not the shard's any more: what it keeps does not count, whoever has still got hold of it."""
+        for key in self.keys:
+            self.memory.give(len(key))
+        self.memory = Memory()
+        self.ring.let_go()
+        if self.map is not None:
+            self.map.let_go()
+        if self.polled is not None:
+            self.polled.let_go()
 
     def take_rules(self, rules: Namespace) -> "Channel | None":
         """Go on under other rules. Returns the channel that takes this one's place when the stream is another kind.
@@ -119,13 +144,15 @@ class Channel:
         """
         old, self.rules = self.rules, rules
         if old.shared_poll != rules.shared_poll:
-            self.polled = None if rules.shared_poll is None else Polled(rules.shared_poll)
+            if self.polled is not None:
+                self.polled.let_go()
+            self.polled = None if rules.shared_poll is None else Polled(rules.shared_poll, self.memory)
         if _kind(old) == _kind(rules):
             self.ring.keep(rules.history_size, rules.history_ttl_s)
             if self.map is not None and rules.map is not None:
                 self.map.options = rules.map
             return None
-        successor = Channel(self.name, rules, self.touched)
+        successor = Channel(self.name, rules, self.touched, memory=self.memory)
         successor.hubs, self.hubs = self.hubs, {}
         successor.presence, self.presence = self.presence, {}
         successor.users, self.users = self.users, {}
@@ -185,9 +212,12 @@ class Channel:
     def remember(self, key: str, offset: int, epoch: str, now: float) -> None:
         """Keep the result of a key, and forget expired ones while there are many."""
         keys = self.keys
+        if key not in keys:
+            self.memory.take(len(key))
         keys[key] = (offset, epoch, now + IDEMPOTENCY_S)
         for old in list(_expired(keys, now)):
             del keys[old]
+            self.memory.give(len(old))
 
     def is_stale(self, version: int, version_epoch: str) -> bool:
         """Whether a conditional publication is not newer than the last one."""
@@ -198,6 +228,9 @@ class Channel:
         self.top = offset
         self.ring.append(pub, now)
         self.fan_out(pub)
+        memory = self.memory
+        if memory.limit is not None and memory.bytes >= memory.limit:
+            memory.relieve(self, now)
 
     def fan_out(self, pub: bytes) -> None:
         """Put one publication on the stream of every hub that listens. The bytes are shared."""

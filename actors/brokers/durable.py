@@ -12,8 +12,9 @@ from typing import Final, Protocol
 import structlog
 
 from actors.brokers import map_changes, map_durable
-from actors.brokers.channel import Channel, new_epoch
+from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
+from actors.brokers.epochs import new_epoch
 from actors.brokers.handover import Gift, Handover
 from actors.brokers.items import Acknowledged, EpochChanged, Failed, Gap, Suppressed
 from actors.brokers.operations import MapClear, Publish
@@ -130,6 +131,11 @@ class Committer:
         """Read the channel's head; `on_loaded` tells when it is there."""
         self._loading[channel.name] = channel
         self._wake.set()
+
+    def unload(self, channel: Channel) -> None:
+        """Nobody wants the channel's head any more."""
+        if self._loading.get(channel.name) is channel:
+            del self._loading[channel.name]
 
     def publish(self, stream: ClientStream, channel: Channel, op: Publish) -> None:
         """Queue a publication of a loaded channel. It is acknowledged on the stream once it is committed."""

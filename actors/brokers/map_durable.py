@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from actors.brokers import map_changes
-from actors.brokers.channel import Channel, new_epoch
+from actors.brokers.channel import Channel
+from actors.brokers.epochs import new_epoch
 from actors.brokers.items import EpochChanged, MapAnswer
 from actors.brokers.map_state import Draft, Value
 from actors.brokers.operations import MapClear, Publish

@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from actors.brokers.contract import BrokerError
+from actors.brokers.memory import Memory
 from actors.brokers.operations import Publish
 from actors.protocol.namespace_groups import MapOptions
 
@@ -64,8 +65,9 @@ class MapState:
     Ordered by (score, key); in a map that is not ordered every score counts as 0 there, so that pages come by key.
     """
 
-    def __init__(self, options: MapOptions) -> None:
+    def __init__(self, options: MapOptions, memory: Memory | None = None) -> None:
         self.options = options
+        self._memory = memory or Memory()
         self.values: dict[str, Value] = {}
         self.bytes = 0
         """Keys and payloads together."""
@@ -126,6 +128,7 @@ class MapState:
         self.remove(key)
         self.values[key] = value
         self.bytes += len(key) + len(value.data)
+        self._memory.take(_weight(key, value))
         insort(self._order, self._place(key, value))
         if value.expires != NEVER:
             heappush(self._deadlines, (value.expires, key))
@@ -139,10 +142,13 @@ class MapState:
         if value is None:
             return
         self.bytes -= len(key) + len(value.data)
+        self._memory.give(_weight(key, value))
         del self._order[bisect_left(self._order, self._place(key, value))]
 
     def clear(self) -> None:
         """Forget all keys."""
+        for key, value in self.values.items():
+            self._memory.give(_weight(key, value))
         self.values.clear()
         self._order.clear()
         self._deadlines.clear()
@@ -154,7 +160,14 @@ class MapState:
         for key, value in entries:
             self.values[key] = value
             self.bytes += len(key) + len(value.data)
+            self._memory.take(_weight(key, value))
         self._order = sorted(self._place(key, value) for key, value in self.values.items())
+
+    def let_go(self) -> None:
+        """What is here is not to be counted any more."""
+        for key, value in self.values.items():
+            self._memory.give(_weight(key, value))
+        self._memory = Memory()
 
     def expired(self, now: float, limit: int) -> list[str]:
         """Keys whose time is over, at most `limit`. They are named once, and stay until they are removed."""
@@ -204,6 +217,10 @@ class MapState:
 
     def _place(self, key: str, value: Value) -> tuple[int, str]:
         return (value.score if self.options.ordered else 0, key)
+
+
+def _weight(key: str, value: Value) -> int:
+    return 2 * len(key) + len(value.data) + len(value.pub)
 
 
 def _cursor(place: tuple[int, str]) -> str:

@@ -15,9 +15,10 @@ import structlog
 from actors.brokers import answers, map_changes, recovery
 from actors.brokers.attempts import Attempts
 from actors.brokers.background import Background
-from actors.brokers.channel import Channel, new_epoch
+from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
+from actors.brokers.epochs import new_epoch
 from actors.brokers.items import MapAnswer, MapPage
 from actors.brokers.map_durable import forget
 from actors.brokers.map_state import NEVER, Draft, MapState, Page

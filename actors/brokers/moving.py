@@ -155,8 +155,8 @@ class Moving:
         landed, self._landed = self._landed, []
         names = []
         for carried in landed:
-            channel = carrying.unpack(carried, self._table.namespaces, self._registry, now)
-            self._table.channels[channel.name] = channel
+            channel = carrying.unpack(carried, self._table.namespaces, self._registry, self._table.room.memory, now)
+            self._table.add(channel)
             self.landed(channel)
             names.append(channel.name)
         self._background.spawn(self._end_orphans(names))
@@ -185,7 +185,8 @@ class Moving:
             logger.warning("channels could not be carried over", shard=shard, reason=repr(reason))
         for channel in channels:
             self._registry.forget(channel)
-            self._table.channels.pop(channel.name, None)
+            self._table.forget(channel)
+        self._table.left(buckets)
         self._ownership.left(buckets, shard)
         for stream in self._streams.clients.values():
             self._ownership.mark(stream, buckets, shard)
@@ -209,7 +210,8 @@ class Moving:
         for bucket in lost & owners.keys():
             for channel in [c for c in self._table.channels.values() if c.bucket == bucket]:
                 self._registry.forget(channel)
-                self._table.channels.pop(channel.name, None)
+                self._table.forget(channel)
+            self._table.left([bucket])
             for stream in self._streams.clients.values():
                 self._ownership.mark(stream, [bucket], owners[bucket])
 

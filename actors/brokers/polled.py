@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from actors.brokers.memory import Memory
 from actors.brokers.poll_wire import PollValue
 from actors.protocol.namespace_groups import SharedPollOptions
 
@@ -47,8 +48,9 @@ class _Key:
 class Polled:
     """One channel's. Bounded by `max_keys` of its namespace and VALUES_BYTES."""
 
-    def __init__(self, options: SharedPollOptions) -> None:
+    def __init__(self, options: SharedPollOptions, memory: Memory | None = None) -> None:
         self.options = options
+        self._memory = memory or Memory()
         self.keys: dict[str, _Key] = {}
         self.bytes = 0
         self._interval_s = options.interval_ms / 1000
@@ -70,6 +72,7 @@ class Polled:
                     ask[name] = version
                     continue
                 key = self.keys[name] = _Key()
+                self._memory.take(len(name))
             key.claimed = now
             if key.version > version and key.data is not None and size < ANSWER_BYTES:
                 values.append(PollValue(name, key.version, key.data))
@@ -119,16 +122,29 @@ class Polled:
         return news
 
     def _keep(self, key: _Key, value: PollValue) -> None:
-        self.bytes -= len(key.data or b"")
+        self._hold(key, None)
         key.version = value.version
-        fits = self.bytes + len(value.data) <= VALUES_BYTES
-        key.data = value.data if fits else None
-        self.bytes += len(key.data or b"")
+        if self.bytes + len(value.data) <= VALUES_BYTES and not self._memory.full:
+            self._hold(key, value.data)
+
+    def _hold(self, key: _Key, data: bytes | None) -> None:
+        grown = len(data or b"") - len(key.data or b"")
+        key.data = data
+        self.bytes += grown
+        self._memory.bytes += grown
+
+    def let_go(self) -> None:
+        """What is here is not to be counted any more."""
+        for name in self.keys:
+            self._memory.give(len(name))
+        self._memory.bytes -= self.bytes
+        self._memory = Memory()
 
     def _forget(self, name: str) -> None:
         key = self.keys.pop(name, None)
         if key is not None:
-            self.bytes -= len(key.data or b"")
+            self._hold(key, None)
+            self._memory.give(len(name))
 
     def ended(self, *, failed: bool, now: float) -> None:
         """A round has ended: after failures nobody asks for a while."""

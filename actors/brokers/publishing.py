@@ -47,7 +47,11 @@ class Publishing:
         if op.change is not None and channel.map is None:
             raise BrokerError(107, "the channel is no map")
         if not op.resent:
-            channel.check_publication(len(op.data), asyncio.get_running_loop().time(), by_client=op.info is not None)
+            now = asyncio.get_running_loop().time()
+            channel.check_publication(len(op.data), now, by_client=op.info is not None)
+            if op.idempotency_key or (op.change is not None and not op.change.removed):
+                # What a history keeps makes room for itself; these stay.
+                self._table.room.check(now)
         if channel.rules.durable and not _is_ephemeral(op):
             self._committer.publish(stream, channel, op)
         elif op.resent:

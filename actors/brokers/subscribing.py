@@ -137,6 +137,8 @@ class Subscribing:
         if channel.waiting:
             # What it gives up may be among what waits for the channel's head, alone or with others.
             self._table.wait(channel, stream, op)
+        else:
+            self._table.rest(channel)
 
     def _resume(self, stream: ClientStream, op: Resume) -> None:
         channel = self._table.ready(stream, op)

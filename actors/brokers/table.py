@@ -1,15 +1,17 @@
 """The channels of one shard: found, made, and held back until their head is read."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
 from actors.brokers import answers
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
+from actors.brokers.epochs import Epochs
 from actors.brokers.items import Gap, TakenAway
 from actors.brokers.operations import Operation
+from actors.brokers.room import Room
 from actors.brokers.wire import encode
 from actors.links.placement import bucket_of
 from actors.links.stream import ClientStream
@@ -33,7 +35,10 @@ IDLE_DURABLE_S: Final = 60.0
 
 
 class ChannelTable:
-    """Channels by name. `load(channel)` asks for a durable channel's head, `loaded` says that it is there.
+    """Channels by name.
+
+    `load(channel)` asks for a durable channel's head, `loaded` says that it is there, `unload` that nobody wants it any
+    more.
 
     `again(stream, op)` carries an operation out that waited for it.
     """
@@ -41,7 +46,10 @@ class ChannelTable:
     def __init__(self, namespaces: Namespaces, owns: Callable[[int], bool]) -> None:
         self.namespaces = namespaces
         self.channels: dict[str, Channel] = {}
+        self.room = Room(self.channels, self.forget)
+        self.epochs = Epochs()
         self.load: Callable[[Channel], None] = _nothing
+        self.unload: Callable[[Channel], None] = _nothing
         self.again: Callable[[ClientStream, list[Operation]], None] = _nothing
         self._owns = owns
         self._sweep: Iterator[str] = iter(())
@@ -59,17 +67,18 @@ class ChannelTable:
             try:
                 rules = namespaces.for_channel(name)
             except (UnknownNamespace, InvalidChannel):
-                del self.channels[name]
                 channel.tell(encode(TakenAway(name, "", NAMESPACE_GONE, "namespace removed")))
-                self._waited_for.pop(name, None)
                 for stream, op, _ in channel.waiting:
                     answers.refuse(stream, op, BrokerError(102, "unknown channel"))
+                self.forget(channel)
                 continue
             if rules == channel.rules:
                 continue
             successor = channel.take_rules(rules)
             if successor is not None:
                 self.channels[name] = successor
+                channel.let_go()
+                self.epochs.over(channel.bucket)
                 if name in self._waited_for:
                     self._waited_for[name] = successor
                 successor.tell(encode(Gap(name)))
@@ -85,22 +94,65 @@ class ChannelTable:
     def get(self, name: str) -> Channel:
         """The channel, made if need be. Raises UnknownNamespace, InvalidChannel or BrokerError 100."""
         channel = self.channels.get(name)
+        now = asyncio.get_running_loop().time()
         if channel is None:
-            rules = self.namespaces.for_channel(name)
-            if not self._owns(bucket_of(name)):
+            rules, bucket = self.namespaces.for_channel(name), bucket_of(name)
+            if not self._owns(bucket):
                 raise BrokerError(100, "the channel belongs to another shard")
-            channel = self.channels[name] = Channel(name, rules, asyncio.get_running_loop().time())
+            self.room.enter(now)
+            if rules.durable and rules.map is not None:
+                self.room.check(now)
+            epoch = "" if rules.durable else self.epochs.first(name, bucket)
+            channel = self.channels[name] = Channel(name, rules, now, epoch=epoch, memory=self.room.memory)
+        channel.touched = now
+        if not channel.hubs:
+            self.room.used(channel)
         return channel
+
+    def add(self, channel: Channel) -> None:
+        """A channel that was made elsewhere."""
+        before = self.channels.get(channel.name)
+        if before is not None:
+            self.forget(before)
+        self.channels[channel.name] = channel
+        self.room.rests(channel)
+
+    def forget(self, channel: Channel) -> None:
+        """Have it no more in memory. Unless it is durable or blank, its stream is over."""
+        if self.channels.get(channel.name) is channel:
+            del self.channels[channel.name]
+            self._waited_for.pop(channel.name, None)
+            self.room.gone(channel)
+            if not channel.rules.durable:
+                is_first = not channel.top and channel.epoch == self.epochs.first(channel.name, channel.bucket)
+                if not is_first:
+                    self.epochs.over(channel.bucket)
+            elif not channel.loaded:
+                self.unload(channel)
+        channel.let_go()
+
+    def left(self, buckets: Iterable[int]) -> None:
+        """These buckets are another shard's: should they come back, their streams have a past that we do not know."""
+        for bucket in buckets:
+            self.epochs.over(bucket)
+
+    def rest(self, channel: Channel) -> None:
+        """Somebody is not subscribed any more. A blank channel need not be kept for who comes back."""
+        if channel.has_members:
+            return
+        if channel.is_blank(asyncio.get_running_loop().time()):
+            self.forget(channel)
+        else:
+            self.room.used(channel)
 
     def ready(self, stream: ClientStream, op: Any) -> Channel | None:
         """The operation's channel, or None when the operation waits for its head to be read. Raises BrokerError."""
         try:
-            channel = self.channels.get(op.channel) or self.get(op.channel)
+            channel = self.get(op.channel)
         except UnknownNamespace:
             raise BrokerError(102, "unknown channel") from None
         except InvalidChannel as reason:
             raise BrokerError(107, str(reason)) from None
-        channel.touched = asyncio.get_running_loop().time()
         if not channel.loaded:
             self.wait(channel, stream, op)
             self.load(channel)
@@ -139,10 +191,12 @@ class ChannelTable:
                 continue
             channel.ring.expire(now)
             life = IDLE_DURABLE_S if channel.rules.durable else channel.rules.history_meta_ttl_s
-            if not channel.rules.has_history:
+            if not channel.rules.has_history or channel.is_blank(now):
                 life = 0
-            if not channel.in_use and now - channel.touched >= life and channel.loaded:
-                del self.channels[name]
+            if not channel.in_use and now - channel.touched >= life:
+                self.forget(channel)
+            elif not channel.has_members:
+                self.room.rests(channel)
 
     def _give_up_waiting(self, limit: float) -> None:
         for name, channel in list(self._waited_for.items()):

@@ -11,10 +11,11 @@ from ray.actor import ActorProxy
 from ray.exceptions import ActorUnavailableError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.hosts.actor import ShardHost
+from actors.hosts.actor import Card, ShardHost
 from actors.hosts.contract import HostReport, NotActive
 from actors.hosts.kinds import host_of
 from actors.hosts.peer import GONE, RayPeer
+from actors.metrics.pusher import MetricsPusher
 from cluster import garbage
 from cluster.names import RAY_NAMESPACE, shard_host
 from cluster.settings import get_settings
@@ -42,8 +43,13 @@ class ShardHostProcess(ShardHost):
             other = RayPeer(node, partial(get_host, index, 1 - side), partial(kill, index, 1 - side))
         address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray has no types here
         super().__init__(index, settings, side=side, node=node, address=address, other=other)
+        self._pusher = MetricsPusher(self.incarnation, partial(call, "metrics", 0))
         await self.start()
         garbage.settle()
+
+    async def _activate(self, known: list[Card]) -> None:
+        await super()._activate(known)
+        self._pusher.start()
 
 
 _handles: dict[tuple[int, int], ActorProxy[ShardHost]] = {}

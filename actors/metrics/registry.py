@@ -80,6 +80,24 @@ SHARED_POLL_DURATION = Histogram(
     buckets=DURATION_BUCKETS,
 )
 SHARED_POLL_KEYS = Gauge("shared_poll_keys", "Keys of shared polls that are tracked here.", registry=REGISTRY)
+BROKER_CHANNELS = Gauge("broker_channels", "Channels that a broker shard has in memory.", ("shard",), registry=REGISTRY)
+BROKER_MEMORY = Gauge(
+    "broker_memory_bytes",
+    "What the channels of a broker shard keep: histories, maps, idempotency keys, values of shared polls.",
+    ("shard",),
+    registry=REGISTRY,
+)
+BROKER_EVICTIONS = Counter(
+    "broker_evictions",
+    "Channels without subscribers that were forgotten early because their broker shard was full.",
+    registry=REGISTRY,
+)
+BROKER_REFUSALS = Counter(
+    "broker_refusals",
+    "Operations that a full broker shard refused with 111, by what it had no room for: a channel or a key.",
+    ("wanted",),
+    registry=REGISTRY,
+)
 REALTIME_DISCONNECTS = Counter(
     "realtime_disconnects",
     "Realtime connections that ended, by code; 'left' without one, 3008 for clients that read too slowly.",

@@ -6,6 +6,7 @@ from actors.brokers.carrying import Carried, pack, unpack
 from actors.brokers.channel import Channel, HubInterest
 from actors.brokers.contract import ClientInfo
 from actors.brokers.map_state import NEVER, Value
+from actors.brokers.memory import Memory
 from actors.brokers.presence import Registry
 from actors.brokers.wire import Subscriber
 from actors.links.stream import ClientStream
@@ -19,7 +20,7 @@ def carried(channel, now, then):
     packed = msgspec.msgpack.decode(msgspec.msgpack.encode(pack(channel, now)), type=Carried)
     channels = {}
     registry = Registry(channels.get)
-    channels[channel.name] = unpack(packed, RULES, registry, then)
+    channels[channel.name] = unpack(packed, RULES, registry, Memory(), then)
     return channels[channel.name], registry
 
 

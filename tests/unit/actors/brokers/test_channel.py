@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from actors.brokers.channel import IDEMPOTENCY_S, Channel, HubInterest, encode_pub, new_epoch
+from actors.brokers.channel import IDEMPOTENCY_S, Channel, HubInterest, encode_pub
 from actors.brokers.contract import BrokerError, ClientInfo
 from actors.brokers.items import Item, Published
 from actors.brokers.operations import Publish
@@ -19,12 +19,6 @@ def channel(name="room:a"):
 
 def stream(boot="hub"):
     return ClientStream(boot, 1, str.encode, 0.0)
-
-
-def test_epochs_are_eight_letters_and_never_the_same():
-    epochs = {new_epoch() for _ in range(1000)}
-    assert len(epochs) == 1000
-    assert all(len(epoch) == 8 and epoch.isalpha() for epoch in epochs)
 
 
 def test_a_durable_channel_has_no_epoch_before_its_head_is_read():

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
+from actors.brokers.operations import Publish
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES, MemoryWorld
 from tests.fixtures.simulation import passes, simulate
@@ -119,5 +120,20 @@ def test_a_channel_that_becomes_durable_waits_for_its_head():
             with pytest.raises(BrokerError) as refused:
                 await process.publish("room:a", 2)
             assert refused.value.code == 100, "there is no database here"
+
+    simulate(main())
+
+
+def test_a_channel_that_only_the_relay_uses_is_in_use():
+    async def main():
+        async with MemoryWorld() as world:
+            table = world.shard.table
+            epoch = table.get("room:a").epoch
+            for _ in range(5):
+                op = Publish(0, "room:a", b"x", "id")
+                world.shard.publishing.publish_memory(table.get("room:a"), op)
+                await passes(100)
+            channel = table.get("room:a")
+            assert (channel.epoch, channel.top) == (epoch, 5)
 
     simulate(main())
