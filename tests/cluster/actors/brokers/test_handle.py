@@ -5,9 +5,12 @@ import time
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 
 from actors.brokers import handle
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
+from actors.metrics import handle as metrics
+from actors.metrics.snapshot import Snapshot
 from tests.fixtures.shards import connected, host_report, kill_host, stopped_host
 from tests.fixtures.waiting import eventually
 
@@ -141,3 +144,14 @@ async def test_idle_latency_and_throughput_are_printed(stack):
             rate = 10_000 / (time.perf_counter() - started)
             print(f"{namespace}: p50 {latencies[100]:.1f} ms, p99 {latencies[198]:.1f} ms, {rate:.0f} acknowledged/s")
             assert rate > 500
+
+
+async def test_shard_hosts_tell_how_much_their_channels_keep(stack):
+    async def measured():
+        merged = msgspec.msgpack.decode(await metrics.call("merged", b"", 2.0), type=Snapshot)
+        found = {sample.name: sample.value for family in merged for sample in family.samples}
+        return found.get("broker_memory_bytes", 0) > 1_000 and found.get("broker_channels", 0) > 0
+
+    async with connected(stack, "publisher") as (publisher,):
+        await publisher.publish(f"room:{uuid4()}", "x" * 1_000)
+        await eventually(measured)
