@@ -109,7 +109,8 @@ class Settings(BaseSettings):
         description="Signs download links, cursors, CSRF tokens and ids of emulated sessions; generated when empty.",
     )
     encryption_key: SecretStr = Field(
-        default=SecretStr(""), description="Fernet key(s), newest first, comma-separated: encrypts TOTP seeds at rest."
+        default=SecretStr(""),
+        description="Key(s) of any form, newest first, comma-separated: encrypts second factors at rest.",
     )
     signing_key_file: Path | None = Field(
         default=None, description="PEM with the Ed25519 private keys; default: MOBULA_HOME/secrets/signing.pem."
@@ -120,6 +121,10 @@ class Settings(BaseSettings):
         default=30, ge=1, description="A login session ends after this, whatever happens."
     )
     hide_accounts: bool = Field(default=False, description="Registration answers 202 whether or not the name is taken.")
+    unverified_without: StringList = Field(
+        default=[],
+        description="Permissions that an account lacks until its e-mail address is verified; empty: none.",
+    )
     argon2_memory_kib: int = Field(default=19456, description="argon2id memory per hash.")
     argon2_time_cost: int = Field(default=2, description="argon2id passes.")
     rate_limit_per_minute: int = Field(default=600, description="Requests per minute and caller; 0 switches it off.")

@@ -6,7 +6,7 @@ rows, and handlers that upper rooms registered run once the commit is acknowledg
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -28,6 +28,10 @@ tracer = trace.get_tracer("mobula.db")
 E = TypeVar("E", bound=Effect)
 
 EFFECTS_KEY = "mobula.effects"
+
+UNVERIFIED_WITHOUT = "mobula.unverified_without"
+"""`session.info`: permissions that an account lacks until its e-mail address is verified. Carried by every transaction,
+so that REST, API keys and realtime cannot differ about it."""
 
 EFFECT_DEADLINE_S = 3.0
 """How long a finished request waits for shortcuts (wake a queue, push an invalidation) before it answers anyway."""
@@ -61,7 +65,15 @@ def recorded_effects(session: AsyncSession) -> list[Effect]:
 class Database:
     """One process's pool of connections. Create one per process and event loop; `dispose()` at the end."""
 
-    def __init__(self, url: str, *, pool_size: int, max_overflow: int, application_name: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        max_overflow: int,
+        application_name: str,
+        unverified_without: Collection[str] = (),
+    ) -> None:
         """`url` is a libpq address (`postgresql://…`, with sslmode and the like); nothing connects before first use."""
         dsn = url.replace("postgresql+asyncpg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
 
@@ -90,7 +102,8 @@ class Database:
             json_deserializer=orjson.loads,
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        info = {UNVERIFIED_WITHOUT: frozenset(unverified_without)}
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, info=info)
         self._handlers: dict[type[Effect], list[Callable[[Sequence[Any]], Awaitable[None]]]] = {}
 
     @classmethod
@@ -101,6 +114,7 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_max_overflow,
             application_name=application_name,
+            unverified_without=settings.unverified_without,
         )
 
     @asynccontextmanager

@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.auth.errors import EmailUnverified
 from db.errors import PermissionDenied
 from serve_app.errors import AuthenticationRequired
 from serve_app.openapi_parts import LOGIN, declares, key_permitted, permitted
@@ -76,6 +77,8 @@ def require(permission: str) -> Callable[[Request], Awaitable[Principal]]:
     async def check(request: Request) -> Principal:
         principal = _principal(request)
         if not principal.may(permission):
+            if not principal.is_verified and permission in resources_of(request).settings.unverified_without:
+                raise EmailUnverified
             raise PermissionDenied(f"this needs the permission '{permission}'")
         return principal
 

@@ -15,6 +15,8 @@ from actors.metrics.snapshot import Snapshot
 from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient
 from cluster.settings import Settings
+from db.auth.permissions import PERMISSIONS
+from db.auth.sealing import Sealer
 from db.session import Database
 from serve_app.middleware.access_log import AccessLines
 from serve_app.middleware.context import AddressFinder
@@ -76,6 +78,7 @@ class Resources:
     verifier: TokenVerifier
     keys: SigningKeys
     passwords: PasswordHasher
+    sealer: Sealer
     links: LinkSigner
     session_ids: SessionIds
     addresses: AddressFinder
@@ -100,6 +103,8 @@ class Resources:
         boot_id: str = "",
     ) -> "Resources":
         """Put the parts together. Connects to nothing yet, and raises ValueError for a secret that is missing."""
+        if unknown := sorted(set(settings.unverified_without) - PERMISSIONS.keys()):
+            raise ValueError(f"UNVERIFIED_WITHOUT: there is no permission '{unknown[0]}'")
         keys = keys or SigningKeys.from_settings(settings)
         valkey = _open_valkey(settings)
         addresses = AddressFinder(settings.trusted_proxies)
@@ -114,6 +119,7 @@ class Resources:
             verifier=verifier,
             keys=keys,
             passwords=PasswordHasher.from_settings(settings),
+            sealer=Sealer.from_settings(settings),
             links=LinkSigner.from_settings(settings),
             session_ids=SessionIds(settings.secret_key.get_secret_value().encode()),
             addresses=addresses,

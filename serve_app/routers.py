@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from serve_app.auth.account_router import router as account_router
+from serve_app.auth.recovery_router import router as recovery_router
 from serve_app.auth.router import router as auth_router
 from serve_app.conversations.router import router as conversations_router
 from serve_app.dashboard.router import router as dashboard_router
@@ -23,6 +24,7 @@ from serve_app.realtime_inspection.rules_router import router as realtime_rules_
 from serve_app.realtime_inspection.traces_router import router as realtime_traces_router
 from serve_app.realtime_inspection.users_router import router as realtime_users_router
 from serve_app.realtime_tokens.router import router as realtime_router
+from serve_app.second_factor.router import router as second_factor_router
 from serve_app.server_api.router import router as server_api_router
 from serve_app.users.router import router as users_router
 from serve_app.wellknown.router import router as wellknown_router
@@ -32,6 +34,8 @@ API_PREFIX = "/api/v1"
 VERSIONED: tuple[APIRouter, ...] = (
     auth_router,
     account_router,
+    recovery_router,
+    second_factor_router,
     users_router,
     directory_router,
     products_router,

@@ -20,12 +20,14 @@ KINDS = (
         kept=False,
     ),
     Kind("maintenance.prune", "tasks.maintenance.prune:prune", timeout_s=300.0),
+    Kind("maintenance.reseal", "tasks.maintenance.reseal:reseal", timeout_s=300.0),
 )
 
 SCHEDULES = (
     # Twice a day, seven days ahead: a partition may be missing only after a week of failures.
     Schedule("events.ensure_partitions", "events.ensure_partitions", cron="7 */12 * * *"),
     Schedule("maintenance.prune", "maintenance.prune", cron="23 * * * *"),
+    Schedule("maintenance.reseal", "maintenance.reseal", cron="53 4 * * *"),
     Schedule("exports.prune", "exports.prune", cron="41 * * * *"),
     Schedule("exports.reconcile", "exports.reconcile", every_s=20),
     # What is left over when a job failed for good, or a hub died between its commit and its wake-up.

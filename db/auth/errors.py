@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from db.errors import Conflict, InvalidInput, NotFound, PermissionDenied, TooManyRequests, Unauthenticated
+from db.errors import Conflict, InvalidInput, NotFound, PermissionDenied, TooManyRequests, Unauthenticated, Unavailable
 
 
 class EmailTaken(Conflict):
@@ -75,6 +75,85 @@ class ScopeNotHeld(PermissionDenied):
 
     code = "scope_not_held"
     default_message = "You cannot give a key permissions that you do not have."
+
+
+class EmailUnverified(PermissionDenied):
+    """UNVERIFIED_WITHOUT withholds this from accounts whose address is not verified."""
+
+    code = "email_unverified"
+    default_message = "Verify your e-mail address first."
+
+
+class EmailAlreadyVerified(Conflict):
+    """There is nothing to verify."""
+
+    code = "email_already_verified"
+    default_message = "This e-mail address is verified already."
+
+
+class LinkInvalid(InvalidInput):
+    """A mailed link that is unknown, used or too old, or was overtaken by a change of the account."""
+
+    code = "link_invalid"
+    default_message = "This link is not valid any more; ask for a new one."
+
+
+class TooManyMails(TooManyRequests):
+    """Mail of this kind was asked for too often."""
+
+    code = "too_many_mails"
+    default_message = "We have sent you mail a moment ago; wait a little before you ask again."
+
+
+class SecondFactorEnabled(Conflict):
+    """An authenticator app is in use already: switch it off first."""
+
+    code = "second_factor_enabled"
+    default_message = "An authenticator app is already set up for this account."
+
+
+class SecondFactorDisabled(Conflict):
+    """There is no authenticator app in use, or no enrolment has been begun (lately)."""
+
+    code = "second_factor_disabled"
+    default_message = "No authenticator app is set up for this account, or the setup took too long; start again."
+
+
+class CodeRequired(PermissionDenied):
+    """An account with a second factor needs it for this."""
+
+    code = "code_required"
+    default_message = "This needs a code of your authenticator app, or a recovery code."
+
+
+class WrongCode(PermissionDenied):
+    """The code is wrong, was used before, or its time is over."""
+
+    code = "wrong_code"
+    default_message = "This code is wrong, or was used before. Wait for the next one."
+    keeps_changes: ClassVar[bool] = True  # the failed attempt is counted
+
+
+class LoginCodeInvalid(Unauthenticated):
+    """The same while signing in."""
+
+    code = "login_code_invalid"
+    default_message = "This code is wrong, or was used before. Wait for the next one."
+    keeps_changes: ClassVar[bool] = True  # the failed attempt is counted
+
+
+class LoginChallengeInvalid(Unauthenticated):
+    """The challenge between password and code is unknown, used, too old, or was answered wrongly too often."""
+
+    code = "login_challenge_invalid"
+    default_message = "Signing in took too long; start again with your password."
+
+
+class SealingUnavailable(Unavailable):
+    """ENCRYPTION_KEY is missing, or the key that something was encrypted with is."""
+
+    code = "sealing_unavailable"
+    default_message = "The key that this is encrypted with is not configured."
 
 
 class UnknownRole(InvalidInput):

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit
-from db.auth import repository
+from db.auth import repository, second_factor
 from db.auth.errors import InvalidCredentials, TooManyLoginAttempts
 from db.auth.hashing import PasswordHasher
 from db.auth.models import LoginAttempt, User
@@ -91,9 +91,11 @@ async def conclude(
         .values(succeeded=good)
         .execution_options(synchronize_session=False)
     )
+    # With a second factor the password is half of it: db.auth.challenges writes down the other half.
+    half = good and user is not None and (await second_factor.describe(session, user.id)).enabled
     await audit.record(
         session,
-        "login.succeeded" if good else "login.failed",
+        ("login.password_accepted" if half else "login.succeeded") if good else "login.failed",
         subject_type="user",
         subject_id=candidate.user_id or candidate.account,
         actor_id=candidate.user_id if good else None,
@@ -101,14 +103,15 @@ async def conclude(
     )
     if not good or user is None:
         raise InvalidCredentials
-    changes: dict[str, object] = {"last_login_at": func.now()}
+    changes: dict[str, object] = {} if half else {"last_login_at": func.now()}
     if new_hash is not None:
         changes["password_hash"] = new_hash
-    # Not through the ORM: signing in is no edit of the account, so its version (ETag) stays.
-    await session.execute(
-        update(User).where(User.id == user.id).values(changes).execution_options(synchronize_session=False)
-    )
-    await session.refresh(user)
+    if changes:
+        # Not through the ORM: signing in is no edit of the account, so its version (ETag) stays.
+        await session.execute(
+            update(User).where(User.id == user.id).values(changes).execution_options(synchronize_session=False)
+        )
+        await session.refresh(user)
     return user
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth.models import LoginSession, Role, RolePermission, User, UserRole
+from db.session import UNVERIFIED_WITHOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,16 @@ async def roles_of(session: AsyncSession, user_ids: Iterable[UUID]) -> dict[UUID
 
 
 async def permissions_of(session: AsyncSession, user_id: UUID) -> frozenset[str]:
-    """Everything that the user's roles allow."""
-    rows = await session.scalars(
+    """Everything that the user's roles allow, less what is withheld until the address is verified."""
+    held = (
         select(RolePermission.permission)
         .join(UserRole, UserRole.role_id == RolePermission.role_id)
         .where(UserRole.user_id == user_id)
     )
-    return frozenset(rows)
+    if withheld := session.info.get(UNVERIFIED_WITHOUT):
+        verified = select(User.is_verified).where(User.id == user_id).scalar_subquery()
+        held = held.where(or_(RolePermission.permission.not_in(withheld), verified))
+    return frozenset(await session.scalars(held))
 
 
 async def live_session(session: AsyncSession, session_id: UUID) -> LoginSession | None:

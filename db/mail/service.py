@@ -15,6 +15,13 @@ KIND = "mail.send"
 QUEUE = "mail"
 MAX_SUBJECT = 200
 
+VERIFY_EMAIL = "verify_email"
+RESET_PASSWORD = "reset_password"  # noqa: S105 - a template's name
+SECRET_TEMPLATES = frozenset({VERIFY_EMAIL, RESET_PASSWORD})
+"""Their bodies hold links that prove who somebody is: forgotten once the message has left, or never will."""
+
+FORGOTTEN = "(not kept: this message held a link for its receiver alone)"
+
 
 class MailNotFound(NotFound):
     """There is no such message in the mailbox."""
@@ -88,8 +95,14 @@ async def list_captured(
 
 
 async def mark(session: AsyncSession, message_id: UUID, state: str, *, error: str | None = None) -> None:
-    """Note what became of a message."""
+    """Note what became of a message. One with a secret keeps its body in the development mailbox only."""
     statement = update(MailMessage).where(MailMessage.id == message_id)
+    if state in ("sent", "failed"):
+        await session.execute(
+            statement.where(MailMessage.template.in_(SECRET_TEMPLATES))
+            .values(body_text=FORGOTTEN, body_html=None)
+            .execution_options(synchronize_session=False)
+        )
     sent_at = func.now() if state in ("sent", "captured") else None
     await session.execute(
         statement.values(state=state, error=error, sent_at=sent_at).execution_options(synchronize_session=False)

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit, events
 from db.auth import service as auth
+from db.auth import verification
 from db.auth.accounts import name_conflict
+from db.auth.events import EmailChanged, PasswordChanged
 from db.auth.models import ApiKey, User
 from db.auth.permissions import ADMIN
 from db.auth.repository import live_user, roles_of
@@ -91,7 +93,7 @@ async def update_user(
     """Change an account; `changes` holds only what changes (FIELDS).
 
     Raises UserNotFound, PreconditionFailed (another version), EmailTaken, UsernameTaken, LastAdmin, InvalidInput.
-    A new e-mail address is unverified. Disabling ends all sessions.
+    A new e-mail address is unverified, and its owner is asked to verify it. Disabling ends all sessions.
     """
     if unknown := sorted(changes.keys() - FIELDS):
         raise InvalidInput("this cannot be changed", field=unknown[0])
@@ -101,6 +103,7 @@ async def update_user(
     losing_admin = changes.get("is_active") is False or (roles is not None and ADMIN not in roles)
     if losing_admin:
         await _keep_an_admin(session, user_id)
+    old_email = user.email
     changed = _apply(user, changes)
     try:
         await session.flush()
@@ -113,6 +116,12 @@ async def update_user(
     if "is_active" in changed and not user.is_active:
         await auth.revoke_all(session, user_id, reason="disabled", actor_id=actor_id)
         await session.refresh(user)
+    if "password_hash" in changed:
+        await events.record(session, PasswordChanged(user_id=user_id))
+    if user.email.lower() != old_email.lower():
+        await events.record(session, EmailChanged(user_id=user_id, old_email=old_email))
+        if not user.is_verified:
+            await verification.ask(session, user)
     if changed:
         await events.record(session, UserUpdated(user_id=user_id, fields=tuple(sorted(changed))))
     return user

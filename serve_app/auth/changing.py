@@ -1,9 +1,10 @@
-"""Changing one's own account: address and password need the present password."""
+"""Changing one's own account: address and password need the present password, and a code where there is one."""
 
 from typing import Any
 from uuid import UUID
 
 from db.auth import errors as auth_errors
+from db.auth import second_factor
 from db.auth import service as auth
 from db.auth.models import User
 from db.errors import InvalidInput, PermissionDenied
@@ -24,16 +25,16 @@ class WrongPassword(PermissionDenied):
 async def change_own_account(
     resources: Resources, principal: Principal, body: CurrentUserUpdate, *, address: str
 ) -> User:
-    """Apply the changes. Raises WrongPassword, PasswordTooWeak, and what `update_user` raises.
+    """Apply the changes. Raises WrongPassword, PasswordTooWeak, what `require_code` and `update_user` raise.
 
     Passwords are compared through `authenticate`, so that guesses here are counted like guesses at the door.
     """
     changes: dict[str, Any] = body.model_dump(
-        exclude_unset=True, exclude_none=True, exclude={"current_password", "new_password"}
+        exclude_unset=True, exclude_none=True, exclude={"current_password", "new_password", "code"}
     )
     sensitive = "email" in changes or body.new_password is not None
     if sensitive:
-        user = await _prove(resources, principal.user_id, body.current_password, address)
+        user = await prove_password(resources, principal.user_id, body.current_password, address)
         if body.new_password is not None:
             if body.new_password == body.current_password:
                 raise InvalidInput("this is the present password", field="new_password")
@@ -41,6 +42,8 @@ async def change_own_account(
             await refuse_weak_password(resources, body.new_password, context=context, field="new_password")
             changes["password_hash"] = await resources.passwords.hash(body.new_password)
     async with resources.database.transaction(acting_user_id=principal.user_id) as session:
+        if sensitive:
+            await second_factor.require_code(session, resources.sealer, principal.user_id, body.code, ip=address)
         user = await users.update_user(session, principal.user_id, changes, actor_id=principal.user_id)
         if body.new_password is not None:
             await auth.revoke_all(
@@ -53,7 +56,8 @@ async def change_own_account(
         return user
 
 
-async def _prove(resources: Resources, user_id: UUID, password: str | None, address: str) -> User:
+async def prove_password(resources: Resources, user_id: UUID, password: str | None, address: str) -> User:
+    """The account, if this is its password. Raises WrongPassword (counted as a failed login)."""
     async with resources.database.transaction(read_only=True) as session:
         user = await users.get_user(session, user_id)
     if password is None:

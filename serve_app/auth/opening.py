@@ -29,6 +29,7 @@ async def hand_out(
         permissions=principal.permissions,
         authenticated_at=principal.authenticated_at,
         session_expires_at=principal.session_expires_at,
+        methods=opened.session.methods,
     )
     if cookies:
         refresh_lives = opened.refresh_expires_at - opened.session.last_seen_at

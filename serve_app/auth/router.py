@@ -1,21 +1,26 @@
 """Registration, login, refresh, logout."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.auth import service
+from db.auth import challenges, service
 from db.auth.errors import EmailTaken, RefreshTokenInvalid, UsernameTaken
 from db.auth.models import User as UserRow
 from db.auth.permissions import CUSTOMER
 from serve_app.auth.opening import hand_out
 from serve_app.auth.passwords import refuse_weak_password
 from serve_app.auth.schemas import (
+    LoginChallenge,
     LoginRequest,
     LogoutRequest,
     RefreshRequest,
     RegisterRequest,
     RegistrationAccepted,
+    SecondFactorLogin,
     TokenResponse,
 )
 from serve_app.dependencies import OptionalPrincipal, ResourcesDep
@@ -68,9 +73,15 @@ async def register(body: RegisterRequest, response: Response, resources: Resourc
     return present_user(user, [CUSTOMER], None)
 
 
-@router.post("/login", response_model=TokenResponse, openapi_extra=PUBLIC, responses=problems(401, 403))
+@router.post(
+    "/login",
+    response_model=TokenResponse,
+    openapi_extra=PUBLIC,
+    responses=problems(401, 403)
+    | {202: {"model": LoginChallenge, "description": "The account has a second factor, and it is asked for."}},
+)
 async def login(body: LoginRequest, request: Request, response: Response, resources: ResourcesDep) -> Any:
-    """Sign in. Opens a login session."""
+    """Sign in. Opens a login session, or asks for a code first (202)."""
     cookies = body.mode == "cookie"
     if cookies and resources.authenticator.is_forged(request.scope):
         raise RequestForged
@@ -85,15 +96,54 @@ async def login(body: LoginRequest, request: Request, response: Response, resour
         failures_per_minute=settings.login_rate_limit_per_minute,
     )
     async with resources.database.transaction(acting_user_id=user_id) as session:
-        opened = await service.open_session(
-            session,
-            user_id,
-            ip=address,
-            user_agent=request.headers.get("user-agent"),
-            idle_days=settings.refresh_token_expire_days,
-            absolute_days=settings.session_absolute_days,
-        )
-        return await hand_out(session, opened, resources=resources, response=response, cookies=cookies)
+        challenge = await challenges.challenge(session, user_id)
+        if challenge is None:
+            return await _open(session, user_id, ("pwd",), request, response, resources, cookies=cookies)
+    content = LoginChallenge(challenge=challenge.text, expires_in=challenge.expires_in_s).model_dump_json()
+    headers = {"Cache-Control": "no-store"}
+    return Response(content, status.HTTP_202_ACCEPTED, headers, media_type="application/json")
+
+
+@router.post(
+    "/login/second-factor",
+    response_model=TokenResponse,
+    openapi_extra=PUBLIC,
+    responses=problems(401, 403, 503),
+)
+async def login_with_code(
+    body: SecondFactorLogin, request: Request, response: Response, resources: ResourcesDep
+) -> Any:
+    """The second step of signing in: a code of the authenticator app, or a recovery code. Opens a login session."""
+    cookies = body.mode == "cookie"
+    if cookies and resources.authenticator.is_forged(request.scope):
+        raise RequestForged
+    address = resources.addresses.find(request.scope)
+    async with resources.database.transaction() as session:
+        proven = await challenges.answer(session, resources.sealer, body.challenge, body.code, ip=address)
+        return await _open(session, proven.user_id, proven.methods, request, response, resources, cookies=cookies)
+
+
+async def _open(
+    session: AsyncSession,
+    user_id: UUID,
+    methods: Sequence[str],
+    request: Request,
+    response: Response,
+    resources: Resources,
+    *,
+    cookies: bool,
+) -> TokenResponse:
+    settings = resources.settings
+    opened = await service.open_session(
+        session,
+        user_id,
+        ip=resources.addresses.find(request.scope),
+        user_agent=request.headers.get("user-agent"),
+        idle_days=settings.refresh_token_expire_days,
+        absolute_days=settings.session_absolute_days,
+        methods=methods,
+    )
+    return await hand_out(session, opened, resources=resources, response=response, cookies=cookies)
 
 
 @router.post("/refresh", response_model=TokenResponse, openapi_extra=PUBLIC, responses=problems(401, 403))

@@ -30,6 +30,17 @@ GivenPassword = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_PASSWORD_CHARACTERS, strip_whitespace=False)
 ]
 
+Code = Annotated[
+    str,
+    Field(
+        min_length=6,
+        max_length=32,
+        description="Six digits of the authenticator app, or a recovery code.",
+        examples=["492039", "7QX4-M2KD-9RTA"],
+    ),
+]
+LinkToken = Annotated[str, Field(min_length=1, max_length=128, description="What stands behind `#` in the link.")]
+
 
 class RegisterRequest(RequestSchema):
     """A new account."""
@@ -46,6 +57,52 @@ class LoginRequest(RequestSchema):
     email: Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
     password: GivenPassword
     mode: Literal["bearer", "cookie"] = "bearer"
+
+
+class LoginChallenge(ResponseSchema):
+    """The password was right, and the account has a second factor: answer with a code of it."""
+
+    challenge: str = Field(description="Goes with the code to `/auth/login/second-factor`; works once.")
+    expires_in: int = Field(description="Seconds until it is void.", examples=[300])
+
+
+class SecondFactorLogin(RequestSchema):
+    """The second step of signing in."""
+
+    challenge: Annotated[str, Field(min_length=1, max_length=128)]
+    code: Code
+    mode: Literal["bearer", "cookie"] = "bearer"
+
+
+class EmailVerify(RequestSchema):
+    """What the mailed link carries."""
+
+    token: LinkToken
+
+
+class EmailVerified(ResponseSchema):
+    """The address that is verified now."""
+
+    email: str
+
+
+class PasswordForgotten(RequestSchema):
+    """Whose password is to be replaced."""
+
+    email: Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
+
+
+class MailOnItsWay(ResponseSchema):
+    """The same answer to everybody."""
+
+    detail: str
+
+
+class PasswordReset(RequestSchema):
+    """What the mailed link carries, and the new password."""
+
+    token: LinkToken
+    new_password: NewPassword
 
 
 class RefreshRequest(RequestSchema):
@@ -110,6 +167,7 @@ class CurrentUserUpdate(RequestSchema):
     metadata: dict[str, Any] | None = Field(default=None, description="Replaces the present object.")
     current_password: GivenPassword | None = None
     new_password: NewPassword | None = None
+    code: Code | None = Field(default=None, description="Beside the current password, if there is a second factor.")
 
 
 class LoginSession(ResourceSchema):
@@ -122,6 +180,7 @@ class LoginSession(ResourceSchema):
     user_agent: str | None
     expires_at: datetime = Field(description="The absolute end of the session.")
     current: bool = Field(description="The session of this very request.")
+    methods: list[str] = Field(description="How it was opened.", examples=[["pwd", "otp"]])
 
 
 class LoginSessionList(ResponseSchema):

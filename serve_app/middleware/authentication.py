@@ -9,7 +9,19 @@ from serve_app.security.authenticator import REFUSAL, Authenticator
 AUTHENTICATED = "/api/v"
 """Versioned REST. Health, metrics and the realtime server API check what they need themselves."""
 
-TOLERANT = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/register", "/api/v1/auth/logout"})
+TOLERANT = frozenset(
+    f"/api/v1/auth/{path}"
+    for path in (
+        "login",
+        "login/second-factor",
+        "refresh",
+        "register",
+        "logout",
+        "email/verify",
+        "password/forgot",
+        "password/reset",
+    )
+)
 """Where people come to get a new credential, often with the old one still attached."""
 
 NO_STORE = (b"cache-control", b"no-store")

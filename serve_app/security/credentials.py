@@ -33,6 +33,7 @@ async def check_session(database: Database, claims: AccessClaims, method: Method
             session_id=claims.session_id,
             session_expires_at=claims.session_expires_at,
             authenticated_at=claims.authenticated_at,
+            is_verified=identity.user.is_verified,
         )
 
 
@@ -56,5 +57,6 @@ def principal_of_identity(identity: Identity, *, method: Method, api_key_id: UUI
         session_id=login.id if login is not None else None,
         session_expires_at=int(login.absolute_expires_at.timestamp()) if login is not None else 0,
         authenticated_at=int(login.authenticated_at.timestamp()) if login is not None else 0,
+        is_verified=identity.user.is_verified,
         api_key_id=api_key_id,
     )

@@ -22,6 +22,8 @@ class Principal:
     """Absolute end of the login session, Unix seconds; 0 for API keys."""
     authenticated_at: int = 0
     """When the password was last given, Unix seconds."""
+    is_verified: bool = True
+    """Whether the account's e-mail address is verified. Of what is withheld until then, `permissions` has nothing."""
     api_key_id: UUID | None = None
     methods: frozenset[str] = frozenset()
     """Methods of the realtime server API that an API key is limited to; empty: all that its permissions allow."""

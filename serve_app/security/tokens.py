@@ -91,8 +91,12 @@ class TokenIssuer:
         permissions: frozenset[str],
         authenticated_at: int,
         session_expires_at: int,
+        methods: Sequence[str] = ("pwd",),
     ) -> tuple[str, int]:
-        """An access token and the seconds that it lives: never beyond its login session."""
+        """An access token and the seconds that it lives: never beyond its login session.
+
+        `methods`: how the session was opened (`amr`, RFC 8176; ours beside it: `recovery_code`).
+        """
         now = int(time.time())
         expires_at = min(now + self.access_ttl_s, session_expires_at)
         token = self._sign(
@@ -108,7 +112,7 @@ class TokenIssuer:
                 "scope": " ".join(sorted(permissions)),
                 "roles": sorted(roles),
                 "username": username,
-                "amr": ["pwd"],
+                "amr": [*methods, "mfa"] if len(methods) > 1 else list(methods),
                 "auth_time": authenticated_at,
                 "session_exp": session_expires_at,
             },

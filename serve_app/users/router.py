@@ -111,6 +111,10 @@ async def update_user(
     _refuse_strangers(user_id, principal, "users:write")
     changes = body.model_dump(exclude_unset=True, exclude_none=True)
     roles = changes.pop("roles", None)
+    if user_id == principal.user_id and "email" in changes:
+        raise PermissionDenied(
+            "Change your own address at /auth/me, with your password.", details={"fields": ["email"]}
+        )
     if not principal.may("users:write") and (forbidden := sorted(changes.keys() - OWN_FIELDS)):
         raise PermissionDenied(f"Changing '{forbidden[0]}' needs users:write.", details={"fields": forbidden})
     if roles is not None and not principal.may("roles:manage"):

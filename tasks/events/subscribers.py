@@ -7,29 +7,30 @@ from typing import cast
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cluster.settings import Settings
-from db.auth.events import RefreshReuseDetected, UserCreated
+from db.auth.events import (
+    EmailChanged,
+    PasswordChanged,
+    PasswordResetRequested,
+    RefreshReuseDetected,
+    SecondFactorChanged,
+    UserCreated,
+    VerificationRequested,
+)
 from db.auth.models import User
 from db.events.service import NewAnalyticsEvent, RecordedEvent, record_analytics
 from db.jobs.queue import enqueue
-from db.mail.service import compose
 from db.orders.events import OrderCancelled, OrderPlaced, OrderStatusChanged
 from db.products.events import ProductChanged
 from db.users.events import UserDeleted, UserUpdated
-from tasks.mail.templates import Letter, order_confirmation, security_notice, welcome
+from tasks.events import account_mail
+from tasks.mail.posting import post
+from tasks.mail.templates import order_confirmation
 from tasks.orders.advance import FIRST_STEP_S, QUEUE
 
 Subscriber = Callable[[AsyncSession, RecordedEvent, Settings], Awaitable[None]]
 
-PRIVATE_FIELDS = frozenset({"email", "ip"})
+PRIVATE_FIELDS = frozenset({"email", "old_email", "ip"})
 """Analytics keeps ids, not what identifies a person."""
-
-
-async def send_welcome(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
-    """UserCreated: the welcome e-mail."""
-    event = cast("UserCreated", recorded.event)
-    await _mail(
-        session, f"welcome:{event.user_id}", "welcome", event.email, welcome(event.username, settings.public_url)
-    )
 
 
 async def send_confirmation(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
@@ -45,17 +46,7 @@ async def send_confirmation(session: AsyncSession, recorded: RecordedEvent, sett
         event.currency,
         f"{settings.public_url}/orders/{event.order_id}",
     )
-    await _mail(session, f"order:{event.order_id}", "order_confirmation", user.email, letter)
-
-
-async def warn_about_reuse(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
-    """RefreshReuseDetected: tell the owner of the account."""
-    event = cast("RefreshReuseDetected", recorded.event)
-    user = await session.get(User, event.user_id)
-    if user is None or user.deleted_at is not None:
-        return
-    letter = security_notice(user.username, f"{settings.public_url}/account/sessions")
-    await _mail(session, f"reuse:{event.session_id}", "security_notice", user.email, letter)
+    await post(session, f"order:{event.order_id}", "order_confirmation", user.email, letter)
 
 
 async def begin_demo_delivery(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
@@ -78,23 +69,16 @@ async def count_it(session: AsyncSession, recorded: RecordedEvent, settings: Set
     await record_analytics(session, [event])
 
 
-async def _mail(session: AsyncSession, key: str, template: str, to_address: str, letter: Letter) -> None:
-    await compose(
-        session,
-        idempotency_key=key,
-        template=template,
-        to_address=to_address,
-        subject=letter.subject,
-        body_text=letter.text,
-        body_html=letter.html,
-    )
-
-
 SUBSCRIBERS: Mapping[str, Mapping[str, Subscriber]] = {
-    UserCreated.type: {"mail.welcome": send_welcome, "analytics": count_it},
+    UserCreated.type: {"mail.welcome": account_mail.welcome, "analytics": count_it},
     UserUpdated.type: {"analytics": count_it},
     UserDeleted.type: {"analytics": count_it},
-    RefreshReuseDetected.type: {"mail.security_notice": warn_about_reuse, "analytics": count_it},
+    RefreshReuseDetected.type: {"mail.security_notice": account_mail.reuse_notice, "analytics": count_it},
+    VerificationRequested.type: {"mail.verification": account_mail.verification_link, "analytics": count_it},
+    PasswordResetRequested.type: {"mail.password_reset": account_mail.reset_link, "analytics": count_it},
+    PasswordChanged.type: {"mail.password_changed": account_mail.password_notice, "analytics": count_it},
+    EmailChanged.type: {"mail.email_changed": account_mail.address_notice, "analytics": count_it},
+    SecondFactorChanged.type: {"mail.second_factor": account_mail.second_factor_notice, "analytics": count_it},
     OrderPlaced.type: {
         "mail.confirmation": send_confirmation,
         "orders.demo_delivery": begin_demo_delivery,

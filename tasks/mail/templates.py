@@ -24,6 +24,98 @@ def welcome(username: str, public_url: str) -> Letter:
     )
 
 
+def welcome_to_verify(username: str, link: str) -> Letter:
+    """After registration, when the address has not been verified."""
+    return _letter(
+        "Welcome to Mobula: confirm your e-mail address",
+        [
+            f"Hello {username},",
+            "your account is ready. Confirm that this address is yours by following this link within a day:",
+        ],
+        link,
+    )
+
+
+def verify_email(username: str, link: str) -> Letter:
+    """After the address changed, or when the link was asked for again."""
+    return _letter(
+        "Confirm your e-mail address",
+        [
+            f"Hello {username},",
+            "confirm that this address is yours by following this link within a day. If you have no account with us,"
+            " somebody mistyped theirs: do nothing.",
+        ],
+        link,
+    )
+
+
+def reset_password(username: str, link: str) -> Letter:
+    """Somebody forgot their password, or says so."""
+    return _letter(
+        "Choose a new password",
+        [
+            f"Hello {username},",
+            "somebody, probably you, asked for a new password for your account. Choose one within half an hour:",
+            "If it was not you, do nothing: without this link your password stays as it is.",
+        ],
+        link,
+    )
+
+
+def password_changed(username: str, link: str) -> Letter:
+    """After a password was changed or reset."""
+    return _letter(
+        "Your password was changed",
+        [
+            f"Hello {username},",
+            "the password of your account was changed, and other devices were signed out. If this was not you, choose"
+            " a new one at once:",
+        ],
+        link,
+    )
+
+
+def email_changed(username: str, link: str) -> Letter:
+    """To the old address, after an account got a new one."""
+    return _letter(
+        "Your e-mail address was changed",
+        [
+            f"Hello {username},",
+            "your account has a new e-mail address, and we will not write to this one any more. If this was not you,"
+            " sign in and change it back, or ask us for help:",
+        ],
+        link,
+    )
+
+
+SECOND_FACTOR = {
+    "enabled": (
+        "Two-step sign-in is on",
+        "signing in to your account now asks for a code of your authenticator app. Other devices were signed out.",
+    ),
+    "disabled": ("Two-step sign-in is off", "signing in to your account asks for your password only from now on."),
+    "removed": (
+        "Two-step sign-in was switched off for you",
+        "an administrator removed the authenticator app of your account. Set it up again when you have signed in.",
+    ),
+    "codes_renewed": ("You have new recovery codes", "your old recovery codes do not work any more."),
+    "code_used": ("A recovery code was used", "a recovery code of your account was used; {left} are left."),
+    "guessed": (
+        "Somebody knows your password",
+        "somebody signed in with your password and gave wrong codes until we stopped them. Unless that was you, choose"
+        " a new password.",
+    ),
+}
+"""What happened to a second factor → subject, and the sentence about it."""
+
+
+def second_factor_changed(username: str, change: str, codes_left: int, link: str) -> Letter:
+    """After something happened to a second factor; `change` is a key of SECOND_FACTOR."""
+    subject, sentence = SECOND_FACTOR[change]
+    paragraphs = [f"Hello {username},", sentence.format(left=codes_left)]
+    return _letter(subject, [*paragraphs, "If this was not you, look at your account at once:"], link)
+
+
 def order_confirmation(username: str, order_number: str, total: str, currency: str, link: str) -> Letter:
     """After an order was placed."""
     return _letter(

@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.auth import one_time
 from db.auth.login import prune_attempts
+from db.auth.second_factor import prune_enrolments
 from db.auth.sessions import prune_sessions
 from db.caches import service as caches
 from db.events import service as events
@@ -29,6 +31,8 @@ STEPS: Mapping[str, Callable[[AsyncSession], Awaitable[int]]] = {
     "domain_events": lambda session: events.prune(session, older_than_days=EVENT_DAYS),
     "idempotency_keys": idempotency.prune,
     "login_attempts": lambda session: prune_attempts(session, older_than_days=ATTEMPT_DAYS),
+    "one_time_tokens": one_time.prune,
+    "second_factor_enrolments": prune_enrolments,
     "sessions": prune_sessions,
     "token_revocations": revocations.prune,
     "session_events": session_events.prune,

@@ -9,11 +9,13 @@ import httpx
 import pytest
 
 from db.audit.service import list_user_changes
+from db.auth import verification
 from db.auth.permissions import PERMISSIONS, ROLES
+from db.auth.repository import user_by_email
 from serve_app.app import build_app
 from serve_app.openapi import METHODS
 from serve_app.openapi_parts import LOGIN
-from tests.fixtures.client import Api, SignIn, assert_problem, build_settings
+from tests.fixtures.client import Api, SignIn, StartApi, assert_problem, build_settings
 
 DOCUMENT: dict[str, Any] = build_app(build_settings()).openapi()
 GUARDED = [
@@ -39,6 +41,10 @@ def test_what_is_open_is_known():
     assert under_api == {
         "auth-register",
         "auth-login",
+        "auth-login_with_code",
+        "auth-verify_email",
+        "auth-forgot_password",
+        "auth-reset_password",
         "auth-refresh",
         "auth-logout",
         "products-list_products",
@@ -141,3 +147,29 @@ async def test_audit_rows_name_who_acted(api: Api, sign_in: SignIn):
     async with api.database.transaction(read_only=True) as session:
         page = await list_user_changes(session, person.user.id, limit=1)
     assert page.items[0].changed_by == admin.user.id
+
+
+async def test_what_is_withheld_until_the_address_is_verified(start_api: StartApi):
+    api = await start_api(unverified_without=["orders:place"])
+    async with api.client() as client:
+        account = {"email": "ada@example.com", "username": "ada", "password": "blue kettle on fire"}
+        assert (await client.post("/api/v1/auth/register", json=account)).status_code == 201
+        login = {"email": account["email"], "password": account["password"]}
+        tokens = (await client.post("/api/v1/auth/login", json=login)).json()
+        assert "orders:place" not in tokens["user"]["permissions"]
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        made = await client.post("/api/v1/auth/api-keys", json={"name": "k", "scopes": ["orders:place"]})
+        assert_problem(made, 403, "scope_not_held")
+        assert (await client.get("/api/v1/orders")).status_code == 200
+        assert_problem(await client.post("/api/v1/orders", json={"lines": []}), 403, "email_unverified")
+        async with api.database.transaction() as session:
+            user = await user_by_email(session, account["email"])
+            assert user is not None
+            secret = await verification.issue(session, user)
+        assert (await client.post("/api/v1/auth/email/verify", json={"token": secret})).status_code == 200
+        assert_problem(await client.post("/api/v1/orders", json={"lines": []}), 422, "validation_failed")
+
+
+async def test_a_permission_that_does_not_exist_cannot_be_withheld(start_api: StartApi):
+    with pytest.raises(ValueError, match="orders:palce"):
+        await start_api(unverified_without=["orders:palce"])

@@ -87,6 +87,12 @@ class TestOne:
         assert_problem(await person.http.patch(path, json={"email": "x@example.com"}), 403, "permission_denied")
         assert_problem(await person.http.patch(path, json={"is_verified": True}), 403, "permission_denied")
 
+    async def test_one_s_own_address_is_not_changed_without_the_password(self, admin_client: httpx.AsyncClient):
+        """Nor by those who may change everybody else's."""
+        own = (await admin_client.get("/api/v1/auth/me")).json()["id"]
+        changed = await admin_client.patch(f"/api/v1/users/{own}", json={"email": "x@example.com"})
+        assert_problem(changed, 403, "permission_denied")
+
     async def test_a_stale_version_is_412(self, sign_in: SignIn):
         person = await sign_in()
         path = f"/api/v1/users/{person.user.id}"

@@ -115,3 +115,17 @@ async def test_the_last_attempt_says_that_it_failed(bench: Bench, smtp: MailServ
     ends = await bench.drain(time_passes=True)
     assert [state for _, state in ends] == ["failed"] * 9 + ["refused"]
     assert (await message(bench.database, mail_id)).state == "failed"
+
+
+async def test_a_link_that_has_left_is_not_kept(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database, template="reset_password", body_text="https://shop.test/#secret")
+    assert await bench.drain() == [("mail.send", "succeeded")]
+    assert "#secret" in str(smtp.messages[0])
+    kept = await message(bench.database, mail_id)
+    assert (kept.state, kept.body_text, kept.body_html) == ("sent", service.FORGOTTEN, None)
+
+
+async def test_the_development_mailbox_keeps_it_and_other_mail_is_kept(bench: Bench) -> None:
+    mail_id = await compose(bench.database, template="reset_password", body_text="https://shop.test/#secret")
+    assert await bench.drain() == [("mail.send", "succeeded")]
+    assert "#secret" in (await message(bench.database, mail_id)).body_text

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import jwt
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -46,6 +47,14 @@ def test_access_tokens_come_back_whole():
     assert (claims.subject, claims.session_id, claims.username) == (subject, session_id, "ada")
     assert claims.permissions == {"orders:place", "orders:read"}
     assert lives == 600
+
+
+@pytest.mark.parametrize(
+    ("methods", "amr"), [(["pwd"], ["pwd"]), (["pwd", "otp"], ["pwd", "otp", "mfa"]), (None, ["pwd"])]
+)
+def test_tokens_say_how_their_session_was_opened(methods: list[str] | None, amr: list[str]):
+    token, _ = access(**({} if methods is None else {"methods": methods}))
+    assert jwt.decode(token, options={"verify_signature": False})["amr"] == amr
 
 
 def test_no_token_outlives_its_session():

@@ -1,0 +1,24 @@
+"""From a letter to a queued message."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.mail.service import compose
+from tasks.mail.templates import Letter
+
+
+async def post(
+    session: AsyncSession, key: str, template: str, to_address: str, letter: Letter, *, user_id: UUID | None = None
+) -> None:
+    """Queue a letter, once per `key`."""
+    await compose(
+        session,
+        idempotency_key=key,
+        template=template,
+        to_address=to_address,
+        subject=letter.subject,
+        body_text=letter.text,
+        body_html=letter.html,
+        user_id=user_id,
+    )
