@@ -6,9 +6,10 @@ import { announceSessionEnded, renewSession } from "./session";
 
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** Here 401 is the answer (wrong password, dead refresh token), not a reason to renew and try again. */
+/** Here 401 is the answer (wrong password or code, dead refresh token), not a reason to renew and try again. */
 const NEVER_RENEWED = [
   "/api/v1/auth/login",
+  "/api/v1/auth/login/second-factor",
   "/api/v1/auth/register",
   "/api/v1/auth/refresh",
   "/api/v1/auth/logout",

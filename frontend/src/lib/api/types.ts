@@ -4,6 +4,8 @@ type Schemas = components["schemas"];
 
 export type CurrentUser = Schemas["CurrentUser"];
 export type LoginSession = Schemas["LoginSession"];
+export type SecondFactor = Schemas["SecondFactor"];
+export type Enrolment = Schemas["Enrolment"];
 export type ApiKey = Schemas["ApiKey"];
 export type ApiKeyCreated = Schemas["ApiKeyCreated"];
 export type UserSummary = Schemas["UserSummary"];

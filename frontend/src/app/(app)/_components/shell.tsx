@@ -8,6 +8,7 @@ import { Button } from "@/components/ui/button";
 import { Drawer, DrawerContent, DrawerTrigger } from "@/components/ui/drawer";
 import { Logo } from "@/components/ui/logo";
 import { ThemeToggle } from "@/components/ui/theme-toggle";
+import { VerificationBanner } from "@/features/auth/components/verification-banner";
 import { NotificationBell } from "@/features/notifications/components/notification-bell";
 import { CartButton } from "@/features/orders/components/cart-button";
 
@@ -49,6 +50,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <span className="w-1" />
           <UserMenu />
         </header>
+        <VerificationBanner />
         <main
           id="main"
           tabIndex={-1}

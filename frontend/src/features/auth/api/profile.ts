@@ -10,6 +10,8 @@ export interface ProfileChange {
   email?: string;
   current_password?: string;
   new_password?: string;
+  /** Beside the password, when there is a second factor. */
+  code?: string;
 }
 
 export function useUpdateProfile() {

@@ -24,36 +24,66 @@ export interface Registration extends Credentials {
   username: string;
 }
 
-async function login({ email, password }: Credentials): Promise<CurrentUser> {
-  const { user } = await unwrap(
-    api.POST("/api/v1/auth/login", { body: { email, password, mode: "cookie" } }),
-  );
-  rememberSession();
-  return user;
+/** The password was right, and a code is asked for. */
+export interface Challenge {
+  challenge: string;
 }
 
-export function useLogin() {
+async function login({ email, password }: Credentials): Promise<CurrentUser | Challenge> {
+  const answer = await unwrap(api.POST("/api/v1/auth/login", { body: { email, password, mode: "cookie" } }));
+  if ("challenge" in answer) return { challenge: answer.challenge };
+  rememberSession();
+  return answer.user;
+}
+
+function isSignedIn(outcome: CurrentUser | Challenge): outcome is CurrentUser {
+  return !("challenge" in outcome);
+}
+
+function useSignedIn() {
   const queryClient = useQueryClient();
+  return (user: CurrentUser) => {
+    queryClient.clear(); // Nothing of whoever was signed in before.
+    queryClient.setQueryData(meQuery.queryKey, user);
+  };
+}
+
+/** The first step of signing in; its result is somebody, or a challenge for `useAnswerChallenge`. */
+export function useLogin() {
+  const signedIn = useSignedIn();
   return useMutation({
     mutationFn: login,
-    onSuccess: (user) => {
-      queryClient.clear(); // Nothing of whoever was signed in before.
-      queryClient.setQueryData(meQuery.queryKey, user);
+    onSuccess: (outcome) => {
+      if (isSignedIn(outcome)) signedIn(outcome);
     },
+  });
+}
+
+/** The second step: a code of the authenticator app, or a recovery code. */
+export function useAnswerChallenge() {
+  const signedIn = useSignedIn();
+  return useMutation({
+    mutationFn: async ({ challenge, code }: Challenge & { code: string }) => {
+      const { user } = await unwrap(
+        api.POST("/api/v1/auth/login/second-factor", { body: { challenge, code, mode: "cookie" } }),
+      );
+      rememberSession();
+      return user;
+    },
+    onSuccess: signedIn,
   });
 }
 
 /** Registers and signs in. `hidden` means that the server keeps quiet about whether the account was new. */
 export function useRegister() {
-  const queryClient = useQueryClient();
+  const signedIn = useSignedIn();
   return useMutation({
     mutationFn: async (registration: Registration): Promise<"signed-in" | "hidden"> => {
       const { data, error, response } = await api.POST("/api/v1/auth/register", { body: registration });
       await unwrap(Promise.resolve({ data, error, response }));
       if (response.status === 202) return "hidden";
       const user = await login(registration);
-      queryClient.clear();
-      queryClient.setQueryData(meQuery.queryKey, user);
+      if (isSignedIn(user)) signedIn(user); // A new account has no second factor.
       return "signed-in";
     },
   });

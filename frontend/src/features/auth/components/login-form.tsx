@@ -3,6 +3,7 @@
 import { zodResolver } from "@hookform/resolvers/zod";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
+import { useState } from "react";
 import { useForm } from "react-hook-form";
 import { z } from "zod";
 
@@ -12,6 +13,7 @@ import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 
 import { useLogin } from "../api/session";
+import { LoginCodeForm } from "./login-code-form";
 import { PasswordInput } from "./password-input";
 
 const schema = z.object({
@@ -24,21 +26,46 @@ export function LoginForm({ next, registerHref }: { next: string; registerHref: 
   const login = useLogin();
   const form = useForm({ resolver: zodResolver(schema), defaultValues: { email: "", password: "" } });
   const { errors } = form.formState;
+  const [challenge, setChallenge] = useState<string | null>(null);
+  const [expired, setExpired] = useState<unknown>(null);
 
-  const submit = form.handleSubmit((values) =>
-    login.mutate(values, { onSuccess: () => router.replace(next) }),
-  );
+  const submit = form.handleSubmit((values) => {
+    setExpired(null);
+    login.mutate(values, {
+      onSuccess: (outcome) =>
+        "challenge" in outcome ? setChallenge(outcome.challenge) : router.replace(next),
+    });
+  });
 
+  if (challenge !== null) {
+    return (
+      <LoginCodeForm
+        challenge={challenge}
+        onSignedIn={() => router.replace(next)}
+        onStartAgain={(because) => {
+          setExpired(because ?? null);
+          setChallenge(null);
+          login.reset();
+          form.resetField("password");
+        }}
+      />
+    );
+  }
   return (
     // method=post: should the form be sent before scripts run, a password never lands in the address bar.
     <form method="post" onSubmit={submit} noValidate className="space-y-4" aria-label="Sign in">
-      <FormError error={login.error} />
+      <FormError error={login.error ?? expired} />
       <Field label="Email" error={errors.email?.message}>
         <Input type="email" autoComplete="username" autoFocus {...form.register("email")} />
       </Field>
       <Field label="Password" error={errors.password?.message}>
         <PasswordInput autoComplete="current-password" {...form.register("password")} />
       </Field>
+      <p className="-mt-2 text-right text-sm">
+        <Link href="/forgot-password" className="font-medium text-primary underline-offset-4 hover:underline">
+          Forgot your password?
+        </Link>
+      </p>
       <Button type="submit" size="lg" className="w-full" pending={login.isPending || login.isSuccess}>
         Sign in
       </Button>

@@ -12,24 +12,28 @@ import { toast } from "@/components/ui/toast";
 import { applyFieldErrors } from "@/lib/api/form-errors";
 
 import { useUpdateProfile } from "../api/profile";
+import { useSecondFactor } from "../api/second-factor";
+import { CodeField } from "./code-field";
 import { PasswordInput } from "./password-input";
 
 const schema = z.object({
   current_password: z.string().min(1, "Enter your current password."),
   new_password: z.string().min(12, "At least 12 characters.").max(128, "At most 128 characters."),
+  code: z.string().trim(),
 });
 
 type Values = z.infer<typeof schema>;
-const FIELDS: readonly Path<Values>[] = ["current_password", "new_password"];
-const EMPTY: Values = { current_password: "", new_password: "" };
+const FIELDS: readonly Path<Values>[] = ["current_password", "new_password", "code"];
+const EMPTY: Values = { current_password: "", new_password: "", code: "" };
 
 export function PasswordForm() {
   const update = useUpdateProfile();
+  const asksForCode = useSecondFactor().data?.enabled === true;
   const form = useForm<Values>({ resolver: zodResolver(schema), defaultValues: EMPTY });
   const { errors } = form.formState;
 
-  const submit = form.handleSubmit((values) =>
-    update.mutate(values, {
+  const submit = form.handleSubmit(({ code, ...passwords }) =>
+    update.mutate(asksForCode ? { ...passwords, code } : passwords, {
       onSuccess: () => {
         form.reset(EMPTY);
         toast.success("Your password is changed", "Other devices may have to sign in again.");
@@ -54,6 +58,9 @@ export function PasswordForm() {
               <PasswordInput autoComplete="new-password" {...form.register("new_password")} />
             </Field>
           </div>
+          {asksForCode ? (
+            <CodeField className="max-w-xs" error={errors.code?.message} {...form.register("code")} />
+          ) : null}
           <Button type="submit" pending={update.isPending}>
             Change password
           </Button>

@@ -16,23 +16,27 @@ import { useCurrentUser } from "@/lib/current-user";
 import { humanise } from "@/lib/format";
 
 import { useUpdateProfile } from "../api/profile";
+import { useSecondFactor } from "../api/second-factor";
+import { CodeField } from "./code-field";
 import { PasswordInput } from "./password-input";
 
 const schema = z.object({
   username: z.string().trim().min(3, "At least 3 characters.").max(32, "At most 32 characters."),
   email: z.email("Enter a valid e-mail address."),
   current_password: z.string(),
+  code: z.string().trim(),
 });
 
 type Values = z.infer<typeof schema>;
-const FIELDS: readonly Path<Values>[] = ["username", "email", "current_password"];
+const FIELDS: readonly Path<Values>[] = ["username", "email", "current_password", "code"];
 
 export function ProfileForm() {
   const user = useCurrentUser();
   const update = useUpdateProfile();
+  const secondFactor = useSecondFactor().data?.enabled === true;
   const form = useForm<Values>({
     resolver: zodResolver(schema),
-    defaultValues: { username: user.username, email: user.email, current_password: "" },
+    defaultValues: { username: user.username, email: user.email, current_password: "", code: "" },
   });
   const { errors, isDirty } = form.formState;
   const emailChanged = useWatch({ control: form.control, name: "email" }) !== user.email;
@@ -47,10 +51,11 @@ export function ProfileForm() {
         username: values.username === user.username ? undefined : values.username,
         email: emailChanged ? values.email : undefined,
         current_password: emailChanged ? values.current_password : undefined,
+        code: emailChanged && secondFactor ? values.code : undefined,
       },
       {
         onSuccess: (saved) => {
-          form.reset({ username: saved.username, email: saved.email, current_password: "" });
+          form.reset({ username: saved.username, email: saved.email, current_password: "", code: "" });
           toast.success("Your profile is saved");
         },
         onError: (error) => applyFieldErrors(error, FIELDS, form.setError),
@@ -82,9 +87,12 @@ export function ProfileForm() {
             </Field>
           </div>
           {emailChanged ? (
-            <Field label="Current password" error={errors.current_password?.message}>
-              <PasswordInput autoComplete="current-password" {...form.register("current_password")} />
-            </Field>
+            <div className="grid gap-4 sm:grid-cols-2">
+              <Field label="Current password" error={errors.current_password?.message}>
+                <PasswordInput autoComplete="current-password" {...form.register("current_password")} />
+              </Field>
+              {secondFactor ? <CodeField error={errors.code?.message} {...form.register("code")} /> : null}
+            </div>
           ) : null}
           <Button type="submit" pending={update.isPending} disabled={!isDirty}>
             Save profile

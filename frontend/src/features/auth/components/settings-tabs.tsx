@@ -8,8 +8,9 @@ import { ApiKeys } from "./api-keys";
 import { LoginSessions } from "./login-sessions";
 import { PasswordForm } from "./password-form";
 import { ProfileForm } from "./profile-form";
+import { SecondFactor } from "./second-factor";
 
-const TABS = ["profile", "sessions", "api-keys"] as const;
+const TABS = ["profile", "security", "sessions", "api-keys"] as const;
 
 export function SettingsTabs() {
   const [tab, setTab] = useQueryState("tab", parseAsStringLiteral(TABS).withDefault("profile"));
@@ -17,12 +18,16 @@ export function SettingsTabs() {
     <Tabs value={tab} onValueChange={(value: (typeof TABS)[number]) => void setTab(value)}>
       <TabsList>
         <Tab value="profile">Profile</Tab>
+        <Tab value="security">Security</Tab>
         <Tab value="sessions">Sessions</Tab>
         <Tab value="api-keys">API keys</Tab>
       </TabsList>
       <TabPanel value="profile" className="grid max-w-3xl gap-6">
         <ProfileForm />
+      </TabPanel>
+      <TabPanel value="security" className="grid max-w-3xl gap-6">
         <PasswordForm />
+        <SecondFactor />
       </TabPanel>
       <TabPanel value="sessions">
         <LoginSessions />

@@ -1,0 +1,132 @@
+"use client";
+
+import Image from "next/image";
+import { type FormEvent, useState } from "react";
+
+import { Button } from "@/components/ui/button";
+import { FormError } from "@/components/ui/error-state";
+import { Field } from "@/components/ui/field";
+import type { Enrolment } from "@/lib/api/types";
+
+import { useBeginEnrolment, useConfirmEnrolment } from "../api/second-factor";
+import { CodeField } from "./code-field";
+import { PasswordInput } from "./password-input";
+
+interface EnrolmentFormProps {
+  onEnrolled: (codes: readonly string[]) => void;
+  onCancel: () => void;
+}
+
+/** First the password, then the QR code and a code of the app that has scanned it. */
+export function EnrolmentForm({ onEnrolled, onCancel }: EnrolmentFormProps) {
+  const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
+  return enrolment ? (
+    <ScanForm enrolment={enrolment} onEnrolled={onEnrolled} onCancel={onCancel} />
+  ) : (
+    <BeginForm onBegun={setEnrolment} onCancel={onCancel} />
+  );
+}
+
+function BeginForm({ onBegun, onCancel }: { onBegun: (enrolment: Enrolment) => void; onCancel: () => void }) {
+  const begin = useBeginEnrolment();
+  const [password, setPassword] = useState("");
+  const [missing, setMissing] = useState(false);
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    setMissing(password === "");
+    if (password !== "") begin.mutate(password, { onSuccess: onBegun });
+  }
+
+  return (
+    <form
+      method="post"
+      onSubmit={submit}
+      noValidate
+      className="max-w-sm space-y-4"
+      aria-label="Begin the setup"
+    >
+      <FormError error={begin.error} />
+      <Field label="Current password" error={missing ? "Enter your password." : undefined}>
+        <PasswordInput
+          autoComplete="current-password"
+          autoFocus
+          value={password}
+          onChange={(event) => setPassword(event.target.value)}
+        />
+      </Field>
+      <div className="flex flex-wrap gap-2">
+        <Button type="submit" pending={begin.isPending}>
+          Continue
+        </Button>
+        <Button variant="secondary" onClick={onCancel}>
+          Cancel
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function ScanForm({ enrolment, onEnrolled, onCancel }: EnrolmentFormProps & { enrolment: Enrolment }) {
+  const confirm = useConfirmEnrolment();
+  const [code, setCode] = useState("");
+  const [missing, setMissing] = useState(false);
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    setMissing(code.trim().length < 6);
+    if (code.trim().length < 6) return;
+    confirm.mutate(code.trim(), {
+      onSuccess: ({ recovery_codes }) => onEnrolled(recovery_codes),
+      onError: () => setCode(""),
+    });
+  }
+
+  return (
+    <form
+      method="post"
+      onSubmit={submit}
+      noValidate
+      className="grid gap-6 sm:grid-cols-[auto_1fr]"
+      aria-label="Set up the authenticator app"
+    >
+      <Image
+        unoptimized
+        src={`data:image/svg+xml;utf8,${encodeURIComponent(enrolment.qr_svg)}`}
+        alt="QR code for your authenticator app"
+        width={208}
+        height={208}
+        className="size-52 justify-self-center rounded-md border bg-white"
+      />
+      <div className="min-w-0 space-y-4">
+        <p className="text-sm text-muted-foreground">
+          Scan the code with an authenticator app. If you cannot, type this secret into it:
+        </p>
+        <code
+          data-testid="totp-secret"
+          className="block rounded-md border bg-muted/50 px-3 py-2 font-mono text-sm break-all select-all"
+        >
+          {enrolment.secret.match(/.{1,4}/g)?.join(" ")}
+        </code>
+        <FormError error={confirm.error} />
+        <CodeField
+          hint="The six digits that the app shows now."
+          error={missing ? "Enter the six digits." : undefined}
+          inputMode="numeric"
+          placeholder="123456"
+          autoFocus
+          value={code}
+          onChange={(event) => setCode(event.target.value)}
+        />
+        <div className="flex flex-wrap gap-2">
+          <Button type="submit" pending={confirm.isPending}>
+            Switch on
+          </Button>
+          <Button variant="secondary" onClick={onCancel}>
+            Cancel
+          </Button>
+        </div>
+      </div>
+    </form>
+  );
+}

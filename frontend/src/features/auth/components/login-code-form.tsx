@@ -1,0 +1,78 @@
+"use client";
+
+import { type FormEvent, useState } from "react";
+
+import { Button } from "@/components/ui/button";
+import { FormError } from "@/components/ui/error-state";
+import { ApiError } from "@/lib/api/problem";
+
+import { useAnswerChallenge } from "../api/session";
+import { CodeField } from "./code-field";
+
+interface LoginCodeFormProps {
+  challenge: string;
+  onSignedIn: () => void;
+  /** Back to the password: by choice, or because the challenge is void. */
+  onStartAgain: (because?: unknown) => void;
+}
+
+/** The second step of signing in. */
+export function LoginCodeForm({ challenge, onSignedIn, onStartAgain }: LoginCodeFormProps) {
+  const answer = useAnswerChallenge();
+  const [recovery, setRecovery] = useState(false);
+  const [code, setCode] = useState("");
+  const [missing, setMissing] = useState(false);
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    setMissing(code.trim().length < 6);
+    if (code.trim().length < 6) return;
+    answer.mutate(
+      { challenge, code: code.trim() },
+      {
+        onSuccess: onSignedIn,
+        onError: (error) => {
+          setCode("");
+          if (error instanceof ApiError && error.code === "login_challenge_invalid") onStartAgain(error);
+        },
+      },
+    );
+  }
+
+  return (
+    <form method="post" onSubmit={submit} noValidate className="space-y-4" aria-label="Confirm it is you">
+      <FormError error={answer.error} />
+      <CodeField
+        key={String(recovery)}
+        label={recovery ? "Recovery code" : "Code"}
+        hint={recovery ? "One of those you kept; each works once." : "Your authenticator app shows it."}
+        error={missing ? (recovery ? "Enter a recovery code." : "Enter the six digits.") : undefined}
+        inputMode={recovery ? "text" : "numeric"}
+        placeholder={recovery ? "XXXX-XXXX-XXXX" : "123456"}
+        autoFocus
+        value={code}
+        onChange={(event) => setCode(event.target.value)}
+      />
+      <Button type="submit" size="lg" className="w-full" pending={answer.isPending || answer.isSuccess}>
+        Sign in
+      </Button>
+      <p className="flex flex-wrap justify-between gap-2 text-sm">
+        <Button
+          variant="link"
+          size="inline"
+          onClick={() => {
+            setRecovery((now) => !now);
+            setCode("");
+            setMissing(false);
+            answer.reset();
+          }}
+        >
+          {recovery ? "Use the authenticator app" : "Use a recovery code"}
+        </Button>
+        <Button variant="link" size="inline" onClick={() => onStartAgain()}>
+          Start again
+        </Button>
+      </p>
+    </form>
+  );
+}

@@ -1,0 +1,48 @@
+"use client";
+
+import { Check, Copy, Download, TriangleAlert } from "lucide-react";
+import { useState } from "react";
+
+import { Button, buttonVariants } from "@/components/ui/button";
+
+/** Shown once: the server keeps only their hashes. */
+export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onDone: () => void }) {
+  const [copied, setCopied] = useState(false);
+  const text = `${codes.join("\n")}\n`;
+  return (
+    <div className="space-y-4">
+      <div className="flex gap-2.5 rounded-md bg-warning-soft px-3 py-2.5 text-sm text-warning">
+        <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0" />
+        <p>
+          <strong className="font-medium">Keep these recovery codes where you keep your passwords.</strong>{" "}
+          Each signs you in once when you do not have your authenticator app. They are not shown again.
+        </p>
+      </div>
+      <ul
+        aria-label="Recovery codes"
+        className="grid grid-cols-[repeat(auto-fill,minmax(10rem,1fr))] gap-x-6 gap-y-1.5 rounded-md border bg-muted/50 p-4 font-mono text-sm tracking-wide select-all"
+      >
+        {codes.map((code) => (
+          <li key={code}>{code}</li>
+        ))}
+      </ul>
+      <div className="flex flex-wrap gap-2">
+        <Button onClick={onDone}>I have kept them</Button>
+        <Button
+          variant="secondary"
+          onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
+        >
+          {copied ? <Check aria-hidden /> : <Copy aria-hidden />}
+          {copied ? "Copied" : "Copy"}
+        </Button>
+        <a
+          href={`data:text/plain;charset=utf-8,${encodeURIComponent(text)}`}
+          download="mobula-recovery-codes.txt"
+          className={buttonVariants({ variant: "secondary" })}
+        >
+          <Download aria-hidden /> Download
+        </a>
+      </div>
+    </div>
+  );
+}
