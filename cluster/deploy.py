@@ -29,7 +29,7 @@ from ray.serve.context import _get_global_client, _set_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ServeStatus
 
-from cluster import names, selftest
+from cluster import logging, names, selftest
 from cluster.settings import Settings, get_settings
 
 DEPLOY_LIMIT_S = 180.0
@@ -174,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdin.readline()
     try:
         settings = get_settings()
+        logging.configure(settings, process="deploy")
         connect(settings)
         with ThreadPoolExecutor(1) as beside:
             supervisor = beside.submit(ensure_supervisor)

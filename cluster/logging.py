@@ -1,19 +1,24 @@
 """Structured logs: one JSON object per line, with what the current request, job or connection bound to the context.
 
 `configure()` once per process; then `log = get_logger(__name__)` and `log.info("order placed", order_id=…)`. Records of
-the standard library (Ray, uvicorn, SQLAlchemy) go the same way. `bind()` adds to the context of the current task.
+the standard library (Ray, Serve, uvicorn, SQLAlchemy, asyncio) go the same way, and so does an exception that nobody
+caught. `bind()` adds to the context of the current task. Lines go to a file of the process (`cluster.log_files`).
 """
 
 import logging
+import os
 import re
 import sys
+import threading
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 import orjson
 import structlog
 
+from cluster.log_files import CONTROL, LogFile, open_own
+from cluster.paths import Paths
 from cluster.settings import Settings
 
 REDACTED = "[redacted]"
@@ -41,10 +46,27 @@ _IN_TEXT = (
 QUIET = ("httpx", "httpcore", "asyncio", "urllib3", "hpack")
 """Loggers that say at INFO what nobody asked for."""
 
-CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
-"""Control characters, which could move a terminal's cursor or forge a line; JSON escapes them itself."""
+TAKEN_OVER = ("ray", "ray.serve", "uvicorn", "uvicorn.error", "uvicorn.access")
+"""Loggers with handlers of their own. Serve's keeps the last 1,000 records of a replica in memory, as text."""
 
 _SAFE_FIELDS = frozenset({"event", "level", "logger", "timestamp"})
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> int:
+        """Append text."""
+
+    def flush(self) -> None:
+        """Do not keep it back."""
+
+
+class _State:
+    """What `configure` made of this process."""
+
+    sink: Sink | None = None
+    identity: Mapping[str, str | int] = {"process": ""}
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -70,14 +92,24 @@ def bound(**fields: object) -> Iterator[None]:
         yield
 
 
-def configure(settings: Settings, *, process: str, stream: TextIO | None = None) -> None:
+def configure(settings: Settings, *, process: str, stream: Sink | None = None) -> None:
     """Set up logging of this process; calling it again replaces the earlier set-up.
 
-    `process` names the process in every line: `api`, `realtime`, `host`, `agent`, `worker`, `cli`.
+    `process` names the process in every line, and its file: `api`, `realtime`, `host`, `agent`, `worker`, `supervisor`,
+    `deploy`, `up`, `node`. `stream` takes the lines instead of the file, for tests. Where no file can be written they
+    go to stderr.
     """
+    if isinstance(_State.sink, LogFile):
+        _State.sink.close()
+    if stream is None:
+        stream = _open(settings, process)
+        _take_over()
+    identity: dict[str, str | int] = {"process": process, "pid": os.getpid(), "node": os.uname().nodename}
+    _State.sink, _State.identity = stream, identity
 
     def name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event.setdefault("process", process)
+        for name, value in identity.items():
+            event.setdefault(name, value)
         return event
 
     shared: list[structlog.types.Processor] = [
@@ -93,7 +125,7 @@ def configure(settings: Settings, *, process: str, stream: TextIO | None = None)
     ending: list[structlog.types.Processor] = (
         [structlog.processors.format_exc_info, redact, _render_json]
         if settings.log_format == "json"
-        else [structlog.processors.format_exc_info, redact, _printable, structlog.dev.ConsoleRenderer()]
+        else [structlog.processors.format_exc_info, redact, _printable, structlog.dev.ConsoleRenderer(colors=False)]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -101,7 +133,7 @@ def configure(settings: Settings, *, process: str, stream: TextIO | None = None)
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
@@ -113,6 +145,52 @@ def configure(settings: Settings, *, process: str, stream: TextIO | None = None)
     root.setLevel(settings.log_level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def sink() -> Sink:
+    """Where this process's lines go, for those that are made elsewhere (access lines)."""
+    return _State.sink or sys.stderr
+
+
+def identity() -> Mapping[str, str | int]:
+    """Which process speaks: fields of every line."""
+    return _State.identity
+
+
+def _open(settings: Settings, process: str) -> Sink:
+    try:
+        return open_own(Paths(settings.mobula_home).process_logs, process)
+    except OSError as reason:
+        sys.stderr.write(f"no log file: {reason}\n")
+        return sys.stderr
+
+
+def _take_over() -> None:
+    """Everything that speaks in this process speaks here."""
+    for name in TAKEN_OVER:
+        foreign = logging.getLogger(name)
+        foreign.handlers.clear()
+        foreign.propagate = True
+        foreign.addFilter(_no_access_line)
+    sys.excepthook = _tell_uncaught
+    threading.excepthook = _tell_uncaught_in_thread
+
+
+def _no_access_line(record: logging.LogRecord) -> bool:
+    """Serve's lines of requests stay away: the api application writes its own."""
+    return not getattr(record, "serve_access_log", False)
+
+
+def _tell_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if issubclass(kind, Exception):
+        logging.getLogger("mobula.uncaught").critical("uncaught exception", exc_info=(kind, error, trace))
+    sys.__excepthook__(kind, error, trace)
+
+
+def _tell_uncaught_in_thread(uncaught: threading.ExceptHookArgs) -> None:
+    if uncaught.exc_value is not None and issubclass(uncaught.exc_type, Exception):
+        found = (uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)
+        logging.getLogger("mobula.uncaught").critical("uncaught exception in a thread", exc_info=found)
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

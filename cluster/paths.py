@@ -43,6 +43,11 @@ class Paths:
         return self.home / "logs"
 
     @property
+    def process_logs(self) -> Path:
+        """What our own processes say, one file each."""
+        return self.logs / "processes"
+
+    @property
     def run(self) -> Path:
         """Pid records, the daemon's lock and its status."""
         return self.home / "run"

@@ -66,7 +66,9 @@ class Settings(BaseSettings):
     )
     mobula_home: Path = Field(default=ROOT / ".mobula", description="State directory: data, logs, secrets, sockets.")
     log_level: str = Field(default="INFO", description="Level of our own logs.")
-    log_format: Literal["json", "console"] = Field(default="json", description="`console` is for people.")
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="Of our log files; `console` is for people, who have `./mobula logs`."
+    )
 
     # Services
     database_url: SecretStr = Field(
@@ -291,8 +293,8 @@ class Settings(BaseSettings):
     export_link_minutes: int = Field(default=15, description="Life of a signed download link.")
 
     # Observability
-    sentry_dsn: SecretStr = Field(default=SecretStr(""), description="Empty: off.")
-    otel_enabled: bool = Field(default=False, description="Record OpenTelemetry spans.")
+    sentry_dsn: SecretStr = Field(default=SecretStr(""), description="Where errors of every process go; empty: off.")
+    otel_enabled: bool = Field(default=False, description="Record OpenTelemetry spans in every process.")
     otel_sampling_ratio: float = Field(default=1.0, ge=0, le=1, description="Share of traces that are recorded.")
     otel_exporter_otlp_endpoint: str = Field(
         default="", description="Collector; empty: spans go to MOBULA_HOME/logs/spans.jsonl."

@@ -1,24 +1,31 @@
-"""OpenTelemetry, off by default. `span()` costs one comparison while it is off.
+"""OpenTelemetry, off by default. `span()` costs one comparison while it is off, and nothing of it is imported.
 
 `configure()` once per process. Spans go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, else, one JSON object
-per line, to `MOBULA_HOME/logs/spans.jsonl`. A trace crosses processes as a `traceparent` string (W3C), which jobs and
-publications carry in their metadata: `carrier()` on one side, `span(..., parent=…)` on the other.
+per line, to `MOBULA_HOME/logs/spans.jsonl`. A trace crosses processes as a `traceparent` (W3C): in a header of a
+request, in a transaction-local setting of Postgres, from which jobs and publications of the outbox take theirs, and
+with what a job worker reports. `traceparent()` or `carrier()` on one side, `span(..., parent=…)` on the other.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cluster.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-    from opentelemetry.trace import Tracer
+    from opentelemetry.trace import Span, Tracer
 
 Attribute = str | bool | int | float
+
+SEND_EVERY_MS: Final = 1_000
+"""What a killed process takes along."""
+
+SEND_LIMIT_S: Final = 3.0
+"""A collector that does not answer holds up the end of a process for about so long."""
 
 
 class _State:
@@ -28,11 +35,18 @@ class _State:
     provider: "TracerProvider | None" = None
 
 
+_OFF: Final = nullcontext()
+
+
 def configure(settings: Settings, *, process: str, exporter: "SpanExporter | None" = None) -> None:
-    """Switch tracing on when the settings say so. `exporter` replaces the configured one, for tests."""
+    """Switch tracing on when the settings say so. `exporter` replaces the configured one, for tests.
+
+    Libraries and applications that ask OpenTelemetry for a tracer get one of the same provider.
+    """
     if not settings.otel_enabled or _State.tracer is not None:
         return
     # The SDK costs 30 ms and 8 MB: only processes that trace pay for it.
+    from opentelemetry import trace  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor  # noqa: PLC0415
@@ -43,9 +57,22 @@ def configure(settings: Settings, *, process: str, exporter: "SpanExporter | Non
     if exporter is not None:
         provider.add_span_processor(SimpleSpanProcessor(exporter))
     else:
-        provider.add_span_processor(BatchSpanProcessor(_exporter(settings)))
+        # The provider registers its own shutdown with atexit, which sends what is left.
+        provider.add_span_processor(BatchSpanProcessor(_exporter(settings), schedule_delay_millis=SEND_EVERY_MS))
+        trace.set_tracer_provider(provider)
     _State.provider = provider
     _State.tracer = provider.get_tracer("mobula")
+
+
+def is_on() -> bool:
+    """Whether this process traces."""
+    return _State.tracer is not None
+
+
+def flush() -> None:
+    """Send what is buffered. Blocks, and does nothing while tracing is off."""
+    if _State.provider is not None:
+        _State.provider.force_flush()
 
 
 def shutdown() -> None:
@@ -55,19 +82,56 @@ def shutdown() -> None:
     _State.tracer = _State.provider = None
 
 
-@contextmanager
-def span(name: str, *, parent: Mapping[str, str] | None = None, **attributes: Attribute) -> Iterator[None]:
-    """One span around a block; an exception marks it as failed and goes on. `parent` is another process's carrier."""
+def span(
+    name: str, *, parent: Mapping[str, str] | None = None, **attributes: Attribute
+) -> AbstractContextManager["Span | None"]:
+    """One span around a block; an exception marks it as failed and goes on. None while tracing is off.
+
+    `parent` is another process's carrier; without one, or with an empty one, the span is the current one's child.
+    """
     tracer = _State.tracer
     if tracer is None:
-        yield
-        return
+        return _OFF
+    named = {f"mobula.{key}": value for key, value in attributes.items()}
+    return _span(tracer, name, parent, named)
+
+
+@contextmanager
+def _span(
+    tracer: "Tracer", name: str, parent: Mapping[str, str] | None, attributes: Mapping[str, Attribute]
+) -> Iterator["Span"]:
     from opentelemetry.propagate import extract  # noqa: PLC0415
 
     context = extract(dict(parent)) if parent else None
-    named = {f"mobula.{key}": value for key, value in attributes.items()}
-    with tracer.start_as_current_span(name, context=context, attributes=named):
+    with tracer.start_as_current_span(name, context=context, attributes=attributes) as current:
+        yield current
+
+
+@contextmanager
+def continuing(traceparent: str) -> Iterator[None]:
+    """What happens in the block belongs to another process's trace."""
+    if _State.tracer is None or not traceparent:
         yield
+        return
+    from opentelemetry import context  # noqa: PLC0415
+    from opentelemetry.propagate import extract  # noqa: PLC0415
+
+    token = context.attach(extract({"traceparent": traceparent}))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def fail(error: BaseException) -> None:
+    """The current span failed, although nobody raises out of it."""
+    if _State.tracer is None:
+        return
+    from opentelemetry.trace import Status, StatusCode, get_current_span  # noqa: PLC0415
+
+    current = get_current_span()
+    current.record_exception(error)
+    current.set_status(Status(StatusCode.ERROR, str(error)[:200]))
 
 
 def carrier() -> dict[str, str]:
@@ -81,11 +145,29 @@ def carrier() -> dict[str, str]:
     return found
 
 
+def traceparent() -> str:
+    """The same as one string; '' while tracing is off, and outside every span."""
+    return carrier().get("traceparent", "") if _State.tracer is not None else ""
+
+
+def current() -> dict[str, str]:
+    """Ids of the current span, for a log line; empty while tracing is off, and outside every span."""
+    if _State.tracer is None:
+        return {}
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415
+
+    context = get_current_span().get_span_context()
+    if not context.is_valid:
+        return {}
+    return {"trace_id": format(context.trace_id, "032x"), "span_id": format(context.span_id, "016x")}
+
+
 def _exporter(settings: Settings) -> "SpanExporter":
     if settings.otel_exporter_otlp_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
-        return OTLPSpanExporter(endpoint=settings.otel_exporter_otlp_endpoint.rstrip("/") + "/v1/traces")
+        endpoint = settings.otel_exporter_otlp_endpoint.rstrip("/") + "/v1/traces"
+        return OTLPSpanExporter(endpoint=endpoint, timeout=SEND_LIMIT_S)
     return _file_exporter(settings.mobula_home / "logs" / "spans.jsonl")
 
 

@@ -13,17 +13,16 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from opentelemetry import trace
 from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm.exc import StaleDataError
 
 from cluster.settings import Settings
+from cluster.tracing import span, traceparent
 from db.effects import Effect
 from db.errors import DatabaseBusy, DatabaseUnavailable, DomainError, PreconditionFailed
 
 logger = logging.getLogger(__name__)
-tracer = trace.get_tracer("mobula.db")
 
 E = TypeVar("E", bound=Effect)
 
@@ -46,6 +45,13 @@ IDLE_IN_TRANSACTION_MS = 60_000
 
 UNAVAILABLE_SQLSTATES = ("08", "57P01", "57P02", "57P03", "53300", "53400")
 """Connection lost, server stopping or starting, or too many connections."""
+
+# Transaction-local, so a pooled connection never carries one caller's name into another's transaction. Jobs and
+# publications that a transaction makes, also from SQL, take its trace from there.
+_ACT = text("SELECT set_config('app.current_user_id', :user_id, true)")
+_ACT_TRACED = text(
+    "SELECT set_config('app.current_user_id', :user_id, true), set_config('app.traceparent', :trace, true)"
+)
 
 BUSY_SQLSTATES = ("40001", "40P01", "55P03", "57014")
 """Serialisation failure, deadlock, lock not available, statement timeout."""
@@ -127,7 +133,7 @@ class Database:
         it travels on. Raises DatabaseUnavailable, DatabaseBusy and PreconditionFailed for what the driver reports.
         """
         refusal: DomainError | None = None
-        with tracer.start_as_current_span("db.transaction"):
+        with span("db.transaction"):
             async with self._sessions() as session:
                 try:
                     await _begin(session, acting_user_id, read_only=read_only)
@@ -187,11 +193,14 @@ async def _begin(session: AsyncSession, acting_user_id: UUID | None, *, read_onl
         await session.connection(execution_options=options)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable from error
-    if acting_user_id is not None and not read_only:
-        # Transaction-local, so a pooled connection never carries one caller's name into another's transaction.
-        await session.execute(
-            text("SELECT set_config('app.current_user_id', :user_id, true)"), {"user_id": str(acting_user_id)}
-        )
+    if read_only:
+        return
+    trace = traceparent()
+    if trace:
+        values = {"user_id": "" if acting_user_id is None else str(acting_user_id), "trace": trace}
+        await session.execute(_ACT_TRACED, values)
+    elif acting_user_id is not None:
+        await session.execute(_ACT, {"user_id": str(acting_user_id)})
 
 
 def _refuse_closed(dbapi_connection: Any, record: Any, proxy: Any) -> None:

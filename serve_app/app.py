@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cluster import telemetry
 from cluster.settings import Settings
 from db.errors import Unavailable
 from serve_app import errors, routers
@@ -76,6 +77,7 @@ def build_app(settings: Settings, resources: Resources | None = None) -> MobulaA
             opened.lines.flush()
             if resources is None:
                 await opened.close()
+            await telemetry.flush_aside()
 
     app = MobulaApi(
         title=TITLE,

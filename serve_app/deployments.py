@@ -10,8 +10,7 @@ from typing import Any, Final
 from ray import serve
 from ray.serve import Application
 
-from cluster import garbage
-from cluster.logging import configure
+from cluster import garbage, telemetry
 from cluster.ray_runtime.loopback import keep_replica_grpc_local
 from cluster.settings import Settings, get_settings
 from serve_app.edge.ongoing import ONGOING
@@ -33,7 +32,7 @@ class ApiReplica:
 
     def __init__(self, version: str) -> None:
         self.version = version
-        configure(get_settings(), process="api")
+        telemetry.start(get_settings(), process="api")
 
     def __serve_build_asgi_app__(self) -> Any:
         """What Serve serves; called in the replica."""
@@ -57,7 +56,7 @@ class RealtimeReplica:
     def __init__(self, version: str) -> None:
         self.version = version
         self._application: Any = None
-        configure(get_settings(), process="realtime")
+        telemetry.start(get_settings(), process="realtime")
 
     def __serve_build_asgi_app__(self) -> Any:
         """What Serve serves; called in the replica."""

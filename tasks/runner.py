@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from opentelemetry import trace
 
 from actors.jobs.contract import Kind, LeasedJob, Outcome, OutcomeState, Reporter, Token
+from cluster import tracing
 from cluster.settings import Settings
 from db import models
 from db.errors import Unavailable
@@ -26,7 +26,6 @@ TRACE_CHARACTERS = 3_000
 """The end of a traceback says what went wrong; this much is stored with the job."""
 
 logger = structlog.get_logger(__name__)
-tracer = trace.get_tracer("mobula.jobs")
 
 
 def load_handler(kind: Kind) -> Handler:
@@ -51,10 +50,11 @@ class JobRunner:
             return Outcome(token=token, state=state, **fields)
 
         context = JobContext(job, self._settings, self._database, reporter)
-        attributes: dict[str, str | int] = {"job.id": str(job.id), "job.kind": job.kind, "job.attempt": job.attempt}
+        named: dict[str, str | int] = {"job_id": str(job.id), "job_kind": job.kind, "attempt": job.attempt}
+        parent = {"traceparent": job.traceparent} if job.traceparent else None
         with (
-            structlog.contextvars.bound_contextvars(job_id=str(job.id), job_kind=job.kind, attempt=job.attempt),
-            tracer.start_as_current_span(f"job {job.kind}", attributes=attributes) as span,
+            structlog.contextvars.bound_contextvars(**named),
+            tracing.span(f"job {job.kind}", parent=parent, **named),
         ):
             try:
                 result = await load_handler(kind)(context)
@@ -72,8 +72,8 @@ class JobRunner:
                 message = readable(f"{error.code}: {error}")
                 return ended("failed", error=message, retry_in_s=max(1.0, error.retry_after_s))
             except Exception as error:
-                span.record_exception(error)
-                logger.warning("job failed", exc_info=True)
+                tracing.fail(error)
+                logger.exception("job failed")
                 return ended("failed", error=readable(traceback.format_exc()[-TRACE_CHARACTERS:]))
             try:
                 return ended("succeeded", result=storable(result))

@@ -34,6 +34,7 @@ from actors.jobs.contract import (
     Schedule,
     Token,
 )
+from cluster import tracing
 
 POLL_WAIT_S: Final = 10.0
 POLL_DEADLINE_S: Final = POLL_WAIT_S + 3.0
@@ -145,7 +146,8 @@ class NodeAgent:
             return False
         running.pid = report.pid
         if report.channel:
-            await running.publish(report.channel, report.data)
+            with tracing.continuing(report.traceparent):
+                await running.publish(report.channel, report.data)
         return await running.report(report.progress, report.checkpoint)
 
     @ray.method

@@ -16,6 +16,7 @@ from actors.agents.watchdog import Watchdog
 from actors.jobs import handle as jobs
 from actors.jobs.registry import load_registry, load_runner
 from actors.sessions.handle import retire
+from cluster import telemetry
 from cluster.names import RAY_NAMESPACE, node_agent
 from cluster.paths import Paths
 from cluster.ray_runtime import generations
@@ -38,6 +39,7 @@ class NodeAgentProcess(NodeAgent):
         from actors.agents.connections import Connections  # noqa: PLC0415 - the supervisor imports this module too
 
         settings = get_settings()
+        telemetry.start(settings, process="agent")
         connections = await Connections.open(settings, node)
         super().__init__(
             node,

@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.jobs.contract import Kind, LeasedJob, Outcome, Token
 from actors.jobs.registry import load_registry, load_runner
+from cluster import telemetry, tracing
 from cluster.settings import get_settings
 
 MAX_CALLS: Final = 20
@@ -35,6 +36,7 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: dict[str, Any] | None = None
     channel: str = ""
     data: bytes = b""
+    traceparent: str = ""
 
 
 class ReportSink(Protocol):
@@ -126,7 +128,7 @@ class AgentReporter:
 
     async def publish(self, channel: str, data: bytes) -> None:
         """Publish through the agent."""
-        await self._send(channel=channel, data=data)
+        await self._send(channel=channel, data=data, traceparent=tracing.traceparent())
 
     async def keep_in_touch(self) -> None:
         """Say where this worker is, and ask regularly whether to go on."""
@@ -148,6 +150,7 @@ def execute(payload: bytes, sink: ActorProxy[ReportSink]) -> bytes:
     """Run one job in this worker (Ray's entry)."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(str(OOM_SCORE))
+    telemetry.start(get_settings(), process="worker")
     return asyncio.run(_execute(msgspec.msgpack.decode(payload, type=LeasedJob), sink))
 
 

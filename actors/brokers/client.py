@@ -46,6 +46,7 @@ from actors.links.link import LinkFull
 from actors.links.placement import bucket_of
 from actors.links.requests import OVERHEAD_BYTES
 from actors.links.shards import ShardCall
+from cluster import tracing
 from cluster.names import BUCKETS
 
 CHECK_EVERY_S: Final = 0.25
@@ -177,25 +178,26 @@ class Brokers:
             change = KeyChange(asked.key, asked.removed, asked.score, asked.mode, expected, asked.ttl_s)
         info = request.info
         tags = dict(request.tags) if request.tags else None
-        answer: StreamPosition | MapPublished = await self._view(request.channel).ask(
-            lambda number: Publish(
-                number,
-                request.channel,
-                request.data,
-                request.publication_id,
-                info,
-                tags,
-                request.idempotency_key,
-                request.delta,
-                request.skip_history,
-                request.version,
-                request.version_epoch,
-                tuple(request.exclude_clients),
-                tuple(request.exclude_users),
-                change=change,
-            ),
-            len(request.data),
-        )
+        with tracing.span("publication", channel=request.channel):
+            answer: StreamPosition | MapPublished = await self._view(request.channel).ask(
+                lambda number: Publish(
+                    number,
+                    request.channel,
+                    request.data,
+                    request.publication_id,
+                    info,
+                    tags,
+                    request.idempotency_key,
+                    request.delta,
+                    request.skip_history,
+                    request.version,
+                    request.version_epoch,
+                    tuple(request.exclude_clients),
+                    tuple(request.exclude_users),
+                    change=change,
+                ),
+                len(request.data),
+            )
         return answer
 
     async def poll_claim(self, channel: str, keys: Mapping[str, int]) -> PollTurn:

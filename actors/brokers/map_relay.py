@@ -12,7 +12,7 @@ import structlog
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import MAX_BATCH_BYTES, Committer, Entry
-from actors.brokers.relay import as_op
+from actors.brokers.relay import as_op, relayed
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import UnknownNamespace
 from db.outbox.relay import BATCH, Waiting
@@ -87,8 +87,9 @@ class MapRelay:
             self._singly = False
             self._committer.committed(batch)
             for row, entry in taken:
-                if entry.refusal:
-                    _log_dropped(row, entry.refusal)
+                with relayed(row):
+                    if entry.refusal:
+                        _log_dropped(row, entry.refusal)
         return True
 
     async def _forget_known(self, fence: int, rows: Sequence[Waiting]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from actors.brokers.stored import change_of, encode_stored, parse_attributes
 from actors.brokers.wire import encode
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import UnknownNamespace
+from cluster import tracing
 from db.outbox.relay import BATCH, Outbox, Relayed, Waiting
 
 FLOOR_EVERY_S: Final = 5.0
@@ -62,13 +64,16 @@ class Relay:
             return False
         rows = await self._outbox.relay(fence)
         for row in rows:
-            self._accept(row)
+            with relayed(row):
+                self._accept(row)
         changes = await self._outbox.changes()
         more = bool(changes) and await self._change(fence, changes)
         waiting = await self._outbox.waiting()
         if waiting:
             for entry in waiting:
-                self._publish_once(entry)
+                if entry.id not in self._published:
+                    with relayed(entry):
+                        self._publish_once(entry)
             await self._outbox.forget(fence, waiting)
         return more or len(rows) == BATCH or len(waiting) == BATCH
 
@@ -92,8 +97,6 @@ class Relay:
                 channel.version, channel.version_epoch = rare.version, rare.version_epoch
 
     def _publish_once(self, row: Waiting) -> None:
-        if row.id in self._published:
-            return
         self._published[row.id] = None
         if len(self._published) > REMEMBERED:
             self._published.popitem(last=False)
@@ -113,6 +116,15 @@ class Relay:
             self._publish(channel, op)
         except BrokerError as reason:
             logger.warning("outbox row is refused and dropped", channel=row.channel, reason=str(reason))
+
+
+def relayed(row: Relayed | Waiting) -> AbstractContextManager[object]:
+    """The span of a publication on its way out of the outbox, in the trace of the transaction that made it."""
+    if not tracing.is_on():
+        return nullcontext()
+    trace = parse_attributes(row.attributes).trace
+    parent = {"traceparent": trace} if trace else None
+    return tracing.span("publication", parent=parent, channel=row.channel, outbox=True)
 
 
 def as_op(row: Waiting) -> Publish:

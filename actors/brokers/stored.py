@@ -11,7 +11,8 @@ from db.streams.reader import StoredPublication
 class Attributes(msgspec.Struct, omit_defaults=True):
     """The rare parts of a publication. `app.publish` in SQL writes the same form.
 
-    What decides whether a row of the outbox becomes a publication at all (`mode`, `ttl`, `version`) is there only.
+    What decides whether a row of the outbox becomes a publication at all (`mode`, `ttl`, `version`) is there only, and
+    so is the `trace` of its transaction.
     """
 
     user: str | None = None
@@ -29,6 +30,7 @@ class Attributes(msgspec.Struct, omit_defaults=True):
     ttl: int = 0
     version: int = 0
     version_epoch: str = ""
+    trace: str = ""
 
 
 _encoder = msgspec.json.Encoder()

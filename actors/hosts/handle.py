@@ -16,7 +16,7 @@ from actors.hosts.contract import HostReport, NotActive
 from actors.hosts.kinds import host_of
 from actors.hosts.peer import GONE, RayPeer
 from actors.metrics.pusher import MetricsPusher
-from cluster import garbage
+from cluster import garbage, telemetry
 from cluster.names import RAY_NAMESPACE, shard_host
 from cluster.settings import get_settings
 
@@ -37,6 +37,7 @@ class ShardHostProcess(ShardHost):
 
     async def __init__(self, index: int, side: int) -> None:  # type: ignore[misc]  # Ray awaits an actor's constructor
         settings = get_settings()
+        telemetry.start(settings, process="host")
         node = ray.get_runtime_context().get_node_id()
         other = None
         if settings.shard_standby:

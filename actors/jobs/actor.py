@@ -289,6 +289,7 @@ class QueueOwner:
             org_id=row.org_id,
             created_at=row.created_at,
             checkpoint=row.checkpoint,
+            traceparent=row.traceparent,
         )
 
     # Ends -------------------------------------------------------------------------------------------------------------

@@ -82,6 +82,8 @@ class LeasedJob(msgspec.Struct, frozen=True, kw_only=True):
     org_id: UUID | None
     created_at: datetime
     checkpoint: dict[str, Any] | None = None
+    traceparent: str = ""
+    """The trace of the transaction that enqueued it (`cluster.tracing`); '' when that did not trace."""
 
 
 class Token(msgspec.Struct, frozen=True, array_like=True):

@@ -192,13 +192,13 @@ class Supervisor:
             if isinstance(reason, HostRestarting) and watch.answered:
                 watch.answered, watch.silent = False, 0
             watch.silent += 1
-            logger.warning("does not answer", process=name, times=watch.silent, reason=repr(reason))
+            logger.warning("does not answer", part=name, times=watch.silent, reason=repr(reason))
             if watch.silent >= (silent_limit if watch.answered else STARTING_LIMIT):
                 watch.answered, watch.silent = False, 1
                 try:
                     await kill()
                 except Exception as failure:
-                    logger.warning("cannot be ended", process=name, reason=repr(failure))
+                    logger.warning("cannot be ended", part=name, reason=repr(failure))
 
     def _place(self, index: int, side: int, nodes: Sequence[str]) -> str:
         """A node without the other process of this host, the one with the fewest processes; "" where there is none."""

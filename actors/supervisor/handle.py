@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.agents import handle as agents
 from actors.hosts import handle as hosts
 from actors.supervisor.actor import HostRestarting, Seen, State, Supervisor, World
+from cluster import telemetry
 from cluster.names import RAY_NAMESPACE, SUPERVISOR
 from cluster.settings import get_settings
 
@@ -32,6 +33,7 @@ class SupervisorProcess(Supervisor):
     """
 
     async def __init__(self) -> None:  # type: ignore[misc]  # Ray awaits an actor's constructor
+        telemetry.start(get_settings(), process="supervisor")
         super().__init__(_world())
         await self.start()
 

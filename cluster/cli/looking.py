@@ -1,8 +1,8 @@
 """status, doctor, logs."""
 
-import subprocess
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +15,7 @@ from cluster.ports import recorded
 from cluster.ray_runtime import generations
 from cluster.ray_runtime.generations import Generation
 from cluster.settings import Settings
-from cluster.stack import budget, checks, daemon_state, plan, rules
+from cluster.stack import budget, checks, daemon_state, log_reading, plan, rules
 from cluster.stack.plan import Options
 from cluster.stack.runner import EXPECTED
 from cluster.stack.waiting import status_of
@@ -32,6 +32,9 @@ SERVICE_LOGS = (
     "frontend-build",
     "frontend",
 )
+
+PROCESSES_SHOWN = 20
+"""Of our processes, those that spoke last; the others are shown by name."""
 
 
 def status() -> None:
@@ -105,18 +108,41 @@ def doctor() -> None:
 
 
 def logs(
-    service: Annotated[str | None, typer.Argument(help="postgres, valkey, deploy, frontend, api, realtime …")] = None,
+    service: Annotated[
+        str | None, typer.Argument(help="api, realtime, host, agent, worker, supervisor, postgres, valkey, frontend …")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of each.")] = 20,
+    errors: Annotated[bool, typer.Option("--errors", "-e", help="Only what went wrong in our own processes.")] = False,
 ) -> None:
-    """Print the end of the logs of everything, or of one part."""
+    """Print the end of the logs of everything, or of one part: services first, then our processes, by time."""
     paths = Paths(home())
-    wanted = [path for path in daemon_state.logs(paths) if service is None or service in str(path.name).lower()]
-    if service is None:
-        wanted = [path for path in wanted if path.stem in SERVICE_LOGS or "serve" in path.parts]
-    wanted = [path for path in wanted if path.stat().st_size]
-    if not wanted:
+
+    def found() -> tuple[list[Path], list[Path]]:
+        """Files of services and of Ray, and files of our processes."""
+        wanted = [path for path in daemon_state.logs(paths) if service is None or service in str(path.name).lower()]
+        ours = [path for path in wanted if path.parent == paths.process_logs]
+        others = [path for path in wanted if path.parent != paths.process_logs and not errors]
+        if service is None:
+            others = [path for path in others if path.stem in SERVICE_LOGS or "serve" in path.parts]
+            ours = ours if errors else ours[-PROCESSES_SHOWN:]
+        return others, ours
+
+    others, ours = found()
+    others = [path for path in others if path.stat().st_size]
+    if not others and not ours:
         fail(f"no logs{f' with {service!r} in their name' if service else ''} in {paths.logs}")
         raise typer.Exit(1)
-    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, wanted)]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    for path in others:
+        typer.echo(f"==> {path} <==")
+        for record in log_reading.last_records(path, lines):
+            typer.echo(record.text)
+    if ours:
+        typer.echo(f"==> {paths.process_logs}/ <==")
+    for record in log_reading.merged(ours, lines, errors_only=errors):
+        typer.echo(record.text)
+    if follow:
+        for records in log_reading.follow(lambda: [path for part in found() for path in part], errors_only=errors):
+            for record in records:
+                typer.echo(record.text)
+            log_reading.wait()

@@ -88,6 +88,8 @@ def ray_environment(settings: Settings, paths: Paths, ports: Ports, *, maxconn: 
         # HAProxy in front, replicas listen themselves (D1).
         "RAY_SERVE_ENABLE_HA_PROXY": 1,
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": 1,
+        # That keeps a replica's last 1,000 log records in memory: what it says before our own logging is set up, also.
+        "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": 1,
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": 0,
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": names.EDGE_HOOK_IMPORT_PATH,
         # Sockets survive membership changes (D8).

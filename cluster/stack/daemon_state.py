@@ -1,5 +1,6 @@
 """Who holds this checkout: a lock that dies with its holder, and a file that says what runs where."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -75,7 +76,17 @@ def read_status(paths: Paths) -> dict[str, Any]:
 
 
 def logs(paths: Paths) -> list[Path]:
-    """Every log file of this checkout, services first; Ray's of the running cluster, or of the last one."""
+    """Every log file of this checkout: services, our processes, Ray's of the running cluster or of the last one."""
     running = paths.ray / "session_latest" / "logs"
     ray = running if running.is_dir() else paths.ray_logs
-    return sorted(paths.logs.glob("*.log")) + sorted(ray.glob("**/*.log"))
+    spoken = [path for kind in ("*.log", "*.err", "*.out") for path in ray.glob(f"**/{kind}")]
+    return [*sorted(paths.logs.glob("*.log")), *process_logs(paths), *sorted(spoken)]
+
+
+def process_logs(paths: Paths) -> list[Path]:
+    """The file of each of our processes, those that have ended included, the one written last at the end."""
+    found: list[tuple[float, Path]] = []
+    for path in paths.process_logs.glob("*.log"):
+        with contextlib.suppress(FileNotFoundError):  # another process tidies
+            found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found)]

@@ -75,6 +75,7 @@ def run(plan: NodePlan, say: Callable[[str], None]) -> int:
     lock = DaemonLock(plan.paths)
     lock.take()
     before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    say = _logged(plan.settings, say)
     node = RayWorkerNode(plan.settings, plan.paths, plan.ports, plan.env, plan.head)
     try:
         node.start()
@@ -93,6 +94,21 @@ def run(plan: NodePlan, say: Callable[[str], None]) -> int:
         return 1
     plan.paths.clear_short()
     return 0
+
+
+def _logged(settings: Settings, say: Callable[[str], None]) -> Callable[[str], None]:
+    """What is said is in the node's log too."""
+    from cluster import telemetry  # noqa: PLC0415 - only the process that supervises keeps one
+    from cluster.logging import get_logger  # noqa: PLC0415
+
+    telemetry.start(settings, process="node")
+    logger = get_logger("mobula.node")
+
+    def say_and_log(text: str) -> None:
+        logger.info(text)
+        say(text)
+
+    return say_and_log
 
 
 def _join_again(node: RayWorkerNode, stopping: threading.Event, say: Callable[[str], None]) -> None:

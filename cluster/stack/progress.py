@@ -32,6 +32,11 @@ class Progress:
         self._lock = threading.Lock()
         self._began: dict[str, float] = {}
 
+    def listen(self, listener: Listener) -> None:
+        """Tell one more, from now on."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
     def begin(self, step: str, text: str = "") -> None:
         """A step starts."""
         self._began[step] = time.monotonic()

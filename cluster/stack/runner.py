@@ -20,7 +20,7 @@ from cluster.ports import PortError
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import LimitTooLow
 from cluster.services.errors import ServiceError, tail
-from cluster.settings import ROOT, ProductionRefused
+from cluster.settings import ROOT, ProductionRefused, Settings
 from cluster.stack import daemon_state, plan, progress, reload
 from cluster.stack.budget import BudgetExceeded
 from cluster.stack.daemon_state import AlreadyRunning, DaemonLock
@@ -55,10 +55,12 @@ def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
     # would count as taken and the whole checkout would move; Postgres and Valkey are adopted instead.
     processes.end_all(paths)
     try:
-        stack = Stack(plan.make(options), record)
+        planned = plan.make(options)
     except EXPECTED as problem:
         record.failed("stack", str(problem))
         return 1
+    _keep_log(planned.settings, record)
+    stack = Stack(planned, record)
     starting = True
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -93,6 +95,21 @@ def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
     else:
         paths.clear_short()
     return status
+
+
+def _keep_log(settings: Settings, record: Progress) -> None:
+    """What the supervisor does is in a log like everybody's: above all what died and was restarted."""
+    from cluster import telemetry  # noqa: PLC0415 - only the process that supervises keeps one
+    from cluster.logging import get_logger  # noqa: PLC0415
+
+    telemetry.start(settings, process="up")
+    logger = get_logger("mobula.up")
+
+    def tell(event: Event) -> None:
+        say = logger.error if event.state == "failed" else logger.info
+        say(event.step, state=event.state, text=event.text, seconds=event.seconds)
+
+    record.listen(tell)
 
 
 def detach(options: Options, listener: Callable[[Event], None], environ: Mapping[str, str] | None = None) -> int:

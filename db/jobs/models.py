@@ -18,6 +18,9 @@ from db.base import JOBS, Base
 
 _TIMESTAMP = TIMESTAMP(timezone=True)
 
+TRACE_OF_TRANSACTION = "NULLIF(current_setting('app.traceparent'::text, true), ''::text)"
+"""Set by `db.session` where the process traces."""
+
 
 class Job(Base):
     """One durable request, from enqueue to its end."""
@@ -39,6 +42,7 @@ class Job(Base):
     org_id: Mapped[UUID | None]
     errors: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     created_at: Mapped[datetime] = mapped_column(_TIMESTAMP, server_default=func.now())
+    traceparent: Mapped[str | None] = mapped_column(Text, server_default=text(TRACE_OF_TRANSACTION))
 
 
 class QueueEntry(Base):

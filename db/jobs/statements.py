@@ -45,7 +45,7 @@ WITH {FENCE}, wanted AS (
     RETURNING q.id, q.lease_no, q.attempt
 )
 SELECT c.id, c.lease_no, c.attempt, j.queue, j.kind, j.args, j.max_attempts, j.user_id, j.org_id, j.created_at,
-       p.checkpoint
+       j.traceparent, p.checkpoint
 FROM fence LEFT JOIN (claimed c JOIN jobs.jobs j USING (id) LEFT JOIN jobs.progress p ON p.job_id = c.id) ON true
 ORDER BY c.lease_no
 """

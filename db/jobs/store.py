@@ -72,6 +72,7 @@ class ClaimedRow:
     org_id: UUID | None
     created_at: datetime
     checkpoint: dict[str, Any] | None
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,7 @@ class JobStore:
                 org_id=r["org_id"],
                 created_at=r["created_at"],
                 checkpoint=orjson.loads(r["checkpoint"]) if r["checkpoint"] else None,
+                traceparent=r["traceparent"] or "",
             )
             for r in rows
             if r["id"] is not None

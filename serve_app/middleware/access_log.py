@@ -1,15 +1,15 @@
 """One line per request, and the last place where an exception can arrive."""
 
 import asyncio
-import sys
 import time
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cluster.logging import get_logger
+from cluster import tracing
+from cluster.logging import Sink, get_logger, identity, sink
 from serve_app.errors import internal_problem
 from serve_app.middleware.context import AddressFinder, route_template
 from serve_app.middleware.probes import PROBES
@@ -25,7 +25,7 @@ logger = get_logger("mobula.access")
 class AccessLines:
     """Writes access lines in batches: one line through the logging machinery costs as much as a small request."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: Sink | None = None) -> None:
         self._stream = stream
         self._records: list[dict[str, Any]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -46,7 +46,7 @@ class AccessLines:
         records, self._records = self._records, []
         if records:
             lines = b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
-            stream = self._stream or sys.stderr
+            stream = self._stream or sink()
             stream.write(lines.decode())
             stream.flush()
 
@@ -80,11 +80,11 @@ class AccessLogMiddleware:
                 principal = scope.get("principal")
                 self._lines.add(
                     {
+                        **identity(),
                         "event": "request",
                         "level": "info",
                         "logger": "mobula.access",
                         "timestamp": datetime.now(UTC),
-                        "process": "api",
                         "request_id": scope.get("request_id"),
                         "method": method,
                         "route": route_template(scope),
@@ -93,5 +93,6 @@ class AccessLogMiddleware:
                         "duration_ms": round((time.perf_counter() - started) * 1000, 2),
                         "address": self._addresses.find(scope),
                         "user_id": None if principal is None else str(principal.user_id),
+                        **tracing.current(),
                     }
                 )

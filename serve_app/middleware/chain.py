@@ -83,9 +83,10 @@ def wrap(
         max_age=600,
     )
     app = ProbeBypass(app, short)
+    # Outside CORS, so that answers to preflights and probes have these headers too (DECISIONS, D-142).
     app = SecurityHeadersMiddleware(app, strict_transport=settings.environment == "production")
     app = HttpMetricsMiddleware(app)
-    if settings.otel_enabled:
-        app = TracingMiddleware(app)
     app = AccessLogMiddleware(app, addresses=addresses, lines=lines)
+    if settings.otel_enabled:
+        app = TracingMiddleware(app)  # outside the log, whose lines name the trace
     return ResponseNotesMiddleware(RequestIdMiddleware(app))

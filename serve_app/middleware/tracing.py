@@ -1,7 +1,5 @@
 """A span per request, when OpenTelemetry is on. Continues the caller's trace (W3C traceparent)."""
 
-from opentelemetry import trace
-from opentelemetry.trace import StatusCode
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cluster.tracing import span
@@ -25,20 +23,24 @@ class TracingMiddleware:
         headers = request_headers(scope)
         carrier = {name: headers[name.encode()].decode("latin-1") for name in PROPAGATED if name.encode() in headers}
         method = scope["method"]
-        with span(method, parent=carrier):
-            current = trace.get_current_span()
+        with span(method, parent=carrier) as current:
+            if current is None:  # this process does not trace
+                await self._app(scope, receive, send)
+                return
             current.set_attributes(
                 {
                     "http.request.method": method,
                     "url.scheme": scope.get("scheme", "http"),
                     "url.path": scope["path"],
                     "network.protocol.version": scope.get("http_version", "1.1"),
+                    "mobula.request_id": scope.get("request_id", ""),
                 }
             )
-
             try:
                 await self._app(scope, receive, send)
             finally:
+                from opentelemetry.trace import StatusCode  # noqa: PLC0415 - loaded, since this process traces
+
                 status = response_notes(scope).status or 500
                 current.set_attribute("http.response.status_code", status)
                 if status >= 500:

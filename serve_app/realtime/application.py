@@ -16,7 +16,7 @@ from actors.metrics.registry import REFUSED_CONNECTIONS
 from actors.namespaces.watching import WatchedNamespaces
 from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient
-from cluster import names
+from cluster import names, telemetry
 from cluster.settings import Settings
 from db.effects import PositionRead
 from db.session import Database
@@ -179,6 +179,7 @@ class RealtimeApplication:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.close()
+        await telemetry.flush_aside()
         await send({"type": "lifespan.shutdown.complete"})
 
     # Requests

@@ -1,7 +1,12 @@
 import io
 import json
 import logging
+import logging.handlers
+import os
+import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +33,13 @@ class Log:
 def restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    foreign = {name: logging.getLogger(name) for name in mobula_logging.TAKEN_OVER}
+    before = {name: (logger.handlers[:], logger.propagate, logger.filters[:]) for name, logger in foreign.items()}
+    hooks = sys.excepthook, threading.excepthook
     yield
+    sys.excepthook, threading.excepthook = hooks
+    for name, logger in foreign.items():
+        logger.handlers[:], logger.propagate, logger.filters[:] = before[name]
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
@@ -94,3 +105,44 @@ def test_context_is_forgotten_when_told() -> None:
     mobula_logging.clear()
     mobula_logging.get_logger("x").info("event")
     assert "user" not in log.lines[0]
+
+
+def own_file(home: Path) -> Path:
+    [file] = (home / "logs" / "processes").iterdir()
+    return file
+
+
+def test_a_process_writes_a_file_of_its_own_at_once(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, mobula_home=tmp_path)  # type: ignore[call-arg]
+    mobula_logging.configure(settings, process="api")
+    mobula_logging.get_logger("orders").info("order placed", token="abc")
+    file = own_file(tmp_path)
+    assert file.name == f"api-{os.getpid()}.log"
+    [line] = [json.loads(text) for text in file.read_text().splitlines()]
+    assert (line["event"], line["process"], line["pid"]) == ("order placed", "api", os.getpid())
+    assert line["node"]
+    assert line["token"] == mobula_logging.REDACTED
+    mobula_logging.sink().write('{"event": "request"}\n')
+    assert len(file.read_text().splitlines()) == 2
+
+
+def test_loggers_with_handlers_of_their_own_are_taken_over(tmp_path: Path) -> None:
+    held_back = logging.handlers.MemoryHandler(1000)
+    serve, uvicorn = logging.getLogger("ray.serve"), logging.getLogger("uvicorn.error")
+    serve.addHandler(held_back)
+    serve.propagate = uvicorn.propagate = False
+    serve.setLevel(logging.INFO)
+    mobula_logging.configure(Settings(_env_file=None, mobula_home=tmp_path), process="api")  # type: ignore[call-arg]
+    serve.info("replica starts")
+    serve.info("GET / 200", extra={"serve_access_log": True})
+    uvicorn.error("cannot listen")
+    lines = [json.loads(text) for text in own_file(tmp_path).read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["replica starts", "cannot listen"]
+    assert held_back.buffer == []
+
+
+def test_without_a_place_for_a_file_lines_go_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").write_text("in the way")
+    mobula_logging.configure(Settings(_env_file=None, mobula_home=tmp_path), process="api")  # type: ignore[call-arg]
+    mobula_logging.get_logger("orders").info("order placed")
+    assert "order placed" in capsys.readouterr().err

@@ -8,6 +8,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from cluster import tracing
 from cluster.settings import Settings
 
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 
 def settings(**values: object) -> Settings:
     return Settings(_env_file=None, **values)  # type: ignore[arg-type]
@@ -19,11 +21,21 @@ def off_afterwards() -> Iterator[None]:
     tracing.shutdown()
 
 
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    exporter = InMemorySpanExporter()
+    tracing.configure(settings(otel_enabled=True), process="api", exporter=exporter)
+    return exporter
+
+
 def test_off_by_default_and_then_free_of_spans() -> None:
     exporter = InMemorySpanExporter()
     tracing.configure(settings(), process="api", exporter=exporter)
-    with tracing.span("work"):
-        assert tracing.carrier() == {}
+    with tracing.span("work") as nothing, tracing.continuing(PARENT):
+        tracing.fail(ValueError())
+        assert nothing is None
+        assert (tracing.carrier(), tracing.current(), tracing.traceparent()) == ({}, {}, "")
+    assert not tracing.is_on()
     assert exporter.get_finished_spans() == ()
 
 
@@ -57,3 +69,26 @@ def test_without_a_collector_spans_go_to_a_file(tmp_path: Path) -> None:
     tracing.shutdown()
     [line] = (tmp_path / "logs" / "spans.jsonl").read_text().splitlines()
     assert json.loads(line)["name"] == "work"
+
+
+def test_the_current_span_can_be_named_and_handed_on(spans: InMemorySpanExporter) -> None:
+    assert (tracing.traceparent(), tracing.current()) == ("", {})
+    with tracing.span("request"):
+        named = tracing.current()
+        assert tracing.traceparent().startswith(f"00-{named['trace_id']}-{named['span_id']}-")
+    with tracing.continuing(PARENT), tracing.span("publication"):
+        pass
+    assert tracing.current() == {}
+    with tracing.continuing(""), tracing.span("root"):
+        pass
+    _, publication, root = spans.get_finished_spans()
+    assert f"{publication.context.trace_id:032x}" == PARENT.split("-")[1]
+    assert root.parent is None
+
+
+def test_a_span_can_fail_although_nobody_raises_out_of_it(spans: InMemorySpanExporter) -> None:
+    with tracing.span("job"):
+        tracing.fail(ValueError("no arguments"))
+    [job] = spans.get_finished_spans()
+    assert not job.status.is_ok
+    assert [event.name for event in job.events] == ["exception"]

@@ -38,7 +38,7 @@ class FakeApplication:
 
 
 async def test_a_realtime_replica_without_its_hub_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployments, "configure", lambda settings, process: None)
+    monkeypatch.setattr(deployments.telemetry, "start", lambda settings, process: None)
     replica = deployments.RealtimeReplica("1")
     await replica.check_health()
     assert await replica.record_autoscaling_stats() == {"connections": 0.0}
@@ -51,7 +51,7 @@ async def test_a_realtime_replica_without_its_hub_is_unhealthy(monkeypatch: pyte
 
 
 async def test_an_api_replica_counts_its_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployments, "configure", lambda settings, process: None)
+    monkeypatch.setattr(deployments.telemetry, "start", lambda settings, process: None)
     replica = deployments.ApiReplica("1")
     await replica.check_health()
     with deployments.ONGOING:
@@ -69,7 +69,7 @@ def test_the_collector_is_set_once_the_application_is_built(
     replica: type[deployments.ApiReplica | deployments.RealtimeReplica], builder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happened: list[str] = []
-    monkeypatch.setattr(deployments, "configure", lambda settings, process: None)
+    monkeypatch.setattr(deployments.telemetry, "start", lambda settings, process: None)
     monkeypatch.setattr(builder, lambda settings: happened.append("built"))
     monkeypatch.setattr(deployments.garbage, "settle", lambda: happened.append("settled"))
     replica("1").__serve_build_asgi_app__()

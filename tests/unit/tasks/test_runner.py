@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from actors.jobs.contract import Kind, LeasedJob, Token
+from cluster import tracing
 from cluster.settings import ROOT, Settings
 from db.errors import DatabaseUnavailable
 from db.jobs.errors import LeaseLost
@@ -34,11 +37,16 @@ JOB = LeasedJob(
 )
 
 
-async def run(monkeypatch: pytest.MonkeyPatch, handler: Any, reporter: Recorder | None = None) -> Any:
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+async def run(
+    monkeypatch: pytest.MonkeyPatch, handler: Any, reporter: Recorder | None = None, job: LeasedJob = JOB
+) -> Any:
     monkeypatch.setattr(runner, "load_handler", lambda kind: handler)
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
     database = Database("postgresql://nowhere", pool_size=1, max_overflow=0, application_name="unit")
-    outcome = await JobRunner(settings, database).run(JOB, Kind("k", "m:f"), reporter or Recorder())
+    outcome = await JobRunner(settings, database).run(job, Kind("k", "m:f"), reporter or Recorder())
     assert outcome.token == Token(JOB.id, JOB.owner, JOB.number)
     return outcome
 
@@ -133,3 +141,24 @@ configure_mappers(); assert len(Base.metadata.sorted_tables) > 20"
 def test_a_fresh_worker_knows_every_table_that_a_foreign_key_names() -> None:
     done = subprocess.run([sys.executable, "-c", LOADS_ALL], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+async def test_an_attempt_is_a_span_in_the_trace_that_enqueued_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter = InMemorySpanExporter()
+    settings = Settings(_env_file=None, otel_enabled=True)  # type: ignore[call-arg]
+    tracing.configure(settings, process="agent", exporter=exporter)
+
+    async def handler(job: JobContext) -> None:
+        raise ValueError("boom")
+
+    try:
+        traced = msgspec.structs.replace(JOB, traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
+        assert (await run(monkeypatch, handler, job=traced)).state == "failed"
+        await run(monkeypatch, handler)
+    finally:
+        tracing.shutdown()
+    traced_span, root = exporter.get_finished_spans()
+    assert traced_span.name == "job k"
+    assert f"{traced_span.context.trace_id:032x}" == TRACE
+    assert not traced_span.status.is_ok
+    assert root.parent is None

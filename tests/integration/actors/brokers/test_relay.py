@@ -4,8 +4,12 @@ import asyncio
 
 import asyncpg
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from sqlalchemy import text
 
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
+from cluster import tracing
+from cluster.settings import Settings
 from db.outbox.service import publish
 from tests.fixtures.brokers import kill_backends
 from tests.fixtures.waiting import eventually
@@ -56,6 +60,31 @@ async def test_a_transaction_excludes_and_versions(world, database, channel):
         await publish(session, channel, 7, version=10, version_epoch="e")
     world.network.shard.committer.poke()
     await eventually(lambda: heard(hub) == ["1", "2", "5", "7"])
+
+
+@pytest.mark.parametrize("channel", ["ledger:a", "room:a"])
+async def test_a_publication_is_a_span_in_the_trace_of_its_transaction(world, database, channel):
+    hub = await world.process()
+    await hub.subscribe(channel, presence=False)
+    exporter = InMemorySpanExporter()
+    tracing.configure(Settings(_env_file=None, otel_enabled=True), process="host", exporter=exporter)
+    try:
+        with tracing.span("request"):
+            trace = tracing.current()["trace_id"]
+            async with database.transaction() as session:
+                await publish(session, channel, "traced", tags={"kind": "test"})
+        world.network.shard.committer.poke()
+        await eventually(lambda: heard(hub) == ["traced"])
+    finally:
+        tracing.shutdown()
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    assert f"{spans['publication'].context.trace_id:032x}" == trace
+    assert spans["publication"].parent.span_id == spans["db.transaction"].context.span_id
+    assert hub.sink.publications[0].tags == {"kind": "test"}, "what else a publication has is not touched"
+    async with database.transaction() as session:
+        await publish(session, channel, "plain")
+        [attributes] = (await session.execute(text("SELECT attributes FROM app.outbox"))).scalars()
+        assert attributes is None, "nobody traces: nothing is stored"
 
 
 async def test_a_rolled_back_transaction_publishes_nothing(world, database):

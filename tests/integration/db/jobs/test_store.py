@@ -7,8 +7,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
 
+from cluster import tracing
+from cluster.settings import Settings
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.jobs.service import cancel_job
@@ -55,6 +58,22 @@ async def test_claims_by_priority_then_age_within_the_room_of_each_queue(databas
     assert {job.attempt for job in claimed} == {1}
     assert claimed[0].args == {"n": 0}
     assert await rows(database, "SELECT count(*) FROM jobs.queue WHERE state = 'running' AND node = 'n1'") == [(3,)]
+
+
+async def test_a_job_carries_the_trace_of_its_transaction(database: Database, open_store: Open) -> None:
+    store = await open_store()
+    settings = Settings(_env_file=None, otel_enabled=True)  # type: ignore[call-arg]
+    tracing.configure(settings, process="api", exporter=InMemorySpanExporter())
+    try:
+        with tracing.span("request"):
+            trace = tracing.current()["trace_id"]
+            [traced] = await add(database)
+    finally:
+        tracing.shutdown()
+    [plain] = await add(database)  # on the same connection: the setting ended with its transaction
+    claimed = {job.id: job.traceparent for job in await store.claim({"default": 9}, base=0, node="n")}
+    assert claimed[traced].split("-")[1] == trace
+    assert claimed[plain] == ""
 
 
 async def test_two_claims_at_once_never_share_a_job(database: Database, open_store: Open) -> None:

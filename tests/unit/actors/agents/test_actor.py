@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from actors.agents import actor
 from actors.agents.actor import NodeAgent, default_capacity
@@ -31,7 +32,9 @@ from actors.jobs.contract import (
     Schedule,
     Token,
 )
+from cluster import tracing
 from cluster.ray_runtime.generations import Generation
+from cluster.settings import Settings
 from tests.fixtures.waiting import eventually
 
 KINDS = {
@@ -337,6 +340,32 @@ async def test_a_task_runs_in_a_worker_that_reports_through_the_agent(world: Wor
     assert await world.agent.report(msgspec.msgpack.encode(stranger)) is False
     world.workers.workers[job.id].outcome.set_result(Outcome(token=token(job), state="succeeded"))
     assert (await world.outcome()).state == "succeeded"
+
+
+async def test_what_a_worker_publishes_is_in_the_trace_of_its_job(world: World) -> None:
+    tracing.configure(
+        Settings(_env_file=None, otel_enabled=True),  # type: ignore[call-arg]
+        process="agent",
+        exporter=InMemorySpanExporter(),
+    )
+    traces: list[str] = []
+
+    async def publish(channel: str, data: bytes) -> None:
+        traces.append(tracing.current().get("trace_id", ""))
+
+    world.agent._publish = publish
+    job = make_job("task")
+    world.owner.jobs.put_nowait(job)
+    await eventually(lambda: job.id in world.workers.workers)
+    try:
+        for traceparent in ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ""):
+            report = WorkerReport(token=token(job), pid=0, channel="ch", traceparent=traceparent)
+            await world.agent.report(msgspec.msgpack.encode(report))
+    finally:
+        tracing.shutdown()
+    assert traces == ["0af7651916cd43dd8448eb211c80319c", ""]
+    world.workers.workers[job.id].outcome.set_result(Outcome(token=token(job), state="succeeded"))
+    await world.outcome()
 
 
 async def test_a_worker_s_death_ends_its_attempt_at_once(world: World) -> None:

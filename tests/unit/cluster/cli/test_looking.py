@@ -1,3 +1,5 @@
+import json
+
 from cluster.cli.looking import haproxy_line
 from cluster.paths import Paths
 from cluster.ray_runtime.generations import Generation
@@ -34,6 +36,25 @@ def test_logs_that_are_not_there_are_an_error_that_says_where_it_looked(mobula: 
     shown = mobula.run("logs", "nonsense")
     assert shown.exit_code == 1
     assert "nonsense" in shown.output
+
+
+def test_logs_are_services_and_then_our_processes_by_time(mobula: MobulaCommand) -> None:
+    paths = Paths(mobula.home)
+    paths.process_logs.mkdir(parents=True)
+    (paths.logs / "postgres.log").write_text("LOG: ready\n")
+    (paths.logs / "daemon.log").write_text("")
+    for pid, (event, level) in enumerate((("second", "info"), ("first", "error"))):
+        line = {"event": event, "level": level, "timestamp": f"2026-11-26T10:00:0{2 - pid}Z"}
+        (paths.process_logs / f"api-{pid}.log").write_text(json.dumps(line) + "\n")
+    shown = mobula.run("logs").output
+    assert shown.index("LOG: ready") < shown.index("first") < shown.index("second")
+    assert "daemon.log" not in shown
+    errors = mobula.run("logs", "--errors").output
+    assert "first" in errors
+    assert "second" not in errors
+    assert "LOG: ready" not in errors
+    assert "first" not in mobula.run("logs", "postgres").output
+    assert "api[0]" in mobula.run("logs", "api").output
 
 
 def test_doctor_looks_at_everything(mobula: MobulaCommand) -> None:

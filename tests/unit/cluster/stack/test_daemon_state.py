@@ -65,3 +65,15 @@ def test_logs_are_listed(tmp_path: Path) -> None:
     paths.logs.mkdir()
     (paths.logs / "postgres.log").write_text("")
     assert paths.logs / "postgres.log" in daemon_state.logs(paths)
+
+
+def test_logs_of_processes_and_of_ray_s_workers_are_listed(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    paths.process_logs.mkdir(parents=True)
+    for age, name in enumerate(("api-2.log", "host-1.log")):
+        (paths.process_logs / name).write_text("{}")
+        os.utime(paths.process_logs / name, (1000 - age, 1000 - age))
+    paths.ray_logs.mkdir()
+    (paths.ray_logs / "worker-1.err").write_text("Segmentation fault")
+    assert [path.name for path in daemon_state.process_logs(paths)] == ["host-1.log", "api-2.log"]
+    assert {"api-2.log", "host-1.log", "worker-1.err"} <= {path.name for path in daemon_state.logs(paths)}

@@ -17,6 +17,15 @@ def test_events_reach_every_listener_in_order() -> None:
     assert [event.state for event in one] == ["begin", "note", "done", "failed", "stopped"]
 
 
+def test_who_listens_later_hears_what_comes_then() -> None:
+    late: list[Event] = []
+    progress = Progress()
+    progress.begin("Ray")
+    progress.listen(late.append)
+    progress.done("Ray", "up")
+    assert [event.state for event in late] == ["done"]
+
+
 def test_a_file_can_be_followed_while_it_grows(tmp_path: Path) -> None:
     file = tmp_path / "run" / "progress.jsonl"
     progress = Progress(ProgressFile(file))

@@ -1,13 +1,20 @@
 """Access lines, and the last place where an exception can arrive."""
 
 import io
+import logging
 from typing import Any
 
 import orjson
+import structlog
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from cluster import logging as mobula_logging
+from cluster import tracing
 from serve_app.middleware.access_log import FLUSH_LINES, AccessLines, AccessLogMiddleware
 from serve_app.middleware.context import AddressFinder
+from serve_app.middleware.tracing import TracingMiddleware
 from tests.fakes.asgi import Exchange
+from tests.fixtures.client import build_settings
 
 
 async def answer(scope: Any, receive: Any, send: Any) -> None:
@@ -81,3 +88,38 @@ async def test_other_protocols_pass():
     exchange = Exchange()
     exchange.scope["type"] = "websocket"
     assert await lines_of(answer, exchange) == []
+
+
+async def test_a_line_names_its_process_and_its_trace():
+    (line,) = await lines_of(answer, Exchange())
+    assert "process" in line
+    assert "trace_id" not in line
+    tracing.configure(build_settings(otel_enabled=True), process="test", exporter=InMemorySpanExporter())
+    try:
+        stream = io.StringIO()
+        lines = AccessLines(stream)
+        logged = AccessLogMiddleware(answer, addresses=AddressFinder([]), lines=lines)
+        await Exchange(traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").through(
+            TracingMiddleware(logged)
+        )
+        lines.flush()
+    finally:
+        tracing.shutdown()
+    assert orjson.loads(stream.getvalue())["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+
+
+async def test_lines_go_where_the_process_logs():
+    stream = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    mobula_logging.configure(build_settings(), process="api", stream=stream)
+    try:
+        lines = AccessLines()
+        lines.add({"event": "request"})
+        lines.flush()
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+        mobula_logging._State.sink = None
+    assert orjson.loads(stream.getvalue()) == {"event": "request"}
