@@ -75,7 +75,8 @@ async def _is_production(mine: RunningStack) -> None:
     person = await Person.register(mine.http_url)
     async with httpx.AsyncClient(base_url=mine.http_url, timeout=30, trust_env=False) as http:
         body = {"email": person.email, "password": person.password, "mode": "cookie"}
-        answer = await http.post("/api/v1/auth/login", json=body)
+        ours = {"X-Mobula-CSRF": "1", "Origin": mine.settings.public_url}
+        answer = await http.post("/api/v1/auth/login", json=body, headers=ours)
         assert answer.status_code == 200, answer.text
         cookies = answer.headers.get_list("set-cookie")
         assert cookies
