@@ -122,7 +122,9 @@ class Settings(BaseSettings):
     session_absolute_days: int = Field(
         default=30, ge=1, description="A login session ends after this, whatever happens."
     )
-    hide_accounts: bool = Field(default=False, description="Registration answers 202 whether or not the name is taken.")
+    hide_accounts: bool = Field(
+        default=False, description="Registration answers 202 whether or not a name is taken; mail says it."
+    )
     unverified_without: StringList = Field(
         default=[],
         description="Permissions that an account lacks until its e-mail address is verified; empty: none.",

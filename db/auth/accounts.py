@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db import audit, events
 from db.auth import repository
 from db.auth.errors import EmailTaken, UnknownRole, UsernameTaken
-from db.auth.events import UserCreated
+from db.auth.events import RegistrationRefused, UserCreated
 from db.auth.models import Role, User, UserRole
 from db.auth.permissions import CUSTOMER
 from db.auth.repository import Identity
@@ -79,6 +80,14 @@ async def register(
     await set_roles(session, user.id, roles)
     await events.record(session, UserCreated(user_id=user.id, email=user.email, username=user.username))
     return user
+
+
+async def refuse_by_mail(
+    session: AsyncSession, *, email: str, username: str, taken: Literal["email", "username"]
+) -> None:
+    """Record that a registration was refused, for those who may not hear it in the answer."""
+    event = RegistrationRefused(email=check_email(email), username=check_username(username), taken=taken)
+    await events.record(session, event)
 
 
 async def set_roles(

@@ -16,6 +16,16 @@ class UserCreated(DomainEvent):
     username: str
 
 
+class RegistrationRefused(DomainEvent):
+    """Somebody tried to register an address or a name that is taken, and only a mail may tell them (HIDE_ACCOUNTS)."""
+
+    type: ClassVar[str] = "user.registration_refused"
+
+    email: str
+    username: str
+    taken: Literal["email", "username"]
+
+
 class RefreshReuseDetected(DomainEvent):
     """A copied refresh token was noticed and its session ended: tell the owner."""
 

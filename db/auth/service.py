@@ -4,7 +4,7 @@
 caller's session.
 """
 
-from db.auth.accounts import check_email, check_username, load_identity, register, set_roles
+from db.auth.accounts import check_email, check_username, load_identity, refuse_by_mail, register, set_roles
 from db.auth.api_keys import (
     ApiKeyIdentity,
     CreatedApiKey,
@@ -45,6 +45,7 @@ __all__ = [
     "open_session",
     "prune_attempts",
     "prune_sessions",
+    "refuse_by_mail",
     "register",
     "revoke_all",
     "revoke_api_key",

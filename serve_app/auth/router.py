@@ -12,6 +12,7 @@ from db.auth.errors import EmailTaken, RefreshTokenInvalid, UsernameTaken
 from db.auth.models import User as UserRow
 from db.auth.permissions import CUSTOMER
 from serve_app.auth.opening import hand_out
+from serve_app.auth.pacing import in_steps
 from serve_app.auth.passwords import refuse_weak_password
 from serve_app.auth.schemas import (
     LoginChallenge,
@@ -50,27 +51,42 @@ ACCEPTED = "If the address and the name were free, the account exists now. We ha
     },
 )
 async def register(body: RegisterRequest, response: Response, resources: ResourcesDep) -> Any:
-    """Make an account."""
+    """Make an account. With HIDE_ACCOUNTS a mail says how it went, to the address that was given."""
     await refuse_weak_password(resources, body.password, context=(body.email, body.username), field="password")
+    if resources.settings.hide_accounts:
+        async with in_steps():
+            await _register_unseen(body, resources)
+        content = RegistrationAccepted(detail=ACCEPTED).model_dump_json()
+        return Response(content, status.HTTP_202_ACCEPTED, media_type="application/json")
+    user = await _register(body, resources)
+    response.headers["Location"] = f"/api/v1/users/{user.id}"
+    return present_user(user, [CUSTOMER], None)
+
+
+async def _register(body: RegisterRequest, resources: Resources) -> UserRow:
     password_hash = await resources.passwords.hash(body.password)
-    user: UserRow | None = None
+    async with resources.database.transaction() as session:
+        return await service.register(
+            session,
+            email=body.email,
+            username=body.username,
+            password_hash=password_hash,
+            full_name=body.full_name,
+        )
+
+
+async def _register_unseen(body: RegisterRequest, resources: Resources) -> None:
+    """Make the account, or have a mail say why not."""
     try:
+        await _register(body, resources)
+    except (EmailTaken, UsernameTaken) as refusal:
         async with resources.database.transaction() as session:
-            user = await service.register(
+            await service.refuse_by_mail(
                 session,
                 email=body.email,
                 username=body.username,
-                password_hash=password_hash,
-                full_name=body.full_name,
+                taken="email" if isinstance(refusal, EmailTaken) else "username",
             )
-    except (EmailTaken, UsernameTaken):
-        if not resources.settings.hide_accounts:
-            raise
-    if resources.settings.hide_accounts or user is None:
-        content = RegistrationAccepted(detail=ACCEPTED).model_dump_json()
-        return Response(content, status.HTTP_202_ACCEPTED, media_type="application/json")
-    response.headers["Location"] = f"/api/v1/users/{user.id}"
-    return present_user(user, [CUSTOMER], None)
 
 
 @router.post(

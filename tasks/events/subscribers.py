@@ -12,6 +12,7 @@ from db.auth.events import (
     PasswordChanged,
     PasswordResetRequested,
     RefreshReuseDetected,
+    RegistrationRefused,
     SecondFactorChanged,
     UserCreated,
     VerificationRequested,
@@ -22,7 +23,7 @@ from db.jobs.queue import enqueue
 from db.orders.events import OrderCancelled, OrderPlaced, OrderStatusChanged
 from db.products.events import ProductChanged
 from db.users.events import UserDeleted, UserUpdated
-from tasks.events import account_mail
+from tasks.events import account_mail, registrations
 from tasks.mail.posting import post
 from tasks.mail.templates import order_confirmation
 from tasks.orders.advance import FIRST_STEP_S, QUEUE
@@ -71,6 +72,7 @@ async def count_it(session: AsyncSession, recorded: RecordedEvent, settings: Set
 
 SUBSCRIBERS: Mapping[str, Mapping[str, Subscriber]] = {
     UserCreated.type: {"mail.welcome": account_mail.welcome, "analytics": count_it},
+    RegistrationRefused.type: {"mail.registration_refused": registrations.explain, "analytics": count_it},
     UserUpdated.type: {"analytics": count_it},
     UserDeleted.type: {"analytics": count_it},
     RefreshReuseDetected.type: {"mail.security_notice": account_mail.reuse_notice, "analytics": count_it},

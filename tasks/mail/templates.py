@@ -141,6 +141,32 @@ def security_notice(username: str, link: str) -> Letter:
     )
 
 
+def already_registered(link: str) -> Letter:
+    """Somebody tried to register with an address that has an account."""
+    return _letter(
+        "You have an account already",
+        [
+            "Hello,",
+            "somebody, probably you, tried to register with this address, which has an account already. Nothing was"
+            " changed. Sign in with it:",
+        ],
+        link,
+    )
+
+
+def username_taken(username: str, link: str) -> Letter:
+    """Somebody tried to register under a name that another account has."""
+    return _letter(
+        "That name is taken",
+        [
+            "Hello,",
+            f"somebody, probably you, tried to register with this address under the name {username}, which is taken."
+            " No account was made. Choose another name:",
+        ],
+        link,
+    )
+
+
 def _letter(subject: str, paragraphs: list[str], link: str) -> Letter:
     text = "\n\n".join([*paragraphs, link]) + "\n"
     body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)

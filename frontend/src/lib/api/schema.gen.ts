@@ -12,7 +12,7 @@ export interface paths {
         put?: never;
         /**
          * Make an account
-         * @description Make an account.
+         * @description Make an account. With HIDE_ACCOUNTS a mail says how it went, to the address that was given.
          */
         post: operations["auth-register"];
         delete?: never;

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from serve_app.security.cookies import ACCESS, REFRESH
 from tests.fixtures.client import Api, StartApi, assert_problem
@@ -48,6 +49,11 @@ class TestRegister:
             assert first.status_code == second.status_code == 202
             assert first.json() == second.json()
             assert (await log_in(client)).status_code == 200
+            assert (await register(client, email="other@example.com")).json() == first.json()
+        async with api.database.transaction(read_only=True) as session:
+            recorded = await session.scalars(text("SELECT payload FROM app.domain_events ORDER BY occurred_at"))
+            found = [(event.get("taken", "made"), event["email"]) for event in recorded]
+        assert found == [("made", EMAIL), ("email", EMAIL), ("username", "other@example.com")]
 
     @pytest.mark.parametrize(
         "password", ["passwordpassword", "password1234!", "P4ssw0rd-1234", "aaaaaaaaaaaab", "ada mobula 1"]

@@ -26,6 +26,7 @@ EVIL = '<img src=x onerror="alert(1)">'
             templates.second_factor_changed(EVIL, change, 3, "http://localhost:3000/settings")
             for change in SECOND_FACTOR
         ),
+        templates.username_taken(EVIL, "http://localhost:3000/register"),
     ],
 )
 def test_names_are_escaped_in_html_and_as_they_are_in_text(letter: Letter) -> None:
