@@ -8,7 +8,7 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from actors.brokers.contract import BrokerClient
-from actors.caches.contract import CacheClient
+from actors.caches.contract import CacheClient, Tags
 from actors.hosts.survey import HostProcess
 from actors.metrics.registry import CACHE_HIT_RATE, CACHE_READS, DATABASE_POOL_SIZE
 from actors.metrics.snapshot import Snapshot
@@ -146,7 +146,7 @@ class Resources:
         load: Callable[[], Awaitable[ValueT]],
         *,
         ttl_s: float,
-        tags: Sequence[str] = (),
+        tags: Tags = (),
         at_least: str = "",
     ) -> ValueT:
         """A JSON-compatible value through the cache, or straight from `load` when there is no cache.

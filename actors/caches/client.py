@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
+from actors.caches.contract import Tags
 from actors.caches.store import BoundedStore
 from actors.caches.wire import Done, Down, Fetch, Fill, GiveUp, Invalidate, Invalidated, Lease, Up, Value
 from actors.links.frames import Batch
@@ -148,9 +149,7 @@ class Cache:
         for shard in self._shards:
             await shard.link.stop()
 
-    async def get_or_load(
-        self, key: str, load: Load, *, ttl_s: float, tags: Sequence[str] = (), at_least: str = ""
-    ) -> Any:
+    async def get_or_load(self, key: str, load: Load, *, ttl_s: float, tags: Tags = (), at_least: str = "") -> Any:
         """See `CacheClient`."""
         shard = self._shards[shard_of(key, len(self._shards))]
         value = shard.lookup(key, asyncio.get_running_loop().time(), at_least)
@@ -160,7 +159,7 @@ class Cache:
         flight = f"{key}\0{at_least}"
         task = self._running.get(flight)
         if task is None:
-            task = asyncio.create_task(self._find(shard, key, load, ttl_s, tuple(tags)), name=f"cache-load-{key}")
+            task = asyncio.create_task(self._find(shard, key, load, ttl_s, tags), name=f"cache-load-{key}")
             self._running[flight] = task
             task.add_done_callback(lambda _: self._running.pop(flight, None))
         # The first caller may go away; the load goes on for the others.
@@ -185,7 +184,7 @@ class Cache:
             logger.warning("cache shard did not acknowledge an invalidation", keys=list(keys), tags=list(tags))
         return ",".join(future.result() for future in done if future.exception() is None)
 
-    async def _find(self, shard: _ShardLink, key: str, load: Load, ttl_s: float, tags: tuple[str, ...]) -> Any:
+    async def _find(self, shard: _ShardLink, key: str, load: Load, ttl_s: float, tags: Tags) -> Any:
         answer = await self._fetch(shard, key)
         if isinstance(answer, Value):
             return orjson.loads(answer.value)
@@ -210,13 +209,12 @@ class Cache:
             shard.fetches.forget(asked.number)
         return answer
 
-    async def _load(
-        self, shard: _ShardLink, key: str, token: int, load: Load, ttl_s: float, tags: tuple[str, ...]
-    ) -> Any:
+    async def _load(self, shard: _ShardLink, key: str, token: int, load: Load, ttl_s: float, tags: Tags) -> Any:
         """Load under a lease, fill it in, and keep the value here if nothing became stale meanwhile."""
         before = (shard.link.incarnation, shard.applied)
         try:
             value, encoded = _as_cached(await load())
+            made_from = tuple(tags(value) if callable(tags) else tags)
         except BaseException:
             shard.send(GiveUp(token, key))
             raise
@@ -224,11 +222,11 @@ class Cache:
             shard.send(GiveUp(token, key))
             return value
         ttl_ms = max(1, int(ttl_s * 1000))
-        shard.send(Fill(token, key, encoded, ttl_ms, tags), OPERATION_BYTES + len(encoded))
+        shard.send(Fill(token, key, encoded, ttl_ms, made_from), OPERATION_BYTES + len(encoded))
         if before == (shard.link.incarnation, shard.applied):
             # As far as we have heard. What we have not heard yet drops the value again when it comes.
             expires = asyncio.get_running_loop().time() + ttl_s
-            shard.store.put(key, value, expires=expires, tags=tags, size=4 * len(encoded))
+            shard.store.put(key, value, expires=expires, tags=made_from, size=4 * len(encoded))
         return value
 
 

@@ -8,6 +8,9 @@ are JSON-compatible and must not be changed by those who get them; keys are shor
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+Tags = Sequence[str] | Callable[[Any], Sequence[str]]
+"""What a value was made from: known before it is loaded, or read from the value that `load` returned."""
+
 
 class CacheClient(Protocol):
     """One process's access to the cache."""
@@ -18,7 +21,7 @@ class CacheClient(Protocol):
         load: Callable[[], Awaitable[Any]],
         *,
         ttl_s: float,
-        tags: Sequence[str] = (),
+        tags: Tags = (),
         at_least: str = "",
     ) -> Any:
         """The cached value, or what `load` returns: at most one `load` runs per key in the cluster (single flight).

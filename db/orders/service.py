@@ -20,7 +20,7 @@ from db.outbox.service import publish
 from db.pagination import Cursor, CursorPage, Page, choose_sort, fetch_cursor_page, fetch_page
 from db.products import stock
 from db.products.models import Product
-from db.products.service import product_tag
+from db.products.service import stock_tags
 
 MAX_LINES = 100
 """Bounds the rows that one order locks."""
@@ -86,7 +86,7 @@ async def place_order(
     )
     step = await _write_step(session, order, None, OrderStatus.PENDING, changed_by=user_id, reason="")
     await _publish_step(session, order, step)
-    await caches.invalidate(session, tags=tuple(product_tag(product_id) for product_id in wanted))
+    await caches.invalidate(session, tags=stock_tags(wanted))
     await events.record(
         session,
         OrderPlaced(
@@ -241,7 +241,7 @@ async def _return_stock(session: AsyncSession, order: Order) -> None:
     returned = {item.product_id: item.quantity for item in order.items}
     still_there = await stock.lock(session, list(returned))
     await stock.move(session, {product_id: returned[product_id] for product_id in still_there})
-    await caches.invalidate(session, tags=tuple(product_tag(product_id) for product_id in returned))
+    await caches.invalidate(session, tags=stock_tags(returned))
 
 
 async def _write_step(

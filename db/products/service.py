@@ -1,6 +1,6 @@
-"""The catalogue's rules. Every change invalidates the tags `products` and `product:<id>`."""
+"""The catalogue's rules. Changes void what was cached by tags: of lists, of stock, and of each product."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,10 @@ from db.products.models import Category, Product
 from db.products.repository import ProductFilter
 
 LIST_TAG = "products"
-"""On every cached list: void when a product appears, changes or goes. Stock alone voids only `product_tag`s."""
+"""On every cached list: void when a product appears, changes or goes."""
+
+STOCK_TAG = "products:stock"
+"""On lists whose products or order depend on stock: void by every order."""
 
 FIELDS = frozenset(
     {"sku", "name", "description", "category_id", "price", "currency", "stock", "image_url", "attributes"}
@@ -29,9 +32,14 @@ MAX_PRICE = Decimal("9999999999.99")
 """Fits the column, numeric(12, 2)."""
 
 
-def product_tag(product_id: UUID) -> str:
-    """The cache tag of whatever was made from one product; lists carry the tags of all their products."""
+def product_tag(product_id: UUID | str) -> str:
+    """The cache tag of whatever was made from one product; lists carry the tags of all that they show."""
     return f"product:{product_id}"
+
+
+def stock_tags(product_ids: Iterable[UUID]) -> tuple[str, ...]:
+    """What is void when the stock of these products changes and nothing else of them does."""
+    return (STOCK_TAG, *map(product_tag, product_ids))
 
 
 async def list_products(
@@ -132,12 +140,12 @@ async def delete_product(session: AsyncSession, product_id: UUID, *, expected_ve
         raise PreconditionFailed
     product.deleted_at = func.now()
     await session.flush()
-    await caches.invalidate(session, tags=(LIST_TAG, product_tag(product_id)))
+    await caches.invalidate(session, tags=(LIST_TAG, *stock_tags((product_id,))))
     await events.record(session, ProductChanged(product_id=product_id, action="deleted"))
 
 
 async def _changed(session: AsyncSession, product_id: UUID, action: str) -> Product:
-    await caches.invalidate(session, tags=(LIST_TAG, product_tag(product_id)))
+    await caches.invalidate(session, tags=(LIST_TAG, *stock_tags((product_id,))))
     await events.record(session, ProductChanged(product_id=product_id, action=action))
     return await get_product(session, product_id)
 

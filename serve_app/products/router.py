@@ -29,7 +29,7 @@ router = APIRouter(tags=["products"])
 SortKey = Literal["name", "-name", "price", "-price", "created_at", "-created_at", "stock", "-stock"]
 
 LIST_TTL_S = 5.0
-"""A list is voided when a product appears, changes or goes; an order changes stock only, and is seen after this."""
+"""A list is voided when a product appears, changes or goes, and by orders of what it shows. This bounds the rest."""
 
 PRODUCT_TTL_S = 300.0
 """A product is voided by every change, orders included; this only bounds what idle entries hold."""
@@ -73,7 +73,7 @@ async def list_products(request: Request) -> Any:
         key,
         lambda: _load_list(query, request, resources),
         ttl_s=LIST_TTL_S,
-        tags=(service.LIST_TAG,),
+        tags=lambda found: _list_tags(query, found),
         at_least=version_wanted(request.scope),
     )
     unchanged = not_modified(request, cached["headers"]["ETag"])
@@ -173,8 +173,15 @@ async def list_categories(request: Request, resources: ResourcesDep) -> Any:
     return Response(orjson.dumps(content), headers={"Cache-Control": NO_CACHE}, media_type="application/json")
 
 
+def _list_tags(query: ProductQuery, found: dict[str, Any]) -> tuple[str, ...]:
+    """What the list was made from: at most one tag per item of a page, and two."""
+    by_stock = query.in_stock is not None or query.sort.lstrip("-") == "stock"
+    general = (service.LIST_TAG, service.STOCK_TAG) if by_stock else (service.LIST_TAG,)
+    return (*general, *map(service.product_tag, found["products"]))
+
+
 async def _load_list(query: ProductQuery, request: Request, resources: Resources) -> dict[str, Any]:
-    """A finished response: its body as text, and its headers. A hit costs no more than sending it."""
+    """A finished response: its body as text, its headers, and what is in it. A hit costs only its sending."""
     wanted = ProductFilter(
         category=query.category,
         price_min=query.price_min,
@@ -205,4 +212,4 @@ async def _load_list(query: ProductQuery, request: Request, resources: Resources
     body = Page[Product](**content).model_dump_json(by_alias=True)
     headers = {name: scratch.headers[name] for name in ("Link", "X-Total-Count") if name in scratch.headers}
     headers |= {"ETag": content_tag(body.encode()), "Cache-Control": NO_CACHE}
-    return {"body": body, "headers": headers}
+    return {"body": body, "headers": headers, "products": [str(item.id) for item in content["items"]]}

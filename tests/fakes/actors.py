@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from actors.caches.contract import Tags
 from actors.sessions.contract import HubAnswers, RefreshOrder, SessionRecord, SubscribeOrder
 
 
@@ -21,13 +22,14 @@ class FakeCache:
         load: Callable[[], Awaitable[Any]],
         *,
         ttl_s: float,
-        tags: Sequence[str] = (),
+        tags: Tags = (),
         at_least: str = "",
     ) -> Any:
         self.asked_at_least.append(at_least)
         if key not in self.values:
             self.loads.append(key)
-            self.values[key] = (await load(), frozenset(tags))
+            value = await load()
+            self.values[key] = (value, frozenset(tags(value) if callable(tags) else tags))
         return self.values[key][0]
 
     async def invalidate(self, *, keys: Sequence[str] = (), tags: Sequence[str] = ()) -> str:

@@ -115,6 +115,26 @@ async def test_an_invalidation_reaches_the_other_process(cluster: Cluster) -> No
     assert source.loads == 2
 
 
+async def test_tags_may_come_from_what_was_loaded(cluster: Cluster) -> None:
+    """A list is made from the things in it, which nobody knows before; other processes void it all the same."""
+    one, two = await cluster.client("one"), await cluster.client("two")
+    stock = {"lamp": 3, "chair": 5}
+
+    async def load() -> dict[str, int]:
+        return dict(stock)
+
+    async def read(cache: Cache) -> Any:
+        return await cache.get_or_load("list", load, ttl_s=60, tags=lambda found: [f"item:{name}" for name in found])
+
+    assert await read(one) == await read(two) == {"lamp": 3, "chair": 5}
+    stock["lamp"] = 2
+    await one.invalidate(tags=["item:table"])
+    assert await read(two) == {"lamp": 3, "chair": 5}, "it is not made from that"
+    version = await one.invalidate(tags=["item:lamp"])
+    found = await two.get_or_load("list", load, ttl_s=60, tags=lambda found: list(found), at_least=version)
+    assert found == {"lamp": 2, "chair": 5}
+
+
 async def test_a_load_that_began_before_the_invalidation_is_not_kept(cluster: Cluster) -> None:
     one, two = await cluster.client("one"), await cluster.client("two")
     source = Source("old")

@@ -82,7 +82,7 @@ async def test_placing_publishes_records_and_invalidates_in_its_transaction(data
     ]
     assert (await event_types(database))[-1] == "order.placed"
     tags = await rows(database, "SELECT tags FROM app.cache_invalidations ORDER BY id DESC LIMIT 1")
-    assert list(tags[0][0]) == [f"product:{lamp.id}"]
+    assert list(tags[0][0]) == ["products:stock", f"product:{lamp.id}"]
 
 
 async def test_fifty_orders_at_once_never_sell_more_than_there_is(database: Database) -> None:

@@ -98,6 +98,33 @@ class TestList:
         assert changed.status_code == 200, changed.text
         assert (await self.names(client))[0] == "Aardvark"
 
+    async def test_a_buyer_sees_what_is_left_and_so_does_everybody(
+        self, api: Api, client: httpx.AsyncClient, authenticated_client: httpx.AsyncClient, shelf: list[Product]
+    ):
+        """Lists show stock, so an order of what they show voids them; others stay."""
+        bought, other = shelf[1], shelf[4]  # of the first there is one, of the last four
+        paths = {
+            "page with it": "/api/v1/products?limit=2",
+            "page without it": "/api/v1/products?limit=2&page=2",
+            "by stock": "/api/v1/products?sort=stock&limit=1&page=1",
+            "sold out": "/api/v1/products?in_stock=false",
+        }
+        for path in paths.values():
+            await client.get(path)
+        body = {"lines": [{"product_id": str(bought.id), "quantity": 1}]}
+        placed = await authenticated_client.post("/api/v1/orders", json=body)
+        assert placed.status_code == 201, placed.text
+        echo = {"Cache-Version": placed.headers["cache-version"]}
+        api.cache.loads.clear()
+        found = {name: (await client.get(path, headers=echo)).json()["items"] for name, path in paths.items()}
+        assert [item["stock"] for item in found["page with it"]] == [0, 0]
+        assert [item["id"] for item in found["sold out"]] == [str(shelf[0].id), str(bought.id)]
+        assert len(api.cache.loads) == 3, "the page that does not show it is still good"
+        cancelled = await authenticated_client.post(placed.headers["location"] + "/cancel")
+        assert cancelled.status_code == 200
+        assert [item["stock"] for item in (await client.get(paths["page with it"])).json()["items"]] == [0, 1]
+        assert other.stock == 4
+
     async def test_a_write_names_its_version_and_reads_pass_it_on(
         self, api: Api, client: httpx.AsyncClient, admin_client: httpx.AsyncClient, shelf: list[Product]
     ):
