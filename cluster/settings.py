@@ -8,6 +8,7 @@ from this module by cluster/settings_docs.py.
 import json
 import os
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -46,6 +47,13 @@ def _split(value: object) -> object:
 
 StringList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 """A list setting: `["a","b"]` or `a,b`."""
+
+
+def _networks(value: list[str]) -> list[str]:
+    """Addresses and networks, such as 10.0.0.0/8 or 2001:db8::/32."""
+    for text in value:
+        ip_network(text, strict=False)
+    return value
 
 
 def _plain(value: SecretStr) -> SecretStr:
@@ -96,6 +104,10 @@ class Settings(BaseSettings):
         default=["127.0.0.1", "::1"], description="Peers whose X-Forwarded-For is believed."
     )
 
+    operator_networks: Annotated[StringList, AfterValidator(_networks)] = Field(
+        default=[],
+        description="Networks where login sessions may do more than customers; empty: any. API keys have their own.",
+    )
     forwarded_for_from: StringList = Field(
         default=[],
         description="Load balancers whose X-Forwarded-For HAProxy passes on; from everybody else it is dropped.",

@@ -85,6 +85,19 @@ def require(permission: str) -> Callable[[Request], Awaitable[Principal]]:
     return check
 
 
+def require_login(permission: str) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency for people who signed in and hold a permission: what a key must not do, whatever its scopes."""
+
+    @declares(LOGIN | permitted(permission))
+    async def check(request: Request) -> Principal:
+        principal = await get_login_principal(request)
+        if not principal.may(permission):
+            raise PermissionDenied(f"this needs the permission '{permission}'")
+        return principal
+
+    return check
+
+
 def require_of_keys(permission: str) -> Callable[[Request], Awaitable[Principal]]:
     """A dependency for what people may do with what is theirs: an API key of theirs needs a scope for it (403)."""
 

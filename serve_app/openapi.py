@@ -39,6 +39,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "exports", "description": "Data sets as files."},
     {"name": "jobs", "description": "Background jobs, for operators."},
     {"name": "mailbox", "description": "Mail that a development machine would have sent."},
+    {"name": "audit", "description": "Who did what that security depends on."},
     {"name": "dashboard", "description": "Figures."},
     {"name": "realtime", "description": "Tokens for the WebSocket; realtime processes and connections, for operators."},
     {"name": "health", "description": "Health checks."},

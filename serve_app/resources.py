@@ -130,6 +130,7 @@ class Resources:
                 addresses=addresses,
                 allowed_origins=frozenset({settings.public_url, *settings.backend_cors_origins}),
                 secure_cookies=settings.environment == "production",
+                operator_networks=settings.operator_networks,
             ),
             keeper=QuotaKeeper(valkey),
             handlers=Handlers(database),

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from serve_app.audit.router import router as audit_router
 from serve_app.auth.account_router import router as account_router
 from serve_app.auth.recovery_router import router as recovery_router
 from serve_app.auth.router import router as auth_router
@@ -46,6 +47,7 @@ VERSIONED: tuple[APIRouter, ...] = (
     exports_router,
     jobs_router,
     mailbox_router,
+    audit_router,
     dashboard_router,
     realtime_router,
     realtime_inspection_router,

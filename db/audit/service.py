@@ -41,7 +41,8 @@ async def list_entries(
     *,
     actor_id: UUID | None = None,
     action: str | None = None,
-    subject: tuple[str, object] | None = None,
+    subject_type: str | None = None,
+    subject_id: str | None = None,
     cursor: Cursor | None = None,
     limit: int = 50,
 ) -> CursorPage[AuditEntry]:
@@ -51,8 +52,10 @@ async def list_entries(
         statement = statement.where(AuditEntry.actor_id == actor_id)
     if action is not None:
         statement = statement.where(AuditEntry.action == action)
-    if subject is not None:
-        statement = statement.where(AuditEntry.subject_type == subject[0], AuditEntry.subject_id == str(subject[1]))
+    if subject_type is not None:
+        statement = statement.where(AuditEntry.subject_type == subject_type)
+    if subject_id is not None:
+        statement = statement.where(AuditEntry.subject_id == subject_id)
     order = SortOrder("id", (AuditEntry.id,), descending=True)
     return await fetch_cursor_page(session, statement, order, cursor=cursor, limit=limit)
 

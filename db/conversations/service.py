@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import events
+from db import audit, events
 from db.auth.models import User
 from db.conversations import reading, repository
 from db.conversations.errors import ConversationNotFound, MessageNotFound, NotAParticipant
@@ -48,6 +48,7 @@ __all__ = [
     "message_payload",
     "own_position",
     "post_message",
+    "remove_conversation",
 ]
 
 
@@ -113,6 +114,26 @@ async def list_conversations_by_cursor(
         session, repository.visible_to(user_id), repository.LATEST_FIRST, cursor=cursor, limit=limit
     )
     return CursorPage(await repository.views(session, found.items, user_id), found.next, found.prev)
+
+
+async def remove_conversation(session: AsyncSession, conversation_id: UUID, *, actor_id: UUID) -> None:
+    """Take a conversation away from everybody, softly; those who have it open are told. Raises ConversationNotFound.
+
+    For moderators: they need not take part in it.
+    """
+    gone = await session.execute(
+        update(Conversation)
+        .where(Conversation.id == conversation_id, Conversation.deleted_at.is_(None))
+        .values(deleted_at=func.now())
+        .returning(Conversation.id)
+        .execution_options(synchronize_session=False)
+    )
+    if gone.first() is None:
+        raise ConversationNotFound
+    await audit.record(
+        session, "conversation.removed", subject_type="conversation", subject_id=conversation_id, actor_id=actor_id
+    )
+    await publish(session, channel(conversation_id), {"type": "removed"})
 
 
 async def list_messages(

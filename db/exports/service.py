@@ -17,7 +17,7 @@ from db.exports.errors import ExportEnded, ExportFileNotFound, ExportNotFound, E
 from db.exports.models import Export, ExportFile
 from db.jobs.errors import JobFinished, JobNotFound
 from db.jobs.queue import enqueue
-from db.jobs.service import cancel_job
+from db.jobs.service import JobView, cancel_job
 from db.outbox.service import publish
 from db.pagination import Page, SortOrder, fetch_page
 
@@ -206,6 +206,20 @@ async def cancel_export(session: AsyncSession, export_id: UUID, *, user_id: UUID
             await cancel_job(session, export.job_id)
     await session.refresh(export)
     return export
+
+
+async def cancel_with_job(session: AsyncSession, job: JobView) -> bool:
+    """Cancel the export that a job runs, and the job with it. False, and nothing is done, when it runs none that lives.
+
+    For whoever manages jobs: the job alone may take as long as its worker hangs, and the export would seem to go on.
+    """
+    if job.kind != KIND:
+        return False
+    try:
+        await cancel_export(session, UUID(str(job.args["export_id"])))
+    except (ExportNotFound, ExportEnded):
+        return False
+    return True
 
 
 async def start(session: AsyncSession, export_id: UUID, *, rows_total: int) -> Export:

@@ -51,9 +51,17 @@ def updates_channel(user_id: UUID) -> str:
 
 
 async def place_order(
-    session: AsyncSession, *, user_id: UUID, lines: Sequence[OrderLine], note: str = "", org_id: UUID | None = None
+    session: AsyncSession,
+    *,
+    user_id: UUID,
+    lines: Sequence[OrderLine],
+    note: str = "",
+    org_id: UUID | None = None,
+    placed_by: UUID | None = None,
 ) -> Order:
     """Place an order: stock is taken in this transaction, or nothing happens. Returns it with lines and history.
+
+    `placed_by` is who did it, when that is not whose order it is.
 
     Raises InvalidInput, ProductUnavailable, OutOfStock, MixedCurrencies.
     """
@@ -84,7 +92,7 @@ async def place_order(
         _item(order.id, position, products[product_id], quantity)
         for position, (product_id, quantity) in enumerate(wanted.items(), start=1)
     )
-    step = await _write_step(session, order, None, OrderStatus.PENDING, changed_by=user_id, reason="")
+    step = await _write_step(session, order, None, OrderStatus.PENDING, changed_by=placed_by or user_id, reason="")
     await _publish_step(session, order, step)
     await caches.invalidate(session, tags=stock_tags(wanted))
     await events.record(

@@ -1,5 +1,6 @@
 """One's own account: profile, login sessions, API keys."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,8 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response, status
 
 from db.auth import service
+from db.auth.errors import ScopeNotHeld
 from db.auth.models import ApiKey as ApiKeyRow
 from db.auth.models import LoginSession as LoginSessionRow
+from db.auth.permissions import PERMISSIONS
 from serve_app.auth.changing import change_own_account
 from serve_app.auth.schemas import (
     ApiKey,
@@ -75,6 +78,7 @@ async def list_api_keys(principal: LoginPrincipal, session: DbSession) -> Any:
 @router.post("/api-keys", status_code=status.HTTP_201_CREATED, response_model=ApiKeyCreated, responses=problems(403))
 async def create_api_key(body: ApiKeyCreate, principal: LoginPrincipal, session: DbSession, response: Response) -> Any:
     """Make an API key. Its secret is in this answer and nowhere else."""
+    _refuse_scopes(principal, body.scopes)
     created = await service.create_api_key(
         session,
         principal.user_id,
@@ -104,6 +108,8 @@ async def rotate_api_key(
     body: ApiKeyRotate | None = None,
 ) -> Any:
     """Replace a key by a new one with the same rights. The old one goes on for the overlap, so that nothing stops."""
+    keys = await service.list_api_keys(session, principal.user_id)
+    _refuse_scopes(principal, [scope for key in keys if key.id == key_id for scope in key.scopes])
     overlap = timedelta(hours=(body or ApiKeyRotate()).overlap_hours)
     created = await service.rotate_api_key(session, principal.user_id, key_id, overlap=overlap)
     resources.authenticator.forget(user_id=principal.user_id)
@@ -116,6 +122,12 @@ async def revoke_api_key(key_id: UUID, principal: LoginPrincipal, session: DbSes
     """Revoke an API key."""
     await service.revoke_api_key(session, principal.user_id, key_id)
     resources.authenticator.forget(user_id=principal.user_id)
+
+
+def _refuse_scopes(principal: Principal, scopes: Sequence[str]) -> None:
+    """A key may not take along what its owner may not do from here (OPERATOR_NETWORKS). Raises ScopeNotHeld."""
+    if missing := sorted((set(scopes) & PERMISSIONS.keys()) - principal.permissions):
+        raise ScopeNotHeld(details={"scopes": missing})
 
 
 def _present_session(row: LoginSessionRow, principal: Principal) -> LoginSession:

@@ -31,6 +31,7 @@ router = APIRouter(prefix="/conversations", tags=["conversations"])
 NEEDED = "conversations:use"
 USE = permitted(NEEDED)
 Speaker = Annotated[Principal, Depends(require(NEEDED))]
+Moderator = Annotated[Principal, Depends(require("conversations:moderate"))]
 
 
 @router.get("", response_model=Page[ConversationSummary], openapi_extra=USE, responses=problems(403))
@@ -85,6 +86,12 @@ async def create_conversation(
 async def get_conversation(conversation_id: UUID, principal: Speaker, session: DbSession) -> Any:
     """One conversation, with who takes part."""
     return present_conversation(await service.get_conversation(session, conversation_id, user_id=principal.user_id))
+
+
+@router.delete("/{conversation_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403, 404))
+async def remove_conversation(conversation_id: UUID, principal: Moderator, session: DbSession) -> None:
+    """Take a conversation away from everybody, whoever takes part. Audited."""
+    await service.remove_conversation(session, conversation_id, actor_id=principal.user_id)
 
 
 @router.get("/{conversation_id}/messages", response_model=MessagePage, openapi_extra=USE, responses=problems(403, 404))

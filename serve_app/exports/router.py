@@ -227,7 +227,7 @@ async def download_export_file(
         subject_type="export",
         subject_id=export_id,
         actor_id=by,
-        ip=request.client.host if request.client else None,
+        ip=resources.addresses.find(request.scope),
         request_id=request.scope.get("request_id"),
         details={"name": file.name, "bytes": file.bytes, "rows": file.rows, "range": byte_range},
     )

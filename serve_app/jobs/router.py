@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from db.exports import service as exports
 from db.jobs import service
 from serve_app.dependencies import DbSession, require
 from serve_app.jobs.schemas import Job, JobState
@@ -58,7 +59,10 @@ async def get_job(job_id: UUID, principal: JobReader, session: DbSession) -> Any
     "/{job_id}/cancel", response_model=Job, openapi_extra=permitted("jobs:manage"), responses=problems(403, 404, 409)
 )
 async def cancel_job(job_id: UUID, principal: JobManager, session: DbSession) -> Any:
-    """End a waiting job, or ask a running one to stop."""
+    """End a waiting job, or ask a running one to stop. An export whose job it is has ended with the answer."""
+    job = await service.get_job(session, job_id)
+    if await exports.cancel_with_job(session, job):
+        return _present(await service.get_job(session, job_id), principal)
     return _present(await service.cancel_job(session, job_id), principal)
 
 

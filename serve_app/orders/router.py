@@ -3,17 +3,15 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import Field
 
 from db.errors import PermissionDenied
-from db.idempotency import service as idempotency
 from db.orders import service
-from db.orders.service import OrderLine
 from serve_app.dependencies import DbSession, ResourcesDep, require
-from serve_app.links import ROOT
 from serve_app.openapi_parts import LOCATION_HEADER, permitted, problems
 from serve_app.orders.listing import answer_orders
+from serve_app.orders.placing import IdempotencyKey, answer_placed
 from serve_app.orders.presenting import present_order
 from serve_app.orders.schemas import Order, OrderCancel, OrderCreate, OrderStatus, OrderStatusChange, OrderSummary
 from serve_app.pagination import PageQuery
@@ -28,15 +26,6 @@ PLACE_ROUTE = "POST /orders"
 OrderReader = Annotated[Principal, Depends(require("orders:read"))]
 OrderPlacer = Annotated[Principal, Depends(require("orders:place"))]
 OrderKeeper = Annotated[Principal, Depends(require("orders:manage"))]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="Makes resending safe for 24 hours: the first answer is given again.",
-    ),
-]
 
 
 class OrderQuery(PageQuery):
@@ -61,35 +50,7 @@ async def place_order(
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Place an order. Stock is taken in the same transaction, or nothing is."""
-    sent = await request.body()
-    who = str(principal.api_key_id or principal.user_id)
-    if idempotency_key is not None:
-        known = await idempotency.find_answer(
-            session, principal=who, route=PLACE_ROUTE, key=idempotency_key, request_body=sent
-        )
-        if known is not None:
-            headers = known.headers | {"Idempotent-Replayed": "true"}
-            return Response(known.body, known.status_code, headers, "application/json")
-    order = await service.place_order(
-        session,
-        user_id=principal.user_id,
-        lines=[OrderLine(line.product_id, line.quantity) for line in body.lines],
-        note=body.note,
-    )
-    answer = present_order(order, principal).model_dump_json(by_alias=True).encode()
-    headers = {"Location": f"{ROOT}/orders/{order.id}"}
-    if idempotency_key is not None:
-        await idempotency.store_answer(
-            session,
-            principal=who,
-            route=PLACE_ROUTE,
-            key=idempotency_key,
-            request_body=sent,
-            status_code=status.HTTP_201_CREATED,
-            body=answer,
-            headers=headers,
-        )
-    return Response(answer, status.HTTP_201_CREATED, headers, "application/json")
+    return await answer_placed(session, body, principal, request, PLACE_ROUTE, idempotency_key)
 
 
 @router.get("", response_model=Page[OrderSummary], openapi_extra=permitted("orders:read"), responses=problems(403))

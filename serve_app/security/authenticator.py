@@ -2,12 +2,15 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from uuid import UUID
 
 from starlette.types import Scope
 
+from db.auth.permissions import CUSTOMER, ROLES
 from db.errors import DomainError
 from serve_app.errors import CredentialExpired, CredentialInvalid, RequestForged
 from serve_app.middleware.context import AddressFinder, request_headers
@@ -47,6 +50,7 @@ class Authenticator:
         addresses: AddressFinder,
         allowed_origins: frozenset[str],
         secure_cookies: bool,
+        operator_networks: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._verifier = verifier
@@ -55,6 +59,7 @@ class Authenticator:
         self._addresses = addresses
         self._allowed_origins = allowed_origins
         self._cookie = access_cookie_name(secure=secure_cookies)
+        self._operator_networks = [ip_network(network, strict=False) for network in operator_networks]
         self._clock = clock
         self._sessions: OrderedDict[tuple[UUID, str], tuple[float, Principal]] = OrderedDict()
         self._keys: OrderedDict[tuple[str, str], tuple[float, Principal]] = OrderedDict()
@@ -70,7 +75,22 @@ class Authenticator:
             scope[REFUSAL] = refusal
         else:
             if principal is not None:
-                scope["principal"] = principal
+                scope["principal"] = self._as_from(principal, scope)
+
+    def _as_from(self, principal: Principal, scope: Scope) -> Principal:
+        """What a person may do from where they are: elsewhere than operators should be, no more than any customer."""
+        if not self._operator_networks or principal.session_id is None or principal.permissions <= ROLES[CUSTOMER]:
+            return principal
+        address: IPv4Address | IPv6Address | None
+        try:
+            address = ip_address(self._addresses.find(scope))
+        except ValueError:
+            address = None
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if address is not None and any(address in network for network in self._operator_networks):
+            return principal
+        return replace(principal, permissions=principal.permissions & ROLES[CUSTOMER])
 
     async def _identify(self, scope: Scope) -> Principal | None:
         headers = request_headers(scope)

@@ -45,4 +45,6 @@ def _actions(row: UserRow, principal: Principal) -> Links:
     if own or principal.may("users:write"):
         links["update"] = action(path, "PATCH")
         links["delete"] = action(path, "DELETE")
+    if principal.may("users:write"):
+        links["replace"] = action(path, "PUT")
     return links

@@ -6,20 +6,26 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 from pydantic import Field
 
+from db import audit
+from db.auth import service as auth
 from db.auth.models import User as UserRow
+from db.auth.permissions import CUSTOMER
 from db.errors import PermissionDenied
 from db.users import service
 from db.users.errors import UserNotFound
+from serve_app.auth.passwords import refuse_weak_password
 from serve_app.conditional import expected_version, version_tag
-from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require, require_of_keys
-from serve_app.openapi_parts import ETAG_HEADER, permitted, problems
+from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require, require_login, require_of_keys
+from serve_app.links import ROOT
+from serve_app.openapi_parts import ETAG_HEADER, LOCATION_HEADER, permitted, problems
 from serve_app.orders.listing import answer_orders
-from serve_app.orders.schemas import OrderSummary
+from serve_app.orders.placing import IdempotencyKey, answer_placed
+from serve_app.orders.schemas import Order, OrderCreate, OrderSummary
 from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
 from serve_app.schemas import Page
 from serve_app.security.principal import Principal
 from serve_app.users.presenting import present_user
-from serve_app.users.schemas import User, UserUpdate
+from serve_app.users.schemas import User, UserCreate, UserReplace, UserUpdate
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -27,6 +33,7 @@ OWN_FIELDS = frozenset({"username", "full_name", "metadata"})
 """What people change of their own here. Address and password need the present password: PATCH /auth/me."""
 
 AccountReader = Annotated[Principal, Depends(require_of_keys("users:read"))]
+UserMaker = Annotated[Principal, Depends(require_login("users:write"))]
 UserReader = Annotated[Principal, Depends(require("users:read"))]
 IfMatch = Annotated[str | None, Header(description="ETag of the account as you read it.")]
 
@@ -87,6 +94,36 @@ async def list_users(
     )
 
 
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    response_model=User,
+    openapi_extra=permitted("users:write"),
+    responses=problems(403, 409) | {201: {"headers": ETAG_HEADER | LOCATION_HEADER}},
+)
+async def create_user(body: UserCreate, principal: UserMaker, response: Response, resources: ResourcesDep) -> Any:
+    """Make an account for somebody. Needs `users:write`, and `roles:manage` for other roles than `customer`."""
+    if set(body.roles) != {CUSTOMER}:
+        _refuse_roles(principal)
+    await refuse_weak_password(resources, body.password, context=(body.email, body.username), field="password")
+    # Outside the transaction: hashing takes longer than everything else.
+    password_hash = await resources.passwords.hash(body.password)
+    async with resources.database.transaction(acting_user_id=principal.user_id) as session:
+        user = await auth.register(
+            session,
+            email=body.email,
+            username=body.username,
+            password_hash=password_hash,
+            full_name=body.full_name,
+            roles=body.roles,
+            is_verified=body.is_verified,
+        )
+        await audit.record(session, "user.created", subject_type="user", subject_id=user.id, actor_id=principal.user_id)
+        answer = await _present(session, user, principal, response)
+    response.headers["Location"] = f"{ROOT}/users/{user.id}"
+    return answer
+
+
 @router.get("/{user_id}", response_model=User, responses=problems(403, 404) | {200: {"headers": ETAG_HEADER}})
 async def get_user(user_id: UUID, principal: AccountReader, session: DbSession, response: Response) -> Any:
     """One account: one's own, or anybody's with `users:read`."""
@@ -117,8 +154,8 @@ async def update_user(
         )
     if not principal.may("users:write") and (forbidden := sorted(changes.keys() - OWN_FIELDS)):
         raise PermissionDenied(f"Changing '{forbidden[0]}' needs users:write.", details={"fields": forbidden})
-    if roles is not None and not principal.may("roles:manage"):
-        raise PermissionDenied("Changing roles needs roles:manage.", details={"fields": ["roles"]})
+    if roles is not None:
+        _refuse_roles(principal)
     user = await service.update_user(
         session,
         user_id,
@@ -126,6 +163,33 @@ async def update_user(
         roles=roles,
         expected_version=expected_version(if_match, required=False),
         actor_id=principal.user_id,
+    )
+    return await _present(session, user, principal, response)
+
+
+@router.put(
+    "/{user_id}",
+    response_model=User,
+    openapi_extra=permitted("users:write"),
+    responses=problems(403, 404, 409, 412, 428) | {200: {"headers": ETAG_HEADER}},
+)
+async def replace_user(
+    user_id: UUID,
+    body: UserReplace,
+    principal: UserMaker,
+    session: DbSession,
+    response: Response,
+    if_match: IfMatch = None,
+) -> Any:
+    """Make an account exactly this. If-Match is required: what somebody else has changed would be lost unseen."""
+    version = expected_version(if_match, required=True)
+    changes = body.model_dump()
+    roles = changes.pop("roles")
+    held = (await service.get_roles(session, [await service.get_user(session, user_id)]))[user_id]
+    if set(roles) != set(held):
+        _refuse_roles(principal)
+    user = await service.update_user(
+        session, user_id, changes, roles=roles, expected_version=version, actor_id=principal.user_id
     )
     return await _present(session, user, principal, response)
 
@@ -152,6 +216,33 @@ async def list_user_orders(
     _refuse_strangers(user_id, principal, "orders:read_all")
     await service.get_user(session, user_id)
     return await answer_orders(session, query, request, response, resources, user_id=user_id)
+
+
+@router.post(
+    "/{user_id}/orders",
+    status_code=status.HTTP_201_CREATED,
+    response_model=Order,
+    openapi_extra=permitted("orders:place"),
+    responses=problems(403, 404, 409) | {201: {"headers": LOCATION_HEADER}},
+)
+async def place_user_order(
+    user_id: UUID,
+    body: OrderCreate,
+    principal: Annotated[Principal, Depends(require("orders:place"))],
+    request: Request,
+    session: DbSession,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Place an order: one's own, or anybody's with `orders:manage`; the order's history says who placed it."""
+    _refuse_strangers(user_id, principal, "orders:manage")
+    await service.get_user(session, user_id)
+    route = f"POST /users/{user_id}/orders"
+    return await answer_placed(session, body, principal, request, route, idempotency_key, user_id=user_id)
+
+
+def _refuse_roles(principal: Principal) -> None:
+    if not principal.may("roles:manage"):
+        raise PermissionDenied("Choosing roles needs roles:manage.", details={"fields": ["roles"]})
 
 
 def _refuse_strangers(user_id: UUID, principal: Principal, permission: str) -> None:

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from serve_app.auth.schemas import Email, FullName, Username
+from serve_app.auth.schemas import Email, FullName, NewPassword, Username
 from serve_app.schemas import RequestSchema, ResourceSchema
+
+Roles = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=16)]
 
 
 class User(ResourceSchema):
@@ -35,4 +37,27 @@ class UserUpdate(RequestSchema):
     metadata: dict[str, Any] | None = None
     is_active: bool | None = None
     is_verified: bool | None = None
-    roles: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=16)] | None = None
+    roles: Roles | None = None
+
+
+class UserCreate(RequestSchema):
+    """A new account, made by an administrator. Other roles than `customer` need `roles:manage`."""
+
+    email: Email
+    username: Username
+    password: NewPassword
+    full_name: FullName = ""
+    is_verified: bool = False
+    roles: Roles = Field(default=["customer"])
+
+
+class UserReplace(RequestSchema):
+    """An account as it shall be, in full. Other roles than it has need `roles:manage`."""
+
+    email: Email
+    username: Username
+    full_name: FullName
+    metadata: dict[str, Any]
+    is_active: bool
+    is_verified: bool
+    roles: Roles

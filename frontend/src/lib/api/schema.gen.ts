@@ -448,7 +448,11 @@ export interface paths {
          */
         get: operations["users-list_users"];
         put?: never;
-        post?: never;
+        /**
+         * Make an account for somebody
+         * @description Make an account for somebody. Needs `users:write`, and `roles:manage` for other roles than `customer`.
+         */
+        post: operations["users-create_user"];
         delete?: never;
         options?: never;
         head?: never;
@@ -467,7 +471,11 @@ export interface paths {
          * @description One account: one's own, or anybody's with `users:read`.
          */
         get: operations["users-get_user"];
-        put?: never;
+        /**
+         * Make an account exactly this
+         * @description Make an account exactly this. If-Match is required: what somebody else has changed would be lost unseen.
+         */
+        put: operations["users-replace_user"];
         post?: never;
         /**
          * Delete an account (softly)
@@ -496,7 +504,11 @@ export interface paths {
          */
         get: operations["users-list_user_orders"];
         put?: never;
-        post?: never;
+        /**
+         * Place an order
+         * @description Place an order: one's own, or anybody's with `orders:manage`; the order's history says who placed it.
+         */
+        post: operations["users-place_user_order"];
         delete?: never;
         options?: never;
         head?: never;
@@ -717,7 +729,11 @@ export interface paths {
         get: operations["conversations-get_conversation"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Take a conversation away from everybody, whoever takes part
+         * @description Take a conversation away from everybody, whoever takes part. Audited.
+         */
+        delete: operations["conversations-remove_conversation"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1090,7 +1106,7 @@ export interface paths {
         put?: never;
         /**
          * End a waiting job, or ask a running one to stop
-         * @description End a waiting job, or ask a running one to stop.
+         * @description End a waiting job, or ask a running one to stop. An export whose job it is has ended with the answer.
          */
         post: operations["jobs-cancel_job"];
         delete?: never;
@@ -1151,6 +1167,46 @@ export interface paths {
          * @description One captured message.
          */
         get: operations["mailbox-get_mail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Security-relevant acts, newest first
+         * @description Security-relevant acts, newest first.
+         */
+        get: operations["audit-list_audit_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/users/{user_id}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened to one account, also to one that is gone, newest first
+         * @description What happened to one account, also to one that is gone, newest first.
+         */
+        get: operations["audit-list_account_changes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1518,6 +1574,41 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccountChange
+         * @description One change of an account's row. Password hashes are never in it.
+         */
+        AccountChange: {
+            /** Id */
+            id: number;
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+            /**
+             * Operation
+             * @example UPDATE
+             */
+            operation: string;
+            /** Changed By */
+            changed_by: string | null;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed Fields */
+            changed_fields: string[];
+            /** Old Values */
+            old_values: {
+                [key: string]: unknown;
+            } | null;
+            /** New Values */
+            new_values: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
          * ApiKey
          * @description A key, without its secret.
          */
@@ -1684,6 +1775,47 @@ export interface components {
              * @default 24
              */
             overlap_hours?: number;
+        };
+        /**
+         * AuditEntry
+         * @description One security-relevant act.
+         */
+        AuditEntry: {
+            /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Action
+             * @example session.revoked
+             */
+            action: string;
+            /**
+             * Actor Id
+             * @description Who acted; null for nobody who is known.
+             */
+            actor_id: string | null;
+            /**
+             * Subject Type
+             * @example user
+             */
+            subject_type: string;
+            /**
+             * Subject Id
+             * @description An id, or what was typed.
+             */
+            subject_id: string;
+            /** Ip */
+            ip: string | null;
+            /** Request Id */
+            request_id: string | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Category
@@ -3089,6 +3221,84 @@ export interface components {
              */
             unread: number;
         };
+        /** Page[AccountChange] */
+        Page_AccountChange_: {
+            /** Items */
+            items: components["schemas"]["AccountChange"][];
+            /**
+             * Total
+             * @description How many there are in all; null when paging by cursor.
+             */
+            total: number | null;
+            /**
+             * Page
+             * @description This page's number from 1; null when paging by cursor.
+             */
+            page: number | null;
+            /**
+             * Limit
+             * @description How many items a page holds at most.
+             */
+            limit: number;
+            /**
+             * Pages
+             * @description How many pages there are; null when paging by cursor.
+             */
+            pages: number | null;
+            /**
+             * Next
+             * @description Cursor of the next page; null on the last one, and when paging by number.
+             */
+            next: string | null;
+            /**
+             * Prev
+             * @description Cursor of the page before; null on the first, and when paging by number.
+             */
+            prev: string | null;
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+        };
+        /** Page[AuditEntry] */
+        Page_AuditEntry_: {
+            /** Items */
+            items: components["schemas"]["AuditEntry"][];
+            /**
+             * Total
+             * @description How many there are in all; null when paging by cursor.
+             */
+            total: number | null;
+            /**
+             * Page
+             * @description This page's number from 1; null when paging by cursor.
+             */
+            page: number | null;
+            /**
+             * Limit
+             * @description How many items a page holds at most.
+             */
+            limit: number;
+            /**
+             * Pages
+             * @description How many pages there are; null when paging by cursor.
+             */
+            pages: number | null;
+            /**
+             * Next
+             * @description Cursor of the next page; null on the last one, and when paging by number.
+             */
+            next: string | null;
+            /**
+             * Prev
+             * @description Cursor of the page before; null on the first, and when paging by number.
+             */
+            prev: string | null;
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+        };
         /** Page[ConversationSummary] */
         Page_ConversationSummary_: {
             /** Items */
@@ -4251,6 +4461,47 @@ export interface components {
             version: number;
         };
         /**
+         * UserCreate
+         * @description A new account, made by an administrator. Other roles than `customer` need `roles:manage`.
+         */
+        UserCreate: {
+            /**
+             * Email
+             * Format: email
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Username
+             * @example ada
+             */
+            username: string;
+            /**
+             * Password
+             * @description Any characters; common passwords and your own name are refused.
+             * @example blue kettle on fire
+             */
+            password: string;
+            /**
+             * Full Name
+             * @default
+             * @example Ada Lovelace
+             */
+            full_name?: string;
+            /**
+             * Is Verified
+             * @default false
+             */
+            is_verified?: boolean;
+            /**
+             * Roles
+             * @default [
+             *       "customer"
+             *     ]
+             */
+            roles?: string[];
+        };
+        /**
          * UserPresence
          * @description One user, however many connections they have.
          */
@@ -4286,6 +4537,38 @@ export interface components {
         UserPresences: {
             /** Items */
             items: components["schemas"]["UserPresence"][];
+        };
+        /**
+         * UserReplace
+         * @description An account as it shall be, in full. Other roles than it has need `roles:manage`.
+         */
+        UserReplace: {
+            /**
+             * Email
+             * Format: email
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Username
+             * @example ada
+             */
+            username: string;
+            /**
+             * Full Name
+             * @example Ada Lovelace
+             */
+            full_name: string;
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** Is Active */
+            is_active: boolean;
+            /** Is Verified */
+            is_verified: boolean;
+            /** Roles */
+            roles: string[];
         };
         /**
          * UserSummary
@@ -6186,6 +6469,97 @@ export interface operations {
             };
         };
     };
+    "users-create_user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    /** @description The resource's version. */
+                    ETag?: string;
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "users-get_user": {
         parameters: {
             query?: never;
@@ -6237,6 +6611,127 @@ export interface operations {
             };
             /** @description Something in the request is not valid; `errors` says what. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "users-replace_user": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the account as you read it. */
+                "if-match"?: string | null;
+            };
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserReplace"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The resource's version. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has changed since you read it. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Send If-Match with the ETag that you read. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6524,6 +7019,109 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not yours to see. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "users-place_user_order": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes resending safe for 24 hours: the first answer is given again. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    /** @description Where it is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7832,6 +8430,89 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Conversation"];
                 };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours to see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "conversations-remove_conversation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No credential, or one that is not valid (any more). */
             401: {
@@ -9982,6 +10663,170 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not yours to see. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit-list_audit_entries": {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next` or `prev` of another page. */
+                cursor?: string | null;
+                action?: string | null;
+                actor_id?: string | null;
+                subject_type?: string | null;
+                subject_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry_"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is not valid; `errors` says what. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit-list_account_changes": {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next` or `prev` of another page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AccountChange_"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -25,6 +25,11 @@ export interface ReadEvent {
   number?: number;
 }
 
+/** A moderator has taken the conversation away. */
+export interface RemovedEvent {
+  type: "removed";
+}
+
 export interface ExportProgressEvent {
   type: "export.progress";
   export_id: string;

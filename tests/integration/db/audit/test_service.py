@@ -91,7 +91,8 @@ async def test_entries_are_found_by_who_what_and_whom(database: Database) -> Non
         return [entry.subject_id for entry in page.items]
 
     assert await found(actor_id=actor.id) == ["2", "1", "0"]
-    assert await found(action="door.opened", subject=("door", 1)) == ["1"]
+    assert await found(action="door.opened", subject_type="door", subject_id="1") == ["1"]
+    assert await found(action="door.opened", subject_type="window") == []
     assert await found(action="door.closed") == []
     first = await in_transaction(database, lambda s: service.list_entries(s, action="door.opened", limit=2))
     assert await found(action="door.opened", cursor=first.next, limit=2) == ["0"]

@@ -1,8 +1,13 @@
 """Conversations and messages."""
 
+from uuid import UUID
+
 import httpx
 import pytest
+from sqlalchemy import text
 
+from db.audit import service as audit
+from db.conversations.service import is_participant
 from tests.fixtures.client import Api, Person, SignIn, assert_problem
 from tests.fixtures.outbox import relay_all
 
@@ -126,3 +131,23 @@ async def test_read_positions_of_those_who_take_part(api: Api, pair: tuple[Perso
     stranger = await sign_in()
     for ask in (stranger.http.get(f"{path}/read-position"), stranger.http.get(f"{path}/read-positions")):
         assert_problem(await ask, 404, "conversation_not_found")
+
+
+async def test_a_moderator_removes_a_conversation_for_everybody(api: Api, pair: tuple[Person, Person], sign_in: SignIn):
+    ada, bob = pair
+    moderator = await sign_in(roles=("operator",))
+    conversation = await start(ada, bob, title="Lamps")
+    path = f"/api/v1/conversations/{conversation['id']}"
+    assert_problem(await ada.http.delete(path), 403, "permission_denied")
+    assert (await moderator.http.delete(path)).status_code == 204
+    for person in pair:
+        assert_problem(await person.http.get(path), 404, "conversation_not_found")
+        assert_problem(await say(person, conversation, "still here?"), 404, "conversation_not_found")
+        assert (await person.http.get("/api/v1/conversations")).json()["items"] == []
+    async with api.database.transaction(read_only=True) as session:
+        assert not await is_participant(session, UUID(str(conversation["id"])), ada.user.id), "nobody may subscribe"
+        (entry,) = (await audit.list_entries(session, action="conversation.removed")).items
+        told = await session.scalar(text("SELECT data FROM app.outbox ORDER BY id DESC LIMIT 1"))
+    assert (entry.actor_id, entry.subject_id) == (moderator.user.id, conversation["id"])
+    assert told == {"type": "removed"}, "who has it open"
+    assert_problem(await moderator.http.delete(path), 404, "conversation_not_found")

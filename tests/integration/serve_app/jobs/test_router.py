@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from db.exports import service as exports
 from db.jobs.queue import enqueue
 from tests.fixtures.client import Api, SignIn, assert_problem
 
@@ -65,3 +66,27 @@ async def test_bad_filters(operator_client: httpx.AsyncClient, params: dict[str,
 
 async def test_a_live_job_cannot_be_run_again(api: Api, operator_client: httpx.AsyncClient) -> None:
     assert_problem(await operator_client.post(f"{JOBS}/{await add(api)}/retry"), 409, "job_not_retryable")
+
+
+async def test_an_export_ends_with_its_job_however_long_its_worker_hangs(
+    api: Api, sign_in: SignIn, operator_client: httpx.AsyncClient
+) -> None:
+    person = await sign_in()
+    async with api.database.transaction() as session:
+        export = await exports.request_export(session, user_id=person.user.id, dataset="orders", format="csv")
+        await session.execute(text("UPDATE jobs.queue SET state = 'running' WHERE id = :id"), {"id": export.job_id})
+        await session.execute(text("UPDATE app.exports SET state = 'running'"))
+    cancelled = await operator_client.post(f"{JOBS}/{export.job_id}/cancel")
+    assert cancelled.status_code == 200, cancelled.text
+    assert cancelled.json()["cancel_requested"] is True, "its worker is told, or ended"
+    assert (await person.http.get(f"/api/v1/exports/{export.id}")).json()["state"] == "cancelled"
+    assert (await operator_client.post(f"{JOBS}/{export.job_id}/cancel")).status_code == 200, "the job is still there"
+    async with api.database.transaction(read_only=True) as session:
+        told = await session.scalar(text("SELECT data->>'state' FROM app.outbox ORDER BY id DESC LIMIT 1"))
+    assert told == "cancelled"
+
+
+async def test_a_job_of_an_export_that_is_gone_is_a_job(api: Api, operator_client: httpx.AsyncClient) -> None:
+    async with api.database.transaction() as session:
+        job_id = await enqueue(session, exports.KIND, {"export_id": str(uuid4())}, queue=exports.QUEUE)
+    assert (await operator_client.post(f"{JOBS}/{job_id}/cancel")).json()["state"] == "cancelled"

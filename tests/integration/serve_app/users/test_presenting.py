@@ -17,7 +17,12 @@ async def test_links_follow_ownership_and_permissions(api: Api):
         user = await make_user(session)
     assert set(present_user(user, [], principal(user.id)).links) == {"self", "orders", "update", "delete"}
     assert set(present_user(user, [], principal(uuid4())).links) == {"self"}
-    assert set(present_user(user, [], principal(uuid4(), "users:write")).links) == {"self", "update", "delete"}
+    assert set(present_user(user, [], principal(uuid4(), "users:write")).links) == {
+        "self",
+        "update",
+        "delete",
+        "replace",
+    }
     assert set(present_user(user, [], principal(user.id), full=False).links) == {"self"}
     assert "password_hash" not in present_user(user, [], None).model_dump()
     assert present_current_user(user, principal(user.id, "b", "a")).permissions == ["a", "b"]

@@ -1,8 +1,11 @@
 """Accounts, for operators and for their owners."""
 
+from typing import Any, ClassVar
+
 import httpx
 import pytest
 
+from db.audit.service import list_entries
 from tests.factories.auth import make_user
 from tests.factories.orders import make_order
 from tests.fixtures.client import Api, SignIn, assert_problem
@@ -131,3 +134,69 @@ async def test_a_persons_orders(api: Api, sign_in: SignIn, analyst_client: httpx
     for allowed in (mine.http, analyst_client):
         assert [item["id"] for item in (await allowed.get(path)).json()["items"]] == [str(order.id)]
     assert_problem(await theirs.http.get(path), 404, "user_not_found")
+
+
+class TestMaking:
+    BODY: ClassVar[dict[str, Any]] = {
+        "email": "grace@example.com",
+        "username": "grace",
+        "password": "correct horse battery staple",
+    }
+
+    async def test_an_administrator_makes_an_account(self, api: Api, sign_in: SignIn, client: httpx.AsyncClient):
+        admin = await sign_in(roles=("admin",))
+        body = self.BODY | {"roles": ["analyst"], "is_verified": True}
+        made = await admin.http.post("/api/v1/users", json=body)
+        assert made.status_code == 201, made.text
+        account = made.json()
+        assert (account["roles"], account["is_verified"]) == (["analyst"], True)
+        assert made.headers["location"] == f"/api/v1/users/{account['id']}"
+        assert made.headers["etag"] == f'"{account["version"]}"'
+        assert account["_links"]["replace"]["method"] == "PUT"
+        credentials = {"email": body["email"], "password": body["password"]}
+        assert (await client.post("/api/v1/auth/login", json=credentials)).status_code == 200
+        async with api.database.transaction(read_only=True) as session:
+            found = await list_entries(session, action="user.created", subject_id=account["id"])
+        assert [entry.actor_id for entry in found.items] == [admin.user.id]
+        assert_problem(await admin.http.post("/api/v1/users", json=body), 409, "email_taken")
+
+    async def test_what_is_wrong_with_it(self, admin_client: httpx.AsyncClient, operator_client: httpx.AsyncClient):
+        weak = self.BODY | {"password": "password1234"}
+        assert_problem(await admin_client.post("/api/v1/users", json=weak), 422, "password_too_weak")
+        unknown = self.BODY | {"roles": ["emperor"]}
+        assert (await admin_client.post("/api/v1/users", json=unknown)).status_code == 422
+        assert_problem(await operator_client.post("/api/v1/users", json=self.BODY), 403, "permission_denied")
+
+
+class TestReplacing:
+    WHOLE: ClassVar[dict[str, Any]] = {
+        "email": "new@example.com",
+        "username": "renamed",
+        "full_name": "Somebody Else",
+        "metadata": {"a": 1},
+        "is_active": True,
+        "is_verified": True,
+        "roles": ["customer", "analyst"],
+    }
+
+    async def test_an_account_is_exactly_what_was_sent(self, admin_client: httpx.AsyncClient, sign_in: SignIn):
+        person = await sign_in()
+        path = f"/api/v1/users/{person.user.id}"
+        etag = (await admin_client.get(path)).headers["etag"]
+        changed = await admin_client.put(path, json=self.WHOLE, headers={"If-Match": etag})
+        assert changed.status_code == 200, changed.text
+        assert {name: changed.json()[name] for name in self.WHOLE} == self.WHOLE | {"roles": ["analyst", "customer"]}
+        late = await admin_client.put(path, json=self.WHOLE, headers={"If-Match": etag})
+        assert_problem(late, 412, "version_mismatch")
+
+    async def test_everything_is_needed_and_only_for_administrators(
+        self, admin_client: httpx.AsyncClient, sign_in: SignIn
+    ):
+        person = await sign_in()
+        path = f"/api/v1/users/{person.user.id}"
+        assert_problem(await admin_client.put(path, json=self.WHOLE), 428, "precondition_required")
+        partial = {name: value for name, value in self.WHOLE.items() if name != "metadata"}
+        refused = await admin_client.put(path, json=partial, headers={"If-Match": "*"})
+        assert_problem(refused, 422, "validation_failed")
+        own = await person.http.put(path, json=self.WHOLE, headers={"If-Match": "*"})
+        assert_problem(own, 403, "permission_denied")

@@ -4,7 +4,6 @@ from uuid import uuid4
 
 from sqlalchemy import select, text
 
-from db.auth import service as auth
 from db.auth.events import RefreshReuseDetected
 from db.events.event import known_types
 from db.events.service import record
@@ -57,22 +56,6 @@ async def test_the_owner_of_a_copied_token_is_warned_once(bench: Bench) -> None:
         ).scalars()
         assert all("ip" not in payload for payload in payloads)
     assert [mail.to_address for mail in mails] == ["eve@example.org"]
-
-
-async def test_who_tried_to_register_what_is_taken_is_told_once_a_day(bench: Bench) -> None:
-    async with bench.database.transaction() as session:
-        await make_user(session, username="ada", email="ada@example.org")
-        for _ in range(2):
-            await auth.refuse_by_mail(session, email="ADA@example.org", username="ada", taken="email")
-        await auth.refuse_by_mail(session, email="new@example.org", username="ada", taken="username")
-    await bench.drain()
-    async with bench.database.transaction() as session:
-        found = select(MailMessage).where(MailMessage.template == "registration_refused").order_by(MailMessage.subject)
-        name, account = (await session.scalars(found)).all()
-    assert (account.to_address, account.subject) == ("ADA@example.org", "You have an account already")
-    assert account.body_text.strip().endswith("/login")
-    assert (name.to_address, name.subject) == ("new@example.org", "That name is taken")
-    assert name.body_text.strip().endswith("/register")
 
 
 def test_every_known_event_is_counted() -> None:

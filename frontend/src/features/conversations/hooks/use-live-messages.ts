@@ -2,7 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 
-import { channels, type MessageEvent, type ReadEvent } from "@/lib/realtime/events";
+import { channels, type MessageEvent, type ReadEvent, type RemovedEvent } from "@/lib/realtime/events";
 import { useChannel } from "@/lib/realtime/hooks";
 
 import { conversationQuery, conversationsQuery } from "../api/conversations";
@@ -14,7 +14,7 @@ export function useLiveMessages(conversationId: string): void {
   const queryClient = useQueryClient();
   const { queryKey } = messagesQuery(conversationId);
   const conversationKey = conversationQuery(conversationId).queryKey;
-  useChannel<MessageEvent | ReadEvent>(
+  useChannel<MessageEvent | ReadEvent | RemovedEvent>(
     channels.conversation(conversationId),
     (event) => {
       if (event.type === "read") {
@@ -24,6 +24,12 @@ export function useLiveMessages(conversationId: string): void {
           conversationKey,
           (conversation) => conversation && withRead(conversation, user, number),
         );
+        return;
+      }
+      if (event.type === "removed") {
+        // By a moderator: asked for again, it does not exist.
+        void queryClient.invalidateQueries({ queryKey: conversationKey });
+        void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
         return;
       }
       if (event.type !== "message") return;
