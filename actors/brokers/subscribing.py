@@ -57,6 +57,7 @@ class Subscribing:
         self._resuming = resuming
         self._syncing: dict[str, ClientStream] = {}
         """Processes that have said everything that they hold, some of which is not taken yet."""
+        self._settling: asyncio.Handle | None = None
         self.handlers: Mapping[type, Handler] = {
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
@@ -145,8 +146,9 @@ class Subscribing:
         if channel is not None:
             self._registry.resume(channel, stream, op.subscribers)
             self._repair_channel(stream, channel, op.epoch, op.offset)
-            if self._syncing:
-                asyncio.get_running_loop().call_soon(self.settle)
+            if self._syncing and self._settling is None:
+                # Once for all that are resumed in this turn.
+                self._settling = asyncio.get_running_loop().call_soon(self.settle)
 
     def _repair(self, stream: ClientStream, op: Repair) -> None:
         channel = self._table.ready(stream, op)
@@ -200,6 +202,7 @@ class Subscribing:
         """Count the processes that have resumed all that they hold: said is not yet done, and a channel whose head or
         bucket is waited for does not know its members.
         """
+        self._settling = None
         for boot, stream in list(self._syncing.items()):
             if self._alive(stream) and self._resuming(stream):
                 continue

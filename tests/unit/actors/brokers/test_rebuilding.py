@@ -129,12 +129,41 @@ def test_it_ends_without_what_cannot_be_resumed_in_time(monkeypatch):
     simulate(main())
 
 
+def test_many_channels_that_come_at_once_are_looked_through_once():
+    async def main():
+        async with MemoryWorld() as world:
+            hub = await world.process("hub")
+            names = [f"ledger:{n}" for n in range(100)]
+            asking = [asyncio.create_task(hub.subscribe(name, f"c{name}")) for name in names]
+            await passes(0.1)
+            for name in names:
+                _load(world, name)
+            await asyncio.gather(*asking)
+            await world.restart()
+            while len(world.shard.table.channels) < len(names):
+                await passes(0.1)
+            await passes(0.1)
+            subscribing, looked = world.shard.subscribing, []
+            resuming = subscribing._resuming
+            subscribing._resuming = lambda stream: looked.append(stream) or resuming(stream)
+            for name in names[1:]:
+                _load(world, name)
+            await passes(0)
+            assert len(looked) == 1
+            assert list(subscribing._syncing) == ["hub"]
+            _load(world, names[0])
+            await passes(0)
+            assert subscribing._syncing == {}
+
+    simulate(main())
+
+
 def _waiting(world):
     channel = world.shard.table.find("ledger:a")
     return [] if channel is None else channel.waiting
 
 
-def _load(world):
-    channel = world.shard.table.channels["ledger:a"]
+def _load(world, name="ledger:a"):
+    channel = world.shard.table.channels[name]
     channel.epoch, channel.loaded = "e", True
     world.shard.table.loaded(channel)
