@@ -129,7 +129,7 @@ class BrokerShard:
             alive=self._alive,
             wall_ms=wall_ms,
         )
-        self.registry.left = self.maps.left
+        self.registry.left, self.registry.emptied = self.maps.left, self.table.room.rests
         self.registry.admitted, self.registry.dismissed = views.admitted, views.dismissed
         self.publishing = Publishing(self.table, self.committer, wall_ms=wall_ms, change=self.maps.change)
         self._outbox = Outbox(store, buckets, self._retentions())

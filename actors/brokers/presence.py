@@ -29,6 +29,8 @@ class Registry:
         """Told who is present in a channel, and what was known of them before."""
         self.dismissed: Callable[[Channel, ClientInfo], None] = _nothing
         """Told who is present no more."""
+        self.emptied: Callable[[Channel], None] = _nothing
+        """Told of channels that a process which is gone held: perhaps nobody is left in them."""
         self.announcer = Announcer()
         self._find = find
         self._expired: OrderedDict[str, None] = OrderedDict()
@@ -95,6 +97,7 @@ class Registry:
             if channel is not None:
                 for subscriber in hub.subscribers.values():
                     self._leave(channel, boot, subscriber)
+                self.emptied(channel)
 
     def adopt(self, channel: Channel, boot: str, interest: HubInterest) -> None:
         """A channel came from another shard: what its processes hold counts as theirs until they register it here."""

@@ -81,6 +81,26 @@ def test_when_all_channels_have_subscribers_one_more_is_told_to_come_later():
     simulate(main())
 
 
+def test_what_only_a_dead_process_held_gives_room_at_once():
+    async def main():
+        async with MemoryWorld() as world:
+            table = table_of(world)
+            table.room.bound(5, 1)
+            dies, lives = await world.process("dies"), await world.process("lives")
+            for n in range(5):
+                await dies.publish(f"room:{n}", 1)
+                await dies.subscribe(f"room:{n}", f"c{n}")
+                # Looked at while it was in use.
+                table.room._resting.pop(f"room:{n}", None)
+            await lives.subscribe("room:4", "stays")
+            world.shard.registry.expire("dies")
+            for n in range(5, 9):
+                table.get(f"room:{n}")
+            assert set(table.channels) == {f"room:{n}" for n in range(4, 9)}
+
+    simulate(main())
+
+
 def test_histories_give_way_to_what_is_published_and_nobody_misses_it_live():
     async def main():
         async with MemoryWorld() as world:
