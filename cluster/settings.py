@@ -153,6 +153,11 @@ class Settings(BaseSettings):
         default=2, ge=1, description="Replicas of the realtime application; fixed while it runs."
     )
     api_replicas: int = Field(default=1, ge=1, description="Replicas of the api application.")
+    api_replicas_max: int = Field(
+        default=0,
+        ge=0,
+        description="Up to so many when they are busy, changed every five minutes at most; 0: their number is fixed.",
+    )
     namespaces_file: Path = Field(default=ROOT / "cluster" / "namespaces.yaml", description="Channel namespaces.")
     realtime_insecure: bool = Field(
         default=False, description="Development only: connect and do anything without a token."
@@ -337,6 +342,12 @@ class Settings(BaseSettings):
     def _pong_before_ping(self) -> Self:
         if self.realtime_pong_seconds >= self.realtime_ping_seconds:
             raise ValueError("REALTIME_PONG_SECONDS must be less than REALTIME_PING_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _fewer_replicas_than_most(self) -> Self:
+        if 0 < self.api_replicas_max < self.api_replicas:
+            raise ValueError("API_REPLICAS_MAX must be 0 or at least API_REPLICAS")
         return self
 
     @property

@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
 from cluster import garbage, telemetry
 from cluster.ray_runtime.loopback import keep_replica_grpc_local
 from cluster.settings import Settings, get_settings
+from serve_app.edge import scaling
 from serve_app.edge.ongoing import ONGOING
+from serve_app.edge.scaling import Busyness
 
 keep_replica_grpc_local(get_settings().http_host)
 
@@ -32,6 +35,7 @@ class ApiReplica:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        self._busyness = Busyness()
         telemetry.start(get_settings(), process="api")
 
     def __serve_build_asgi_app__(self) -> Any:
@@ -46,8 +50,8 @@ class ApiReplica:
         """Serve's probe: the event loop answers. Whether services do is /health's matter, not the replica's."""
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
-        """Requests in flight, which Serve cannot see (the edge answers them)."""
-        return {"ongoing_requests": float(ONGOING.requests)}
+        """Requests in flight, which Serve cannot see (the edge answers them), and how busy the process is."""
+        return {scaling.REQUESTS: float(ONGOING.requests), scaling.BUSY: self._busyness.take()}
 
 
 class RealtimeReplica:
@@ -80,21 +84,30 @@ class RealtimeReplica:
 def api(args: Mapping[str, Any]) -> Application:
     """The api application. `args["version"]`: another value replaces the replicas."""
     settings = get_settings()
-    return _application(ApiReplica, "api", settings, settings.api_replicas, args)
+    if not settings.api_replicas_max:
+        return _application(ApiReplica, "api", settings, args, num_replicas=settings.api_replicas)
+    scale = AutoscalingConfig(
+        min_replicas=settings.api_replicas,
+        max_replicas=settings.api_replicas_max,
+        upscale_delay_s=scaling.CHANGE_AT_MOST_EVERY_S,
+        downscale_delay_s=scaling.CHANGE_AT_MOST_EVERY_S,
+        policy=AutoscalingPolicy(policy_function=scaling.replicas_for_load),  # type: ignore[no-untyped-call]
+    )
+    return _application(ApiReplica, "api", settings, args, autoscaling_config=scale)
 
 
 def realtime(args: Mapping[str, Any]) -> Application:
     """The realtime application: a fixed number of replicas, because every change of members moves sockets."""
     settings = get_settings()
-    return _application(RealtimeReplica, "realtime", settings, settings.realtime_replicas, args)
+    return _application(RealtimeReplica, "realtime", settings, args, num_replicas=settings.realtime_replicas)
 
 
 def _application(
-    replica: type[Any], name: str, settings: Settings, replicas: int, args: Mapping[str, Any]
+    replica: type[Any], name: str, settings: Settings, args: Mapping[str, Any], **members: Any
 ) -> Application:
     deployment = serve.deployment(
         name=name,
-        num_replicas=replicas,
+        **members,
         max_ongoing_requests=MAX_ONGOING_REQUESTS,
         ray_actor_options={"num_cpus": REPLICA_CPUS},
         max_surge_percent=100,  # start the new ones before the old ones stop

@@ -49,7 +49,7 @@ def budget(settings: Settings, *, nodes: int = 1, job_workers: int = 4) -> Budge
     per_pool = settings.database_pool_size + settings.database_max_overflow
     # During a redeploy the old and the new replicas run side by side.
     return Budget(
-        api=2 * settings.api_replicas * per_pool,
+        api=2 * max(settings.api_replicas, settings.api_replicas_max) * per_pool,
         realtime=2 * settings.realtime_replicas * CONNECTIONS_PER_REPLICA,
         # A standby opens none, but a process that was replaced may hold its own for a moment.
         hosts=settings.shard_hosts * (1 + settings.shard_standby) * (CONNECTIONS_PER_HOST + settings.broker_shards),
@@ -63,5 +63,5 @@ def require_within(needed: Budget, max_connections: int) -> None:
     if needed.total > max_connections:
         raise BudgetExceeded(
             f"the database allows {max_connections} connections, this configuration can open {needed}: raise "
-            "max_connections, or lower DATABASE_POOL_SIZE, DATABASE_MAX_OVERFLOW or API_REPLICAS"
+            "max_connections, or lower DATABASE_POOL_SIZE, DATABASE_MAX_OVERFLOW, API_REPLICAS or API_REPLICAS_MAX"
         )

@@ -1,6 +1,7 @@
 """What this process is serving beside Serve's own machinery: requests that the edge answers are invisible to Serve.
 
-Serve asks for these counts (`record_autoscaling_stats`), and our drain waits for them.
+Where the number of api replicas follows their load, Serve asks for these counts (`record_autoscaling_stats`); otherwise
+they are for the log of a drain. What waits for requests when a replica ends is uvicorn, which knows its connections.
 """
 
 

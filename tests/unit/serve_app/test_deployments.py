@@ -24,6 +24,17 @@ def test_replica_counts_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) 
     assert deployments.api({})._bound_deployment.num_replicas == 2
 
 
+def test_the_number_of_api_replicas_may_follow_their_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    fixed = deployments.api({})._bound_deployment._deployment_config
+    assert fixed.autoscaling_config is None
+    settings = deployments.get_settings().model_copy(update={"api_replicas": 2, "api_replicas_max": 5})
+    monkeypatch.setattr(deployments, "get_settings", lambda: settings)
+    scale = deployments.api({})._bound_deployment._deployment_config.autoscaling_config
+    assert (scale.min_replicas, scale.max_replicas) == (2, 5)
+    assert (scale.upscale_delay_s, scale.downscale_delay_s) == (300, 300), "HAProxy starts anew with every change"
+    assert deployments.realtime({})._bound_deployment._deployment_config.autoscaling_config is None
+
+
 def test_the_import_paths_lead_here() -> None:
     assert names.API_IMPORT_PATH == "serve_app.deployments:api"
     assert names.REALTIME_IMPORT_PATH == "serve_app.deployments:realtime"
@@ -55,7 +66,9 @@ async def test_an_api_replica_counts_its_requests(monkeypatch: pytest.MonkeyPatc
     replica = deployments.ApiReplica("1")
     await replica.check_health()
     with deployments.ONGOING:
-        assert await replica.record_autoscaling_stats() == {"ongoing_requests": 1.0}
+        said = await replica.record_autoscaling_stats()
+    assert said["ongoing_requests"] == 1.0
+    assert said["busy"] >= 0
 
 
 @pytest.mark.parametrize(

@@ -28,5 +28,6 @@ def test_the_laptops_budget_fits_the_embedded_server() -> None:
 
 
 def test_too_many_connections_are_refused_with_the_remedy() -> None:
+    assert budget(settings(api_replicas_max=4)).api == budget(settings(api_replicas=4)).api
     with pytest.raises(BudgetExceeded, match="API_REPLICAS"):
         require_within(budget(settings(api_replicas=50)), 100)
