@@ -84,6 +84,7 @@ async def create_conversation(
     await session.flush()
     session.add_all(Participant(conversation_id=conversation.id, user_id=user_id) for user_id in people)
     await session.flush()
+    await _tell_of_beginning(session, conversation, created_by, people[1:])
     await events.record(session, ConversationCreated(conversation_id=conversation.id, created_by=created_by))
     return await get_conversation(session, conversation.id, user_id=created_by)
 
@@ -304,6 +305,25 @@ async def _people(session: AsyncSession, ids: Sequence[UUID], usernames: Sequenc
     if missing:
         raise UserNotFound(f"there is no user '{missing[0]}'", details={"missing": missing})
     return [*by_id, *(user.id for user in by_name.values())]
+
+
+async def _tell_of_beginning(
+    session: AsyncSession, conversation: Conversation, created_by: UUID, others: Sequence[UUID]
+) -> None:
+    """It appears to the others at once. The first message takes this notice's place, if it is still unread."""
+    if not others:
+        return
+    author = await session.get_one(User, created_by)
+    for user_id in sorted(others):
+        await notifications.notify(
+            session,
+            user_id,
+            kind="conversation.created",
+            title=f"{author.username} began a conversation with you",
+            body=conversation.title,
+            data={"conversation_id": str(conversation.id), "author": author.username},
+            collapse_key=channel(conversation.id),
+        )
 
 
 async def _notify_others(session: AsyncSession, conversation_id: UUID, author: User, title: str, body: str) -> None:

@@ -34,9 +34,41 @@ async def test_a_message_is_numbered_stored_published_and_noticed(database: Data
     payload = service.message_payload(message)
     assert payload["author"] == {"id": str(ada.id), "username": "ada"}
     notices = await publications(database, f"user:#{lin.id}")
-    assert [n["notification"]["title"] for n in notices] == ["ada wrote to you"]
+    assert [n["notification"]["title"] for n in notices] == ["ada began a conversation with you", "ada wrote to you"]
     assert await publications(database, f"user:#{ada.id}") == [], "nobody is told of their own words"
     assert "message.posted" in await event_types(database)
+
+
+async def test_those_who_are_added_hear_of_a_conversation_when_it_begins(
+    database: Database, people: list[User]
+) -> None:
+    ada, lin, grace = people
+    talk = await in_transaction(
+        database,
+        lambda s: service.create_conversation(
+            s, created_by=ada.id, title="Tea", participant_ids=[ada.id, lin.id, grace.id]
+        ),
+    )
+    for person in (lin, grace):
+        [heard] = await publications(database, f"user:#{person.id}")
+        notice = heard["notification"]
+        assert (notice["kind"], notice["title"], notice["body"]) == (
+            "conversation.created",
+            "ada began a conversation with you",
+            "Tea",
+        )
+        assert notice["data"] == {"conversation_id": str(talk.conversation.id), "author": "ada"}
+    assert await publications(database, f"user:#{ada.id}") == [], "nobody is told of what they did"
+
+
+async def test_nobody_hears_of_a_public_conversation_that_they_were_not_asked_into(
+    database: Database, people: list[User]
+) -> None:
+    ada, lin, _ = people
+    await in_transaction(
+        database, lambda s: service.create_conversation(s, created_by=ada.id, title="Square", is_public=True)
+    )
+    assert await publications(database, f"user:#{lin.id}") == []
 
 
 async def test_many_messages_are_one_unread_notice_until_they_are_read(database: Database, people: list[User]) -> None:
