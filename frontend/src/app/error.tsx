@@ -2,6 +2,7 @@
 
 import { ErrorState } from "@/components/ui/error-state";
 
+/** What fell outside the pages of the app. */
 export default function RouteError({ error, reset }: { error: Error; reset: () => void }) {
   return (
     <main id="main" className="grid min-h-dvh place-items-center">

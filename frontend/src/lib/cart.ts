@@ -21,43 +21,101 @@ export interface CartLine {
   quantity: number;
 }
 
+type Ordered = Pick<CartLine, "productId" | "quantity">;
+
 interface CartState {
+  /** Whose it is: somebody else who signs in on this device finds an empty one. */
+  owner: string | null;
   lines: CartLine[];
-  add: (line: Omit<CartLine, "quantity">) => void;
+  note: string;
+  /**
+   * The idempotency key of this very content, once somebody has tried to order it. It is kept beside the content,
+   * so that trying again, from another tab or after a reload too, is answered with the first order.
+   */
+  orderKey: string | null;
+  claim: (owner: string) => void;
+  /** Returns whether it was put in: a cart takes no more lines than an order. */
+  add: (line: Omit<CartLine, "quantity">) => boolean;
   setQuantity: (productId: string, quantity: number) => void;
   remove: (productId: string) => void;
+  setNote: (note: string) => void;
+  /** The key under which to order what is in it now. */
+  takeOrderKey: () => string;
+  /** Takes out what was ordered; what was put in since stays. */
+  settle: (ordered: readonly Ordered[]) => void;
   clear: () => void;
 }
 
+const EMPTY = { lines: [] as CartLine[], note: "", orderKey: null };
+
+const STORED_AS = "mobula-cart";
+
 export const useCart = create<CartState>()(
   persist(
-    (set) => ({
-      lines: [],
-      add: (line) =>
-        set(({ lines }) => {
+    (set, get) => {
+      /** Another content is another order. */
+      const change = (part: Partial<Pick<CartState, "lines" | "note">>) => set({ ...part, orderKey: null });
+      return {
+        owner: null,
+        ...EMPTY,
+        claim: (owner) => {
+          if (get().owner !== owner) set({ ...EMPTY, owner });
+        },
+        add: (line) => {
+          const { lines } = get();
           const present = lines.find((item) => item.productId === line.productId);
-          if (present) {
-            return {
-              lines: lines.map((item) =>
-                item === present ? { ...line, quantity: clamp(item.quantity + 1) } : item,
-              ),
-            };
-          }
-          return lines.length >= MAX_LINES ? { lines } : { lines: [...lines, { ...line, quantity: 1 }] };
-        }),
-      setQuantity: (productId, quantity) =>
-        set(({ lines }) => ({
-          lines: lines.map((item) =>
-            item.productId === productId ? { ...item, quantity: clamp(quantity) } : item,
-          ),
-        })),
-      remove: (productId) =>
-        set(({ lines }) => ({ lines: lines.filter((item) => item.productId !== productId) })),
-      clear: () => set({ lines: [] }),
-    }),
-    { name: "mobula-cart", version: 1, storage: createJSONStorage(() => browserStorage) },
+          if (!present && lines.length >= MAX_LINES) return false;
+          change({
+            lines: present
+              ? lines.map((item) =>
+                  item === present ? { ...line, quantity: clamp(item.quantity + 1) } : item,
+                )
+              : [...lines, { ...line, quantity: 1 }],
+          });
+          return true;
+        },
+        setQuantity: (productId, quantity) =>
+          change({
+            lines: get().lines.map((item) =>
+              item.productId === productId ? { ...item, quantity: clamp(quantity) } : item,
+            ),
+          }),
+        remove: (productId) => change({ lines: get().lines.filter((item) => item.productId !== productId) }),
+        setNote: (note) => change({ note }),
+        takeOrderKey: () => {
+          const key = get().orderKey ?? crypto.randomUUID();
+          set({ orderKey: key });
+          return key;
+        },
+        settle: (ordered) => {
+          const quantities = new Map(ordered.map(({ productId, quantity }) => [productId, quantity]));
+          const lines = get()
+            .lines.map((item) => ({
+              ...item,
+              quantity: item.quantity - (quantities.get(item.productId) ?? 0),
+            }))
+            .filter(({ quantity }) => quantity > 0);
+          change({ lines, note: "" });
+        },
+        clear: () => set(EMPTY),
+      };
+    },
+    {
+      name: STORED_AS,
+      version: 2,
+      storage: createJSONStorage(() => browserStorage),
+      // Before this, nobody knew whose cart it was.
+      migrate: () => ({ owner: null, ...EMPTY }),
+    },
   ),
 );
+
+// Tabs share one cart: what another one changes is here at once, and is not overwritten by what was here before.
+if (typeof window !== "undefined") {
+  window.addEventListener("storage", ({ key }) => {
+    if (key === STORED_AS) void useCart.persist.rehydrate();
+  });
+}
 
 function clamp(quantity: number): number {
   return Math.min(MAX_QUANTITY, Math.max(1, Math.round(quantity) || 1));
@@ -68,8 +126,6 @@ export function useCartLines(): readonly CartLine[] {
   return useSyncExternalStore(
     useCart.subscribe,
     () => useCart.getState().lines,
-    () => EMPTY,
+    () => EMPTY.lines,
   );
 }
-
-const EMPTY: readonly CartLine[] = [];

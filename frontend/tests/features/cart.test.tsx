@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
@@ -46,6 +46,41 @@ describe("the cart", () => {
     for (let index = 0; index < MAX_LINES + 1; index += 1)
       useCart.getState().add({ ...line, productId: `p-${index}` });
     expect(useCart.getState().lines).toHaveLength(MAX_LINES);
+  });
+
+  it("is one for all tabs, and none for whoever signs in next", () => {
+    const cart = () => useCart.getState();
+    cart().claim("u-1");
+    cart().add(line);
+    // Another tab takes it out and adds something else.
+    const stored = JSON.parse(localStorage.getItem("mobula-cart") ?? "{}");
+    stored.state.lines = [{ ...line, productId: "p-2", quantity: 3 }];
+    localStorage.setItem("mobula-cart", JSON.stringify(stored));
+    window.dispatchEvent(new StorageEvent("storage", { key: "mobula-cart" }));
+    cart().add(line);
+    expect(cart().lines.map(({ productId }) => productId)).toEqual(["p-2", "p-1"]);
+    cart().claim("u-1");
+    expect(cart().lines).toHaveLength(2);
+    cart().claim("u-2");
+    expect(cart().lines).toEqual([]);
+    expect(localStorage.getItem("mobula-cart")).not.toContain("SKU-1");
+  });
+
+  it("keeps what was put in while an order was on its way", () => {
+    const cart = () => useCart.getState();
+    cart().add(line);
+    const key = cart().takeOrderKey();
+    expect(cart().takeOrderKey()).toBe(key);
+    cart().setNote("Ring twice");
+    expect(cart().takeOrderKey()).not.toBe(key);
+    cart().add(line);
+    cart().add({ ...line, productId: "p-2" });
+    cart().settle([{ productId: "p-1", quantity: 1 }]);
+    expect(cart().lines).toMatchObject([
+      { productId: "p-1", quantity: 1 },
+      { productId: "p-2", quantity: 1 },
+    ]);
+    expect(cart()).toMatchObject({ note: "", orderKey: null });
   });
 
   it("is remembered on this device, without anything secret", () => {
@@ -112,10 +147,49 @@ describe("from product to order", () => {
     expect(keys[0]).not.toBe(keys[1]);
   });
 
+  it("orders once, whether one leaves the drawer, the page or the tab before the answer", async () => {
+    const keys: (string | null)[] = [];
+    let answer: () => void = () => undefined;
+    const arrived = new Promise<void>((resolve) => (answer = resolve));
+    server.use(
+      http.post(url("/orders"), async ({ request }) => {
+        keys.push(request.headers.get("idempotency-key"));
+        await arrived;
+        return HttpResponse.json(order(), { status: 201 });
+      }),
+    );
+    useCart.getState().add(line);
+    const { view } = renderApp(<CartButton />);
+    await userEvent.click(screen.getByRole("button", { name: "Cart, 1 item" }));
+    const drawer = await screen.findByRole("dialog", { name: "Your cart" });
+    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await waitFor(() => expect(keys).toHaveLength(1));
+    await userEvent.keyboard("{Escape}");
+    expect(screen.getByRole("dialog", { name: "Your cart" })).toBeInTheDocument();
+
+    // A reload while the answer is on its way: the key is where the cart is.
+    await act(async () => useCart.persist.rehydrate());
+    expect(useCart.getState().orderKey).toBe(keys[0]);
+
+    view.unmount();
+    answer();
+    await waitFor(() => expect(useCart.getState().lines).toEqual([]));
+    expect(push).toHaveBeenCalledWith("/orders/o-1");
+  });
+
   it("does not sell what is sold out", () => {
     renderApp(<ProductCard product={product({ stock: 0 })} onOpen={() => undefined} />);
     expect(screen.getByText("Sold out")).toBeInTheDocument();
     expect(screen.getByRole("button", { name: "Add Desk lamp to cart" })).toBeDisabled();
+  });
+
+  it("does not say that it was added when there is no room for it", async () => {
+    for (let index = 0; index < MAX_LINES; index += 1)
+      useCart.getState().add({ ...line, productId: `full-${index}` });
+    renderApp(<ProductCard product={lamp} onOpen={() => undefined} />);
+    await userEvent.click(screen.getByRole("button", { name: "Add Desk lamp to cart" }));
+    expect(await screen.findAllByText("Your cart is full")).not.toHaveLength(0);
+    expect(screen.queryByText("Added")).not.toBeInTheDocument();
   });
 
   it("says so when it is empty", async () => {

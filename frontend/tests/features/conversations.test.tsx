@@ -1,3 +1,4 @@
+import { QueryObserver } from "@tanstack/react-query";
 import { act, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -6,48 +7,15 @@ import { inOrder, withMessage } from "@/features/conversations/api/messages";
 import { Thread } from "@/features/conversations/components/thread";
 import { readersOf, receiptOf, receiptText, withRead } from "@/features/conversations/receipts";
 import { authorOf, titleOf } from "@/features/conversations/title";
-import type { Conversation } from "@/lib/api/types";
 
-import { message, page } from "../support/fixtures";
+import { answerThread, bodies, conversation, joined, pageOf } from "../support/conversations";
+import { message } from "../support/fixtures";
 import { info } from "../support/realtime";
 import { renderApp } from "../support/render";
-import { http, HttpResponse, problem, server, url } from "../support/server";
+import { http, HttpResponse, server, url } from "../support/server";
 
 vi.mock("next/navigation", () => ({ useRouter: () => ({ push: vi.fn() }), useParams: () => ({}) }));
 
-const AT = "2026-11-22T12:00:00Z";
-const joined = (id: string, username: string) => ({
-  id,
-  username,
-  joined_at: AT,
-  last_read_number: 0,
-});
-
-function conversation(part: Partial<Conversation> = {}): Conversation {
-  return {
-    id: "c-1",
-    title: "Lobby",
-    is_public: true,
-    is_member: true,
-    channel: "conversation:c-1",
-    last_message: null,
-    message_count: 2,
-    unread_count: 0,
-    last_message_at: AT,
-    created_at: AT,
-    participants: [joined("u-1", "ada"), joined("u-2", "grace"), joined("u-3", "linus")],
-    _links: {},
-    ...part,
-  } as Conversation;
-}
-
-const pageOf = (items: ReturnType<typeof message>[], next: string | null = null) => ({
-  items,
-  limit: 40,
-  next,
-  prev: null,
-  _links: {},
-});
 const data = (...pages: ReturnType<typeof pageOf>[]) => ({ pages, pageParams: pages.map(() => null) });
 
 describe("the messages of a thread", () => {
@@ -113,25 +81,8 @@ describe("a thread", () => {
   let read: unknown[];
   beforeEach(() => {
     read = [];
-    server.use(
-      http.get(url("/conversations"), () => HttpResponse.json(page([conversation()]))),
-      http.get(url("/conversations/c-1"), () => HttpResponse.json(conversation())),
-      http.get(url("/conversations/c-1/messages"), ({ request }) =>
-        HttpResponse.json(
-          new URL(request.url).searchParams.get("cursor")
-            ? pageOf([message(1)])
-            : pageOf([message(2)], "older"),
-        ),
-      ),
-      http.post(url("/conversations/c-1/read"), async ({ request }) => {
-        read.push(await request.json());
-        return new HttpResponse(null, { status: 204 });
-      }),
-    );
+    answerThread(read);
   });
-
-  const bodies = () =>
-    screen.getAllByTestId("message").map((item) => item.querySelector("p:last-child")?.textContent);
 
   it("shows history, adds what is published, pages back, and marks what was read", async () => {
     const { client } = renderApp(<Thread conversationId="c-1" />);
@@ -147,6 +98,30 @@ describe("a thread", () => {
     await waitFor(() => expect(read).toEqual([{ message_id: "m-2" }, { message_id: "m-3" }]));
     await userEvent.click(screen.getByRole("button", { name: "Older messages" }));
     await waitFor(() => expect(bodies()).toEqual(["message 1", "message 2", "message 3"]));
+  });
+
+  it("has its notice read with it, and asks for notices only when there is one", async () => {
+    let asked = 0;
+    const { queryClient } = renderApp(<Thread conversationId="c-1" />);
+    queryClient.setQueryDefaults(["notifications"], {
+      queryFn: async () => {
+        asked += 1;
+        return { items: [] };
+      },
+    });
+    const notice = { id: "n-1", read_at: null, data: { conversation_id: "c-1" } };
+    queryClient.setQueryData(["notifications"], { items: [notice] });
+    const stop = new QueryObserver(queryClient, {
+      queryKey: ["notifications"],
+      staleTime: Infinity,
+    }).subscribe(() => undefined);
+    await waitFor(() => expect(read).toHaveLength(1));
+    await waitFor(() => expect(asked).toBe(1));
+    act(() => void queryClient.setQueryData(["messages", "c-1"], data(pageOf([message(3), message(2)]))));
+    await waitFor(() => expect(read).toHaveLength(2));
+    await waitFor(() => expect(queryClient.isFetching()).toBe(0));
+    expect(asked).toBe(1);
+    stop();
   });
 
   it("shows that others have seen what I wrote, as they read it", async () => {
@@ -189,26 +164,6 @@ describe("a thread", () => {
     act(() => void channel.emit("leave", { info: info("c2", "u-2", "grace") }));
     expect(screen.getAllByTestId("present")).toHaveLength(1);
     expect(screen.getByRole("list", { name: "Away" })).toHaveTextContent("grace");
-  });
-
-  it("sends with Enter, and keeps what could not be sent", async () => {
-    let fail = true;
-    server.use(
-      http.post(url("/conversations/c-1/messages"), async ({ request }) => {
-        const { body } = (await request.json()) as { body: string };
-        return fail ? problem(503, "unavailable") : HttpResponse.json(message(5, { body }), { status: 201 });
-      }),
-    );
-    renderApp(<Thread conversationId="c-1" />);
-    const field = await screen.findByLabelText("Message");
-    await userEvent.type(field, "hello{Shift>}{Enter}{/Shift}there{Enter}");
-    // Once on the screen, once for screen readers.
-    expect(await screen.findAllByText("The message was not sent")).not.toHaveLength(0);
-    expect(field).toHaveValue("hello\nthere");
-    fail = false;
-    await userEvent.type(field, "{Enter}");
-    await waitFor(() => expect(field).toHaveValue(""));
-    expect(bodies().at(-1)).toBe("hello\nthere");
   });
 
   it("invites to join what is open to everyone", async () => {

@@ -1,10 +1,12 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { isActive, withProgress } from "@/features/exports/api/exports";
 import { ExportForm } from "@/features/exports/components/export-form";
 import { ExportList } from "@/features/exports/components/export-list";
+import { toFilters } from "@/features/exports/filters";
+import type { ExportDataset } from "@/lib/api/types";
 import type { ExportProgressEvent } from "@/lib/realtime/events";
 
 import { exportSummary, page } from "../support/fixtures";
@@ -43,7 +45,49 @@ describe("withProgress", () => {
   });
 });
 
+describe("the filters of an export", () => {
+  const zone = process.env.TZ;
+  afterEach(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
+
+  it("take a day for the person's own, wherever they are", () => {
+    process.env.TZ = "America/New_York";
+    const offered = [
+      { name: "created_from", kind: "timestamp", description: "", choices: [] },
+      { name: "status", kind: "choice", description: "", choices: ["paid"] },
+    ] as ExportDataset["filters"];
+    expect(toFilters(offered, { created_from: "2026-11-22", status: "paid", other: "x" })).toEqual({
+      created_from: "2026-11-22T05:00:00.000Z",
+      status: "paid",
+    });
+    expect(toFilters(offered, { created_from: "", status: "" })).toEqual({});
+  });
+});
+
 describe("the list of exports", () => {
+  it("says when the files of an export cannot be listed, and lists them when asked again", async () => {
+    let fail = true;
+    server.use(
+      http.get(url("/exports"), () => HttpResponse.json(page([exportSummary({ state: "succeeded" })]))),
+      http.get(url("/exports/e-1"), () =>
+        fail
+          ? problem(503, "unavailable")
+          : HttpResponse.json({
+              ...exportSummary({ state: "succeeded" }),
+              files: [{ name: "orders-000.parquet", rows: 100, bytes: 2048, sha256: "x" }],
+              manifest: null,
+            }),
+      ),
+    );
+    renderApp(<ExportList />);
+    expect(await screen.findByRole("alert")).toHaveTextContent("The files could not be listed.");
+    fail = false;
+    await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+    expect(await screen.findByText("orders-000.parquet")).toBeInTheDocument();
+  });
+
   it("moves the bar as progress is published, and offers the file at the end", async () => {
     let state: "running" | "succeeded" = "running";
     server.use(
@@ -167,7 +211,11 @@ describe("the export form", () => {
     await userEvent.type(await screen.findByLabelText("Created from"), "2026-01-31");
     await userEvent.click(screen.getByRole("button", { name: "Start export" }));
     await waitFor(() =>
-      expect(body).toEqual({ dataset: "orders", format: "parquet", filters: { created_from: "2026-01-31" } }),
+      expect(body).toEqual({
+        dataset: "orders",
+        format: "parquet",
+        filters: { created_from: new Date("2026-01-31T00:00:00").toISOString() },
+      }),
     );
     expect(await screen.findByText("The export is on its way")).toBeInTheDocument();
   });

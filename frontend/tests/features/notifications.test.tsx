@@ -75,6 +75,11 @@ describe("notifications", () => {
     expect(withNotification(before, notification())).toBe(before);
     expect(withNotification(before, notification({ id: "n-2" }))).toMatchObject({ total: 2 });
     expect(withNotification(undefined, notification())).toBeUndefined();
+    // The server writes news into the notice that is still unread.
+    const two = page([notification({ id: "n-2" }), notification()]);
+    const news = notification({ title: "Order M-1 is packed", created_at: "2026-11-22T12:05:00Z" });
+    expect(withNotification(two, news)).toMatchObject({ total: 2, items: [news, { id: "n-2" }] });
+    expect(withNotification(page([news]), notification())?.items).toEqual([news]);
     expect(targetOf(notification())).toBe("/orders/o-1");
     expect(targetOf(notification({ data: { conversation_id: "c-1" } }))).toBe("/conversations/c-1");
     expect(targetOf(notification({ data: { export_id: "e-1" } }))).toBe("/exports");

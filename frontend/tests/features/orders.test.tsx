@@ -1,11 +1,13 @@
 import { act, screen, waitFor } from "@testing-library/react";
-import { describe, expect, it } from "vitest";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, it, vi } from "vitest";
 
 import { OrderDetail } from "@/features/orders/components/order-detail";
+import { OrderList } from "@/features/orders/components/order-list";
 import { withStatus } from "@/features/orders/status";
 import type { OrderStatusEvent } from "@/lib/realtime/events";
 
-import { order } from "../support/fixtures";
+import { order, page } from "../support/fixtures";
 import { renderApp } from "../support/render";
 import { http, HttpResponse, problem, server, url } from "../support/server";
 
@@ -70,9 +72,46 @@ describe("the order page", () => {
     expect(screen.queryByTestId("step-shipped")).not.toBeInTheDocument();
   });
 
+  it("asks for what is not told: changes of somebody else's order", async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true });
+    let status: "pending" | "delivered" = "pending";
+    let asked = 0;
+    server.use(
+      http.get(url("/orders/o-1"), () => {
+        asked += 1;
+        return HttpResponse.json(order({ user_id: "u-9", status }));
+      }),
+    );
+    renderApp(<OrderDetail orderId="o-1" />);
+    await screen.findByTestId("order-status");
+    status = "delivered";
+    await act(async () => vi.advanceTimersByTimeAsync(5_500));
+    await waitFor(() =>
+      expect(screen.getByTestId("order-status")).toHaveAttribute("data-status", "delivered"),
+    );
+    expect(asked).toBe(2);
+    await act(async () => vi.advanceTimersByTimeAsync(20_000));
+    expect(asked).toBe(2);
+    vi.useRealTimers();
+  });
+
   it("says when there is no such order", async () => {
     server.use(http.get(url("/orders/o-1"), () => problem(404, "not_found")));
     renderApp(<OrderDetail orderId="o-1" />);
     expect(await screen.findByRole("alert")).toHaveTextContent("It failed: not_found");
+  });
+});
+
+describe("the list of orders", () => {
+  it("leads back from a page that it does not have", async () => {
+    server.use(
+      http.get(url("/orders"), ({ request }) =>
+        HttpResponse.json(page(new URL(request.url).searchParams.get("page") === "1" ? [order()] : [])),
+      ),
+    );
+    renderApp(<OrderList />, { search: "?page=9" });
+    await userEvent.click(await screen.findByRole("button", { name: "Back to the first page" }));
+    expect(screen.queryByText("No orders yet")).not.toBeInTheDocument();
+    expect(await screen.findByRole("link", { name: "M-000001" })).toBeInTheDocument();
   });
 });

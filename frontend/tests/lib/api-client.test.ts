@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { versionSeen } from "@/lib/api/cache-version";
 import { api } from "@/lib/api/client";
-import { ApiError, messageOf, unwrap } from "@/lib/api/problem";
+import { ApiError, messageOf, unwrap, Unreachable } from "@/lib/api/problem";
 import { onSessionEnded } from "@/lib/api/session";
 
 import { http, HttpResponse, problem, server, url } from "../support/server";
@@ -98,7 +98,7 @@ describe("renewing the session", () => {
     expiredSession({ refreshStatus: 503 });
     const ended = vi.fn();
     stops.push(onSessionEnded(ended));
-    await expect(unwrap(api.GET("/api/v1/auth/me"))).rejects.toBeInstanceOf(TypeError);
+    await expect(unwrap(api.GET("/api/v1/auth/me"))).rejects.toBeInstanceOf(Unreachable);
     expect(ended).not.toHaveBeenCalled();
   });
 
@@ -183,8 +183,8 @@ describe("problems", () => {
   });
 
   it("are told from a network that is down", () => {
-    expect(messageOf(new TypeError("fetch failed"))).toContain("cannot be reached");
-    expect(messageOf(new Error("out of paper"))).toBe("out of paper");
-    expect(messageOf("?")).toBe("Something went wrong.");
+    expect(messageOf(new Unreachable())).toContain("cannot be reached");
+    for (const fault of [new TypeError("x is undefined"), new Error("out of paper"), "?"])
+      expect(messageOf(fault)).toContain("Something went wrong here.");
   });
 });

@@ -199,6 +199,33 @@ describe("presence", () => {
     expect(parts.connection.channelSnapshot("room:a").members).toEqual([]);
   });
 
+  it("asks again when the shard does not know yet who is there, but not when it is refused", async () => {
+    const { subscription, names, connection } = await watched();
+    subscription.answerPresence({});
+    await settled();
+    vi.useFakeTimers();
+    const answers = [
+      () => Promise.reject({ code: 100, message: "internal server error", temporary: true }),
+      () => Promise.reject({ code: 1, message: "timeout" }),
+      () => Promise.resolve({ clients: { c1: info("c1", "u1", "Grace") } }),
+    ];
+    const asked = vi.fn(
+      () => answers.shift()?.() ?? Promise.reject({ code: 103, message: "permission denied" }),
+    );
+    subscription.presence = asked;
+    subscription.emit("subscribed", { recovered: true });
+    await vi.advanceTimersByTimeAsync(900);
+    expect(asked).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(2_200);
+    expect(asked).toHaveBeenCalledTimes(3);
+    expect(names()).toEqual(["Grace"]);
+    subscription.emit("subscribed", { recovered: true });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked).toHaveBeenCalledTimes(4);
+    connection.stop();
+    vi.useRealTimers();
+  });
+
   it("forgets everybody when the socket is closed", async () => {
     const { connection, subscription, names } = await watched();
     subscription.answerPresence({ c1: info("c1", "u1", "Grace") });

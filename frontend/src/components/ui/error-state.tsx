@@ -8,7 +8,9 @@ import { cn } from "@/lib/cn";
 import { Button } from "./button";
 
 interface ErrorStateProps {
-  error: unknown;
+  error?: unknown;
+  /** Instead of what can be said of `error`. */
+  explained?: string;
   title?: string;
   onRetry?: () => void;
   className?: string;
@@ -17,6 +19,7 @@ interface ErrorStateProps {
 /** What went wrong, in words, with the request id to quote and a way to try again. */
 export function ErrorState({
   error,
+  explained,
   title = "This could not be loaded",
   onRetry,
   className,
@@ -27,7 +30,7 @@ export function ErrorState({
         <TriangleAlert aria-hidden className="size-6" />
       </span>
       <h2 className="text-base font-semibold">{title}</h2>
-      <p className="mt-1 max-w-md text-sm text-muted-foreground">{messageOf(error)}</p>
+      <p className="mt-1 max-w-md text-sm text-muted-foreground">{explained ?? messageOf(error)}</p>
       <RequestId error={error} />
       {onRetry ? (
         <Button variant="secondary" size="sm" className="mt-5" onClick={onRetry}>

@@ -1,10 +1,11 @@
 "use client";
 
-import { ChevronLeft, ChevronRight } from "lucide-react";
+import { ChevronLeft, ChevronRight, FileQuestion } from "lucide-react";
 
 import { formatInteger } from "@/lib/format";
 
 import { Button } from "./button";
+import { Empty } from "./empty";
 
 interface PaginationProps {
   page: number;
@@ -37,5 +38,22 @@ export function Pagination({ page, pages, total, noun, onPage }: PaginationProps
         </div>
       ) : null}
     </nav>
+  );
+}
+
+/** What a page shows that a list has no longer, or never had: a bookmark outlives what was filtered or removed. */
+export function PastTheEnd({ onFirst }: { onFirst: () => void }) {
+  return (
+    <Empty
+      icon={FileQuestion}
+      title="There is no such page"
+      action={
+        <Button variant="secondary" onClick={onFirst}>
+          Back to the first page
+        </Button>
+      }
+    >
+      The list is shorter than that.
+    </Empty>
   );
 }

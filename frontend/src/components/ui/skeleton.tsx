@@ -1,5 +1,7 @@
 import { cn } from "@/lib/cn";
 
+import { Card } from "./card";
+
 export function Skeleton({ className }: { className?: string }) {
   return (
     <div data-slot="skeleton" aria-hidden className={cn("animate-shimmer rounded-md bg-muted", className)} />
@@ -13,6 +15,15 @@ export function Loading({ label, children }: { label: string; children: React.Re
       <span className="sr-only">{label}</span>
       {children}
     </div>
+  );
+}
+
+/** The same in a card of its own. */
+export function LoadingCard({ rows }: { rows?: number }) {
+  return (
+    <Card>
+      <SkeletonRows rows={rows} />
+    </Card>
   );
 }
 

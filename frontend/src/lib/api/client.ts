@@ -3,6 +3,7 @@ import createClient from "openapi-fetch";
 import type { paths } from "./schema.gen";
 import { rememberVersion, versionSeen } from "./cache-version";
 import { announceSessionEnded, renewSession } from "./session";
+import { reach } from "./reach";
 
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -20,11 +21,11 @@ export async function sessionFetch(request: Request): Promise<Response> {
   const safe = SAFE_METHODS.has(request.method);
   const prepared = safe ? withCacheVersion(request) : withHeader(request, "X-Mobula-CSRF", "1");
   const again = prepared.clone();
-  const response = await fetch(prepared);
+  const response = await reach(prepared);
   if (!safe) rememberVersion(response.headers.get("Cache-Version"));
   if (response.status !== 401 || NEVER_RENEWED.includes(new URL(request.url).pathname)) return response;
   if (await renewSession()) {
-    const second = await fetch(again);
+    const second = await reach(again);
     if (!safe) rememberVersion(second.headers.get("Cache-Version"));
     return second;
   }

@@ -22,6 +22,15 @@ export class ApiError extends Error {
   }
 }
 
+/** The request got no answer: there is no network, or nobody listens. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+
+  constructor(cause?: unknown) {
+    super("The server cannot be reached. Check your connection.", { cause });
+  }
+}
+
 /** "#/lines/0/quantity" → "lines.0.quantity", the way form libraries name fields. */
 function fieldOf(pointer: string): string {
   return pointer
@@ -58,9 +67,8 @@ export async function unwrap<T>(call: Promise<Result<T>>): Promise<T> {
   return data as T;
 }
 
-/** A sentence for a person, whatever was thrown. */
+/** A sentence for a person, whatever was thrown. What a fault of ours says is for us, not for them. */
 export function messageOf(error: unknown): string {
-  if (error instanceof ApiError) return error.message;
-  if (error instanceof TypeError) return "The server cannot be reached. Check your connection.";
-  return error instanceof Error ? error.message : "Something went wrong.";
+  if (error instanceof ApiError || error instanceof Unreachable) return error.message;
+  return "Something went wrong here. Trying again or reloading the page usually helps.";
 }

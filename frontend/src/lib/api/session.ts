@@ -1,3 +1,6 @@
+import { Unreachable } from "./problem";
+import { reach } from "./reach";
+
 /**
  * The login session as this tab sees it. The tokens themselves are HttpOnly cookies that no script can read; what is
  * kept here is only how to renew them and whom to tell when that is no longer possible.
@@ -32,7 +35,7 @@ async function acrossTabs(action: () => Promise<boolean>): Promise<boolean> {
 }
 
 async function sendRefresh(): Promise<boolean> {
-  const response = await fetch(new URL("/api/v1/auth/refresh", window.location.origin), {
+  const response = await reach(new URL("/api/v1/auth/refresh", window.location.origin), {
     method: "POST",
     credentials: "same-origin",
     headers: { "Content-Type": "application/json", "X-Mobula-CSRF": "1" },
@@ -40,7 +43,7 @@ async function sendRefresh(): Promise<boolean> {
   });
   // Only a refusal ends the session. A server that is restarting (5xx) or busy (429) says nothing about it.
   if (response.status >= 500 || response.status === 429) {
-    throw new TypeError(`refresh answered ${response.status}`);
+    throw new Unreachable(`refresh answered ${response.status}`);
   }
   return response.ok;
 }

@@ -26,6 +26,9 @@ export interface ChannelSnapshot {
 
 export const UNSUBSCRIBED: ChannelSnapshot = { status: "unsubscribed", error: null, members: [] };
 
+const PRESENCE_RETRY_MS = 1_000;
+const MAX_PRESENCE_RETRY_MS = 30_000;
+
 /** One watched channel: its subscription, who listens, and who is there. */
 export class ChannelEntry {
   readonly listeners = new Set<ChannelListener>();
@@ -35,6 +38,7 @@ export class ChannelEntry {
   private presenceUsers = 0;
   /** Joins and leaves that arrive while presence is being asked for; replayed upon the answer, which may be older. */
   private inFlight: (() => void)[] | null = null;
+  private retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly channel: string,
@@ -70,6 +74,7 @@ export class ChannelEntry {
     this.subscription = null;
     this.clients.clear();
     this.inFlight = null;
+    clearTimeout(this.retry);
     this.update({ ...UNSUBSCRIBED });
     return subscription;
   }
@@ -82,7 +87,8 @@ export class ChannelEntry {
     };
   }
 
-  private async loadPresence(): Promise<void> {
+  private async loadPresence(failures = 0): Promise<void> {
+    clearTimeout(this.retry);
     const subscription = this.subscription;
     if (!subscription || this.inFlight) return;
     const missed: (() => void)[] = [];
@@ -92,13 +98,23 @@ export class ChannelEntry {
       if (this.subscription !== subscription) return;
       this.clients.clear();
       for (const [id, info] of Object.entries(clients)) this.clients.set(id, info);
-    } catch {
-      // Presence is a courtesy: without it the page shows nobody, and joins still arrive.
+    } catch (error) {
+      // A shard that was started anew answers with error 100 until it knows who is there; joins arrive meanwhile.
+      if (this.subscription === subscription && isPassing(error)) this.retryPresence(failures + 1);
     } finally {
       if (this.inFlight === missed) this.inFlight = null;
     }
     for (const replay of missed) replay();
     this.update({ members: membersOf(this.clients) });
+  }
+
+  private retryPresence(failures: number): void {
+    this.retry = setTimeout(
+      () => {
+        if (this.presenceUsers > 0 && this.snapshot.status === "subscribed") void this.loadPresence(failures);
+      },
+      Math.min(PRESENCE_RETRY_MS * 2 ** (failures - 1), MAX_PRESENCE_RETRY_MS),
+    );
   }
 
   private change(apply: () => void): void {
@@ -115,6 +131,12 @@ export class ChannelEntry {
   private each(action: (listener: ChannelListener) => void): void {
     for (const listener of [...this.listeners]) action(listener);
   }
+}
+
+/** Whether asking again may help: the server says "temporary", and codes below its own are of no answer at all. */
+function isPassing(error: unknown): boolean {
+  const { code, temporary } = error as { code?: number; temporary?: boolean };
+  return temporary === true || (code !== undefined && code <= 100);
 }
 
 function membersOf(clients: ReadonlyMap<string, ClientInfo>): Member[] {

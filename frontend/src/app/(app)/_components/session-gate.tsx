@@ -15,6 +15,8 @@ import { loginPath } from "@/lib/paths";
 import { forgetSession } from "@/lib/session-hint";
 import { RealtimeProvider } from "@/lib/realtime/provider";
 
+import { useOnePerson } from "./use-one-person";
+
 /** Shows the app to whoever the API says is signed in, and everyone else the way to the sign-in page. */
 export function SessionGate({ children }: { children: ReactNode }) {
   const me = useMe();
@@ -22,6 +24,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
   const pathname = usePathname();
   const queryClient = useQueryClient();
   const signedOut = me.error instanceof ApiError && me.error.status === 401;
+  useOnePerson(me.data, signedOut);
 
   useEffect(
     () =>
@@ -39,7 +42,8 @@ export function SessionGate({ children }: { children: ReactNode }) {
     router.replace(loginPath(pathname));
   }, [signedOut, router, pathname]);
 
-  if (me.data) {
+  // What is known of whoever was signed in stays in the cache; it is no longer theirs to see.
+  if (me.data && !signedOut) {
     return (
       <CurrentUserProvider user={me.data}>
         {/* One socket per person: signing in as somebody else opens another. */}

@@ -14,10 +14,12 @@ import { CartButton } from "@/features/orders/components/cart-button";
 
 import { ConnectionIndicator } from "./connection-indicator";
 import { SidebarNav } from "./sidebar-nav";
+import { useFollowNotification } from "./use-follow-notification";
 import { UserMenu } from "./user-menu";
 
 export function Shell({ children }: { children: ReactNode }) {
   const [menuOpen, setMenuOpen] = useState(false);
+  const followNotification = useFollowNotification();
   return (
     <div className="grid min-h-dvh lg:grid-cols-[15.5rem_1fr]">
       <aside className="sticky top-0 hidden h-dvh flex-col border-r bg-sidebar lg:flex">
@@ -45,7 +47,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <ConnectionIndicator />
           <div className="flex-1" />
           <CartButton />
-          <NotificationBell />
+          <NotificationBell onNotification={followNotification} />
           <ThemeToggle />
           <span className="w-1" />
           <UserMenu />

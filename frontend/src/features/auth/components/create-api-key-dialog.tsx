@@ -23,8 +23,11 @@ const EXPIRIES = [
 export function CreateApiKeyDialog() {
   const [open, setOpen] = useState(false);
   const [secret, setSecret] = useState<string | null>(null);
+  const create = useCreateApiKey();
 
-  function onOpenChange(next: boolean) {
+  /** A key that is being made is waited for; one that is shown goes away only when somebody says so. */
+  function onOpenChange(next: boolean, { reason }: { reason: string }) {
+    if (!next && (create.isPending || (secret !== null && reason !== "close-press"))) return;
     setOpen(next);
     if (!next) setSecret(null);
   }
@@ -50,7 +53,7 @@ export function CreateApiKeyDialog() {
           title="New API key"
           description="It can do what you can, limited to the scopes you choose."
         >
-          <CreateForm onCreated={setSecret} />
+          <CreateForm create={create} onCreated={setSecret} />
         </DialogContent>
       )}
     </Dialog>
@@ -79,9 +82,13 @@ function Secret({ value }: { value: string }) {
   );
 }
 
-function CreateForm({ onCreated }: { onCreated: (secret: string) => void }) {
+interface CreateFormProps {
+  create: ReturnType<typeof useCreateApiKey>;
+  onCreated: (secret: string) => void;
+}
+
+function CreateForm({ create, onCreated }: CreateFormProps) {
   const user = useCurrentUser();
-  const create = useCreateApiKey();
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState<readonly string[]>([]);
   const [expiry, setExpiry] = useState<(typeof EXPIRIES)[number]["value"]>("90");

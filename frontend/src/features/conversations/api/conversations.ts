@@ -5,9 +5,13 @@ import { unwrap } from "@/lib/api/problem";
 
 const MAX_LISTED = 100;
 
+/** Who is written to is notified at once; what is said in public is notified to nobody. */
+const POLL_MS = 30_000;
+
 export const conversationsQuery = queryOptions({
   queryKey: ["conversations", "list"],
   queryFn: () => unwrap(api.GET("/api/v1/conversations", { params: { query: { limit: MAX_LISTED } } })),
+  refetchInterval: POLL_MS,
 });
 
 export const conversationQuery = (conversationId: string) =>

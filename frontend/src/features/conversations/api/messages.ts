@@ -8,11 +8,14 @@ import {
 
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
-import type { Message, MessagePage } from "@/lib/api/types";
+import type { Message, MessagePage, Notification } from "@/lib/api/types";
 
 import { conversationQuery, conversationsQuery } from "./conversations";
 
 const PAGE_SIZE = 40;
+
+/** Another feature's list, which what is read here changes. */
+const NOTICES = ["notifications"] as const;
 
 export const messagesQuery = (conversationId: string) =>
   infiniteQueryOptions({
@@ -34,10 +37,10 @@ export function useMessages(conversationId: string) {
   return useInfiniteQuery(messagesQuery(conversationId));
 }
 
-type Pages = InfiniteData<MessagePage>;
+export type MessagePages = InfiniteData<MessagePage>;
 
 /** The pages with a message in its place at the newest end; one that is there already changes nothing. */
-export function withMessage(data: Pages | undefined, message: Message): Pages | undefined {
+export function withMessage(data: MessagePages | undefined, message: Message): MessagePages | undefined {
   const [newest, ...older] = data?.pages ?? [];
   if (!data || !newest) return data;
   if (data.pages.some((page) => page.items.some((item) => item.id === message.id))) return data;
@@ -51,28 +54,10 @@ function newestFirst(a: Message, b: Message): number {
 }
 
 /** Oldest first, each message once: pages that were fetched at different moments may overlap. */
-export function inOrder(data: Pages | undefined): Message[] {
+export function inOrder(data: MessagePages | undefined): Message[] {
   const byId = new Map<string, Message>();
   for (const page of data?.pages ?? []) for (const message of page.items) byId.set(message.id, message);
   return [...byId.values()].sort(newestFirst).reverse();
-}
-
-export function usePostMessage(conversationId: string) {
-  const queryClient = useQueryClient();
-  return useMutation({
-    mutationFn: (body: string) =>
-      unwrap(
-        api.POST("/api/v1/conversations/{conversation_id}/messages", {
-          params: { path: { conversation_id: conversationId } },
-          body: { body },
-        }),
-      ),
-    onSuccess: (message) => {
-      // The same message arrives on the channel as well; whichever is first is shown.
-      queryClient.setQueryData(messagesQuery(conversationId).queryKey, (data) => withMessage(data, message));
-      void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
-    },
-  });
 }
 
 export function useMarkConversationRead(conversationId: string) {
@@ -88,6 +73,10 @@ export function useMarkConversationRead(conversationId: string) {
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
       void queryClient.invalidateQueries({ queryKey: conversationQuery(conversationId).queryKey });
+      // The server marks its notice as read, too.
+      const notices = queryClient.getQueryData<{ items: readonly Notification[] }>(NOTICES);
+      if (notices?.items.some(({ read_at, data }) => !read_at && data.conversation_id === conversationId))
+        void queryClient.invalidateQueries({ queryKey: NOTICES });
     },
   });
 }

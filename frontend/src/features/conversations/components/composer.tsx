@@ -1,29 +1,30 @@
 "use client";
 
 import { SendHorizontal } from "lucide-react";
-import { type FormEvent, type KeyboardEvent, useRef, useState } from "react";
+import { type FormEvent, type KeyboardEvent, useRef } from "react";
 
 import { Button } from "@/components/ui/button";
-import { toast } from "@/components/ui/toast";
 
-import { usePostMessage } from "../api/messages";
+import { useDraft } from "../hooks/use-outgoing";
 
 const MAX_CHARACTERS = 4000;
 
-/** Enter sends, Shift+Enter makes a new line. What could not be sent stays in the field. */
-export function Composer({ conversationId }: { conversationId: string }) {
-  const post = usePostMessage(conversationId);
-  const [text, setText] = useState("");
+interface ComposerProps {
+  conversationId: string;
+  onSay: (body: string) => void;
+}
+
+/** Enter sends, Shift+Enter makes a new line. What is sent leaves the field at once, for the next message. */
+export function Composer({ conversationId, onSay }: ComposerProps) {
+  const [text, setText] = useDraft(conversationId);
   const field = useRef<HTMLTextAreaElement>(null);
 
   function send(event?: FormEvent) {
     event?.preventDefault();
     const body = text.trim();
-    if (!body || post.isPending) return;
-    post.mutate(body, {
-      onSuccess: () => setText((now) => (now.trim() === body ? "" : now)),
-      onError: (error) => toast.error("The message was not sent", error),
-    });
+    if (!body) return;
+    setText("");
+    onSay(body);
     field.current?.focus();
   }
 

@@ -1,18 +1,21 @@
 "use client";
 
 import { MessageCircle } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { type ComponentProps, useEffect, useRef } from "react";
 
 import { Avatar } from "@/components/ui/avatar";
 import { Button } from "@/components/ui/button";
 import { Empty } from "@/components/ui/empty";
+import { RetryLine } from "@/components/ui/query-state";
 import { Spinner } from "@/components/ui/spinner";
 import type { Message } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { useCurrentUser } from "@/lib/current-user";
 import { formatClock, formatDateTime, formatDay } from "@/lib/format";
 
+import type { Outgoing } from "../outgoing";
 import { authorOf } from "../title";
+import { UnsentMessage } from "./unsent-message";
 
 /** Messages of one person this close together share a head. */
 const SAME_BREATH_MS = 4 * 60_000;
@@ -21,13 +24,19 @@ interface MessageListProps {
   messages: readonly Message[];
   /** Who has seen which of my messages. */
   receipt: { messageId: string; text: string } | null;
+  /** What I have written and nobody has yet. */
+  unsent: readonly Outgoing[];
+  actions: ComponentProps<typeof UnsentMessage>["actions"];
   hasOlder: boolean;
   loadingOlder: boolean;
+  /** Why older messages could not be loaded. */
+  olderError: unknown;
   onOlder: () => void;
 }
 
-export function MessageList({ messages, receipt, hasOlder, loadingOlder, onOlder }: MessageListProps) {
-  if (messages.length === 0) {
+export function MessageList(props: MessageListProps) {
+  const { messages, receipt, unsent, actions, hasOlder, loadingOlder, olderError, onOlder } = props;
+  if (messages.length === 0 && unsent.length === 0) {
     return (
       <div className="flex flex-1 items-center justify-center">
         <Empty icon={MessageCircle} title="No messages yet">
@@ -45,7 +54,17 @@ export function MessageList({ messages, receipt, hasOlder, loadingOlder, onOlder
       aria-label="Message history"
     >
       <div className="py-4">
-        {hasOlder ? <OlderMessages loading={loadingOlder} onLoad={onOlder} /> : null}
+        {olderError ? (
+          <RetryLine
+            title="Older messages could not be loaded."
+            error={olderError}
+            pending={loadingOlder}
+            onRetry={onOlder}
+            className="mx-0 mt-0"
+          />
+        ) : hasOlder ? (
+          <OlderMessages loading={loadingOlder} onLoad={onOlder} />
+        ) : null}
         <div role="log" aria-label="Messages" aria-live="polite" aria-busy={loadingOlder}>
           <ol>
             {messages.map((message, index) => (
@@ -55,6 +74,9 @@ export function MessageList({ messages, receipt, hasOlder, loadingOlder, onOlder
                 previous={messages[index - 1]}
                 receipt={receipt?.messageId === message.id ? receipt.text : null}
               />
+            ))}
+            {unsent.map((message) => (
+              <UnsentMessage key={message.id} message={message} actions={actions} />
             ))}
           </ol>
         </div>

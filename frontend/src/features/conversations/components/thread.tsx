@@ -6,7 +6,7 @@ import Link from "next/link";
 import { Button, buttonVariants } from "@/components/ui/button";
 import { Drawer, DrawerContent, DrawerTrigger } from "@/components/ui/drawer";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
+import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { ApiError } from "@/lib/api/problem";
@@ -17,6 +17,7 @@ import { useCurrentUser } from "@/lib/current-user";
 import { useConversation, useConversations, useJoinConversation } from "../api/conversations";
 import { inOrder, useMessages } from "../api/messages";
 import { useLiveMessages } from "../hooks/use-live-messages";
+import { useSay, useUnsent } from "../hooks/use-outgoing";
 import { useReadMarker } from "../hooks/use-read-marker";
 import { receiptOf } from "../receipts";
 import { titleOf } from "../title";
@@ -27,18 +28,26 @@ import { PresenceList, PresenceSummary } from "./presence-list";
 export function Thread({ conversationId }: { conversationId: string }) {
   const conversation = useConversation(conversationId);
   const listed = useConversations().data?.items.find(({ id }) => id === conversationId);
-  if (conversation.isPending) return <SkeletonRows rows={6} />;
-  if (conversation.isError) {
-    // A public conversation may keep its content to those who have joined.
-    const refused = conversation.error instanceof ApiError && [403, 404].includes(conversation.error.status);
-    if (refused && listed?.is_public)
-      return <JoinPrompt id={conversationId} title={listed.title || "Conversation"} />;
-    return <ErrorState error={conversation.error} onRetry={() => void conversation.refetch()} />;
-  }
-  if (!conversation.data.is_member) {
-    return <JoinPrompt id={conversationId} title={conversation.data.title || "Conversation"} />;
-  }
-  return <JoinedThread conversation={conversation.data} />;
+  // A public conversation may keep its content to those who have joined.
+  const joinable = (error: unknown) =>
+    listed?.is_public && error instanceof ApiError && [403, 404].includes(error.status);
+  return (
+    <QueryState
+      query={conversation}
+      loading={<SkeletonRows rows={6} />}
+      failed={(error) =>
+        joinable(error) ? <JoinPrompt id={conversationId} title={listed?.title || "Conversation"} /> : null
+      }
+    >
+      {(found) =>
+        found.is_member ? (
+          <JoinedThread conversation={found} />
+        ) : (
+          <JoinPrompt id={conversationId} title={found.title || "Conversation"} />
+        )
+      }
+    </QueryState>
+  );
 }
 
 function JoinPrompt({ id, title }: { id: string; title: string }) {
@@ -69,6 +78,8 @@ function JoinedThread({ conversation }: { conversation: Conversation }) {
   const user = useCurrentUser();
   const messages = useMessages(conversation.id);
   const ordered = inOrder(messages.data);
+  const unsent = useUnsent(conversation.id, ordered);
+  const { say, ...actions } = useSay(conversation.id);
   useLiveMessages(conversation.id);
   useReadMarker(conversation.id, ordered.at(-1));
   return (
@@ -101,22 +112,29 @@ function JoinedThread({ conversation }: { conversation: Conversation }) {
             </Drawer>
           </span>
         </header>
-        {messages.isPending ? (
-          <div className="flex-1">
-            <SkeletonRows rows={6} />
-          </div>
-        ) : messages.isError ? (
-          <ErrorState error={messages.error} onRetry={() => void messages.refetch()} className="flex-1" />
-        ) : (
-          <MessageList
-            messages={ordered}
-            receipt={receiptOf(conversation, ordered, user.id)}
-            hasOlder={messages.hasNextPage}
-            loadingOlder={messages.isFetchingNextPage}
-            onOlder={() => void messages.fetchNextPage()}
-          />
-        )}
-        <Composer conversationId={conversation.id} />
+        <QueryState
+          query={{ ...messages, isError: messages.isError && !messages.isFetchNextPageError }}
+          loading={
+            <div className="flex-1">
+              <SkeletonRows rows={6} />
+            </div>
+          }
+          className="flex-1"
+        >
+          {() => (
+            <MessageList
+              messages={ordered}
+              receipt={receiptOf(conversation, ordered, user.id)}
+              unsent={unsent}
+              actions={actions}
+              hasOlder={messages.hasNextPage}
+              loadingOlder={messages.isFetchingNextPage}
+              olderError={messages.isFetchNextPageError ? messages.error : null}
+              onOlder={() => void messages.fetchNextPage()}
+            />
+          )}
+        </QueryState>
+        <Composer conversationId={conversation.id} onSay={say} />
       </section>
       <aside className="hidden w-60 shrink-0 overflow-y-auto border-l xl:block" aria-label="People">
         <PresenceList conversation={conversation} />

@@ -2,11 +2,13 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 
+import type { Conversation } from "@/lib/api/types";
 import { channels, type MessageEvent, type ReadEvent, type RemovedEvent } from "@/lib/realtime/events";
 import { useChannel } from "@/lib/realtime/hooks";
+import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
 import { conversationQuery, conversationsQuery } from "../api/conversations";
-import { messagesQuery, withMessage } from "../api/messages";
+import { type MessagePages, messagesQuery, withMessage } from "../api/messages";
 import { withRead } from "../receipts";
 
 /** Puts published messages and read marks into the thread. What could not be recovered is fetched again. */
@@ -20,7 +22,8 @@ export function useLiveMessages(conversationId: string): void {
       if (event.type === "read") {
         const { user, number } = event;
         if (number === undefined) return;
-        queryClient.setQueryData(
+        mergePushed<Conversation>(
+          queryClient,
           conversationKey,
           (conversation) => conversation && withRead(conversation, user, number),
         );
@@ -33,13 +36,13 @@ export function useLiveMessages(conversationId: string): void {
         return;
       }
       if (event.type !== "message") return;
-      queryClient.setQueryData(queryKey, (data) => withMessage(data, event.message));
-      void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
+      mergePushed<MessagePages>(queryClient, queryKey, (data) => withMessage(data, event.message));
+      refetchMissed(queryClient, conversationsQuery.queryKey);
     },
     {
       onSync: () => {
-        void queryClient.invalidateQueries({ queryKey });
-        void queryClient.invalidateQueries({ queryKey: conversationKey });
+        refetchMissed(queryClient, queryKey);
+        refetchMissed(queryClient, conversationKey);
       },
     },
   );

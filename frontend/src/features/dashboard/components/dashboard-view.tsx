@@ -5,11 +5,12 @@ import dynamic from "next/dynamic";
 import type { ReactNode } from "react";
 
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
-import { ErrorState } from "@/components/ui/error-state";
 import { LiveDot } from "@/components/ui/live-dot";
+import { QueryState } from "@/components/ui/query-state";
 import { Loading, Skeleton } from "@/components/ui/skeleton";
 import type { Dashboard, OrderSummary } from "@/lib/api/types";
 import { formatCompact, formatInteger, formatMoney } from "@/lib/format";
+import { useConnectionState } from "@/lib/realtime/hooks";
 
 import { useDashboard } from "../api/dashboard";
 import { useLiveFigures, useSamples } from "../hooks/use-live-dashboard";
@@ -29,25 +30,28 @@ interface DashboardViewProps {
 export function DashboardView({ recentOrders }: DashboardViewProps) {
   const dashboard = useDashboard();
   useLiveFigures(dashboard.data);
-  if (dashboard.isPending) {
-    return (
-      <Loading label="Loading the dashboard">
-        <div className="grid grid-cols-2 gap-3 sm:gap-4 xl:grid-cols-4">
-          {Array.from({ length: 4 }, (_, index) => (
-            <Skeleton key={index} className="h-32 rounded-lg" />
-          ))}
-        </div>
-        <Skeleton className="mt-6 h-72 rounded-lg" />
-      </Loading>
-    );
-  }
-  if (dashboard.isError)
-    return <ErrorState error={dashboard.error} onRetry={() => void dashboard.refetch()} />;
-  return <Loaded dashboard={dashboard.data} recentOrders={recentOrders} />;
+  return (
+    <QueryState
+      query={dashboard}
+      loading={
+        <Loading label="Loading the dashboard">
+          <div className="grid grid-cols-2 gap-3 sm:gap-4 xl:grid-cols-4">
+            {Array.from({ length: 4 }, (_, index) => (
+              <Skeleton key={index} className="h-32 rounded-lg" />
+            ))}
+          </div>
+          <Skeleton className="mt-6 h-72 rounded-lg" />
+        </Loading>
+      }
+    >
+      {(found) => <Loaded dashboard={found} recentOrders={recentOrders} />}
+    </QueryState>
+  );
 }
 
 function Loaded({ dashboard, recentOrders }: { dashboard: Dashboard } & DashboardViewProps) {
   const samples = useSamples(dashboard);
+  const live = useConnectionState() === "connected";
   const whose = dashboard.scope === "all" ? "in the whole shop" : "yours";
   return (
     <div className="space-y-6">
@@ -69,21 +73,21 @@ function Loaded({ dashboard, recentOrders }: { dashboard: Dashboard } & Dashboar
           value={dashboard.connections === null ? "–" : formatInteger(dashboard.connections)}
           icon={Cable}
           detail="Sockets open right now"
-          live
+          live={live}
         />
         <Figure
           label="Jobs running"
           value={formatInteger(dashboard.jobs_running)}
           icon={ListChecks}
           detail={`${formatInteger(dashboard.jobs_waiting)} waiting`}
-          live
+          live={live}
         />
       </dl>
       <div className="grid grid-cols-1 gap-6 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <Card className="min-w-0">
           <CardHeader>
             <CardTitle className="flex items-center gap-2.5">
-              <LiveDot /> Live
+              <LiveDot active={live} /> {live ? "Live" : "Not live"}
             </CardTitle>
             <ul className="flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted-foreground">
               <Key colour="bg-live" label="Connections" />

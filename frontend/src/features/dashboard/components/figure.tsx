@@ -10,6 +10,7 @@ interface FigureProps {
   value: string;
   icon: LucideIcon;
   detail?: string;
+  /** Whether it moves by itself now; left out where it never does. */
   live?: boolean;
 }
 
@@ -27,7 +28,7 @@ export function Figure({ label, value, icon: Icon, detail, live }: FigureProps) 
       <dt className="flex items-center gap-2 text-sm text-muted-foreground">
         <Icon aria-hidden className="size-4" />
         {label}
-        {live ? <LiveDot className="ml-auto" /> : null}
+        {live === undefined ? null : <LiveDot active={live} className="ml-auto" />}
       </dt>
       <dd
         ref={number}

@@ -5,9 +5,10 @@ import { type FormEvent, useState } from "react";
 
 import { Button } from "@/components/ui/button";
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
-import { ErrorState, FormError } from "@/components/ui/error-state";
+import { FormError } from "@/components/ui/error-state";
 import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
+import { QueryState } from "@/components/ui/query-state";
 import { Select } from "@/components/ui/select";
 import { Loading, Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
@@ -15,6 +16,7 @@ import type { ExportDataset, ExportFormat } from "@/lib/api/types";
 import { humanise } from "@/lib/format";
 
 import { FORMATS, useCreateExport, useDatasets } from "../api/exports";
+import { toFilters } from "../filters";
 
 const ANY = "any";
 
@@ -26,15 +28,16 @@ export function ExportForm() {
         <CardTitle>New export</CardTitle>
       </CardHeader>
       <CardBody>
-        {datasets.isPending ? (
-          <Loading label="Loading datasets">
-            <Skeleton className="h-40" />
-          </Loading>
-        ) : datasets.isError ? (
-          <ErrorState error={datasets.error} onRetry={() => void datasets.refetch()} />
-        ) : (
-          <Fields datasets={datasets.data.items} />
-        )}
+        <QueryState
+          query={datasets}
+          loading={
+            <Loading label="Loading datasets">
+              <Skeleton className="h-40" />
+            </Loading>
+          }
+        >
+          {({ items }) => <Fields datasets={items} />}
+        </QueryState>
       </CardBody>
     </Card>
   );
@@ -56,7 +59,7 @@ function Fields({ datasets }: { datasets: readonly ExportDataset[] }) {
       {
         dataset: name,
         format,
-        filters: Object.fromEntries(Object.entries(filters).filter(([, value]) => value)),
+        filters: toFilters(dataset?.filters ?? [], filters),
       },
       { onSuccess: () => toast.success("The export is on its way", "Its progress shows beside this form.") },
     );

@@ -5,6 +5,8 @@ import { Download, FileSpreadsheet, FileText } from "lucide-react";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Progress } from "@/components/ui/progress";
+import { QueryState, RetryLine } from "@/components/ui/query-state";
+import { Loading, Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import type { ExportState, ExportSummary } from "@/lib/api/types";
 import { count, formatBytes, formatDateTime, formatInteger, formatRelative, humanise } from "@/lib/format";
@@ -84,36 +86,55 @@ function Running({ item }: { item: ExportSummary }) {
 function Files({ item }: { item: ExportSummary }) {
   const details = useExportFiles(item.id, true);
   const download = useDownload();
-  const files = details.data?.files ?? [];
   return (
-    <ul className="space-y-2">
-      {files.map((file) => (
-        <li
-          key={file.name}
-          className="flex flex-wrap items-center justify-between gap-3 rounded-md bg-muted/60 px-3 py-2"
-        >
-          <span className="min-w-0">
-            <span className="block truncate font-mono text-xs">{file.name}</span>
-            <span className="block text-xs text-muted-foreground tabular-nums">
-              {count(file.rows, "row")} · {formatBytes(file.bytes)}
-            </span>
-          </span>
-          <Button
-            variant="secondary"
-            size="sm"
-            aria-label={`Download ${file.name}`}
-            pending={download.isPending && download.variables.name === file.name}
-            onClick={() =>
-              download.mutate(
-                { exportId: item.id, name: file.name },
-                { onError: (error) => toast.error("The file could not be downloaded", error) },
-              )
-            }
-          >
-            <Download aria-hidden /> Download
-          </Button>
-        </li>
-      ))}
-    </ul>
+    <QueryState
+      query={details}
+      loading={
+        <Loading label="Loading files">
+          <Skeleton className="h-13" />
+        </Loading>
+      }
+      failed={(error) => (
+        <RetryLine
+          title="The files could not be listed."
+          error={error}
+          pending={details.isFetching}
+          onRetry={() => void details.refetch()}
+          className="m-0"
+        />
+      )}
+    >
+      {({ files }) => (
+        <ul className="space-y-2">
+          {files.map((file) => (
+            <li
+              key={file.name}
+              className="flex flex-wrap items-center justify-between gap-3 rounded-md bg-muted/60 px-3 py-2"
+            >
+              <span className="min-w-0">
+                <span className="block truncate font-mono text-xs">{file.name}</span>
+                <span className="block text-xs text-muted-foreground tabular-nums">
+                  {count(file.rows, "row")} · {formatBytes(file.bytes)}
+                </span>
+              </span>
+              <Button
+                variant="secondary"
+                size="sm"
+                aria-label={`Download ${file.name}`}
+                pending={download.isPending && download.variables.name === file.name}
+                onClick={() =>
+                  download.mutate(
+                    { exportId: item.id, name: file.name },
+                    { onError: (error) => toast.error("The file could not be downloaded", error) },
+                  )
+                }
+              >
+                <Download aria-hidden /> Download
+              </Button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </QueryState>
   );
 }

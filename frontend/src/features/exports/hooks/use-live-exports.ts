@@ -5,6 +5,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCurrentUser } from "@/lib/current-user";
 import { channels, type ExportProgressEvent } from "@/lib/realtime/events";
 import { useChannel } from "@/lib/realtime/hooks";
+import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
 import { type ExportPage, exportsKey, withProgress } from "../api/exports";
 
@@ -16,11 +17,12 @@ export function useLiveExports(): void {
     channels.exports(user.id),
     (event) => {
       if (event.type !== "export.progress") return;
-      queryClient.setQueriesData<ExportPage>({ queryKey: exportsKey }, (page) => withProgress(page, event));
+      for (const { queryKey } of queryClient.getQueryCache().findAll({ queryKey: exportsKey }))
+        mergePushed<ExportPage>(queryClient, queryKey, (page) => withProgress(page, event));
       if (event.state !== "running" && event.state !== "queued") {
-        void queryClient.invalidateQueries({ queryKey: ["exports"] });
+        refetchMissed(queryClient, ["exports"]);
       }
     },
-    { onSync: () => void queryClient.invalidateQueries({ queryKey: ["exports"] }) },
+    { onSync: () => refetchMissed(queryClient, ["exports"]) },
   );
 }

@@ -28,6 +28,16 @@ export function useJobs(filter: JobFilter) {
 
 const one = (jobId: string) => ({ params: { path: { job_id: jobId } } });
 
+/** One job, whatever list it is in. Ended ones stay as they are, until they are removed. */
+export function useJob(jobId: string | null) {
+  return useQuery({
+    queryKey: [...jobsKey, "one", jobId],
+    queryFn: () => unwrap(api.GET("/api/v1/jobs/{job_id}", one(jobId ?? ""))),
+    enabled: jobId !== null,
+    refetchInterval: ({ state }) => (state.data?.finished_at ? false : POLL_MS),
+  });
+}
+
 export function useCancelJob() {
   const queryClient = useQueryClient();
   return useMutation({

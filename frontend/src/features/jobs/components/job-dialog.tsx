@@ -2,22 +2,40 @@
 
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogContent, DialogFooter } from "@/components/ui/dialog";
+import { RetryLine } from "@/components/ui/query-state";
 import { toast } from "@/components/ui/toast";
 import type { Job } from "@/lib/api/types";
 import { can, useCurrentUser } from "@/lib/current-user";
 import { formatDateTime } from "@/lib/format";
 
-import { useCancelJob, useRetryJob } from "../api/jobs";
+import { useCancelJob, useJob, useRetryJob } from "../api/jobs";
 import { JobStateBadge } from "./job-state";
 
 const CANCELLABLE = new Set<Job["state"]>(["ready", "deferred", "running"]);
 const RETRIABLE = new Set<Job["state"]>(["failed", "cancelled"]);
 
-export function JobDialog({ job, onClose }: { job: Job | null; onClose: () => void }) {
+interface JobDialogProps {
+  /** As the list showed it when it was opened; from then on it is asked for itself, on whichever page it is by now. */
+  opened: Job | null;
+  onClose: () => void;
+}
+
+export function JobDialog({ opened, onClose }: JobDialogProps) {
+  const { data, error, isFetching, refetch } = useJob(opened?.id ?? null);
+  const job = data ?? opened;
   return (
-    <Dialog open={job !== null} onOpenChange={(open) => !open && onClose()}>
+    <Dialog open={opened !== null} onOpenChange={(open) => !open && onClose()}>
       {job ? (
         <DialogContent title={job.kind} description={`Queue ${job.queue} · ${job.id}`} className="max-w-2xl">
+          {error ? (
+            <RetryLine
+              title="This may be out of date."
+              error={error}
+              pending={isFetching}
+              onRetry={() => void refetch()}
+              className="mx-0 mt-0"
+            />
+          ) : null}
           <Details job={job} />
           <Actions job={job} onDone={onClose} />
         </DialogContent>

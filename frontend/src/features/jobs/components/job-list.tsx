@@ -6,9 +6,9 @@ import { useState } from "react";
 
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
 import { Input } from "@/components/ui/input";
-import { Pagination } from "@/components/ui/pagination";
+import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { QueryState } from "@/components/ui/query-state";
 import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
@@ -39,8 +39,7 @@ export function JobList() {
     state: state ?? undefined,
     kind: useDebounced(kind.trim(), TYPING_MS) || undefined,
   });
-  const [openedId, setOpenedId] = useState<string | null>(null);
-  const opened = jobs.data?.items.find(({ id }) => id === openedId) ?? null;
+  const [opened, setOpened] = useState<Job | null>(null);
 
   return (
     <div className="space-y-4">
@@ -63,17 +62,19 @@ export function JobList() {
         </div>
       </div>
       <Card>
-        {jobs.isPending ? (
-          <SkeletonRows />
-        ) : jobs.isError ? (
-          <ErrorState error={jobs.error} onRetry={() => void jobs.refetch()} />
-        ) : jobs.data.items.length === 0 ? (
-          <Empty icon={ListChecks} title="No jobs here">
-            Nothing matches the filter. Ended jobs are removed after a while.
-          </Empty>
-        ) : (
-          <JobTable jobs={jobs.data.items} onOpen={setOpenedId} />
-        )}
+        <QueryState query={jobs} loading={<SkeletonRows />}>
+          {({ items }) =>
+            items.length > 0 ? (
+              <JobTable jobs={items} onOpen={setOpened} />
+            ) : page > 1 ? (
+              <PastTheEnd onFirst={() => void set({ page: 1 })} />
+            ) : (
+              <Empty icon={ListChecks} title="No jobs here">
+                Nothing matches the filter. Ended jobs are removed after a while.
+              </Empty>
+            )
+          }
+        </QueryState>
       </Card>
       {jobs.data && jobs.data.items.length > 0 ? (
         <Pagination
@@ -84,12 +85,12 @@ export function JobList() {
           onPage={(next) => void set({ page: next })}
         />
       ) : null}
-      <JobDialog job={opened} onClose={() => setOpenedId(null)} />
+      <JobDialog opened={opened} onClose={() => setOpened(null)} />
     </div>
   );
 }
 
-function JobTable({ jobs, onOpen }: { jobs: readonly Job[]; onOpen: (jobId: string) => void }) {
+function JobTable({ jobs, onOpen }: { jobs: readonly Job[]; onOpen: (job: Job) => void }) {
   return (
     <Table label="Jobs">
       <thead>
@@ -108,7 +109,7 @@ function JobTable({ jobs, onOpen }: { jobs: readonly Job[]; onOpen: (jobId: stri
             <Td>
               <button
                 type="button"
-                onClick={() => onOpen(job.id)}
+                onClick={() => onOpen(job)}
                 className="font-mono text-xs font-medium after:absolute after:inset-0 hover:text-primary"
               >
                 {job.kind}

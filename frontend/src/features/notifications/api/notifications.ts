@@ -17,13 +17,17 @@ export function useNotifications() {
   return useQuery(notificationsQuery);
 }
 
-/** The page with a new notification on top. One that is there already (a recovered duplicate) changes nothing. */
+/**
+ * The page with a notification on top. The server writes news of the same thing into the notice that is still unread
+ * and keeps its id: then it replaces what was there. The same notice again (a recovered duplicate) changes nothing.
+ */
 export function withNotification(page: NotificationPage | undefined, added: Notification) {
-  if (!page || page.items.some((item) => item.id === added.id)) return page;
+  const known = page?.items.find((item) => item.id === added.id);
+  if (!page || (known && Date.parse(known.created_at) >= Date.parse(added.created_at))) return page;
   return {
     ...page,
-    items: [added, ...page.items].slice(0, SHOWN),
-    total: page.total === null ? null : page.total + 1,
+    items: [added, ...page.items.filter((item) => item !== known)].slice(0, SHOWN),
+    total: page.total === null || known ? page.total : page.total + 1,
   };
 }
 

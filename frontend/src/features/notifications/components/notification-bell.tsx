@@ -5,13 +5,19 @@ import { useState } from "react";
 
 import { Button } from "@/components/ui/button";
 import { Popover, PopoverContent, PopoverTitle, PopoverTrigger } from "@/components/ui/popover";
+import type { Notification } from "@/lib/api/types";
 
 import { useNotifications } from "../api/notifications";
 import { useLiveNotifications } from "../hooks/use-live-notifications";
 import { NotificationList } from "./notification-list";
 
-export function NotificationBell() {
-  useLiveNotifications();
+interface NotificationBellProps {
+  /** What arrives concerns other features, too; they are told where all of them are known. */
+  onNotification?: (notification: Notification) => void;
+}
+
+export function NotificationBell({ onNotification }: NotificationBellProps) {
+  useLiveNotifications(onNotification);
   const [open, setOpen] = useState(false);
   const notifications = useNotifications();
   const unread = notifications.data?.items.filter((item) => !item.read_at).length ?? 0;

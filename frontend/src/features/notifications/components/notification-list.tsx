@@ -4,8 +4,9 @@ import { BellOff } from "lucide-react";
 import Link from "next/link";
 
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
+import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
+import type { Notification } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { formatRelative } from "@/lib/format";
 
@@ -13,14 +14,15 @@ import { useMarkRead, useNotifications } from "../api/notifications";
 import { targetOf } from "../target";
 
 export function NotificationList({ onFollow }: { onFollow?: () => void }) {
-  const notifications = useNotifications();
-  const markRead = useMarkRead();
+  return (
+    <QueryState query={useNotifications()} loading={<SkeletonRows rows={3} />}>
+      {({ items }) => <Items items={items} onFollow={onFollow} />}
+    </QueryState>
+  );
+}
 
-  if (notifications.isPending) return <SkeletonRows rows={3} />;
-  if (notifications.isError) {
-    return <ErrorState error={notifications.error} onRetry={() => void notifications.refetch()} />;
-  }
-  const { items } = notifications.data;
+function Items({ items, onFollow }: { items: readonly Notification[]; onFollow?: () => void }) {
+  const markRead = useMarkRead();
   if (items.length === 0) {
     return (
       <Empty icon={BellOff} title="Nothing new" className="py-10">

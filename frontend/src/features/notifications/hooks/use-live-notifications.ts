@@ -3,15 +3,22 @@
 import { useQueryClient } from "@tanstack/react-query";
 
 import { toast } from "@/components/ui/toast";
+import type { Notification } from "@/lib/api/types";
 import { useCurrentUser } from "@/lib/current-user";
 import { channels, type NotificationEvent } from "@/lib/realtime/events";
 import { useServerChannel } from "@/lib/realtime/hooks";
+import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
-import { notificationsQuery, useMarkRead, withNotification } from "../api/notifications";
+import {
+  type NotificationPage,
+  notificationsQuery,
+  useMarkRead,
+  withNotification,
+} from "../api/notifications";
 import { isOnScreen } from "../target";
 
-/** Keeps the list current from the personal channel, and shows what arrives. */
-export function useLiveNotifications(): void {
+/** Keeps the list current from the personal channel, shows what arrives, and hands it to whom it concerns. */
+export function useLiveNotifications(onNotification?: (notification: Notification) => void): void {
   const user = useCurrentUser();
   const queryClient = useQueryClient();
   const markRead = useMarkRead();
@@ -19,15 +26,16 @@ export function useLiveNotifications(): void {
     channels.personal(user.id),
     (event) => {
       if (event.type !== "notification") return;
-      queryClient.setQueryData(notificationsQuery.queryKey, (page) =>
+      mergePushed<NotificationPage>(queryClient, notificationsQuery.queryKey, (page) =>
         withNotification(page, event.notification),
       );
+      onNotification?.(event.notification);
       if (isOnScreen(event.notification)) {
         markRead.mutate(event.notification.id);
         return;
       }
       toast.info(event.notification.title, event.notification.body);
     },
-    { onSync: () => void queryClient.invalidateQueries({ queryKey: notificationsQuery.queryKey }) },
+    { onSync: () => refetchMissed(queryClient, notificationsQuery.queryKey) },
   );
 }

@@ -1,8 +1,18 @@
-import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  queryOptions,
+  useIsMutating,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { Order, OrderStatus } from "@/lib/api/types";
+import { useCart } from "@/lib/cart";
+
+import { isFinal } from "../status";
 
 export const PAGE_SIZE = 20;
 
@@ -30,8 +40,15 @@ export function useOrders(filter: OrderFilter) {
   return useQuery(ordersQuery(filter));
 }
 
-export function useOrder(orderId: string) {
-  return useQuery(orderQuery(orderId));
+/** Changes of one's own orders are pushed; those of somebody else's are not told to us. */
+const POLL_MS = 5_000;
+
+export function useOrder(orderId: string, viewerId: string) {
+  return useQuery({
+    ...orderQuery(orderId),
+    refetchInterval: ({ state: { data } }) =>
+      data && data.user_id !== viewerId && !isFinal(data.status) ? POLL_MS : false,
+  });
 }
 
 export interface NewOrder {
@@ -41,18 +58,34 @@ export interface NewOrder {
   idempotencyKey: string;
 }
 
-export function usePlaceOrder() {
+const PLACE = ["orders", "place"] as const;
+
+/**
+ * Orders something; what was ordered leaves the cart. Whoever asked may be gone from the page when the answer comes,
+ * so all that follows from it belongs here, and not to the call.
+ */
+export function usePlaceOrder(onPlaced: (order: Order) => void) {
   const queryClient = useQueryClient();
   return useMutation({
+    mutationKey: PLACE,
     mutationFn: ({ idempotencyKey, ...body }: NewOrder): Promise<Order> =>
       unwrap(api.POST("/api/v1/orders", { body, params: { header: { "idempotency-key": idempotencyKey } } })),
-    onSuccess: (order) => {
+    onSuccess: (order, { lines }) => {
+      useCart
+        .getState()
+        .settle(lines.map(({ product_id, quantity }) => ({ productId: product_id, quantity })));
       queryClient.setQueryData(orderQuery(order.id).queryKey, order);
       void queryClient.invalidateQueries({ queryKey: ordersKey });
       void queryClient.invalidateQueries({ queryKey: ["products"] }); // Stock has changed.
       void queryClient.invalidateQueries({ queryKey: ["dashboard"] });
+      onPlaced(order);
     },
   });
+}
+
+/** Whether an order is on its way. */
+export function useIsPlacing(): boolean {
+  return useIsMutating({ mutationKey: PLACE }) > 0;
 }
 
 export function useCancelOrder(orderId: string) {

@@ -7,13 +7,16 @@ import { Button } from "@/components/ui/button";
 import { Drawer, DrawerTrigger } from "@/components/ui/drawer";
 import { useCartLines } from "@/lib/cart";
 
+import { useIsPlacing } from "../api/orders";
 import { CartDrawer } from "./cart-drawer";
 
 export function CartButton() {
   const [open, setOpen] = useState(false);
+  const placing = useIsPlacing();
   const count = useCartLines().reduce((sum, line) => sum + line.quantity, 0);
   return (
-    <Drawer open={open} onOpenChange={setOpen}>
+    // While an order is on its way, its outcome is waited for.
+    <Drawer open={open} onOpenChange={(next) => setOpen(next || placing)}>
       <DrawerTrigger
         render={
           <Button

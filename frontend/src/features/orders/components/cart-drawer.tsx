@@ -3,7 +3,6 @@
 import { ShoppingCart } from "lucide-react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
-import { useState } from "react";
 
 import { Button, buttonVariants } from "@/components/ui/button";
 import { DrawerContent } from "@/components/ui/drawer";
@@ -50,36 +49,24 @@ export function CartDrawer({ onClose }: { onClose: () => void }) {
 
 function Checkout({ onClose }: { onClose: () => void }) {
   const lines = useCartLines();
-  const clear = useCart((cart) => cart.clear);
+  const note = useCart((cart) => cart.note);
+  const setNote = useCart((cart) => cart.setNote);
+  const takeOrderKey = useCart((cart) => cart.takeOrderKey);
   const router = useRouter();
-  const placeOrder = usePlaceOrder();
-  const [note, setNote] = useState("");
-  // One key per content of the cart: pressing twice, or again after a lost answer, orders once.
-  const content = JSON.stringify([lines.map(({ productId, quantity }) => [productId, quantity]), note]);
-  const [attempt, setAttempt] = useState({ content: "", key: "" });
+  const placeOrder = usePlaceOrder((order) => {
+    onClose();
+    toast.success(`Order ${order.order_number} is placed`, "Watch it move: its status changes by itself.");
+    router.push(`/orders/${order.id}`);
+  });
   const currency = lines[0]?.currency ?? "EUR";
 
   function submit() {
-    const key = attempt.content === content ? attempt.key : crypto.randomUUID();
-    setAttempt({ content, key });
-    placeOrder.mutate(
-      {
-        lines: lines.map(({ productId, quantity }) => ({ product_id: productId, quantity })),
-        note: note.trim() || undefined,
-        idempotencyKey: key,
-      },
-      {
-        onSuccess: (order) => {
-          clear();
-          onClose();
-          toast.success(
-            `Order ${order.order_number} is placed`,
-            "Watch it move: its status changes by itself.",
-          );
-          router.push(`/orders/${order.id}`);
-        },
-      },
-    );
+    if (placeOrder.isPending) return;
+    placeOrder.mutate({
+      lines: lines.map(({ productId, quantity }) => ({ product_id: productId, quantity })),
+      note: note.trim() || undefined,
+      idempotencyKey: takeOrderKey(),
+    });
   }
 
   return (

@@ -6,14 +6,16 @@ import Link from "next/link";
 import { Button } from "@/components/ui/button";
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
 import { ConfirmDialog } from "@/components/ui/confirm-dialog";
-import { ErrorState } from "@/components/ui/error-state";
 import { LiveDot } from "@/components/ui/live-dot";
 import { PageHeader } from "@/components/ui/page-header";
+import { QueryState } from "@/components/ui/query-state";
 import { Loading, Skeleton } from "@/components/ui/skeleton";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import { toast } from "@/components/ui/toast";
 import type { Order } from "@/lib/api/types";
+import { useCurrentUser } from "@/lib/current-user";
 import { formatDateTime, formatMoney } from "@/lib/format";
+import { useConnectionState } from "@/lib/realtime/hooks";
 
 import { useCancelOrder, useOrder } from "../api/orders";
 import { useLiveOrders } from "../hooks/use-live-orders";
@@ -23,24 +25,29 @@ import { StatusTimeline } from "./status-timeline";
 
 export function OrderDetail({ orderId }: { orderId: string }) {
   useLiveOrders();
-  const order = useOrder(orderId);
-  if (order.isPending) {
-    return (
-      <Loading label="Loading the order">
-        <Skeleton className="mb-6 h-10 w-64" />
-        <div className="grid gap-6 lg:grid-cols-[1fr_20rem]">
-          <Skeleton className="h-72" />
-          <Skeleton className="h-96" />
-        </div>
-      </Loading>
-    );
-  }
-  if (order.isError) return <ErrorState error={order.error} onRetry={() => void order.refetch()} />;
-  return <Loaded order={order.data} />;
+  const order = useOrder(orderId, useCurrentUser().id);
+  return (
+    <QueryState
+      query={order}
+      loading={
+        <Loading label="Loading the order">
+          <Skeleton className="mb-6 h-10 w-64" />
+          <div className="grid gap-6 lg:grid-cols-[1fr_20rem]">
+            <Skeleton className="h-72" />
+            <Skeleton className="h-96" />
+          </div>
+        </Loading>
+      }
+    >
+      {(found) => <Loaded order={found} />}
+    </QueryState>
+  );
 }
 
 function Loaded({ order }: { order: Order }) {
   const live = !isFinal(order.status);
+  const connected = useConnectionState() === "connected";
+  const foreign = order.user_id !== useCurrentUser().id; // Then it is asked for, not pushed.
   return (
     <>
       <Link
@@ -112,7 +119,7 @@ function Loaded({ order }: { order: Order }) {
             <CardTitle>Status</CardTitle>
             {live ? (
               <span className="flex items-center gap-2 text-xs text-muted-foreground">
-                <LiveDot /> Updates by itself
+                <LiveDot active={connected || foreign} /> Updates by itself
               </span>
             ) : null}
           </CardHeader>

@@ -7,8 +7,8 @@ import { parseAsInteger, parseAsStringLiteral, useQueryStates } from "nuqs";
 import { buttonVariants } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
-import { Pagination } from "@/components/ui/pagination";
+import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { QueryState } from "@/components/ui/query-state";
 import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
@@ -44,25 +44,27 @@ export function OrderList() {
         />
       </div>
       <Card className={cn(orders.isPlaceholderData && "opacity-60")}>
-        {orders.isPending ? (
-          <SkeletonRows />
-        ) : orders.isError ? (
-          <ErrorState error={orders.error} onRetry={() => void orders.refetch()} />
-        ) : orders.data.items.length === 0 ? (
-          <Empty
-            icon={Receipt}
-            title={status ? `No order is ${STATUS[status].label.toLowerCase()}` : "No orders yet"}
-            action={
-              <Link href="/catalogue" className={buttonVariants()}>
-                Browse the catalogue
-              </Link>
-            }
-          >
-            Orders you place show up here, and move along by themselves.
-          </Empty>
-        ) : (
-          <OrderTable orders={orders.data.items} />
-        )}
+        <QueryState query={orders} loading={<SkeletonRows />}>
+          {({ items }) =>
+            items.length > 0 ? (
+              <OrderTable orders={items} />
+            ) : page > 1 ? (
+              <PastTheEnd onFirst={() => void set({ page: 1 })} />
+            ) : (
+              <Empty
+                icon={Receipt}
+                title={status ? `No order is ${STATUS[status].label.toLowerCase()}` : "No orders yet"}
+                action={
+                  <Link href="/catalogue" className={buttonVariants()}>
+                    Browse the catalogue
+                  </Link>
+                }
+              >
+                Orders you place show up here, and move along by themselves.
+              </Empty>
+            )
+          }
+        </QueryState>
       </Card>
       {orders.data && orders.data.items.length > 0 ? (
         <Pagination

@@ -2,9 +2,11 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 
+import type { Order } from "@/lib/api/types";
 import { useCurrentUser } from "@/lib/current-user";
 import { channels, type OrderStatusEvent } from "@/lib/realtime/events";
 import { useChannel } from "@/lib/realtime/hooks";
+import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
 import { orderQuery, ordersKey } from "../api/orders";
 import { withStatus } from "../status";
@@ -18,11 +20,11 @@ export function useLiveOrders(onEvent?: (event: OrderStatusEvent) => void): void
     (event) => {
       if (event.type !== "order.status") return;
       const { queryKey } = orderQuery(event.order_id);
-      queryClient.setQueryData(queryKey, (order) => withStatus(order, event)); // Shown at once …
-      void queryClient.invalidateQueries({ queryKey }); // … and completed by what the database says.
-      void queryClient.invalidateQueries({ queryKey: ordersKey });
+      mergePushed<Order>(queryClient, queryKey, (order) => withStatus(order, event)); // Shown at once …
+      refetchMissed(queryClient, queryKey); // … and completed by what the database says.
+      refetchMissed(queryClient, ordersKey);
       onEvent?.(event);
     },
-    { onSync: () => void queryClient.invalidateQueries({ queryKey: ["orders"] }) },
+    { onSync: () => refetchMissed(queryClient, ["orders"]) },
   );
 }

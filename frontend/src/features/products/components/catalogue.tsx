@@ -5,8 +5,8 @@ import { useState } from "react";
 
 import { Button } from "@/components/ui/button";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
-import { Pagination } from "@/components/ui/pagination";
+import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { QueryState } from "@/components/ui/query-state";
 import { Loading, Skeleton } from "@/components/ui/skeleton";
 import type { Product } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
@@ -34,60 +34,62 @@ export function Catalogue() {
 function Results({ onOpen }: { onOpen: (product: Product) => void }) {
   const { filters, change, reset, active } = useFilters();
   const products = useProducts(toQuery(filters));
-  const live = useLiveStock(products.data?.items ?? []);
+  const items = useLiveStock(products.data?.items ?? []);
 
-  if (products.isPending) {
-    return (
-      <Loading label="Loading products">
-        <div className={GRID}>
-          {Array.from({ length: 8 }, (_, index) => (
-            <Skeleton key={index} className="aspect-[4/5] rounded-lg" />
-          ))}
-        </div>
-      </Loading>
-    );
-  }
-  if (products.isError) return <ErrorState error={products.error} onRetry={() => void products.refetch()} />;
-
-  const { total, pages } = products.data;
-  if (live.length === 0) {
-    return (
-      <Empty
-        icon={PackageX}
-        title={active ? "Nothing matches" : "The catalogue is empty"}
-        action={
-          active ? (
-            <Button variant="secondary" onClick={reset}>
-              Clear filters
-            </Button>
-          ) : null
-        }
-      >
-        {active
-          ? "Try another word, a wider price range or all categories."
-          : "Products appear here once they are added."}
-      </Empty>
-    );
-  }
   return (
-    <div className={cn("space-y-6 transition-opacity", products.isPlaceholderData && "opacity-60")}>
-      <ul aria-label="Products" className={GRID}>
-        {live.map((product) => (
-          <li key={product.id} className="flex *:flex-1">
-            <ProductCard product={product} onOpen={onOpen} />
-          </li>
-        ))}
-      </ul>
-      <Pagination
-        page={filters.page}
-        pages={pages ?? 1}
-        total={total ?? live.length}
-        noun={total === 1 ? "product" : "products"}
-        onPage={(page) => {
-          change({ page });
-          window.scrollTo({ top: 0 });
-        }}
-      />
-    </div>
+    <QueryState
+      query={products}
+      loading={
+        <Loading label="Loading products">
+          <div className={GRID}>
+            {Array.from({ length: 8 }, (_, index) => (
+              <Skeleton key={index} className="aspect-[4/5] rounded-lg" />
+            ))}
+          </div>
+        </Loading>
+      }
+    >
+      {({ total, pages }) =>
+        items.length === 0 && filters.page > 1 ? (
+          <PastTheEnd onFirst={() => change({ page: 1 })} />
+        ) : items.length === 0 ? (
+          <Empty
+            icon={PackageX}
+            title={active ? "Nothing matches" : "The catalogue is empty"}
+            action={
+              active ? (
+                <Button variant="secondary" onClick={reset}>
+                  Clear filters
+                </Button>
+              ) : null
+            }
+          >
+            {active
+              ? "Try another word, a wider price range or all categories."
+              : "Products appear here once they are added."}
+          </Empty>
+        ) : (
+          <div className={cn("space-y-6 transition-opacity", products.isPlaceholderData && "opacity-60")}>
+            <ul aria-label="Products" className={GRID}>
+              {items.map((product) => (
+                <li key={product.id} className="flex *:flex-1">
+                  <ProductCard product={product} onOpen={onOpen} />
+                </li>
+              ))}
+            </ul>
+            <Pagination
+              page={filters.page}
+              pages={pages ?? 1}
+              total={total ?? items.length}
+              noun={total === 1 ? "product" : "products"}
+              onPage={(page) => {
+                change({ page });
+                window.scrollTo({ top: 0 });
+              }}
+            />
+          </div>
+        )
+      }
+    </QueryState>
   );
 }

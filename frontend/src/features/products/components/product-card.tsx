@@ -6,8 +6,9 @@ import { useEffect, useState } from "react";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { ProductArt } from "@/components/ui/product-art";
+import { toast } from "@/components/ui/toast";
 import type { Product } from "@/lib/api/types";
-import { useCart } from "@/lib/cart";
+import { MAX_LINES, useCart } from "@/lib/cart";
 import { formatInteger, formatMoney } from "@/lib/format";
 
 const LOW_STOCK = 10;
@@ -67,7 +68,7 @@ export function AddToCart({ product, label = "Add" }: { product: Product; label?
       disabled={product.stock <= 0}
       aria-label={`Add ${product.name} to cart`}
       onClick={() => {
-        add({
+        const added = add({
           productId: product.id,
           name: product.name,
           sku: product.sku,
@@ -75,7 +76,8 @@ export function AddToCart({ product, label = "Add" }: { product: Product; label?
           price: product.price,
           currency: product.currency,
         });
-        setJustAdded((count) => count + 1);
+        if (added) setJustAdded((count) => count + 1);
+        else toast.info("Your cart is full", `An order takes ${MAX_LINES} different products.`);
       }}
     >
       {justAdded ? <Check aria-hidden /> : <ShoppingCart aria-hidden />}

@@ -1,7 +1,7 @@
 "use client";
 
 import { Drawer, DrawerContent } from "@/components/ui/drawer";
-import { ErrorState } from "@/components/ui/error-state";
+import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { ApiError } from "@/lib/api/problem";
 
@@ -29,15 +29,13 @@ export function ConnectionDrawer({ client, onClose, onTrace }: ConnectionDrawerP
         className="max-w-[min(44rem,calc(100vw-1rem))]"
         footer={shown ? <ConnectionActions connection={shown} onTrace={onTrace} /> : null}
       >
-        {shown ? (
-          <ConnectionDetail connection={shown} />
-        ) : gone && client !== null ? (
-          <EndedNotice client={client} />
-        ) : connection.isError ? (
-          <ErrorState error={connection.error} onRetry={() => void connection.refetch()} />
-        ) : (
-          <SkeletonRows />
-        )}
+        <QueryState
+          query={connection}
+          loading={<SkeletonRows />}
+          failed={() => (gone && client !== null ? <EndedNotice client={client} /> : null)}
+        >
+          {(found) => <ConnectionDetail connection={found} />}
+        </QueryState>
       </DrawerContent>
     </Drawer>
   );

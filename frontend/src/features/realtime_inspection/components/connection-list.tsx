@@ -6,8 +6,8 @@ import { parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
 import { Input } from "@/components/ui/input";
+import { QueryState } from "@/components/ui/query-state";
 import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
@@ -60,17 +60,17 @@ export function ConnectionList({ onOpen }: { onOpen: (client: string) => void })
       </div>
       {connections.data ? <SilentNotice silent={connections.data.silent} /> : null}
       <Card className={cn(connections.isPlaceholderData && "opacity-60")}>
-        {connections.isPending ? (
-          <SkeletonRows />
-        ) : connections.isError ? (
-          <ErrorState error={connections.error} onRetry={() => void connections.refetch()} />
-        ) : connections.data.items.length === 0 ? (
-          <Empty icon={Unplug} title={value ? "Nobody like that is connected" : "Nobody is connected"}>
-            {value ? "Usernames and ids are matched whole." : "Connections show up here as they come."}
-          </Empty>
-        ) : (
-          <ConnectionTable connections={connections.data.items} onOpen={onOpen} />
-        )}
+        <QueryState query={connections} loading={<SkeletonRows />}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty icon={Unplug} title={value ? "Nobody like that is connected" : "Nobody is connected"}>
+                {value ? "Usernames and ids are matched whole." : "Connections show up here as they come."}
+              </Empty>
+            ) : (
+              <ConnectionTable connections={items} onOpen={onOpen} />
+            )
+          }
+        </QueryState>
       </Card>
       {connections.data && connections.data.items.length > 0 ? (
         <nav aria-label="Pagination" className="flex items-center justify-between gap-4">

@@ -5,8 +5,8 @@ import { parseAsString, useQueryState } from "nuqs";
 
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
 import { Input } from "@/components/ui/input";
+import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import type { EndedConnection } from "@/lib/api/types";
@@ -38,17 +38,17 @@ export function EndingList({ onOpen }: { onOpen: (client: string) => void }) {
       </div>
       {endings.data ? <SilentNotice silent={endings.data.silent} /> : null}
       <Card className={cn(endings.isPlaceholderData && "opacity-60")}>
-        {endings.isPending ? (
-          <SkeletonRows />
-        ) : endings.isError ? (
-          <ErrorState error={endings.error} onRetry={() => void endings.refetch()} />
-        ) : endings.data.items.length === 0 ? (
-          <Empty icon={PlugZap} title="No connection has ended">
-            Each realtime process remembers its last thousand endings.
-          </Empty>
-        ) : (
-          <EndingTable endings={endings.data.items} onOpen={onOpen} />
-        )}
+        <QueryState query={endings} loading={<SkeletonRows />}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty icon={PlugZap} title="No connection has ended">
+                Each realtime process remembers its last thousand endings.
+              </Empty>
+            ) : (
+              <EndingTable endings={items} onOpen={onOpen} />
+            )
+          }
+        </QueryState>
       </Card>
       {endings.data?.items.length === SHOWN ? (
         <p className="text-sm text-muted-foreground">The last {SHOWN}. Name a user to look further back.</p>

@@ -5,8 +5,8 @@ import { Layers, TriangleAlert } from "lucide-react";
 import { Badge } from "@/components/ui/badge";
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
-import { SkeletonRows } from "@/components/ui/skeleton";
+import { QueryState } from "@/components/ui/query-state";
+import { LoadingCard } from "@/components/ui/skeleton";
 import type { RealtimeRules } from "@/lib/api/types";
 import { count } from "@/lib/format";
 
@@ -15,35 +15,24 @@ import { SilentNotice } from "./silent-notice";
 
 /** The rules of channels as they are in force; they are changed in the file of namespaces. */
 export function NamespaceList() {
-  const rules = useNamespaces();
-  if (rules.isPending) {
-    return (
-      <Card>
-        <SkeletonRows />
-      </Card>
-    );
-  }
-  if (rules.isError) {
-    return (
-      <Card>
-        <ErrorState error={rules.error} onRetry={() => void rules.refetch()} />
-      </Card>
-    );
-  }
   return (
-    <div className="space-y-4">
-      <SilentNotice silent={rules.data.silent} />
-      {rules.data.items.length === 0 ? (
-        <Card>
-          <Empty icon={Layers} title="No realtime process answers">
-            Namespaces are shown as the processes have them.
-          </Empty>
-        </Card>
-      ) : null}
-      {rules.data.items.map((found) => (
-        <Rules key={`${found.version} ${found.mistakes.join()}`} rules={found} />
-      ))}
-    </div>
+    <QueryState query={useNamespaces()} loading={<LoadingCard />}>
+      {({ items, silent }) => (
+        <div className="space-y-4">
+          <SilentNotice silent={silent} />
+          {items.length === 0 ? (
+            <Card>
+              <Empty icon={Layers} title="No realtime process answers">
+                Namespaces are shown as the processes have them.
+              </Empty>
+            </Card>
+          ) : null}
+          {items.map((found) => (
+            <Rules key={`${found.version} ${found.mistakes.join()}`} rules={found} />
+          ))}
+        </div>
+      )}
+    </QueryState>
   );
 }
 

@@ -1,8 +1,8 @@
 "use client";
 
 import { Card, CardBody } from "@/components/ui/card";
-import { ErrorState } from "@/components/ui/error-state";
-import { SkeletonRows } from "@/components/ui/skeleton";
+import { QueryState } from "@/components/ui/query-state";
+import { LoadingCard } from "@/components/ui/skeleton";
 import type { RealtimeNode } from "@/lib/api/types";
 import { count, formatBytes, formatDuration, formatInteger } from "@/lib/format";
 
@@ -10,29 +10,18 @@ import { useNodes } from "../api/connections";
 
 /** The realtime processes, and what each holds. */
 export function NodeFigures() {
-  const nodes = useNodes();
-  if (nodes.isPending) {
-    return (
-      <Card>
-        <SkeletonRows rows={1} />
-      </Card>
-    );
-  }
-  if (nodes.isError) {
-    return (
-      <Card>
-        <ErrorState error={nodes.error} onRetry={() => void nodes.refetch()} className="py-6" />
-      </Card>
-    );
-  }
   return (
-    <ul aria-label="Realtime processes" className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3">
-      {nodes.data.items.map((node) => (
-        <li key={node.node}>
-          <NodeCard node={node} />
-        </li>
-      ))}
-    </ul>
+    <QueryState query={useNodes()} loading={<LoadingCard rows={1} />} className="py-6">
+      {({ items }) => (
+        <ul aria-label="Realtime processes" className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3">
+          {items.map((node) => (
+            <li key={node.node}>
+              <NodeCard node={node} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </QueryState>
   );
 }
 

@@ -5,8 +5,8 @@ import { Server } from "lucide-react";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
-import { SkeletonRows } from "@/components/ui/skeleton";
+import { QueryState } from "@/components/ui/query-state";
+import { LoadingCard } from "@/components/ui/skeleton";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import type { ShardProcess } from "@/lib/api/types";
 import { formatInteger } from "@/lib/format";
@@ -21,36 +21,24 @@ const STATES = {
 
 /** The processes that own what lives in memory: which is active, for how long, and what it has. */
 export function ShardList() {
-  const shards = useShards();
-  if (shards.isPending) {
-    return (
-      <Card>
-        <SkeletonRows />
-      </Card>
-    );
-  }
-  if (shards.isError) {
-    return (
-      <Card>
-        <ErrorState error={shards.error} onRetry={() => void shards.refetch()} />
-      </Card>
-    );
-  }
-  if (shards.data.items.length === 0) {
-    return (
-      <Card>
-        <Empty icon={Server} title="No process hosts shards" />
-      </Card>
-    );
-  }
   return (
-    <ul aria-label="Shard processes" className="space-y-4">
-      {shards.data.items.map((process) => (
-        <li key={`${process.host} ${process.side}`}>
-          <Process process={process} total={shards.data.buckets} />
-        </li>
-      ))}
-    </ul>
+    <QueryState query={useShards()} loading={<LoadingCard />}>
+      {({ items, buckets }) =>
+        items.length === 0 ? (
+          <Card>
+            <Empty icon={Server} title="No process hosts shards" />
+          </Card>
+        ) : (
+          <ul aria-label="Shard processes" className="space-y-4">
+            {items.map((process) => (
+              <li key={`${process.host} ${process.side}`}>
+                <Process process={process} total={buckets} />
+              </li>
+            ))}
+          </ul>
+        )
+      }
+    </QueryState>
   );
 }
 

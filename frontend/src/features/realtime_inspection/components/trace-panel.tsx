@@ -6,7 +6,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
+import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { RealtimeTrace } from "@/lib/api/types";
 import { count } from "@/lib/format";
@@ -36,37 +36,37 @@ export function TracePanel({ traceId, onOpen }: TracePanelProps) {
         <CardHeader>
           <CardTitle>Under way</CardTitle>
         </CardHeader>
-        {traces.isPending ? (
-          <SkeletonRows rows={2} />
-        ) : traces.isError ? (
-          <ErrorState error={traces.error} onRetry={() => void traces.refetch()} />
-        ) : traces.data.items.length === 0 ? (
-          <Empty icon={RadioTower} title="Nothing is traced" className="pt-4">
-            A trace shows every frame of a user, a connection or a channel as it passes, secrets redacted.
-            Beginning one is recorded in the audit trail.
-          </Empty>
-        ) : (
-          <CardBody>
-            <ul aria-label="Traces" className="divide-y">
-              {traces.data.items.map((trace) => (
-                <li key={trace.id} className="flex flex-wrap items-center gap-x-4 gap-y-2 py-2.5 text-sm">
-                  <span className="min-w-64 flex-1">
-                    <span className="text-muted-foreground">{subjectOf(trace)[0]}</span>{" "}
-                    <span className="font-mono text-xs break-all">{subjectOf(trace)[1]}</span>
-                  </span>
-                  <span className="text-muted-foreground">{count(trace.connections, "connection")}</span>
-                  {trace.id === traceId ? (
-                    <Badge tone="primary">Shown above</Badge>
-                  ) : (
-                    <Button variant="secondary" size="sm" onClick={() => onOpen(trace.id)}>
-                      Read along
-                    </Button>
-                  )}
-                </li>
-              ))}
-            </ul>
-          </CardBody>
-        )}
+        <QueryState query={traces} loading={<SkeletonRows rows={2} />}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty icon={RadioTower} title="Nothing is traced" className="pt-4">
+                A trace shows every frame of a user, a connection or a channel as it passes, secrets redacted.
+                Beginning one is recorded in the audit trail.
+              </Empty>
+            ) : (
+              <CardBody>
+                <ul aria-label="Traces" className="divide-y">
+                  {items.map((trace) => (
+                    <li key={trace.id} className="flex flex-wrap items-center gap-x-4 gap-y-2 py-2.5 text-sm">
+                      <span className="min-w-64 flex-1">
+                        <span className="text-muted-foreground">{subjectOf(trace)[0]}</span>{" "}
+                        <span className="font-mono text-xs break-all">{subjectOf(trace)[1]}</span>
+                      </span>
+                      <span className="text-muted-foreground">{count(trace.connections, "connection")}</span>
+                      {trace.id === traceId ? (
+                        <Badge tone="primary">Shown above</Badge>
+                      ) : (
+                        <Button variant="secondary" size="sm" onClick={() => onOpen(trace.id)}>
+                          Read along
+                        </Button>
+                      )}
+                    </li>
+                  ))}
+                </ul>
+              </CardBody>
+            )
+          }
+        </QueryState>
       </Card>
     </div>
   );

@@ -71,7 +71,7 @@ export function TraceView({ traceId, trace, onClose }: TraceViewProps) {
       </CardHeader>
       <CardBody className="space-y-3">
         {error ? (
-          <ErrorState title="The trace cannot be read" error={new Error(error)} className="py-4" />
+          <ErrorState title="The trace cannot be read" explained={error} className="py-4" />
         ) : lines.length === 0 ? (
           <p className="py-6 text-center text-sm text-muted-foreground">
             {over ? "Nothing was seen." : "Waiting for something to happen …"}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+
+import { ApiError, messageOf, Unreachable } from "@/lib/api/problem";
+import { retryDelay, shouldRetry } from "@/lib/api/query-client";
+import { reach } from "@/lib/api/reach";
+
+import { http, HttpResponse, server, url } from "../support/server";
+
+const answer = (status: number, retryAfter?: number) =>
+  new ApiError(
+    new Response(null, { status, headers: retryAfter ? { "retry-after": String(retryAfter) } : {} }),
+    undefined,
+  );
+
+describe("asking again", () => {
+  it("is for what could not be answered, and for what the server asked to bring again soon", () => {
+    expect([400, 401, 403, 404, 409].map((status) => shouldRetry(0, answer(status)))).not.toContain(true);
+    expect([500, 503, 429].map((status) => shouldRetry(0, answer(status)))).toEqual([true, true, true]);
+    expect(shouldRetry(0, answer(429, 5))).toBe(true);
+    expect(shouldRetry(0, answer(429, 600))).toBe(false);
+    expect(shouldRetry(2, answer(503))).toBe(false);
+    expect(shouldRetry(0, new Unreachable())).toBe(true);
+  });
+
+  it("waits as long as the server said", () => {
+    expect(retryDelay(0, answer(429, 7), 0)).toBe(7_000);
+    expect(retryDelay(1, answer(503), 0)).toBe(2_000);
+    expect(retryDelay(0, answer(503, 600), 0)).toBe(1_000);
+    expect(retryDelay(0, new Unreachable(), 1)).toBe(1_500);
+  });
+});
+
+describe("words for people", () => {
+  it("tell a network that fails from a fault of ours", async () => {
+    server.use(http.get(url("/x"), () => HttpResponse.error()));
+    const failed = await reach(new Request(url("/x"))).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(Unreachable);
+    expect(messageOf(failed)).toMatch("cannot be reached");
+    const bug = messageOf(new TypeError("Cannot read properties of undefined (reading 'items')"));
+    expect(bug).toMatch("Something went wrong here");
+    expect(bug).not.toMatch("undefined");
+  });
+
+  it("leave alone what was called off", async () => {
+    server.use(http.get(url("/x"), () => HttpResponse.json({})));
+    const stopped = reach(new Request(url("/x"), { signal: AbortSignal.abort() })).catch(
+      (error: unknown) => error,
+    );
+    expect(await stopped).toMatchObject({ name: "AbortError" });
+  });
+});
