@@ -47,3 +47,24 @@ it("says whether it is live, and draws no line for figures that nobody told", as
   expect(await screen.findByText("Not live")).toBeInTheDocument();
   expect(samples.at(-1)).toMatchObject({ connections: null });
 });
+
+it("asks now and then for what is not pushed, however often something is", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  let asked = 0;
+  server.use(
+    http.get(url("/dashboard"), () => {
+      asked += 1;
+      return HttpResponse.json(dashboard);
+    }),
+  );
+  const { client } = renderApp(<DashboardView recentOrders={() => null} />);
+  await screen.findByText("Not live");
+  await waitFor(() => expect(client.subscriptions.has("dashboard:live")).toBe(true));
+  const channel = client.subscription("dashboard:live");
+  for (let seconds = 0; seconds < 16; seconds += 2) {
+    act(() => void channel.emit("publication", { data: { type: "stats", connections: seconds } }));
+    await act(async () => vi.advanceTimersByTimeAsync(2_000));
+  }
+  await waitFor(() => expect(asked).toBe(2));
+  vi.useRealTimers();
+});

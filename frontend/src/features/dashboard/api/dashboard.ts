@@ -1,4 +1,5 @@
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
 
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
@@ -11,10 +12,18 @@ const REFRESH_MS = 15_000;
 export const dashboardQuery = queryOptions({
   queryKey: ["dashboard"],
   queryFn: () => unwrap(api.GET("/api/v1/dashboard")),
-  refetchInterval: REFRESH_MS,
 });
 
 export function useDashboard() {
+  const queryClient = useQueryClient();
+  useEffect(() => {
+    // `refetchInterval` begins anew with every push, and would never end while they come.
+    const timer = setInterval(() => {
+      if (document.visibilityState === "visible")
+        void queryClient.invalidateQueries({ queryKey: dashboardQuery.queryKey });
+    }, REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [queryClient]);
   return useQuery(dashboardQuery);
 }
 
