@@ -18,6 +18,10 @@ import ray._raylet
 from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
 from ray._private.node import Node
 from ray._private.parameter import RayParams
+from ray.core.generated import gcs_pb2
+
+MESSAGES: Any = gcs_pb2
+ALIVE = MESSAGES.GcsNodeInfo.ALIVE
 
 RAYLET: Any = ray._raylet
 """A compiled module, without types."""
@@ -44,10 +48,10 @@ class QuickNode(Node):
         super().start_raylet(*args, **kwargs)
 
 
-def launch(parameters: dict[str, Any]) -> dict[str, str]:
+def launch(parameters: dict[str, Any]) -> dict[str, Any]:
     """Start a raylet with exactly these parameters, and before it the GCS unless `gcs_address` names one to join.
 
-    Returns what a driver needs to connect.
+    Returns what a driver needs to connect, and how many nodes the cluster has now.
     """
     joins = "gcs_address" in parameters
     if joins or not parameters["include_dashboard"]:
@@ -60,7 +64,12 @@ def launch(parameters: dict[str, Any]) -> dict[str, str]:
         shutdown_at_exit=False,
         spawn_reaper=False,
     )
-    return {"address": str(node.gcs_address), "dashboard": str(node.webui_url or "")}
+    client: Any = node.get_gcs_client()  # type: ignore[no-untyped-call]  # Ray has no types here
+    return {
+        "address": str(node.gcs_address),
+        "dashboard": str(node.webui_url or ""),
+        "nodes": sum(info.state == ALIVE for info in client.get_all_node_info().values()),
+    }
 
 
 if __name__ == "__main__":

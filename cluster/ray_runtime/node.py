@@ -1,11 +1,13 @@
 """What every Ray node is started with and how it is ended, the head and those that join it."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -58,6 +60,18 @@ def launch(file: Path, env: Mapping[str, str], log_file: Path) -> bool:
             start_new_session=True,
         )
     return done.returncode == 0
+
+
+def told(log_file: Path) -> dict[str, Any]:
+    """What `launch_node` said about the node that it started; empty when it said nothing."""
+    for line in reversed(log_file.read_text(errors="replace").splitlines() if log_file.exists() else []):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def stop(paths: Paths, *, spare: tuple[int, ...] = ()) -> list[Identity]:

@@ -23,6 +23,8 @@ class RayWorkerNode:
         self._settings, self._paths, self._ports, self._env, self._head = settings, paths, ports, env, head
         self._raylet: Identity | None = None
         self._log_file = paths.logs / "ray-start.log"
+        self.nodes = 0
+        """How many the cluster had when this one had joined; 0: not known."""
 
     def start(self) -> None:
         """Join, with nothing left of an earlier node of this checkout. Raises ServiceError with what Ray said."""
@@ -38,6 +40,7 @@ class RayWorkerNode:
             self.stop()
             raise ServiceError(f"cannot join {self._head}; the end of {self._log_file}:\n{tail(self._log_file, 15)}")
         self._raylet = self._find()
+        self.nodes = int(node.told(self._log_file).get("nodes", 0))
 
     def is_alive(self) -> bool:
         """Whether the raylet lives; without it nothing of the node does."""

@@ -21,6 +21,8 @@ from cluster.ray_runtime.loopback import is_loopback
 from cluster.ray_runtime.worker import RayWorkerNode
 from cluster.services.errors import ServiceError
 from cluster.settings import Settings, require_production_ready, written_by_up
+from cluster.stack import budget, external
+from cluster.stack.budget import BudgetExceeded
 from cluster.stack.daemon_state import DaemonLock
 
 WATCH_S = 0.5
@@ -80,6 +82,8 @@ def run(plan: NodePlan, say: Callable[[str], None]) -> int:
     try:
         node.start()
         say(f"joined {plan.head}; HAProxy on port {plan.ports.http} once a replica is placed here")
+        for line in connections(plan.settings, node.nodes):
+            say(line)
         while not stopping.wait(WATCH_S):
             if not node.is_alive():
                 say("the raylet has died with all of its node: joining again")
@@ -109,6 +113,25 @@ def _logged(settings: Settings, say: Callable[[str], None]) -> Callable[[str], N
         say(text)
 
     return say_and_log
+
+
+def connections(settings: Settings, nodes: int) -> list[str]:
+    """What so many nodes can open at the database, and whether it allows that; for people.
+
+    A warning and no refusal: it is those who come last that go without, and a node that has to join again must not stay
+    away for it.
+    """
+    needed, before = budget.budget(settings, nodes=nodes), budget.budget(settings, nodes=max(1, nodes - 1))
+    line = f"{nodes} nodes can open {needed}, {needed.total - before.total} of them this one"
+    try:
+        allowed = external.check_postgres(settings.asyncpg_dsn).max_connections
+    except ServiceError as problem:
+        return [line, str(problem)]
+    try:
+        budget.require_within(needed, allowed)
+    except BudgetExceeded as problem:
+        return [line, f"warning: {problem}"]
+    return [f"{line}; the database allows {allowed}"]
 
 
 def _join_again(node: RayWorkerNode, stopping: threading.Event, say: Callable[[str], None]) -> None:

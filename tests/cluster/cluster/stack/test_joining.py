@@ -69,6 +69,7 @@ async def test_a_node_joins_takes_its_part_and_is_lost_with_everything_on_it(
     async with AsyncExitStack() as leaving, joined(stack) as node:
         active, standby = await eventually(lambda: apart(), LIMIT_S)
         assert (active.node == node.node_id, standby.node == node.node_id) == (False, True)
+        assert "2 nodes can open" in (node.paths.home / "node.log").read_text(), "its database connections"
         await asyncio.to_thread(stack.redeploy, "realtime")
         port = await eventually(lambda: realtime_port(stack, node), LIMIT_S)
         await eventually(lambda: answers(node.http_port), LIMIT_S)

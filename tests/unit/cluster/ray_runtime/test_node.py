@@ -42,3 +42,10 @@ def test_old_sessions_and_haproxys_go_before_a_start(paths: Paths) -> None:
 
 def test_nothing_of_this_checkout_runs_after_stopping_nothing(paths: Paths) -> None:
     assert node.stop(paths) == []
+
+
+def test_what_the_launcher_told_is_found_below_what_ray_said(paths: Paths) -> None:
+    log = paths.logs / "ray-start.log"
+    assert node.told(log) == {}
+    log.write_text('a warning\n{"node": "ab", "nodes": 3}\n7\nanother warning\n')
+    assert node.told(log) == {"node": "ab", "nodes": 3}

@@ -8,7 +8,7 @@ from cluster.ports import PortError
 from cluster.services.errors import ServiceError
 from cluster.services.ports import free_port
 from cluster.settings import ProductionRefused, Settings
-from cluster.stack import joining
+from cluster.stack import budget, external, joining
 from cluster.stack.joining import NodePlan
 
 HERE = "postgresql://mobula@127.0.0.1:5432/mobula"
@@ -97,6 +97,8 @@ def test_a_taken_port_is_named(home: Path) -> None:
 class Node:
     """Stands in for the Ray node: which attempts to start fail, and whether it lives."""
 
+    nodes = 2
+
     def __init__(self, *starts: bool) -> None:
         self.starts = list(starts)
         self.started = 0
@@ -125,6 +127,7 @@ def run(home: Path, node: Node, monkeypatch: pytest.MonkeyPatch) -> tuple[int, l
     monkeypatch.setattr(joining, "RayWorkerNode", node)
     monkeypatch.setattr(joining, "WATCH_S", 0.0)
     monkeypatch.setattr(joining, "RETRY_S", 0.0)
+    monkeypatch.setattr(joining, "connections", lambda settings, nodes: [])
     said: list[str] = []
     return joining.run(make(home), said.append), said
 
@@ -168,3 +171,24 @@ def test_what_the_head_is_in_holds_here_and_nothing_else(home: Path, monkeypatch
     monkeypatch.setenv("ENVIRONMENT", "development")
     with pytest.raises(ServiceError, match="development here and production on the head"):
         make(home)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "said"),
+    [(500, "; the database allows 500"), (100, "the database allows 100 connections, this configuration can open")],
+)
+def test_what_the_nodes_can_open_together_is_counted_when_one_joins(
+    allowed: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external, "check_postgres", lambda url: external.ExternalPostgres("18", allowed))
+    settings = Settings(_env_file=None, database_url=HERE)  # type: ignore[arg-type,call-arg]
+    shown = "\n".join(joining.connections(settings, 3))
+    both = budget.budget(settings, nodes=3)
+    assert f"3 nodes can open {both}, 24 of them this one" in shown
+    assert said in shown
+    assert ("warning" in shown) is (allowed == 100)
+
+
+def test_a_database_that_does_not_answer_is_said_and_holds_nobody_up() -> None:
+    settings = Settings(_env_file=None, database_url="postgresql://x@127.0.0.1:1/x")  # type: ignore[arg-type,call-arg]
+    assert "does not answer" in joining.connections(settings, 2)[-1]
