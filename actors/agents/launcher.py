@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 import psutil
 import ray
+import structlog
 from ray.actor import ActorProxy
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -25,6 +26,9 @@ HEARTBEAT_S: Final = 1.0
 REPORT_DEADLINE_S: Final = 5.0
 OOM_SCORE: Final = 800
 """When the machine runs out of memory the kernel ends jobs before it ends shards."""
+
+
+logger = structlog.get_logger(__name__)
 
 
 class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,20 +125,30 @@ class AgentReporter:
         self._token = Token(job.id, job.owner, job.number)
         self._sink = sink
         self._go_on = True
+        self._failed = False
 
     async def report(self, progress: dict[str, Any] | None, checkpoint: dict[str, Any] | None) -> bool:
         """Hand over progress; True while the job should go on."""
         return await self._send(progress=progress, checkpoint=checkpoint)
 
     async def publish(self, channel: str, data: bytes) -> None:
-        """Publish through the agent."""
-        await self._send(channel=channel, data=data, traceparent=tracing.traceparent())
+        """Publish through the agent, best effort."""
+        await self._try(channel=channel, data=data, traceparent=tracing.traceparent())
 
     async def keep_in_touch(self) -> None:
         """Say where this worker is, and ask regularly whether to go on."""
         while True:
-            await self._send()
+            await self._try()
             await asyncio.sleep(HEARTBEAT_S)
+
+    async def _try(self, **fields: Any) -> None:
+        """Send what the handler does not depend on."""
+        try:
+            await self._send(**fields)
+        except Exception as reason:
+            if not self._failed:
+                self._failed = True
+                logger.warning("worker cannot reach its agent", job=str(self._token.id), reason=repr(reason))
 
     async def _send(self, **fields: Any) -> bool:
         report = WorkerReport(token=self._token, pid=os.getpid(), **fields)

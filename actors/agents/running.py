@@ -5,10 +5,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from actors.jobs.contract import Kind, LeasedJob, ProgressReport, Token
 
 CANCEL_GRACE_S = 3.0
 """A handler that asks whether to go on gets this long to stop by itself; then its coroutine or process is ended."""
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +32,8 @@ class Running:
     progress: dict[str, Any] | None = None
     checkpoint: dict[str, Any] | None = None
     unsent: bool = False
+    publish_failed: bool = False
+    """Said once per attempt: while the shards are away, every publication fails."""
 
     def __post_init__(self) -> None:
         self.started_at = self.clock()
@@ -63,9 +69,15 @@ class Running:
         return self.stop_asked_at is None
 
     async def publish(self, channel: str, data: bytes) -> None:
-        """Publish to a channel, best effort (`Reporter`)."""
-        if self.stop_asked_at is None:
+        """Publish to a channel, best effort (`Reporter`): the work goes on whoever cannot hear of it."""
+        if self.stop_asked_at is not None:
+            return
+        try:
             await self.publisher(channel, data)
+        except Exception as reason:
+            if not self.publish_failed:
+                self.publish_failed = True
+                logger.warning("job could not publish", job=str(self.job.id), kind=self.job.kind, reason=repr(reason))
 
     def take_report(self) -> ProgressReport | None:
         """What the owner has not been told yet."""

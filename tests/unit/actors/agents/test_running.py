@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pytest
+from structlog.testing import capture_logs
+
 from actors.agents.running import CANCEL_GRACE_S, Running
 from actors.jobs.contract import Kind, LeasedJob, ProgressReport
 
@@ -68,3 +71,17 @@ async def test_reports_are_taken_once_and_the_latest_wins() -> None:
     await running.report({"rows": 2}, None)
     assert running.take_report() == ProgressReport(token=running.token, progress={"rows": 2}, checkpoint={"part": 1})
     assert running.take_report() is None
+
+
+async def test_what_cannot_be_published_stops_no_attempt_and_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, _, _ = make()
+
+    async def away(channel: str, data: bytes) -> None:
+        raise TimeoutError("no broker")
+
+    running.publisher = away
+    with capture_logs() as logs:
+        await running.publish("ch", b"")
+        await running.publish("ch", b"")
+    assert await running.report({"rows": 1}, None)
+    assert [log["event"] for log in logs] == ["job could not publish"]
