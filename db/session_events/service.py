@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.jobs.queue import enqueue
 
 DELIVER_KIND = "session_events.deliver"
 """The job that brings events to their handlers (tasks/session_events)."""
@@ -21,6 +24,8 @@ KEPT_DAYS = 7
 """Whatever is older goes, seen or not: a handler that fails for a week must not fill the disk."""
 
 _RELEASE = text("UPDATE jobs.jobs SET unique_key = NULL WHERE id = :job_id")
+_HOLDERS = text("SELECT unique_key FROM jobs.jobs WHERE unique_key = ANY(CAST(:keys AS text[]))")
+_TAKE = text("UPDATE jobs.jobs SET unique_key = :key WHERE id = :job_id")
 _REGISTER = text(
     "INSERT INTO app.session_event_handlers (name) SELECT unnest(CAST(:names AS text[])) ON CONFLICT DO NOTHING"
 )
@@ -45,10 +50,16 @@ _FAILED = text(
 )
 _PRUNE = text(
     """
-    DELETE FROM app.session_events e
-    WHERE (e.occurred_at < now() - make_interval(hours => :hours)
-           AND NOT EXISTS (SELECT 1 FROM app.session_event_handlers h WHERE h.position < e.position))
-       OR e.occurred_at < now() - make_interval(days => :days)
+    WITH seen AS (SELECT min(position) AS position FROM app.session_event_handlers), old AS (
+        (SELECT e.position FROM app.session_events e, seen
+         WHERE e.occurred_at < now() - make_interval(hours => :hours)
+           AND (seen.position IS NULL OR e.position <= seen.position)
+         ORDER BY e.occurred_at LIMIT :limit)
+        UNION
+        (SELECT position FROM app.session_events WHERE occurred_at < now() - make_interval(days => :days)
+         ORDER BY occurred_at LIMIT :limit)
+    )
+    DELETE FROM app.session_events e USING old WHERE e.position = old.position
     RETURNING 1
     """
 )
@@ -83,6 +94,33 @@ async def release_key(session: AsyncSession, job_id: UUID) -> None:
     await session.execute(_RELEASE, {"job_id": job_id})
 
 
+def key_of(name: str = "") -> str:
+    """The key of the one job that waits to bring events to everybody, or to a handler that failed."""
+    return f"{DELIVER_KIND}:{name}" if name else DELIVER_KIND
+
+
+async def take_key(session: AsyncSession, job_id: UUID, key: str) -> bool:
+    """Take a key that was given up. False: another job has it, which has not looked yet and so will do everything."""
+    try:
+        async with session.begin_nested():
+            await session.execute(_TAKE, {"job_id": job_id, "key": key})
+    except IntegrityError:
+        return False
+    return True
+
+
+async def waiting_for(session: AsyncSession, names: Iterable[str]) -> set[str]:
+    """Which of these handlers have failed, and wait for their next turn in a job of their own."""
+    keys = {key_of(name): name for name in names}
+    return {keys[key] for key in (await session.scalars(_HOLDERS, {"keys": sorted(keys)}))}
+
+
+async def try_later(session: AsyncSession, name: str, delay_s: float) -> None:
+    """Make the job of a handler that failed: its pauses are nobody else's."""
+    run_at = datetime.now(UTC) + timedelta(seconds=delay_s)
+    await enqueue(session, DELIVER_KIND, {"handler": name}, queue=QUEUE, unique_key=key_of(name), run_at=run_at)
+
+
 async def register_handlers(session: AsyncSession, names: Iterable[str]) -> None:
     """Make handlers known. A new one begins with the oldest event that is still kept."""
     await session.execute(_REGISTER, {"names": sorted(names)})
@@ -110,7 +148,7 @@ async def note_failure(session: AsyncSession, name: str, error: str) -> None:
     await session.execute(_FAILED, {"name": name, "error": error})
 
 
-async def prune(session: AsyncSession) -> int:
-    """Remove events that are over. Returns how many."""
-    gone = await session.execute(_PRUNE, {"hours": KEPT_HOURS, "days": KEPT_DAYS})
+async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:
+    """Remove events that are over, about `limit` at most. Returns how many."""
+    gone = await session.execute(_PRUNE, {"hours": KEPT_HOURS, "days": KEPT_DAYS, "limit": limit})
     return len(gone.all())

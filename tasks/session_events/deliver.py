@@ -12,6 +12,8 @@ from tasks.session_events.handlers import Handler, Handlers
 
 BATCH: Final = 500
 AGAIN_S: Final = 0.5
+FAILED_S: Final = 2.0
+"""A handler that failed is tried again after this, and then as the kind of the job says."""
 
 logger = structlog.get_logger(__name__)
 
@@ -32,25 +34,43 @@ def found_handlers() -> Handlers:
 async def deliver(job: JobContext) -> dict[str, Any]:
     """Job `session_events.deliver`: every handler to the end of what there is, beside one another.
 
-    Raises an ExceptionGroup when handlers failed, which tries again later; the others are not kept back.
+    A handler that fails goes on in a job of its own (args: handler), whose pauses keep no other handler back and which
+    fails like any other job. However long things fail, at most one job waits for each handler and one for all.
     """
+    only = str(job.args.get("handler", ""))
     async with job.transaction() as session:
         # Committed before anything is read: what is committed later has a job of its own.
         await service.release_key(session, job.id)
-    handlers = found_handlers().by_name
+    known = found_handlers().by_name
     async with job.transaction() as session:
-        await service.register_handlers(session, handlers)
+        await service.register_handlers(session, known)
+        waiting = set() if only else await service.waiting_for(session, known)
+    handlers = {name: h for name, h in known.items() if (name == only if only else name not in waiting)}
     outcomes = await asyncio.gather(*(_serve(job, handler) for handler in handlers.values()), return_exceptions=True)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     others = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if len(others) > len(failures):
         raise next(outcome for outcome in others if not isinstance(outcome, Exception))
-    if failures:
-        raise ExceptionGroup("session event handlers failed", failures)
-    if None in outcomes:
+    if failures and only:
+        if not await _wait_again(job, only):
+            return {"failed": [only]}
+        raise failures[0]
+    failed = [name for name, outcome in zip(handlers, outcomes, strict=True) if isinstance(outcome, Exception)]
+    async with job.transaction() as session:
+        for name in failed:
+            await service.try_later(session, name, FAILED_S)
+    if None in outcomes and await _wait_again(job, only):
         # Somebody else is at it, and may have looked before our events were there.
         raise Snooze(AGAIN_S)
+    if failed:
+        return {"failed": failed}
     return {name: outcome for name, outcome in zip(handlers, outcomes, strict=True) if outcome}
+
+
+async def _wait_again(job: JobContext, handler: str) -> bool:
+    """Whether this job is the one that waits. False: another one does already, and will look at everything."""
+    async with job.transaction() as session:
+        return await service.take_key(session, job.id, service.key_of(handler))
 
 
 async def _serve(job: JobContext, handler: Handler) -> int | None:

@@ -9,7 +9,6 @@ from tasks.session_events.handlers import Handlers
 from tests.fixtures.roster import enters, leaves, roster_of
 
 DONE = ("session_events.deliver", "succeeded")
-FAILED = ("session_events.deliver", "failed")
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ async def test_a_failing_handler_keeps_its_order_and_no_other_back(bench, databa
     handlers.on("bad", bad)
     handlers.on("good", good)
     await record(database_url, [enters("c1")])
-    assert await bench.drain() == [FAILED]
+    assert await bench.drain() == [DONE]
     async with bench.database.transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM jobs.cron_fires")) == 0, "half its work stayed"
         row = (await session.execute(text("SELECT * FROM app.session_event_handlers WHERE name = 'bad'"))).one()
@@ -69,6 +68,56 @@ async def test_a_failing_handler_keeps_its_order_and_no_other_back(bench, databa
     broken = False
     assert await bench.drain(time_passes=True) == [DONE]
     assert heard == ["good", "connected"]
+
+
+async def living(bench):
+    async with bench.database.transaction() as session:
+        found = await session.execute(text("SELECT unique_key FROM jobs.jobs ORDER BY 1"))
+        return list(found.scalars())
+
+
+async def test_a_failing_handler_begets_one_job_however_much_happens(bench, database_url, handlers):
+    heard = []
+
+    async def good(session, events):
+        heard.extend(event.client for event in events)
+
+    async def bad(session, events):
+        raise RuntimeError("not today")
+
+    handlers.on("bad", bad)
+    handlers.on("good", good)
+    async with roster_of(database_url, "h1") as store:
+        for number in range(1, 6):
+            await store.record("h1", number, [enters(f"c{number}")])
+            await bench.drain()
+            assert await living(bench) == ["session_events.deliver:bad"]
+    assert heard == ["c1", "c2", "c3", "c4", "c5"], "the good one waits for nobody"
+    await bench.make_due()
+    (job,) = await bench.claim()
+    assert job.args == {"handler": "bad"}
+    outcome = await bench.run(job)
+    assert outcome.state == "failed"
+    await bench.settle(job, outcome)
+    assert await living(bench) == ["session_events.deliver:bad"], "it waits again, under its key"
+
+
+async def test_a_slow_handler_begets_one_job_however_much_happens(bench, database_url, handlers):
+    async def handle(session, events):
+        return None
+
+    handlers.on("slow", handle)
+    async with bench.database.transaction() as session:
+        await service.register_handlers(session, ["slow"])
+    async with bench.database.transaction() as session, roster_of(database_url, "h1") as store:
+        await service.lock_handler(session, "slow")
+        for number in range(1, 6):
+            await store.record("h1", number, [enters(f"c{number}")])
+            await bench.drain()
+            assert await living(bench) == ["session_events.deliver"]
+        await bench.enqueue("session_events.deliver", {})
+        assert await bench.drain() == [DONE], "another waits already: this one is not needed"
+    assert await bench.drain(time_passes=True) == [DONE]
 
 
 async def test_events_as_jobs_exactly_one_each(bench, database_url, handlers):
