@@ -1,8 +1,10 @@
 """Remove what is old. Every table that grows by itself is named here, or prunes itself."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import one_time
@@ -24,33 +26,55 @@ ATTEMPT_DAYS = 30
 INVALIDATIONS_S = 3600.0
 """Longer than anything lives in the shared cache tier, so that a cache shard that was away can catch up."""
 
+logger = structlog.get_logger(__name__)
+
+BATCH = 10_000
+"""Rows per transaction: its locks are short, and it stays far below the time limit of a statement."""
+
+BUDGET_S = 240.0
+"""Less than the kind's time limit: what is left is for the next run."""
+
 STEPS: Mapping[str, Callable[[AsyncSession], Awaitable[int]]] = {
     "cron_fires": jobs.prune_fires,
     "nodes": jobs.prune_nodes,
-    "mail": lambda session: mail.prune(session, older_than_days=MAIL_DAYS),
-    "domain_events": lambda session: events.prune(session, older_than_days=EVENT_DAYS),
+    "mail": lambda session: mail.prune(session, older_than_days=MAIL_DAYS, limit=BATCH),
+    "domain_events": lambda session: events.prune(session, older_than_days=EVENT_DAYS, limit=BATCH),
     "idempotency_keys": idempotency.prune,
     "login_attempts": lambda session: prune_attempts(session, older_than_days=ATTEMPT_DAYS),
     "one_time_tokens": one_time.prune,
     "second_factor_enrolments": prune_enrolments,
     "sessions": prune_sessions,
     "token_revocations": revocations.prune,
-    "session_events": session_events.prune,
+    "session_events": lambda session: session_events.prune(session, limit=BATCH),
     "cache_invalidations": lambda session: caches.prune(session, older_than_s=INVALIDATIONS_S),
 }
 
 
 async def prune(job: JobContext) -> dict[str, Any]:
-    """Job `maintenance.prune`: each table in a transaction of its own; one that fails keeps no other back."""
-    removed: dict[str, int] = {}
+    """Job `maintenance.prune`: batch after batch, in turns, until nothing is old any more or the time is over.
+
+    Each batch is a transaction of its own; a table that fails keeps no other back.
+    """
+    removed = dict.fromkeys(STEPS, 0)
     failures: list[Exception] = []
-    for name, step in STEPS.items():
-        try:
-            async with job.transaction() as session:
-                removed[name] = await step(session)
-        except Exception as error:
-            error.add_note(f"while pruning {name}")
-            failures.append(error)
+    unfinished = list(STEPS)
+    until = time.monotonic() + BUDGET_S
+    while unfinished and time.monotonic() < until:
+        await job.check()
+        for name in list(unfinished):
+            try:
+                async with job.transaction() as session:
+                    count = await STEPS[name](session)
+            except Exception as error:
+                error.add_note(f"while pruning {name}")
+                failures.append(error)
+                unfinished.remove(name)
+                continue
+            removed[name] += count
+            if count < BATCH:
+                unfinished.remove(name)
     if failures:
         raise ExceptionGroup("could not prune everything", failures)
+    if unfinished:
+        logger.warning("pruning did not finish in time", tables=unfinished)
     return removed

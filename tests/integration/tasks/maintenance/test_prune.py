@@ -62,3 +62,37 @@ async def test_one_failure_keeps_nothing_else_back(bench: Bench, monkeypatch: py
     assert outcome.state == "failed"
     assert "while pruning broken" in outcome.error
     assert (await left(bench))["mail"] == ["new"]
+
+
+async def test_goes_on_until_nothing_is_old(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prune, "BATCH", 2)
+    async with bench.database.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO app.domain_events (type, payload, occurred_at)"
+                " SELECT 'old', '{}', now() - interval '60 days' FROM generate_series(1, 7)"
+            )
+        )
+        await session.execute(
+            text(
+                "INSERT INTO app.session_events (kind, client, user_id, session, channel, hub, occurred_at)"
+                " SELECT 'connected', 'c', '', '', '', 'h', now() - interval '9 days' FROM generate_series(1, 7)"
+            )
+        )
+    await bench.enqueue("maintenance.prune", {})
+    (job,) = await bench.claim()
+    outcome = await bench.run(job)
+    assert (outcome.result["domain_events"], outcome.result["session_events"]) == (7, 7)
+
+
+async def test_out_of_time_the_rest_is_for_the_next_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless(session: AsyncSession) -> int:
+        return prune.BATCH
+
+    monkeypatch.setattr(prune, "STEPS", {"endless": endless})
+    monkeypatch.setattr(prune, "BUDGET_S", 0.2)
+    await bench.enqueue("maintenance.prune", {})
+    (job,) = await bench.claim()
+    outcome = await bench.run(job)
+    assert outcome.state == "succeeded"
+    assert outcome.result["endless"] >= prune.BATCH
