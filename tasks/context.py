@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from actors.jobs.contract import LeasedJob, Reporter
 from cluster.settings import Settings
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
-from db.jobs.payloads import storable
+from db.jobs.payloads import CHECKPOINT_BYTES, PROGRESS_BYTES, storable
 from db.session import Database
 
 
@@ -83,8 +83,8 @@ class JobContext:
 
     async def progress(self, progress: Mapping[str, Any], *, checkpoint: Mapping[str, Any] | None = None) -> None:
         """Report. Stored within seconds, shown to who looks. Raises JobCancelled when the attempt should stop."""
-        saved = storable(dict(checkpoint)) if checkpoint else None
-        self._go_on = await self._reporter.report(storable(dict(progress)), saved)
+        saved = storable(dict(checkpoint), limit=CHECKPOINT_BYTES) if checkpoint else None
+        self._go_on = await self._reporter.report(storable(dict(progress), limit=PROGRESS_BYTES), saved)
         if not self._go_on:
             raise JobCancelled
 
@@ -107,4 +107,4 @@ class JobContext:
 
     async def save_checkpoint(self, session: AsyncSession, checkpoint: Mapping[str, Any]) -> None:
         """Save a checkpoint in a `transaction()` of this attempt: what that did is done once, however often it runs."""
-        await save_checkpoint(session, self._job.id, checkpoint)
+        await save_checkpoint(session, self._job.id, storable(dict(checkpoint), limit=CHECKPOINT_BYTES))

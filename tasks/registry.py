@@ -5,6 +5,7 @@ from actors.jobs.contract import Kind, Registry, Schedule
 KINDS = (
     Kind("events.dispatch", "tasks.events.dispatch:dispatch", max_attempts=20),
     Kind("mail.send", "tasks.mail.send:send", max_attempts=10, backoff_s=5.0, backoff_limit_s=3600.0),
+    Kind("mail.reconcile", "tasks.mail.reconcile:reconcile", timeout_s=30.0, max_attempts=1, kept=False),
     Kind("analytics.record", "tasks.analytics.record:record", max_attempts=10),
     Kind("orders.advance", "tasks.orders.advance:advance"),
     Kind("dashboard.publish", "tasks.dashboard.publish:publish", timeout_s=10.0, max_attempts=1, kept=False),
@@ -30,6 +31,7 @@ SCHEDULES = (
     Schedule("maintenance.reseal", "maintenance.reseal", cron="53 4 * * *"),
     Schedule("exports.prune", "exports.prune", cron="41 * * * *"),
     Schedule("exports.reconcile", "exports.reconcile", every_s=20),
+    Schedule("mail.reconcile", "mail.reconcile", every_s=300),
     # What is left over when a job failed for good, or a hub died between its commit and its wake-up.
     Schedule("session_events.deliver", "session_events.deliver", every_s=60, queue="session_events"),
     Schedule("dashboard.publish", "dashboard.publish", every_s=5, queue="default"),

@@ -13,7 +13,7 @@ from cluster.settings import Settings
 from db import models
 from db.errors import Unavailable
 from db.jobs.errors import LeaseLost
-from db.jobs.payloads import readable, storable
+from db.jobs.payloads import RESULT_BYTES, readable, storable
 from db.session import Database
 from tasks.context import JobCancelled, JobContext, Refused, Snooze
 
@@ -33,6 +33,16 @@ def load_handler(kind: Kind) -> Handler:
     module, _, name = kind.handler.partition(":")
     handler: Handler = getattr(importlib.import_module(module), name)
     return handler
+
+
+def _unavailable(error: BaseException) -> Unavailable | None:
+    """What was away, if the attempt failed for nothing else."""
+    if isinstance(error, Unavailable):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        found = [_unavailable(part) for part in error.exceptions]
+        return None if None in found else found[0]
+    return None
 
 
 class JobRunner:
@@ -67,16 +77,18 @@ class JobRunner:
                 return ended("snoozed", retry_in_s=snooze.retry_in_s)
             except Refused as refusal:
                 logger.warning("job refused", reason=str(refusal))
-                return ended("refused", error=readable(str(refusal)))
-            except Unavailable as error:
-                message = readable(f"{error.code}: {error}")
-                return ended("failed", error=message, retry_in_s=max(1.0, error.retry_after_s))
+                return ended("refused", error=readable(str(refusal)[:TRACE_CHARACTERS]))
             except Exception as error:
+                absent = _unavailable(error)
+                if absent is not None:
+                    logger.warning("job must wait", code=absent.code, reason=str(absent))
+                    message = readable(f"{absent.code}: {absent}")
+                    return ended("unavailable", error=message, retry_in_s=absent.retry_after_s)
                 tracing.fail(error)
                 logger.exception("job failed")
                 return ended("failed", error=readable(traceback.format_exc()[-TRACE_CHARACTERS:]))
             try:
-                return ended("succeeded", result=storable(result))
+                return ended("succeeded", result=storable(result, limit=RESULT_BYTES))
             except TypeError as error:  # the work is done: doing it again would not help
                 logger.warning("job returned what cannot be stored", exc_info=True)
                 return ended("refused", error=readable(f"its result cannot be stored: {error}"))

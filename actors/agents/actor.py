@@ -41,6 +41,12 @@ POLL_DEADLINE_S: Final = POLL_WAIT_S + 3.0
 BEAT_DEADLINE_S: Final = 2.0
 FINISH_DEADLINE_S: Final = 6.0
 FINISH_BATCH: Final = 500
+FINISH_BYTES: Final = 4 * 2**20
+"""Outcomes of one call: few enough to be sent and written in time. What is left follows at once."""
+
+OUTCOME_BYTES: Final = 2**20
+"""The runner keeps results far below this."""
+
 
 WATCH_EVERY_S: Final = 0.25
 """How often a worker's time, memory and orders are looked at."""
@@ -217,7 +223,7 @@ class NodeAgent:
 
     async def _finish(self) -> None:
         await self._ended_any.wait()
-        outcomes = list(self._ended.values())[:FINISH_BATCH]
+        outcomes = self._next_outcomes()
         if outcomes:
             request = FinishRequest(node=self.node, boot=self.boot, outcomes=outcomes)
             answer = await self._call("finish", msgspec.msgpack.encode(request), FINISH_DEADLINE_S)
@@ -229,13 +235,27 @@ class NodeAgent:
         if not self._ended:
             self._ended_any.clear()
 
+    def _next_outcomes(self) -> list[Outcome]:
+        """What one call carries: the oldest, of bounded number and size."""
+        outcomes: list[Outcome] = []
+        size = 0
+        for outcome in self._ended.values():
+            size += len(msgspec.msgpack.encode(outcome))
+            if outcomes and (size > FINISH_BYTES or len(outcomes) == FINISH_BATCH):
+                break
+            outcomes.append(outcome)
+        return outcomes
+
     async def _cron(self) -> None:
+        failures: list[Exception] = []
         for schedule, fire_at in self._clockwork.due(datetime.now(UTC)):
             try:
                 await self._fire(schedule, fire_at)
-            except Exception:
+            except Exception as reason:  # the others are due all the same, and none of them twice
                 self._clockwork.again(schedule)
-                raise
+                failures.append(reason)
+        if failures:
+            raise ExceptionGroup("schedules could not fire", failures)
         await asyncio.sleep(CRON_EVERY_S)
 
     async def _watch_edge(self) -> None:
@@ -273,7 +293,7 @@ class NodeAgent:
             execute = self._run_inline if running.kind.mode == "inline" else self._run_task
             outcome = await execute(running)
         except asyncio.CancelledError:
-            outcome = Outcome(token=token, state="died", error="the agent was stopped")
+            outcome = Outcome(token=token, state="orphaned", error="the agent was stopped")
         except Exception as error:
             logger.exception("attempt failed outside its handler", job=str(token.id), kind=running.job.kind)
             outcome = Outcome(token=token, state="failed", error=repr(error))
@@ -282,10 +302,16 @@ class NodeAgent:
             self._end(token, outcome)
 
     def _end(self, token: Token, outcome: Outcome) -> None:
+        # It travels with the outcomes of others, and must not stop them all.
+        wrong = ""
         try:
-            msgspec.msgpack.encode(outcome)
-        except Exception as reason:  # it would travel with the outcomes of others, and stop them all
-            outcome = Outcome(token=token, state="refused", error=f"its outcome cannot be sent: {reason!a}")
+            size = len(msgspec.msgpack.encode(outcome))
+        except Exception as reason:
+            wrong = f"{reason!a}"[:500]
+        else:
+            wrong = f"{size} bytes, where {OUTCOME_BYTES} are allowed" if size > OUTCOME_BYTES else ""
+        if wrong:
+            outcome = Outcome(token=token, state="refused", error=f"its outcome cannot be sent: {wrong}")
         self._ended[token] = outcome
         self._ended_any.set()
 

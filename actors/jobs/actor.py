@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -28,11 +29,13 @@ from actors.jobs.contract import (
     Registry,
     Token,
 )
-from actors.jobs.leases import Lease, LeaseBook
+from actors.jobs.ends import write_ends
+from actors.jobs.leases import Lease, LeaseBook, Rescue
 from actors.jobs.policy import UNKNOWN_KIND, decide
+from actors.jobs.ready import ReadyQueues
 from actors.jobs.registry import load_registry
 from cluster.settings import Settings
-from db.jobs.store import Assertion, Busy, ClaimedRow, Fenced, Finish, JobStore, ProgressNote, Release
+from db.jobs.store import Assertion, ClaimedRow, Fenced, Finish, JobStore, ProgressNote, Release
 
 POLL_FIRST_S: Final = 0.1
 POLL_LIMIT_S: Final = 5.0
@@ -45,8 +48,8 @@ WAIT_LIMIT_S: Final = 10.0
 TICK_S: Final = 1.0
 RETRY_S: Final = 0.5
 
-BUSY_ROUNDS: Final = 3
-"""A handler may begin a transaction between the look at who has one and the next attempt to write without it."""
+DISCOVER_S: Final = 2.0
+"""How often the table is asked which queues have work while there is no rest: a wake-up may have been lost."""
 
 AGENTS_EVERY: Final = 5
 """Ticks between notes of who lives: for people who look at the table, nothing depends on it."""
@@ -90,7 +93,8 @@ class QueueOwner:
         self._jitter = jitter
         self._book = LeaseBook(clock())
         self._number = 0
-        self._queues: dict[str, None] = {}
+        self._queues = ReadyQueues()
+        self._discovered_at = -math.inf
         self._waiting: dict[UUID, asyncio.Event] = {}
         self._outbox: dict[UUID, list[LeasedJob]] = {}
         self._ended: list[tuple[Outcome, asyncio.Future[bool]]] = []
@@ -131,7 +135,6 @@ class QueueOwner:
         request = msgspec.msgpack.decode(payload, type=PollRequest)
         agent = self._book.heard(request.boot, request.node, self._clock())
         agent.capacity = request.capacity
-        self._queues.update(dict.fromkeys(queue for queue in request.capacity if queue != "*"))
         former = self._waiting.get(agent.boot)
         if former is not None:
             former.set()  # the newest poll wins
@@ -158,6 +161,8 @@ class QueueOwner:
         self._check()
         request = msgspec.msgpack.decode(payload, type=BeatRequest)
         now = self._clock()
+        if self._book.is_silent(request.boot, now):
+            self._wake.set()  # its poll may wait for work that it was not trusted with
         agent = self._book.heard(request.boot, request.node, now)
         lost = self._book.report(agent, request.live, now)
         for report in request.progress:
@@ -192,7 +197,7 @@ class QueueOwner:
     async def wake(self, payload: bytes) -> bytes:
         """Jobs were added to these queues, or one is to be cancelled (msgpack list of names)."""
         self._check()
-        self._queues.update(dict.fromkeys(msgspec.msgpack.decode(payload, type=list[str])))
+        self._queues.hear_of(msgspec.msgpack.decode(payload, type=list[str]))
         self._wake.set()
         return b""
 
@@ -248,8 +253,11 @@ class QueueOwner:
                 self._answer(lease.agent)
         if unheld:
             await self._store.end_cancelled(unheld)
-        if discover:
-            self._queues.update(dict.fromkeys(await self._store.waiting_queues()))
+        self._queues.hear_of(staged.queues)
+        now = self._clock()
+        if discover or now - self._discovered_at >= DISCOVER_S:
+            self._queues.hear_of(await self._store.waiting_queues())
+            self._discovered_at = now
         claimed = 0
         for boot in list(self._waiting):
             agent = self._book.agents.get(boot)
@@ -258,11 +266,15 @@ class QueueOwner:
             if self._book.is_replaced(agent):
                 self._answer(boot)
                 continue
+            if self._book.is_silent(boot, self._clock()):
+                continue  # it would be rescued from there, and given there again
             room = self._book.room(agent, self._queues, BATCH)
             if not room:
                 continue
             base, self._number = self._number, self._number + sum(room.values())
+            asked = self._queues.ask(room)
             rows = await self._store.claim(room, base=base, node=agent.node)
+            self._queues.served(asked, {row.queue for row in rows})
             if rows:
                 claimed += len(rows)
                 self._outbox.setdefault(boot, []).extend(self._grant(row, boot) for row in rows)
@@ -274,7 +286,17 @@ class QueueOwner:
         kind = self._kind(row.kind)
         limit = row.max_attempts or kind.max_attempts
         now = self._clock()
-        lease = Lease(row.id, self.boot, row.number, row.attempt, limit, kind=row.kind, queue=row.queue, seen_at=now)
+        lease = Lease(
+            row.id,
+            self.boot,
+            row.number,
+            row.attempt,
+            limit,
+            spared=row.spared,
+            kind=row.kind,
+            queue=row.queue,
+            seen_at=now,
+        )
         self._book.grant(lease, self._book.agents[boot])
         return LeasedJob(
             id=row.id,
@@ -324,25 +346,15 @@ class QueueOwner:
         return decide(outcome, lease, self._kind(lease.kind), self._jitter())
 
     async def _write(self, items: Sequence[Finish | Release]) -> None:
-        finishes = [item for item in items if isinstance(item, Finish)]
-        releases = [item for item in items if isinstance(item, Release)]
-        for _ in range(BUSY_ROUNDS):
-            if not finishes:
-                break
-            try:
-                self._finished += len(await self._store.finish(finishes))
-            except Busy as held:
-                # Their handlers hang, or were given up and have not stopped yet; whoever reported them does it again.
-                finishes = [finish for finish in finishes if finish.id not in held.job_ids]
-                continue
-            for finish in finishes:
-                self._forget(finish.id)
-            break
-        if releases:
-            busy = await self._store.release(releases)
-            for release in releases:
-                if release.id not in busy:
-                    self._forget(release.id)
+        given_back = {item.id for item in items if isinstance(item, Release) and item.delay_s <= 0}
+
+        def over(job_id: UUID) -> None:
+            lease = self._book.leases.get(job_id)
+            if lease is not None and job_id in given_back:
+                self._queues.hear_of([lease.queue])
+            self._forget(job_id)
+
+        self._finished += await write_ends(self._store, items, over)
 
     def _forget(self, job_id: UUID) -> None:
         self._book.drop(job_id)
@@ -380,8 +392,7 @@ class QueueOwner:
             return
         items = []
         for rescue in rescues:
-            state: OutcomeState = "died" if rescue.begun else "returned"
-            outcome = Outcome(token=rescue.lease.token, state=state, error=f"rescued: {rescue.reason}")
+            outcome = Outcome(token=rescue.lease.token, state=self._fate(rescue), error=f"rescued: {rescue.reason}")
             rescue.lease.ending = True
             items.append(self._decide(outcome))
         try:
@@ -395,6 +406,13 @@ class QueueOwner:
                 logger.warning("job rescued", job=str(lease.id), kind=lease.kind, reason=rescue.reason)
                 self._rescued += 1
         self._wake.set()
+
+    def _fate(self, rescue: Rescue) -> OutcomeState:
+        """An agent that ended takes everything along: only what ran inside it, for certain, can be what ended it."""
+        if not rescue.agent_ended:
+            return "died" if rescue.lease.reported else "returned"
+        inside = rescue.lease.reported and self._kind(rescue.lease.kind).mode == "inline"
+        return "died" if inside else "orphaned"
 
     # Contact ----------------------------------------------------------------------------------------------------------
 
@@ -429,9 +447,17 @@ class QueueOwner:
                 continue
             limit = row.max_attempts or self._kind(row.kind).max_attempts
             lease = Lease(
-                row.id, row.owner, row.number, row.attempt, limit, kind=row.kind, queue=row.queue, seen_at=now
+                row.id,
+                row.owner,
+                row.number,
+                row.attempt,
+                limit,
+                spared=row.spared,
+                kind=row.kind,
+                queue=row.queue,
+                seen_at=now,
+                node=row.node or "",
             )
-            lease.node = row.node or ""
             self._book.adopt([lease])
 
     def _depose(self) -> None:

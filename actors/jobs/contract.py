@@ -94,14 +94,18 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     number: int
 
 
-OutcomeState = Literal["succeeded", "failed", "refused", "cancelled", "died", "snoozed", "returned"]
+OutcomeState = Literal[
+    "succeeded", "failed", "refused", "cancelled", "died", "orphaned", "unavailable", "snoozed", "returned"
+]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended.
 
-    failed: try again later. refused: trying again is useless. died: the process that ran it is gone. snoozed: the
-    handler asked to be called again after `retry_in_s`; not counted. returned: it never started; not counted.
+    failed: try again later. refused: trying again is useless. died: the process that ran it is gone. orphaned:
+    the agent that watched it is gone, and it is probably not the cause; not counted, a few times. unavailable: what it
+    needs is away for now; not counted, for hours. snoozed: the handler asked to be called again after `retry_in_s`; not
+    counted. returned: it never started; not counted.
     """
 
     token: Token

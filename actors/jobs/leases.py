@@ -21,6 +21,9 @@ MISSED_BEATS: Final = 2
 STALL_S: Final = 3.0
 """A tick this late means that the owner itself stood still: what it did not hear then proves nothing."""
 
+SILENT_S: Final = MISSED_BEATS * BEAT_S + 1.0
+"""An agent that has not been heard for this long is given nothing: it may stand still, with a poll left behind."""
+
 FORGET_AGENT_S: Final = 60.0
 UNKNOWN: Final = "its agent does not know it"
 
@@ -70,8 +73,11 @@ class Rescue:
 
     lease: Lease
     reason: str
-    begun: bool = True
-    """False when it is certain that nobody ran it: the attempt does not count."""
+
+    @property
+    def agent_ended(self) -> bool:
+        """Whether its agent is gone, and not the job alone."""
+        return self.reason != UNKNOWN
 
 
 class LeaseBook:
@@ -167,6 +173,11 @@ class LeaseBook:
         """Whether a later process of its node was heard. A poll of it may still wait here: what it is given is lost."""
         return self._newest()[agent.node] is not agent
 
+    def is_silent(self, boot: UUID, now: float) -> bool:
+        """Whether a known agent has missed its beats."""
+        agent = self.agents.get(boot)
+        return agent is not None and now - agent.seen_at > SILENT_S
+
     def overdue(self, now: float) -> list[Rescue]:
         """What must be rescued; to be asked about once a second."""
         if now - self._ticked_at > STALL_S:
@@ -176,7 +187,7 @@ class LeaseBook:
         self._ticked_at = now
         newest = self._newest()
         found = [
-            Rescue(lease, reason, begun=lease.reported or reason != UNKNOWN)
+            Rescue(lease, reason)
             for lease in self.leases.values()
             if not lease.ending and (reason := self._reason(lease, newest, now))
         ]

@@ -17,7 +17,7 @@ from db.exports.errors import ExportEnded, ExportFileNotFound, ExportNotFound, E
 from db.exports.models import Export, ExportFile
 from db.jobs.errors import JobFinished, JobNotFound
 from db.jobs.queue import enqueue
-from db.jobs.service import JobView, cancel_job
+from db.jobs.service import JobView, cancel_job, is_alive
 from db.outbox.service import publish
 from db.pagination import Page, SortOrder, fetch_page
 
@@ -220,6 +220,27 @@ async def cancel_with_job(session: AsyncSession, job: JobView) -> bool:
     except (ExportNotFound, ExportEnded):
         return False
     return True
+
+
+async def begin(session: AsyncSession, export_id: UUID, job_id: UUID) -> Export:
+    """The export, for the job that is to run it if it is that job's and alive. Raises ExportNotFound.
+
+    For another job than its own: one that failed or was cancelled is queued again, because somebody wants it tried once
+    more, and a living one changes over when its own job has ended.
+    """
+    statement = select(Export).where(Export.id == export_id).with_for_update()
+    export = (await session.scalars(statement)).one_or_none()
+    if export is None:
+        raise ExportNotFound
+    if export.job_id != job_id and (
+        export.state in ("failed", "cancelled")
+        or (export.state in LIVE_STATES and not await is_alive(session, export.job_id))
+    ):
+        export.state, export.error, export.job_id = "queued", None, job_id
+        export.rows_done, export.rows_total, export.started_at, export.finished_at = 0, None, None, None
+        await session.flush()
+        await publish(session, progress_channel(export.user_id), progress_message(export))
+    return export
 
 
 async def start(session: AsyncSession, export_id: UUID, *, rows_total: int) -> Export:

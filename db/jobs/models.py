@@ -62,6 +62,8 @@ class QueueEntry(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     run_at: Mapped[datetime] = mapped_column(_TIMESTAMP, server_default=func.now())
     attempt: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    spared: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """Attempts that were not counted: what they needed was away, or their agent ended."""
     lease_owner: Mapped[UUID | None]
     lease_no: Mapped[int | None] = mapped_column(BigInteger)
     node: Mapped[str | None] = mapped_column(Text)
@@ -101,6 +103,7 @@ class JobHistory(Base):
     __table_args__ = (
         Index("ix_history_finished_at", "finished_at"),
         Index("ix_history_kind", "kind", "finished_at"),
+        Index("ix_history_ended_badly", "state", "finished_at", postgresql_where=text("state <> 'succeeded'")),
         {"schema": JOBS, "postgresql_partition_by": "RANGE (finished_at)"},
     )
 

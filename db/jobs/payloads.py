@@ -8,12 +8,21 @@ NUL = "\x00"
 REPLACEMENT = "\ufffd"
 
 
-def storable(value: Any) -> Any:
+RESULT_BYTES = 256 * 1024
+CHECKPOINT_BYTES = 256 * 1024
+PROGRESS_BYTES = 64 * 1024
+"""As JSON. They travel and are written together with those of other jobs; what is larger belongs into a table or a
+file, and its name here."""
+
+
+def storable(value: Any, *, limit: int = RESULT_BYTES) -> Any:
     """The plain JSON value that a jsonb column can hold: keys and unknown objects as text, no NUL in any text.
 
-    Raises TypeError when there is none: an integer beyond 64 bits, text that is no Unicode.
+    Raises TypeError when there is none: an integer beyond 64 bits, text that is no Unicode, more than `limit` bytes.
     """
     encoded = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    if len(encoded) > limit:
+        raise TypeError(f"{len(encoded)} bytes of JSON, where {limit} are allowed")
     plain = orjson.loads(encoded)
     return _without_nul(plain) if b"\\u0000" in encoded else plain
 

@@ -57,6 +57,8 @@ class NewJob:
     max_attempts: int | None = None
     user_id: UUID | None = None
     org_id: UUID | None = None
+    id: UUID | None = None
+    """From `new_job_id`, for who must know it beforehand."""
 
 
 _last_tick = 0
@@ -103,7 +105,7 @@ async def enqueue(
 
 async def enqueue_many(session: AsyncSession, jobs: Sequence[NewJob]) -> list[UUID]:
     """Enqueue any number of jobs in one statement. Ids come back in the order of `jobs`."""
-    ids = [new_job_id() for _ in jobs]
+    ids = [job.id or new_job_id() for job in jobs]
     pending = dict(zip(ids, jobs, strict=True))
     replaced: dict[UUID, UUID] = {}
     for _ in range(UNIQUE_ATTEMPTS):

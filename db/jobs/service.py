@@ -83,6 +83,7 @@ _COUNTS = text("SELECT state, count(*) AS n FROM jobs.queue GROUP BY state")
 _FAILED_SINCE = text(
     "SELECT count(*) FROM jobs.history WHERE state = 'failed' AND finished_at > now() - interval '1 day'"
 )
+_ALIVE = text("SELECT 1 FROM jobs.jobs WHERE id = :id")
 _PROGRESS = text("SELECT progress FROM jobs.progress WHERE job_id = :id")
 
 
@@ -150,6 +151,11 @@ async def get_job(session: AsyncSession, job_id: UUID) -> JobView:
     if row is None:
         raise JobNotFound
     return _view(row)
+
+
+async def is_alive(session: AsyncSession, job_id: UUID | None) -> bool:
+    """Whether a job waits or runs."""
+    return await session.scalar(_ALIVE, {"id": job_id}) is not None
 
 
 async def get_progress(session: AsyncSession, job_id: UUID) -> dict[str, Any] | None:

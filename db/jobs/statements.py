@@ -11,7 +11,7 @@ ON CONFLICT (shard) DO UPDATE SET boot = excluded.boot, fence = o.fence + 1, tak
 RETURNING fence
 """
 HELD = """
-SELECT id, j.queue, kind, lease_owner, lease_no, node, attempt, max_attempts
+SELECT id, j.queue, kind, lease_owner, lease_no, node, attempt, max_attempts, spared
 FROM jobs.queue q JOIN jobs.jobs j USING (id) WHERE state = 'running'
 """
 STAGE = f"""
@@ -19,9 +19,9 @@ WITH {FENCE}, due AS (
     SELECT q.id FROM jobs.queue q WHERE q.state = 'deferred' AND q.run_at <= now() AND EXISTS (SELECT FROM fence)
     ORDER BY q.run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
 ), staged AS (
-    UPDATE jobs.queue q SET state = 'ready' FROM due WHERE q.id = due.id RETURNING 1
+    UPDATE jobs.queue q SET state = 'ready' FROM due WHERE q.id = due.id RETURNING q.queue
 )
-SELECT (SELECT count(*) FROM staged) AS staged,
+SELECT ARRAY(SELECT DISTINCT queue FROM staged) AS staged,
        (SELECT extract(epoch FROM min(run_at) - now())::float8 FROM jobs.queue
         WHERE state = 'deferred' AND run_at > now()) AS next_in_s,
        ARRAY(SELECT job_id FROM jobs.cancellations) AS cancelled
@@ -42,10 +42,10 @@ WITH {FENCE}, wanted AS (
     SET state = 'running', attempt = q.attempt + 1, lease_owner = $2, lease_no = $5 + picked.position, node = $6,
         started_at = now()
     FROM picked WHERE q.id = picked.id
-    RETURNING q.id, q.lease_no, q.attempt
+    RETURNING q.id, q.lease_no, q.attempt, q.spared
 )
 SELECT c.id, c.lease_no, c.attempt, j.queue, j.kind, j.args, j.max_attempts, j.user_id, j.org_id, j.created_at,
-       j.traceparent, p.checkpoint
+       j.traceparent, p.checkpoint, c.spared
 FROM fence LEFT JOIN (claimed c JOIN jobs.jobs j USING (id) LEFT JOIN jobs.progress p ON p.job_id = c.id) ON true
 ORDER BY c.lease_no
 """
@@ -97,8 +97,8 @@ SELECT gone.id FROM fence LEFT JOIN gone ON true
 """
 RELEASE = f"""
 WITH {FENCE}, back AS (
-    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::float8[], $7::text[], $8::bool[])
-        AS b(id, lease_owner, lease_no, delay_s, error, counted)
+    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::float8[], $7::text[], $8::bool[], $9::bool[])
+        AS b(id, lease_owner, lease_no, delay_s, error, counted, spared)
 ), held AS (
     SELECT q.id FROM jobs.queue q JOIN back b USING (id)
     WHERE q.state = 'running' AND q.lease_owner = b.lease_owner AND q.lease_no = b.lease_no
@@ -108,7 +108,8 @@ WITH {FENCE}, back AS (
     UPDATE jobs.queue q
     SET state = CASE WHEN b.delay_s > 0 THEN 'deferred' ELSE 'ready' END,
         run_at = now() + make_interval(secs => b.delay_s), lease_owner = NULL, lease_no = NULL, node = NULL,
-        started_at = NULL, attempt = q.attempt - CASE WHEN b.counted THEN 0 ELSE 1 END
+        started_at = NULL, attempt = q.attempt - CASE WHEN b.counted THEN 0 ELSE 1 END,
+        spared = q.spared + CASE WHEN b.spared THEN 1 ELSE 0 END
     FROM back b WHERE q.id = b.id AND q.id IN (SELECT id FROM held)
     RETURNING q.id, b.error
 ), noted AS (

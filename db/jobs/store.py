@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+import structlog
 
 from db.jobs import statements as sql
 
@@ -27,6 +28,12 @@ LOCK_TIMEOUT_MS = 100
 may be long when it hangs. Nobody else's jobs wait for it."""
 
 
+MAX_REASON_CHARACTERS = 500
+"""The server may quote what it refuses."""
+
+logger = structlog.get_logger(__name__)
+
+
 class Fenced(Exception):
     """Another owner took this shard: this one must stop, whatever it holds."""
 
@@ -37,6 +44,10 @@ class Busy(Exception):
     def __init__(self, job_ids: set[UUID]) -> None:
         super().__init__(f"{len(job_ids)} jobs are held by their handlers")
         self.job_ids = job_ids
+
+
+class Unstorable(Exception):
+    """The database takes one of these values never, however often it is tried. Nothing was written."""
 
 
 class Disconnected(Exception):
@@ -55,6 +66,7 @@ class HeldRow:
     node: str | None
     attempt: int
     max_attempts: int | None
+    spared: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +84,15 @@ class ClaimedRow:
     org_id: UUID | None
     created_at: datetime
     checkpoint: dict[str, Any] | None
+    spared: int
     traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Deferred jobs that became ready, when the next one does, and jobs that should stop or never start."""
+    """Queues of deferred jobs that became ready, when the next one does, and jobs that should stop or never start."""
 
-    count: int
+    queues: tuple[str, ...]
     next_in_s: float | None
     cancelled: tuple[UUID, ...]
 
@@ -99,7 +112,10 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A lease given back for another attempt after `delay_s`. `counted`: False when the attempt never started."""
+    """A lease given back for another attempt after `delay_s`. `counted`: False when the attempt was not the job's.
+
+    `spared`: it was not counted although it may have begun; how often that happened stands in the row.
+    """
 
     id: UUID
     owner: UUID
@@ -107,6 +123,7 @@ class Release:
     delay_s: float
     error: dict[str, Any] | None = None
     counted: bool = True
+    spared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +191,7 @@ class JobStore:
                 r["node"],
                 r["attempt"],
                 r["max_attempts"],
+                r["spared"],
             )
             for r in rows
         ]
@@ -185,7 +203,7 @@ class JobStore:
         if not rows:
             raise Fenced
         row = rows[0]
-        return Staged(row["staged"], row["next_in_s"], tuple(row["cancelled"]))
+        return Staged(tuple(row["staged"]), row["next_in_s"], tuple(row["cancelled"]))
 
     async def waiting_queues(self) -> list[str]:
         """Names of queues with ready jobs."""
@@ -219,6 +237,7 @@ class JobStore:
                 created_at=r["created_at"],
                 checkpoint=orjson.loads(r["checkpoint"]) if r["checkpoint"] else None,
                 traceparent=r["traceparent"] or "",
+                spared=r["spared"],
             )
             for r in rows
             if r["id"] is not None
@@ -227,7 +246,7 @@ class JobStore:
     async def finish(self, items: Sequence[Finish]) -> set[UUID]:
         """End jobs. Returns those that ended; the others were no longer held under that lease and are untouched.
 
-        Raises Busy, naming those that must wait; try again without them.
+        Raises Busy, naming those that must wait; try again without them. Raises Unstorable for all when one is.
         """
         ids = [i.id for i in items]
         try:
@@ -256,7 +275,10 @@ class JobStore:
         return {row["id"] for row in rows if row["id"] is not None}
 
     async def release(self, items: Sequence[Release]) -> set[UUID]:
-        """Give leases back for another attempt. Returns those that a transaction of their own job holds just now."""
+        """Give leases back for another attempt. Returns those that a transaction of their own job holds just now.
+
+        Raises Unstorable for all when one is.
+        """
         return await self._write(
             sql.RELEASE,
             [i.id for i in items],
@@ -265,6 +287,7 @@ class JobStore:
             [i.delay_s for i in items],
             [_json(i.error) for i in items],
             [i.counted for i in items],
+            [i.spared for i in items],
         )
 
     async def reassert(self, items: Sequence[Assertion]) -> set[UUID]:
@@ -279,18 +302,24 @@ class JobStore:
         )
 
     async def progress(self, items: Sequence[ProgressNote]) -> list[ProgressNote]:
-        """Store what running jobs reported. Returns what must wait: its job's own transaction saves a checkpoint."""
+        """Store what running jobs reported. Returns what must wait: its job's own transaction saves a checkpoint.
+
+        What cannot be stored is dropped.
+        """
         try:
             await self._note(items)
-        except asyncpg.LockNotAvailableError:
+        except (asyncpg.LockNotAvailableError, Unstorable) as reason:
             if len(items) == 1:
-                return list(items)
+                if isinstance(reason, asyncpg.LockNotAvailableError):
+                    return list(items)
+                logger.warning("progress cannot be stored", job=str(items[0].id), reason=str(reason))
+                return []
             half = len(items) // 2
             return await self.progress(items[:half]) + await self.progress(items[half:])
         return []
 
     async def _note(self, items: Sequence[ProgressNote]) -> None:
-        async with self._writes() as connection:
+        async with self._writes() as connection, _storable():
             await connection.execute(
                 sql.PROGRESS,
                 self._shard,
@@ -315,7 +344,7 @@ class JobStore:
         self._claiming = self._writing = None
 
     async def _write(self, statement: str, *columns: list[Any]) -> set[UUID]:
-        async with self._writes() as connection:
+        async with self._writes() as connection, _storable():
             rows = await connection.fetch(statement, self._shard, self._boot, *columns)
         if not rows:
             raise Fenced
@@ -354,5 +383,17 @@ class JobStore:
         )
 
 
+@asynccontextmanager
+async def _storable() -> AsyncIterator[None]:
+    """Tell what is wrong with the values from what is wrong with the server."""
+    try:
+        yield
+    except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
+        raise Unstorable(str(error)[:MAX_REASON_CHARACTERS]) from error
+
+
 def _json(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value, default=str).decode()
+    try:
+        return None if value is None else orjson.dumps(value, default=str).decode()
+    except (TypeError, RecursionError) as error:
+        raise Unstorable(str(error)[:MAX_REASON_CHARACTERS]) from error

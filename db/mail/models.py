@@ -22,6 +22,7 @@ class MailMessage(Base):
     __table_args__ = (
         Index("uq_mail_messages_idempotency_key", "idempotency_key", unique=True),
         Index("ix_mail_messages_created_at", "created_at"),
+        Index("ix_mail_messages_queued", "created_at", postgresql_where=text("state = 'queued'")),
         {"schema": "app"},
     )
 
@@ -34,6 +35,8 @@ class MailMessage(Base):
     body_text: Mapped[str] = mapped_column(Text)
     body_html: Mapped[str | None] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, server_default=text("'queued'"))
+    job_id: Mapped[UUID | None]
+    """The job that sends it, or that did."""
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(_TIMESTAMP, server_default=func.now())
     sent_at: Mapped[datetime | None] = mapped_column(_TIMESTAMP)

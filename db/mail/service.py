@@ -7,7 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import InvalidInput, NotFound
-from db.jobs.queue import enqueue
+from db.jobs.queue import NewJob, enqueue_many, new_job_id
+from db.jobs.service import is_alive
 from db.mail.models import MailMessage
 from db.pagination import Page, SortOrder, fetch_page
 
@@ -21,6 +22,27 @@ SECRET_TEMPLATES = frozenset({VERIFY_EMAIL, RESET_PASSWORD})
 """Their bodies hold links that prove who somebody is: forgotten once the message has left, or never will."""
 
 FORGOTTEN = "(not kept: this message held a link for its receiver alone)"
+
+GIVE_UP_HOURS = 48
+"""A message that nobody could send for so long is not sent any more: it would surprise."""
+
+RECONCILE_BATCH = 500
+
+# A job that was enqueued in the same transaction is seen together with its message. One without a name is of a process
+# that runs older code, for as long as a deployment takes.
+_ORPHANS = text(
+    """
+    SELECT m.id, m.user_id, m.template, h.state AS job_state,
+           m.created_at < now() - make_interval(hours => :hours) AS too_old
+    FROM app.mail_messages m
+    LEFT JOIN LATERAL (
+        SELECT state FROM jobs.history WHERE id = m.job_id ORDER BY finished_at DESC LIMIT 1
+    ) h ON true
+    WHERE m.state = 'queued' AND NOT EXISTS (SELECT FROM jobs.jobs j WHERE j.id = m.job_id)
+      AND (m.job_id IS NOT NULL OR m.created_at < now() - interval '1 hour')
+    ORDER BY m.created_at LIMIT :limit FOR UPDATE OF m SKIP LOCKED
+    """
+)
 
 
 class MailNotFound(NotFound):
@@ -51,9 +73,11 @@ async def compose(
     """Write a message and enqueue its sending, once per `idempotency_key`. Returns the message's id."""
     refuse_control_characters(to_address, "to_address")
     refuse_control_characters(subject, "subject")
+    job_id = new_job_id()
     statement = (
         insert(MailMessage)
         .values(
+            job_id=job_id,
             idempotency_key=idempotency_key,
             template=template,
             user_id=user_id,
@@ -71,8 +95,12 @@ async def compose(
         if found is None:
             raise MailNotFound
         return found
-    await enqueue(session, KIND, {"mail_id": str(message_id)}, queue=QUEUE, user_id=user_id)
+    await enqueue_many(session, [_sending(message_id, job_id, user_id)])
     return message_id
+
+
+def _sending(message_id: UUID, job_id: UUID, user_id: UUID | None) -> NewJob:
+    return NewJob(KIND, {"mail_id": str(message_id)}, queue=QUEUE, user_id=user_id, id=job_id)
 
 
 async def get_message(session: AsyncSession, message_id: UUID, *, captured_only: bool = False) -> MailMessage:
@@ -94,6 +122,46 @@ async def list_captured(
     return await fetch_page(session, statement, order, page=page, limit=limit)
 
 
+async def begin(session: AsyncSession, message_id: UUID, job_id: UUID) -> MailMessage:
+    """The message, for the job that is to send it if it is `queued` and names that job. Raises MailNotFound.
+
+    For another job than its own: one that failed is queued again, because somebody wants it tried once more (unless its
+    body is forgotten), and one that waits changes over when its own job has ended.
+    """
+    message = await session.get(MailMessage, message_id, with_for_update=True)
+    if message is None:
+        raise MailNotFound
+    if message.job_id != job_id and (
+        (message.state == "failed" and message.template not in SECRET_TEMPLATES)
+        or (message.state == "queued" and not await is_alive(session, message.job_id))
+    ):
+        message.state, message.error, message.job_id = "queued", None, job_id
+        await session.flush()
+    return message
+
+
+async def reconcile(session: AsyncSession, *, limit: int = RECONCILE_BATCH) -> int:
+    """Give queued messages whose job has ended another one; what was cancelled, or is too old, failed.
+
+    Their jobs failed for good without a word about the message: what they needed was away for too long, say.
+    """
+    rows = (await session.execute(_ORPHANS, {"limit": limit, "hours": GIVE_UP_HOURS})).all()
+    jobs: list[NewJob] = []
+    for row in rows:
+        if row.job_state == "cancelled":
+            await mark(session, row.id, "failed", error="its job was cancelled")
+        elif row.template in SECRET_TEMPLATES:
+            await mark(session, row.id, "failed", error="not sent in time: its link would lead nowhere")
+        elif row.too_old:
+            await mark(session, row.id, "failed", error=f"not sent within {GIVE_UP_HOURS} hours")
+        else:
+            jobs.append(_sending(row.id, new_job_id(), row.user_id))
+            await session.execute(update(MailMessage).where(MailMessage.id == row.id).values(job_id=jobs[-1].id))
+    if jobs:
+        await enqueue_many(session, jobs)
+    return len(rows)
+
+
 async def mark(session: AsyncSession, message_id: UUID, state: str, *, error: str | None = None) -> None:
     """Note what became of a message. One with a secret keeps its body in the development mailbox only."""
     statement = update(MailMessage).where(MailMessage.id == message_id)
@@ -109,10 +177,13 @@ async def mark(session: AsyncSession, message_id: UUID, state: str, *, error: st
     )
 
 
-async def prune(session: AsyncSession, *, older_than_days: int) -> int:
-    """Delete old messages; returns how many."""
+async def prune(session: AsyncSession, *, older_than_days: int, limit: int = 10_000) -> int:
+    """Delete old messages, `limit` at most; returns how many."""
     result = await session.execute(
-        text("DELETE FROM app.mail_messages WHERE created_at < now() - make_interval(days => :days)"),
-        {"days": older_than_days},
+        text(
+            "DELETE FROM app.mail_messages WHERE id IN (SELECT id FROM app.mail_messages "
+            "WHERE created_at < now() - make_interval(days => :days) ORDER BY created_at LIMIT :limit)"
+        ),
+        {"days": older_than_days, "limit": limit},
     )
     return int(getattr(result, "rowcount", 0))

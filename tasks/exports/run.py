@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from db.errors import Unavailable
 from db.exports import service, storage
 from db.exports.datasets import Dataset, get_dataset
 from db.exports.errors import ExportEnded, ExportNotFound
@@ -32,9 +33,11 @@ async def run(job: JobContext) -> dict[str, Any]:
     export_id = UUID(str(job.args["export_id"]))
     async with job.transaction() as session:
         try:
-            export = await service.get_export(session, export_id)
+            export = await service.begin(session, export_id, job.id)
         except ExportNotFound as error:
             raise Refused("the export was deleted") from error
+    if export.job_id != job.id and export.state in service.LIVE_STATES:
+        raise Refused("another job runs this export")
     if export.state == "cancelled":
         raise JobCancelled
     if export.state not in service.LIVE_STATES:
@@ -52,6 +55,9 @@ async def run(job: JobContext) -> dict[str, Any]:
     except Refused as refusal:
         _remove(data, job.lease_number)
         await _end(job, export_id, "failed", str(refusal))
+        raise
+    except Unavailable:  # not counted, so not the last
+        _remove(data, job.lease_number)
         raise
     except Exception as error:
         _remove(data, job.lease_number)

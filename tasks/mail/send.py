@@ -25,11 +25,13 @@ async def send(job: JobContext) -> dict[str, Any]:
     mail_id = UUID(str(job.args["mail_id"]))
     async with job.transaction() as session:
         try:
-            mail = await service.get_message(session, mail_id)
+            mail = await service.begin(session, mail_id, job.id)
         except service.MailNotFound as error:
             raise Refused("the message was pruned") from error
         if mail.state != "queued":
             return {"state": mail.state}
+        if mail.job_id != job.id:
+            raise Refused("another job sends this message")
     if not job.settings.smtp_host:
         return await _note(job, mail_id, "captured")
     try:

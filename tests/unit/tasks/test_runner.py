@@ -13,8 +13,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from actors.jobs.contract import Kind, LeasedJob, Token
 from cluster import tracing
 from cluster.settings import ROOT, Settings
-from db.errors import DatabaseUnavailable
+from db.errors import DatabaseBusy, DatabaseUnavailable
 from db.jobs.errors import LeaseLost
+from db.jobs.payloads import CHECKPOINT_BYTES, PROGRESS_BYTES, RESULT_BYTES
 from db.session import Database
 from tasks import runner
 from tasks.context import JobCancelled, JobContext, Refused, Snooze
@@ -68,7 +69,10 @@ async def test_what_it_returns_is_the_result(monkeypatch: pytest.MonkeyPatch) ->
         (LeaseLost(), "cancelled", None),
         (Snooze(30.0), "snoozed", 30.0),
         (Refused("never"), "refused", None),
-        (DatabaseUnavailable(retry_after_s=7.0), "failed", 7.0),
+        (DatabaseUnavailable(retry_after_s=7.0), "unavailable", 7.0),
+        (ExceptionGroup("", [DatabaseBusy(), ExceptionGroup("", [DatabaseUnavailable()])]), "unavailable", 1.0),
+        (ExceptionGroup("", [DatabaseUnavailable(), ValueError()]), "failed", None),
+        (Refused("never" * 10_000), "refused", None),
         (ValueError("boom"), "failed", None),
     ],
 )
@@ -87,7 +91,11 @@ async def test_what_it_raises_is_the_outcome(
 
 @pytest.mark.parametrize(
     ("result", "state", "stored"),
-    [({1: UUID(int=7), "t": "a\x00"}, "succeeded", {"1": str(UUID(int=7)), "t": "a\ufffd"}), (2**64, "refused", None)],
+    [
+        ({1: UUID(int=7), "t": "a\x00"}, "succeeded", {"1": str(UUID(int=7)), "t": "a\ufffd"}),
+        (2**64, "refused", None),
+        ("x" * RESULT_BYTES, "refused", None),
+    ],
 )
 async def test_a_result_is_made_storable_or_refused(
     monkeypatch: pytest.MonkeyPatch, result: Any, state: str, stored: Any
@@ -97,6 +105,7 @@ async def test_a_result_is_made_storable_or_refused(
 
     outcome = await run(monkeypatch, handler)
     assert (outcome.state, outcome.result) == (state, stored)
+    assert len(outcome.error) < 1_000
     assert ("cannot be stored" in outcome.error) == (state == "refused")
 
 
@@ -110,6 +119,20 @@ async def test_progress_that_cannot_be_stored_is_its_handler_s_fault(monkeypatch
     outcome = await run(monkeypatch, handler, recorder)
     assert (outcome.state, "exceeds 64-bit" in outcome.error) == ("failed", True)
     assert recorder.progress == [{"n": 1, "text": "\ufffd"}]
+
+
+@pytest.mark.parametrize(
+    ("progress", "checkpoint"),
+    [({"n": "x" * PROGRESS_BYTES}, None), ({}, {"n": "x" * CHECKPOINT_BYTES})],
+)
+async def test_progress_that_is_too_large_is_its_handler_s_fault(
+    monkeypatch: pytest.MonkeyPatch, progress: dict[str, Any], checkpoint: dict[str, Any] | None
+) -> None:
+    async def handler(job: JobContext) -> None:
+        await job.progress(progress, checkpoint=checkpoint)
+
+    outcome = await run(monkeypatch, handler)
+    assert (outcome.state, "are allowed" in outcome.error) == ("failed", True)
 
 
 async def test_a_handler_that_cannot_be_imported_fails_its_attempt() -> None:

@@ -28,7 +28,8 @@ from actors.jobs.contract import (
     Registry,
     Token,
 )
-from actors.jobs.leases import LEASE_S
+from actors.jobs.leases import LEASE_S, SILENT_S
+from actors.jobs.policy import ORPHANED_LIMIT
 from cluster.settings import Settings
 from db.jobs import service
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
@@ -36,7 +37,12 @@ from db.jobs.queue import NewJob, enqueue_many
 from db.session import Database
 from tests.fixtures.waiting import eventually
 
-REGISTRY = Registry(kinds={"k": Kind("k", "m:f", max_attempts=3, backoff_s=30.0)})
+REGISTRY = Registry(
+    kinds={
+        "k": Kind("k", "m:f", max_attempts=3, backoff_s=30.0),
+        "t": Kind("t", "m:f", mode="task", max_attempts=2, backoff_s=30.0),
+    }
+)
 
 
 class Clock:
@@ -301,7 +307,7 @@ async def test_a_silent_node_s_jobs_are_rescued_and_a_live_long_job_is_not(
             pytest.fail("rescued before its lease was over")
     assert (await counts(owner)).rescued == 1
     rescued, running = await state_of(database, lost.id), await state_of(database, long.id)
-    assert (rescued.state, rescued.attempt) in {("deferred", 1), ("ready", 1)}
+    assert (rescued.state, rescued.attempt) in {("deferred", 0), ("ready", 0)}, "it was never heard that it had begun"
     assert "silent" in rescued.errors[0]["error"]
     assert (running.state, running.attempt) == ("running", 1)
     assert (await dead.beat()).lost == [token(lost)]
@@ -413,3 +419,123 @@ async def test_the_newest_poll_of_an_agent_wins(database: Database, start: Start
     await add(database)
     await agent.owner.wake(msgspec.msgpack.encode(["default"]))
     assert len((await asyncio.wait_for(new, 3)).jobs) == 1
+
+
+async def test_one_outcome_that_cannot_be_stored_ends_its_own_job_and_no_other_waits(
+    database: Database, start: Start
+) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    ids = await add(database, 5)
+    jobs = {job.id: job for job in (await agent.poll()).jobs}
+    outcomes = [
+        Outcome(token=token(job), state="succeeded", result={"t": "\x00" if job.id == ids[2] else "good"})
+        for job in jobs.values()
+    ]
+    request = FinishRequest(node=agent.node, boot=agent.boot, outcomes=outcomes)
+    reply = msgspec.msgpack.decode(await owner.finish(msgspec.msgpack.encode(request)), type=FinishReply)
+    assert set(reply.settled) == {token(job) for job in jobs.values()}
+    states = [(await state_of(database, job_id)).state for job_id in ids]
+    assert states == ["succeeded", "succeeded", "failed", "succeeded", "succeeded"]
+    assert "cannot be stored" in (await state_of(database, ids[2])).errors[0]["error"]
+
+
+async def test_progress_that_cannot_be_stored_stops_no_rescue(database: Database, start: Start, clock: Clock) -> None:
+    owner = await start()
+    dead, alive = Agent(owner, "n1", 1), Agent(owner, "n2", 1)
+    await add(database, 2)
+    await dead.poll()
+    (job,) = (await alive.poll()).jobs
+    for _ in range(int(LEASE_S) + 2):
+        clock.now += 1.0
+        await alive.beat(ProgressReport(token=token(job), progress={"t": "\x00"}))
+        await owner.tick()
+    assert (await counts(owner)).rescued == 1
+
+
+async def test_with_many_queues_each_has_its_turn(database: Database, start: Start) -> None:
+    """An agent is asked for fifty jobs at most in one round; what stands behind must not wait for ever."""
+    owner = await start()
+    agent = Agent(owner)
+    agent.capacity = {"*": 1}
+    async with database.transaction() as session:
+        await enqueue_many(session, [NewJob("k", {}, queue=f"q{n:02}") for n in range(60) for _ in range(3)])
+    served: set[str] = set()
+    for _ in range(3):
+        for job in (await agent.poll(wait_s=3.0)).jobs:
+            served.add(job.queue)
+            await agent.finish(job)
+    assert len(served) == 60
+
+
+async def test_a_lost_wake_up_is_made_up_while_other_queues_are_busy(
+    database: Database, start: Start, clock: Clock
+) -> None:
+    owner = await start()
+    agent = Agent(owner)
+    await add(database, 400)
+    await agent.poll()
+    (quiet,) = await add(database, 1, queue="quiet")
+
+    async def reached() -> bool:
+        clock.now += 0.2
+        for job in list(agent.jobs.values()):
+            await agent.finish(job)
+        return quiet in {job.id for job in (await agent.poll(wait_s=1.0)).jobs}
+
+    assert await eventually(reached)
+    assert (await counts(owner)).claimed < 400, "it was found only when nothing else was left"
+
+
+async def test_a_silent_agent_s_poll_is_given_nothing_until_it_is_heard_again(
+    database: Database, start: Start, clock: Clock
+) -> None:
+    """A handler that blocks its loop leaves a poll behind: what is rescued from there must not go back."""
+    owner = await start()
+    agent = Agent(owner)
+    polling = asyncio.create_task(agent.poll(wait_s=10.0))
+    await eventually(lambda: agent.boot in owner._waiting)
+    clock.now += SILENT_S + 0.5
+    (job_id,) = await add(database)
+    await owner.wake(msgspec.msgpack.encode(["default"]))
+    other = Agent(owner, "n2", capacity=0)
+    assert (await other.poll(wait_s=0.3)).jobs == []
+    assert not polling.done()
+    await agent.beat()
+    assert [job.id for job in (await asyncio.wait_for(polling, 3)).jobs] == [job_id]
+
+
+@pytest.mark.parametrize(("kind", "reported", "attempt"), [("t", True, 1), ("k", False, 1), ("k", True, 2)])
+async def test_what_ends_its_agent_counts_for_what_ran_inside_it_alone(
+    database: Database, start: Start, clock: Clock, kind: str, reported: bool, attempt: int
+) -> None:
+    owner = await start()
+    killed = Agent(owner)
+    async with database.transaction() as session:
+        (job_id,) = await enqueue_many(session, [NewJob(kind)])
+    await killed.poll()
+    if reported:
+        await killed.beat()
+    clock.now += 1.0
+    successor = Agent(owner)
+    await successor.beat()
+    await owner.tick()
+    (again,) = (await successor.poll()).jobs
+    assert (again.id, again.attempt) == (job_id, attempt)
+    assert "replaced" in (await state_of(database, job_id)).errors[0]["error"]
+
+
+async def test_a_job_whose_agents_all_end_fails_at_last(database: Database, start: Start, clock: Clock) -> None:
+    owner = await start()
+    async with database.transaction() as session:
+        (job_id,) = await enqueue_many(session, [NewJob("t")])
+    agent = Agent(owner)
+    for _ in range(ORPHANED_LIMIT + 2):
+        (job,) = (await agent.poll()).jobs
+        await agent.beat()
+        clock.now += 1.0
+        agent = Agent(owner)
+        await agent.beat()
+        await owner.tick()
+    assert (await state_of(database, job_id)).state == "failed"
+    assert job.attempt == 2

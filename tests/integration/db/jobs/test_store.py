@@ -15,7 +15,7 @@ from cluster.settings import Settings
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.jobs.service import cancel_job
-from db.jobs.store import Assertion, Busy, Fenced, Finish, JobStore, ProgressNote, Release
+from db.jobs.store import Assertion, Busy, Fenced, Finish, JobStore, ProgressNote, Release, Unstorable
 from db.session import Database
 
 Open = Callable[..., Awaitable[JobStore]]
@@ -216,11 +216,11 @@ async def test_release_defers_and_does_not_count_what_never_started(database: Da
     states = await rows(database, "SELECT id, state, attempt, run_at > now() FROM jobs.queue ORDER BY id")
     assert sorted(states) == sorted([(a, "deferred", 1, True), (b, "ready", 0, False)])
     staged = await store.stage()
-    assert staged.count == 0
+    assert staged.queues == ()
     assert staged.next_in_s == pytest.approx(3600, abs=5)
     async with database.transaction() as session:
         await session.execute(text("UPDATE jobs.queue SET run_at = now() - interval '1 s' WHERE state = 'deferred'"))
-    assert (await store.stage()).count == 1
+    assert (await store.stage()).queues == ("a",)
 
 
 async def test_release_waits_its_turn_while_a_transaction_of_the_job_is_open(
@@ -286,3 +286,34 @@ async def test_beat_notes_the_agent_once(database: Database, open_store: Open) -
     await store.beat("n1", boot, 0)
     await store.beat("n1", boot, 3)
     assert await rows(database, "SELECT boot, node, running FROM jobs.nodes") == [(boot, "n1", 3)]
+
+
+async def test_what_was_not_counted_is_counted_apart(database: Database, open_store: Open) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    (job_id,) = await add(database, 1, queue="a")
+    seen = []
+    for counted, spared in ((False, True), (False, True), (False, False), (True, False), (True, False)):
+        (job,) = await store.claim({"a": 1}, base=10 * len(seen), node="n1")
+        seen.append((job.attempt, job.spared, (await store.held())[0].spared))
+        await store.release([Release(job_id, boot, job.number, 0.0, counted=counted, spared=spared)])
+    assert seen == [(1, 0, 0), (1, 1, 1), (1, 2, 2), (1, 2, 2), (2, 2, 2)]
+
+
+@pytest.mark.parametrize("value", [{"t": "a\x00b"}, {"n": 2**70}])
+async def test_what_cannot_be_stored_is_told_from_a_server_that_is_away(
+    database: Database, open_store: Open, value: dict[str, Any]
+) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    (job_id, other) = await add(database, 2, queue="a")
+    jobs = {job.id: job for job in await store.claim({"a": 2}, base=0, node="n1")}
+    job = jobs[job_id]
+    with pytest.raises(Unstorable):
+        await store.finish([Finish(job_id, boot, job.number, "succeeded", result=value)])
+    with pytest.raises(Unstorable):
+        await store.release([Release(job_id, boot, job.number, 1.0, error=value)])
+    notes = [ProgressNote(i, boot, jobs[i].number, value if i == job_id else {"rows": 1}, None) for i in jobs]
+    assert await store.progress(notes) == []
+    assert await rows(database, "SELECT job_id FROM jobs.progress") == [(other,)]
+    assert await store.finish([Finish(job_id, boot, job.number, "succeeded")]) == {job_id}

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,12 +19,14 @@ from sqlalchemy import select, text
 
 from actors.jobs.contract import LeasedJob
 from cluster.settings import Settings
+from db.errors import DatabaseUnavailable
 from db.exports import service, storage
 from db.exports.datasets import Scope
+from db.jobs.service import retry_job
 from db.jobs.store import Finish, Release
 from db.notifications.models import Notification
 from db.session import Database
-from tasks.context import JobCancelled
+from tasks.context import JobCancelled, Refused
 from tasks.exports import run as run_module
 from tasks.exports import snapshot
 from tests.fixtures.exports import INSERT_ORDERS, Shop
@@ -339,3 +342,51 @@ async def test_the_owner_of_the_export_is_notified(bench: Bench, shop: Shop) -> 
     async with bench.database.transaction() as session:
         (notice,) = (await session.scalars(select(Notification).where(Notification.user_id == shop.user_id))).all()
     assert (notice.kind, notice.data["export_id"], notice.data["rows"]) == ("export.ready", str(export_id), 2)
+
+
+async def test_an_operator_s_retry_of_a_failed_export_runs_it(
+    bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.open(10)
+    export_id = await shop.request()
+
+    async def refuse(*args: Any) -> None:
+        raise Refused("not today")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(run_module, "_write", refuse)
+        assert await bench.drain() == [("exports.run", "refused")]
+    failed = await shop.export(export_id)
+    assert (failed.state, failed.error) == ("failed", "not today")
+    async with bench.database.transaction() as session:
+        again = await retry_job(session, failed.job_id)
+    assert await bench.drain() == [("exports.run", "succeeded")]
+    done = await shop.export(export_id)
+    assert (done.state, done.error, done.job_id, done.rows_done) == ("succeeded", None, again.id, 10)
+
+
+async def test_two_jobs_never_run_one_export(bench: Bench, shop: Shop) -> None:
+    await shop.open(10)
+    export_id = await shop.request()
+    await bench.enqueue("exports.run", {"export_id": str(export_id)})
+    assert sorted(await bench.drain()) == [("exports.run", "refused"), ("exports.run", "succeeded")]
+
+
+async def test_an_outage_in_the_last_attempt_does_not_end_the_export(
+    bench: Bench, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.open(10)
+    export_id = await shop.request()
+
+    async def away(*args: Any) -> None:
+        raise DatabaseUnavailable
+
+    (job,) = await bench.claim()
+    last = msgspec.structs.replace(job, attempt=job.max_attempts)
+    with monkeypatch.context() as outage:
+        outage.setattr(run_module, "_write", away)
+        outcome = await bench.run(last)
+    assert outcome.state == "unavailable"
+    assert await bench.settle(last, outcome)
+    assert (await shop.export(export_id)).state == "running"
+    assert await bench.drain(time_passes=True) == [("exports.run", "succeeded")]

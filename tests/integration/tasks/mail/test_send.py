@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from cluster.settings import Settings
+from db.jobs.service import retry_job
 from db.mail import service
 from db.mail.models import MailMessage
 from db.session import Database
@@ -129,3 +130,47 @@ async def test_the_development_mailbox_keeps_it_and_other_mail_is_kept(bench: Be
     mail_id = await compose(bench.database, template="reset_password", body_text="https://shop.test/#secret")
     assert await bench.drain() == [("mail.send", "succeeded")]
     assert "#secret" in (await message(bench.database, mail_id)).body_text
+
+
+async def test_an_operator_s_retry_of_a_failed_message_sends_it(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database)
+    smtp.recipient_answer = b"550 nobody here"
+    (job,) = await bench.claim()
+    await bench.settle(job, await bench.run(job))
+    smtp.recipient_answer = b"250 ok"
+    async with bench.database.transaction() as session:
+        again = await retry_job(session, job.id)
+    assert await bench.drain() == [("mail.send", "succeeded")]
+    sent = await message(bench.database, mail_id)
+    assert (sent.state, sent.error, sent.job_id) == ("sent", None, again.id)
+    assert len(smtp.messages) == 1
+
+
+async def test_an_operator_s_retry_does_not_send_what_is_forgotten(bench: Bench, smtp: MailServer) -> None:
+    await compose(bench.database, template="reset_password")
+    smtp.recipient_answer = b"550 nobody here"
+    (job,) = await bench.claim()
+    await bench.settle(job, await bench.run(job))
+    smtp.recipient_answer = b"250 ok"
+    async with bench.database.transaction() as session:
+        await retry_job(session, job.id)
+    await bench.drain()
+    assert smtp.messages == []
+
+
+async def test_the_same_job_again_does_not_retry_what_was_refused(bench: Bench, smtp: MailServer) -> None:
+    """Rescued after it had noted the refusal, before its end was heard."""
+    await compose(bench.database)
+    smtp.recipient_answer = b"550 nobody here"
+    (job,) = await bench.claim()
+    assert (await bench.run(job)).state == "refused"
+    smtp.recipient_answer = b"250 ok"
+    assert (await bench.run(job)).state == "succeeded"
+    assert smtp.messages == []
+
+
+async def test_two_jobs_never_send_one_message(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database)
+    await bench.enqueue("mail.send", {"mail_id": str(mail_id)})
+    assert sorted(await bench.drain()) == [("mail.send", "refused"), ("mail.send", "succeeded")]
+    assert len(smtp.messages) == 1

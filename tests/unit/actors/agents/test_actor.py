@@ -75,6 +75,7 @@ class Owner:
         self.beats: list[BeatRequest] = []
         self.outcomes: list[Outcome] = []
         self.refuse_finishes = 0
+        self.largest = 0
         self.lose_beats = 0
 
     async def call(self, method: str, payload: bytes, timeout_s: float) -> bytes:
@@ -96,6 +97,7 @@ class Owner:
         if self.refuse_finishes:
             self.refuse_finishes -= 1
             raise ConnectionError("owner is away")
+        self.largest = max(self.largest, len(payload))
         self.outcomes += request.outcomes
         return FinishReply(settled=[outcome.token for outcome in request.outcomes])
 
@@ -263,6 +265,39 @@ async def test_an_outcome_that_cannot_be_sent_is_refused_and_stops_no_other(worl
         world.owner.jobs.put_nowait(make_job(number=number))
     await eventually(lambda: len(world.owner.outcomes) == 2)
     assert {outcome.token.number: outcome.state for outcome in world.owner.outcomes} == {1: "refused", 2: "succeeded"}
+
+
+async def test_an_outcome_that_is_too_large_is_refused_and_large_ones_travel_in_several_calls(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actor, "OUTCOME_BYTES", 10_000)
+    monkeypatch.setattr(actor, "FINISH_BYTES", 12_000)
+
+    async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
+        return Outcome(token=token(job), state="succeeded", result="x" * (20_000 if job.number == 1 else 5_000))
+
+    world.handlers.body = body
+    world.owner.refuse_finishes = 2
+    for number in range(1, 6):
+        world.owner.jobs.put_nowait(make_job(number=number))
+    await eventually(lambda: len(world.owner.outcomes) == 5)
+    states = {outcome.token.number: outcome.state for outcome in world.owner.outcomes}
+    assert states == {1: "refused"} | dict.fromkeys(range(2, 6), "succeeded")
+    assert world.owner.largest <= 12_500
+
+
+async def test_a_worker_goes_on_when_what_it_says_cannot_be_published(world: World) -> None:
+    async def away(channel: str, data: bytes) -> None:
+        raise TimeoutError("no broker")
+
+    world.agent._publish = away
+    job = make_job("task")
+    world.owner.jobs.put_nowait(job)
+    await eventually(lambda: job.id in world.workers.workers)
+    report = WorkerReport(token=token(job), pid=0, channel="ch", data=b"x")
+    assert await world.agent.report(msgspec.msgpack.encode(report)) is True
+    world.workers.workers[job.id].outcome.set_result(Outcome(token=token(job), state="succeeded"))
+    assert (await world.outcome()).state == "succeeded"
 
 
 async def test_a_report_whose_beat_was_lost_is_told_again(world: World) -> None:
@@ -437,6 +472,16 @@ async def test_the_clock_fires_schedules_and_tries_again_when_it_could_not() -> 
     assert world.fired == ["hourly"]
 
 
+async def test_a_schedule_that_cannot_fire_holds_up_no_other_and_fires_later() -> None:
+    schedules = tuple(Schedule(name, "inline", cron="0 0 1 1 *") for name in ("a", "b", "c"))
+    world = World(schedules=schedules)
+    world.fail_fires = 1
+    await world.agent.start(world.workers)
+    await eventually(lambda: len(world.fired) == 3)
+    await world.agent.stop()
+    assert world.fired == ["b", "c", "a"]
+
+
 async def test_stopping_gives_back_what_runs() -> None:
     world = World()
     world.handlers.body = world.handlers.hang
@@ -444,7 +489,7 @@ async def test_stopping_gives_back_what_runs() -> None:
     world.owner.jobs.put_nowait(make_job())
     await eventually(lambda: world.handlers.started)
     await world.agent.stop()
-    assert [outcome.state for outcome in world.owner.outcomes] == ["died"]
+    assert [outcome.state for outcome in world.owner.outcomes] == ["orphaned"]
 
 
 def test_exports_never_take_all_processors() -> None:

@@ -8,6 +8,7 @@ from actors.agents.clockwork import Clockwork, last_fire, next_fire
 from actors.jobs.contract import Schedule
 
 DAILY = Schedule("daily", "k", cron="30 3 * * *")
+HOURLY = Schedule("hourly", "k", cron="0 * * * *")
 OFTEN = Schedule("often", "k", every_s=5)
 
 
@@ -17,6 +18,10 @@ OFTEN = Schedule("often", "k", every_s=5)
         (DAILY, datetime(2026, 3, 1, 3, 30, tzinfo=UTC), "2026-03-01 03:30:00", "2026-03-02 03:30:00"),
         (DAILY, datetime(2026, 3, 1, 3, 29, 59, tzinfo=UTC), "2026-02-28 03:30:00", "2026-03-01 03:30:00"),
         (DAILY, datetime(2026, 3, 1, 3, 30, 0, 5, tzinfo=UTC), "2026-03-01 03:30:00", "2026-03-02 03:30:00"),
+        # Summer time begins and ends in other places: here no hour is missing and none comes twice.
+        (DAILY, datetime(2026, 3, 29, 3, 29, tzinfo=UTC), "2026-03-28 03:30:00", "2026-03-29 03:30:00"),
+        (HOURLY, datetime(2026, 3, 29, 2, 59, tzinfo=UTC), "2026-03-29 02:00:00", "2026-03-29 03:00:00"),
+        (HOURLY, datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "2026-10-25 01:00:00", "2026-10-25 02:00:00"),
         (OFTEN, datetime(2026, 3, 1, 0, 0, 7, tzinfo=UTC), "2026-03-01 00:00:05", "2026-03-01 00:00:10"),
         (OFTEN, datetime(2026, 3, 1, 0, 0, 10, tzinfo=UTC), "2026-03-01 00:00:10", "2026-03-01 00:00:15"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from actors.agents.actor import default_capacity
 from actors.jobs.actor import BATCH
 from actors.jobs.contract import BEAT_S, Token
-from actors.jobs.leases import LEASE_S, STALL_S, Agent, Lease, LeaseBook
+from actors.jobs.leases import LEASE_S, SILENT_S, STALL_S, Agent, Lease, LeaseBook
 
 
 def lease(book: LeaseBook, agent: Agent, now: float, *, queue: str = "q") -> Lease:
@@ -67,7 +67,9 @@ def test_what_its_agent_never_named_has_not_begun() -> None:
     named, lost = lease(book, agent, 20.0), lease(book, agent, 20.0)
     book.report(agent, [named.token], 20.0)
     run(book, 20.0, 24.0, {boot: ("n", [])})
-    assert {rescue.lease.id: rescue.begun for rescue in book.overdue(24.0)} == {named.id: True, lost.id: False}
+    rescues = book.overdue(24.0)
+    assert {rescue.lease.id: rescue.lease.reported for rescue in rescues} == {named.id: True, lost.id: False}
+    assert not any(rescue.agent_ended for rescue in rescues)
 
 
 def test_a_lease_that_replaces_another_of_its_job_takes_its_slot() -> None:
@@ -96,7 +98,17 @@ def test_a_new_process_on_the_node_ends_the_old_ones_leases_at_once() -> None:
     old = book.heard(uuid4(), "n", 0.0)
     lease(book, old, 0.0)
     book.heard(uuid4(), "n", 1.0)
-    assert [rescue.reason for rescue in book.overdue(1.0)] == ["the agent that ran it was replaced"]
+    (rescue,) = book.overdue(1.0)
+    assert (rescue.reason, rescue.agent_ended) == ("the agent that ran it was replaced", True)
+
+
+def test_an_agent_is_silent_once_it_has_missed_its_beats() -> None:
+    book = LeaseBook(0.0)
+    boot = uuid4()
+    book.heard(boot, "n", 0.0)
+    assert [book.is_silent(boot, now) for now in (2 * BEAT_S, SILENT_S + 0.1)] == [False, True]
+    assert SILENT_S < LEASE_S, "what is rescued from a silent agent must not go back to it"
+    assert not book.is_silent(uuid4(), 100.0)
 
 
 def test_a_process_is_replaced_by_the_next_of_its_node_and_by_no_other() -> None:
