@@ -1,134 +1,28 @@
 """The owner against a real database, with agents played by the test and a clock of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
-from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 from sqlalchemy import text
 
 from actors.hosts.contract import ShardDeposed
-from actors.jobs.actor import QueueOwner
 from actors.jobs.contract import (
     BEAT_S,
-    BeatReply,
-    BeatRequest,
-    Counts,
     FinishReply,
     FinishRequest,
-    Kind,
     LeasedJob,
     Outcome,
-    OutcomeState,
-    PollReply,
-    PollRequest,
     ProgressReport,
-    Registry,
-    Token,
 )
 from actors.jobs.leases import LEASE_S, SILENT_S
 from actors.jobs.policy import ORPHANED_LIMIT
-from cluster.settings import Settings
 from db.jobs import service
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.session import Database
+from tests.fixtures.queue_owner import Agent, Clock, Start, add, counts, settled, state_of, token
 from tests.fixtures.waiting import eventually
-
-REGISTRY = Registry(
-    kinds={
-        "k": Kind("k", "m:f", max_attempts=3, backoff_s=30.0),
-        "t": Kind("t", "m:f", mode="task", max_attempts=2, backoff_s=30.0),
-    }
-)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Agent:
-    """A node agent that does what the test says."""
-
-    def __init__(self, owner: QueueOwner, node: str = "n1", capacity: int = 10) -> None:
-        self.owner, self.node, self.boot = owner, node, uuid4()
-        self.capacity = {"default": capacity, "*": 1}
-        self.jobs: dict[UUID, LeasedJob] = {}
-
-    async def poll(self, wait_s: float = 5.0) -> PollReply:
-        request = PollRequest(node=self.node, boot=self.boot, capacity=self.capacity, live=self.live(), wait_s=wait_s)
-        reply = msgspec.msgpack.decode(await self.owner.poll(msgspec.msgpack.encode(request)), type=PollReply)
-        self.jobs.update({job.id: job for job in reply.jobs})
-        return reply
-
-    async def beat(self, *progress: ProgressReport, live: list[Token] | None = None) -> BeatReply:
-        request = BeatRequest(
-            node=self.node, boot=self.boot, live=self.live() if live is None else live, progress=list(progress)
-        )
-        return msgspec.msgpack.decode(await self.owner.beat(msgspec.msgpack.encode(request)), type=BeatReply)
-
-    async def finish(self, job: LeasedJob, state: OutcomeState = "succeeded", **fields: Any) -> FinishReply:
-        outcome = Outcome(token=token(job), state=state, **fields)
-        request = FinishRequest(node=self.node, boot=self.boot, outcomes=[outcome])
-        reply = msgspec.msgpack.decode(await self.owner.finish(msgspec.msgpack.encode(request)), type=FinishReply)
-        if token(job) in reply.settled:
-            self.jobs.pop(job.id, None)
-        return reply
-
-    def live(self) -> list[Token]:
-        return [token(job) for job in self.jobs.values()]
-
-
-def token(job: LeasedJob) -> Token:
-    return Token(job.id, job.owner, job.number)
-
-
-async def settled(agent: Agent, job: LeasedJob) -> bool:
-    return bool((await agent.finish(job)).settled)
-
-
-Start = Callable[[], Awaitable[QueueOwner]]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def start(database_url: str, clock: Clock) -> AsyncIterator[Start]:
-    owners: list[QueueOwner] = []
-    settings = Settings(database_url=database_url, _env_file=None)  # type: ignore[call-arg]
-
-    async def make() -> QueueOwner:
-        owner = QueueOwner(0, 1, settings, registry=REGISTRY, clock=clock, jitter=lambda: 0.5)
-        owners.append(owner)
-        await owner.start()
-        return owner
-
-    yield make
-    for owner in owners:
-        await owner.stop()
-
-
-async def add(database: Database, count: int = 1, **fields: Any) -> list[UUID]:
-    async with database.transaction() as session:
-        return await enqueue_many(session, [NewJob("k", {"n": n}, **fields) for n in range(count)])
-
-
-async def state_of(database: Database, job_id: UUID) -> service.JobView:
-    async with database.transaction() as session:
-        return await service.get_job(session, job_id)
-
-
-async def counts(owner: QueueOwner) -> Counts:
-    return msgspec.msgpack.decode(await owner.counts(b""), type=Counts)
 
 
 async def test_a_waiting_agent_gets_a_job_as_soon_as_the_owner_is_woken(database: Database, start: Start) -> None:
@@ -419,72 +313,6 @@ async def test_the_newest_poll_of_an_agent_wins(database: Database, start: Start
     await add(database)
     await agent.owner.wake(msgspec.msgpack.encode(["default"]))
     assert len((await asyncio.wait_for(new, 3)).jobs) == 1
-
-
-async def test_one_outcome_that_cannot_be_stored_ends_its_own_job_and_no_other_waits(
-    database: Database, start: Start
-) -> None:
-    owner = await start()
-    agent = Agent(owner)
-    ids = await add(database, 5)
-    jobs = {job.id: job for job in (await agent.poll()).jobs}
-    outcomes = [
-        Outcome(token=token(job), state="succeeded", result={"t": "\x00" if job.id == ids[2] else "good"})
-        for job in jobs.values()
-    ]
-    request = FinishRequest(node=agent.node, boot=agent.boot, outcomes=outcomes)
-    reply = msgspec.msgpack.decode(await owner.finish(msgspec.msgpack.encode(request)), type=FinishReply)
-    assert set(reply.settled) == {token(job) for job in jobs.values()}
-    states = [(await state_of(database, job_id)).state for job_id in ids]
-    assert states == ["succeeded", "succeeded", "failed", "succeeded", "succeeded"]
-    assert "cannot be stored" in (await state_of(database, ids[2])).errors[0]["error"]
-
-
-async def test_progress_that_cannot_be_stored_stops_no_rescue(database: Database, start: Start, clock: Clock) -> None:
-    owner = await start()
-    dead, alive = Agent(owner, "n1", 1), Agent(owner, "n2", 1)
-    await add(database, 2)
-    await dead.poll()
-    (job,) = (await alive.poll()).jobs
-    for _ in range(int(LEASE_S) + 2):
-        clock.now += 1.0
-        await alive.beat(ProgressReport(token=token(job), progress={"t": "\x00"}))
-        await owner.tick()
-    assert (await counts(owner)).rescued == 1
-
-
-async def test_with_many_queues_each_has_its_turn(database: Database, start: Start) -> None:
-    """An agent is asked for fifty jobs at most in one round; what stands behind must not wait for ever."""
-    owner = await start()
-    agent = Agent(owner)
-    agent.capacity = {"*": 1}
-    async with database.transaction() as session:
-        await enqueue_many(session, [NewJob("k", {}, queue=f"q{n:02}") for n in range(60) for _ in range(3)])
-    served: set[str] = set()
-    for _ in range(3):
-        for job in (await agent.poll(wait_s=3.0)).jobs:
-            served.add(job.queue)
-            await agent.finish(job)
-    assert len(served) == 60
-
-
-async def test_a_lost_wake_up_is_made_up_while_other_queues_are_busy(
-    database: Database, start: Start, clock: Clock
-) -> None:
-    owner = await start()
-    agent = Agent(owner)
-    await add(database, 400)
-    await agent.poll()
-    (quiet,) = await add(database, 1, queue="quiet")
-
-    async def reached() -> bool:
-        clock.now += 0.2
-        for job in list(agent.jobs.values()):
-            await agent.finish(job)
-        return quiet in {job.id for job in (await agent.poll(wait_s=1.0)).jobs}
-
-    assert await eventually(reached)
-    assert (await counts(owner)).claimed < 400, "it was found only when nothing else was left"
 
 
 async def test_a_silent_agent_s_poll_is_given_nothing_until_it_is_heard_again(
