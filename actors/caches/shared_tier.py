@@ -5,6 +5,8 @@ came before it. Entries belong to a generation: when invalidations may have been
 time has passed), a new generation begins and the old entries are never read again; their lifetimes remove them.
 
 Values are msgpack [value, tags, versions of the tags]: an entry counts only while its tags have the same versions.
+Versions are random: Valkey may evict one at any time, and what is counted anew would meet an old version again. An
+entry whose tag has no version does not count.
 """
 
 import asyncio
@@ -156,14 +158,17 @@ class SharedTier:
         if raw is None or ttl_ms <= 0:
             return None
         stored = msgspec.msgpack.decode(raw, type=_Stored)
-        if stored.versions != await self._versions(stored.tags):
+        if await self._versions(stored.tags) != stored.versions:
             return None
         return SharedValue(stored.value, ttl_ms, tuple(stored.tags))
 
     async def _write(self, key: str, value: SharedValue) -> None:
         if not self.usable:
             return
-        stored = _Stored(value.value, list(value.tags), await self._versions(value.tags))
+        versions = await self._ensure_versions(value.tags)
+        if None in versions:
+            return  # evicted again already
+        stored = _Stored(value.value, list(value.tags), [version for version in versions if version is not None])
         await self._redis.set(
             self._name(key), msgspec.msgpack.encode(stored), px=max(1, min(value.ttl_ms, TTL_LIMIT_MS))
         )
@@ -175,8 +180,7 @@ class SharedTier:
         for key in keys:
             pipe.delete(self._name(key))
         for tag in tags:
-            pipe.incr(self._tag(tag))
-            pipe.expire(self._tag(tag), TAG_TTL_S)
+            pipe.set(self._tag(tag), _new_version(), ex=TAG_TTL_S)
         await pipe.execute()
 
     async def _renew(self) -> None:
@@ -188,16 +192,31 @@ class SharedTier:
             state: dict[Any, Any] = {"generation": self._generation, "horizon": horizon, "saved": time.time()}
             await self._redis.hset(self._state_key, mapping=state)
 
-    async def _versions(self, tags: Sequence[str]) -> list[int]:
+    async def _versions(self, tags: Sequence[str]) -> list[int | None]:
         if not tags:
             return []
-        return [int(raw or 0) for raw in await self._redis.mget([self._tag(tag) for tag in tags])]
+        found = await self._redis.mget([self._tag(tag) for tag in tags])
+        return [None if raw is None else int(raw) for raw in found]
+
+    async def _ensure_versions(self, tags: Sequence[str]) -> list[int | None]:
+        if not tags:
+            return []
+        pipe = self._redis.pipeline(transaction=False)
+        for tag in tags:
+            pipe.set(self._tag(tag), _new_version(), nx=True, ex=TAG_TTL_S)
+            pipe.expire(self._tag(tag), TAG_TTL_S)  # longer than what is made from it now
+        await pipe.execute()
+        return await self._versions(tags)
 
     def _name(self, key: str) -> str:
         return f"mobula:cache:{self._generation}:{key}"
 
     def _tag(self, tag: str) -> str:
         return f"mobula:cache:tag:{self._generation}:{tag}"
+
+
+def _new_version() -> int:
+    return secrets.randbits(62)
 
 
 def _text(value: bytes | str) -> str:

@@ -105,3 +105,26 @@ async def test_poison_in_valkey_is_not_decoded_into_anything(clean_url: str) -> 
             [name] = [key async for key in redis.scan_iter("mobula:cache:*:k")]
             await redis.set(name, b"\x80\x04\x95cos\nsystem\n", px=10_000)
         assert await tier.get("k") is None
+
+
+async def test_a_tag_that_valkey_evicted_brings_nothing_old_back(clean_url: str) -> None:
+    async with tier_at(clean_url) as tier, Redis.from_url(clean_url) as redis:
+
+        async def evict_tags() -> None:
+            names = [key async for key in redis.scan_iter("mobula:cache:tag:*")]
+            assert names
+            await redis.delete(*names)
+
+        tier.put("k", VALUE)
+        assert await tier.get("k") is not None
+        await evict_tags()
+        assert await tier.get("k") is None, "whether it was invalidated meanwhile, nobody can say"
+        tier.put("k", VALUE)
+        tier.invalidate([], ["products"])
+        assert await tier.get("k") is None
+        await evict_tags()
+        assert await tier.get("k") is None
+        # As often as before: a counter would be where it was when the value was stored.
+        tier.put("other", VALUE)
+        tier.invalidate([], ["products"])
+        assert [await tier.get(key) for key in ("k", "other")] == [None, None]
