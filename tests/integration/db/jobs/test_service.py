@@ -44,7 +44,38 @@ async def test_lists_live_and_ended_jobs_newest_first(database: Database, databa
         with pytest.raises(InvalidInput):
             await service.list_jobs(session, state="asleep")
         counts = await service.count_jobs(session)
-        assert (counts.ready, counts.running, counts.failed_today) == (1, 0, 1)
+        assert (counts.ready, counts.running) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({}, "finished_at_idx"),
+        ({"state": "failed"}, "state_finished_at_idx"),
+        ({"kind": "k"}, "finished_at_idx"),
+        ({"state": "failed", "kind": "k"}, "finished_at_idx"),
+    ],
+)
+async def test_what_is_counted_and_shown_of_the_history_is_bounded(
+    database: Database, monkeypatch: pytest.MonkeyPatch, filters: dict[str, str], index: str
+) -> None:
+    monkeypatch.setattr(service, "MAX_OFFSET", 40)
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO jobs.history (id, finished_at, queue, kind, args, priority, state, attempt, errors,"
+                " created_at) SELECT app.new_id(), now() - make_interval(secs => n), 'q', 'k' , '{}', 0,"
+                " CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'succeeded' END, 1, '[]', now()"
+                " FROM generate_series(1, 2000) n"
+            )
+        )
+        await session.execute(text("ANALYZE jobs.history"))
+    async with database.transaction() as session:
+        page = await service.list_jobs(session, **filters, limit=5)
+        assert (page.total, len(page.items)) == (40, 5)
+        _, ended = service._sources(tuple(filters))
+        plan = await session.execute(text(f"EXPLAIN SELECT id FROM {ended} ORDER BY finished_at DESC LIMIT 5"), filters)
+        assert index in "\n".join(plan.scalars()), "it reads the history from the start"
 
 
 async def test_a_waiting_job_is_cancelled_at_once(database: Database) -> None:
