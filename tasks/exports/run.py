@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.auth.accounts import load_identity
 from db.errors import Unavailable
 from db.exports import service, storage
 from db.exports.datasets import Dataset, get_dataset
@@ -21,6 +23,9 @@ from tasks.exports.manifest import make_manifest
 from tasks.exports.progress import Counter, watch
 from tasks.exports.snapshot import Snapshot, take_snapshot
 
+SEES_ALL = "orders:read_all"
+NOT_ALLOWED = "You may not see everybody's rows any more."
+
 STOP_WAIT_S = 5.0
 """A writer that was told to stop notices at its next batch."""
 
@@ -34,10 +39,14 @@ async def run(job: JobContext) -> dict[str, Any]:
     async with job.transaction() as session:
         try:
             export = await service.begin(session, export_id, job.id)
+            allowed = await _may_see(session, export)
         except ExportNotFound as error:
             raise Refused("the export was deleted") from error
     if export.job_id != job.id and export.state in service.LIVE_STATES:
         raise Refused("another job runs this export")
+    if export.state in service.LIVE_STATES and not allowed:
+        await _end(job, export_id, "failed", NOT_ALLOWED)
+        raise Refused(NOT_ALLOWED)
     if export.state == "cancelled":
         raise JobCancelled
     if export.state not in service.LIVE_STATES:
@@ -64,6 +73,12 @@ async def run(job: JobContext) -> dict[str, Any]:
         if job.last_attempt:
             await _end(job, export_id, "failed", f"{type(error).__name__}: {error}"[:500])
         raise
+
+
+async def _may_see(session: AsyncSession, export: Export) -> bool:
+    """Whether its owner may still see what it is to hold: they may have lost that while it waited."""
+    identity = await load_identity(session, export.user_id)
+    return identity is not None and (export.scope != "all" or SEES_ALL in identity.permissions)
 
 
 async def _attempt(job: JobContext, export: Export, data: Path) -> dict[str, Any]:

@@ -390,3 +390,35 @@ async def test_an_outage_in_the_last_attempt_does_not_end_the_export(
     assert await bench.settle(last, outcome)
     assert (await shop.export(export_id)).state == "running"
     assert await bench.drain(time_passes=True) == [("exports.run", "succeeded")]
+
+
+@pytest.mark.parametrize(("scope", "state"), [("all", "refused"), ("own", "succeeded")])
+async def test_who_lost_the_right_while_it_waited_gets_nobody_else_s_rows(
+    bench: Bench, shop: Shop, settings: Settings, scope: Scope, state: str
+) -> None:
+    await shop.open(3)
+    export_id = await shop.request(scope=scope)
+    await shop.execute(
+        "DELETE FROM auth.role_permissions p USING auth.roles r"
+        " WHERE r.id = p.role_id AND r.name = 'analyst' AND p.permission = 'orders:read_all'"
+    )
+    assert await bench.drain() == [("exports.run", state)]
+    export = await shop.export(export_id)
+    assert export.state == ("failed" if state == "refused" else state)
+    if state == "refused":
+        assert "everybody's rows" in (export.error or "")
+        assert not data_dir(settings, export_id).exists()
+
+
+async def test_who_asks_for_several_exports_keeps_nobody_waiting_for_all_of_them(bench: Bench, shop: Shop) -> None:
+    many = await shop.open(1)
+    several = [await many.request() for _ in range(3)]
+    other = await Shop(bench.database, shop.url).open(1, forget_jobs=False)
+    single = await other.request()
+    order = []
+    while jobs := await bench.claim(room=1):
+        for job in jobs:
+            await bench.settle(job, await bench.run(job))
+            if job.kind == "exports.run":
+                order.append(UUID(job.args["export_id"]))
+    assert order == [several[0], single, several[1], several[2]]
