@@ -29,7 +29,7 @@ CREATE TRIGGER break_orders BEFORE INSERT ON app.orders FOR EACH ROW EXECUTE FUN
 """
 MEND_ORDERS = "DROP FUNCTION IF EXISTS app.break_orders CASCADE"
 ENQUEUE = """
-WITH job AS (INSERT INTO jobs.jobs (id, queue, kind, args, max_attempts) VALUES ($1, $2, $3, '{}', 1))
+WITH job AS (INSERT INTO jobs.jobs (id, queue, kind, args, max_attempts) VALUES ($1, $2, $3, '{}', 5))
 INSERT INTO jobs.queue (id, queue, state) VALUES ($1, $2, 'ready')
 """
 
