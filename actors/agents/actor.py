@@ -150,7 +150,8 @@ class NodeAgent:
         running = self._running.get(report.token)
         if running is None:
             return False
-        running.pid = report.pid
+        # A process of its own, or none: 0 and less are groups of processes to `kill`, this one's among them.
+        running.pid = report.pid if report.pid > 0 else None
         if report.channel:
             with tracing.continuing(report.traceparent):
                 await running.publish(report.channel, report.data)

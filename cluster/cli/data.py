@@ -1,6 +1,7 @@
 """migrate, seed, psql, valkey: everything that touches the data services alone."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from cluster.services.binaries import find_postgres
 from cluster.settings import ROOT, Settings
 from cluster.stack import daemon_state
 from cluster.stack.plan import PRODUCTION, Options, make
+
+REVISION_LENGTH = 32
+"""Alembic keeps the id of the database's revision in so many characters."""
 
 migrate = typer.Typer(no_args_is_help=True, help="Alembic, with the right database.")
 
@@ -54,6 +58,13 @@ def _alembic(*arguments: str) -> None:
     raise typer.Exit(status)
 
 
+def _next_revision(message: str) -> str:
+    """The id, and so the file's name, of the revision that follows: `0018_add_invoices`."""
+    numbers = [int(file.name[:4]) for file in (ROOT / "db" / "migrations" / "versions").glob("[0-9]*_*.py")]
+    words = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_") or "revision"
+    return f"{max(numbers, default=0) + 1:04d}_{words}"[:REVISION_LENGTH].rstrip("_")
+
+
 @migrate.command()
 def new(message: Annotated[str, typer.Argument(help="What it does, in a few words.")]) -> None:
     """Write a revision from the difference between models and database."""
@@ -61,7 +72,7 @@ def new(message: Annotated[str, typer.Argument(help="What it does, in a few word
         command = [sys.executable, "-m", "alembic"]
         status = subprocess.run([*command, "upgrade", "head"], cwd=ROOT, env=env, check=False).returncode
         if status == 0:
-            revision = [*command, "revision", "--autogenerate", "-m", message]
+            revision = [*command, "revision", "--autogenerate", "-m", message, "--rev-id", _next_revision(message)]
             status = subprocess.run(revision, cwd=ROOT, env=env, check=False).returncode
     raise typer.Exit(status)
 

@@ -28,7 +28,7 @@ def fuzz(
         fail(f"no such target: {', '.join(sorted(unknown))} (there are {', '.join(TARGETS)})")
         raise typer.Exit(2)
     if importlib.util.find_spec("atheris") is None:
-        fail('atheris is not installed: .venv/bin/python -m pip install "atheris>=3"')
+        fail("atheris is not installed: put a line `atheris>=3` into requirements-app.txt")
         raise typer.Exit(1)
     broken = []
     for target in targets or TARGETS:

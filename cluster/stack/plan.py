@@ -109,7 +109,7 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
         "ENVIRONMENT": given.environment,
     }
     settings = require_production_ready(changed(given, **{name.lower(): value for name, value in values.items()}))
-    env = {**process_environment(environ, settings, paths, ports), **values}
+    env = {**_for_frontend(settings), **process_environment(environ, settings, paths, ports), **values}
     if not foreign:
         secrets.write_private(paths.state_env, "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
     return Plan(options, settings, paths, ports, generated, postgres, valkey, env, remembered)
@@ -211,6 +211,15 @@ def _defaults(given: Settings, paths: Paths, ports: Ports, generated: Secrets) -
         "HTTP_PORT": str(ports.http),
         "FRONTEND_PORT": str(ports.frontend),
         "MOBULA_RAY_ADDRESS": f"{given.node_address}:{ports.service('gcs')}",
+    }
+
+
+def _for_frontend(settings: Settings) -> dict[str, str]:
+    """What Next reads of the settings: it knows no `.env`. Where a proxy is known, it is in front of Next as well."""
+    return {
+        "REALTIME_PUBLIC_URL": settings.realtime_public_url,
+        "FRONTEND_TOKEN": settings.frontend_token.get_secret_value(),
+        **({"MOBULA_TRUST_PROXY": "1"} if settings.forwarded_for_from else {}),
     }
 
 

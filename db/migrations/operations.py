@@ -1,5 +1,6 @@
-"""Building blocks of revisions: SQL files, and extensions that a server may lack."""
+"""Building blocks of revisions: SQL files, permissions, and extensions that a server may lack."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from alembic import op
@@ -39,6 +40,27 @@ def split_statements(script: str) -> list[str]:
     if lines:
         raise ValueError(f"statement without an end: {lines[0]}")
     return statements
+
+
+def add_permission(name: str, description: str, *, roles: Iterable[str] = ()) -> None:
+    """A permission of `db.auth.permissions`, held by the administrators and by `roles` from this revision on."""
+    connection = op.get_bind()
+    added = {"name": name, "description": description, "roles": ["admin", *roles]}
+    connection.execute(text("INSERT INTO auth.permissions (name, description) VALUES (:name, :description)"), added)
+    connection.execute(
+        text(
+            "INSERT INTO auth.role_permissions (role_id, permission) "
+            "SELECT id, :name FROM auth.roles WHERE name = ANY (:roles)"
+        ),
+        added,
+    )
+
+
+def drop_permission(name: str) -> None:
+    """Undo `add_permission`, whoever has been granted it since."""
+    connection = op.get_bind()
+    connection.execute(text("DELETE FROM auth.role_permissions WHERE permission = :name"), {"name": name})
+    connection.execute(text("DELETE FROM auth.permissions WHERE name = :name"), {"name": name})
 
 
 def server_version() -> int:

@@ -90,6 +90,33 @@ def test_a_changed_lock_is_installed_again_and_nothing_else(checkout: Checkout) 
     assert checkout.calls() == ["pip sync", "run status"]
 
 
+def test_packages_of_the_application_are_installed_after_the_locked_ones_and_again_when_they_change(
+    checkout: Checkout,
+) -> None:
+    ours = checkout.root / "requirements-app.txt"
+    ours.write_text("-e ./docs/examples/projects\n")
+    checkout.run("status")
+    assert checkout.calls() == ["venv", "pip", "pip sync", "pip install", "run status"]
+    checkout.run("status")
+    assert checkout.calls() == ["run status"]
+    ours.write_text("other==1\n")
+    checkout.run("status")
+    assert checkout.calls() == ["pip sync", "pip install", "run status"]
+    ours.unlink()
+    checkout.run("status")
+    assert checkout.calls() == ["pip sync", "run status"], "what is no longer wanted is removed"
+
+
+def test_packages_of_the_application_that_cannot_be_installed_are_named_and_tried_again(checkout: Checkout) -> None:
+    (checkout.root / "requirements-app.txt").write_text("no-such-package\n")
+    checkout.tool("uv", UV.replace("[ ! -e", '[ "$2" != install ] || exit 1\n[ ! -e'))
+    for _ in range(2):
+        failed = checkout.run("status")
+        assert failed.returncode == 1
+        assert "requirements-app.txt cannot be installed" in failed.stderr
+        assert "run status" not in checkout.calls()
+
+
 def test_an_installation_that_failed_is_said_and_tried_again(checkout: Checkout) -> None:
     (checkout.toolbox / "registry-is-away").touch()
     failed = checkout.run("status")

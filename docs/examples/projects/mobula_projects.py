@@ -1,12 +1,18 @@
-"""Channels of projects: `/projects/:project/…`, for the members that the connection's token names in `meta`.
+"""Channels of projects: `/projects/:project/…`, for their members.
 
-The token's claim is `{"meta": {"projects": {"7": "editor", "9": "viewer"}}}`.
+Who they are is read once per connection, from the application's own table (`schema.sql`), and kept with the connection
+as `{"projects": {"7": "editor", "9": "viewer"}}`: no callback needs a query. A token that says so itself, in its claim
+`meta`, is believed without asking.
 """
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
-from serve_app.realtime.handlers import Caller, CallError, Granted, Handlers, Question
+from sqlalchemy import text
+
+from db.session import Database
+from serve_app.realtime.handlers import Admission, Caller, CallError, ConnectAttempt, Granted, Handlers, Question
 
 TOO_LONG: Final = 430
 """Our own error code: applications have 400 to 1999."""
@@ -16,9 +22,30 @@ MAX_TITLE: Final = 80
 
 def register(handlers: Handlers) -> None:
     """Named in the entry point: called once in every process."""
+    if handlers.database is not None:
+        handlers.connect(Doorkeeper(handlers.database).let_in)
     handlers.permission("project_member", project_member)
     handlers.permission("project_editor", project_editor)
     handlers.rpc("projects.mine", mine)
+
+
+class Doorkeeper:
+    """Lets in whoever has a token, and remembers their projects."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def let_in(self, attempt: ConnectAttempt) -> Admission | None:
+        """Nobody without a token. It has 3 s; an exception is the temporary error 100, and the SDK tries again."""
+        known = attempt.credentials
+        if known is None or known.meta:
+            return Admission(known) if known else None
+        async with self._database.transaction(read_only=True) as session:
+            rows = await session.execute(
+                text("SELECT project, role FROM projects.members WHERE user_id = :user"), {"user": known.user}
+            )
+            found = {row.project: row.role for row in rows}
+        return Admission(replace(known, meta=json.dumps({"projects": found}).encode()))
 
 
 def roles(caller: Caller) -> dict[str, str]:

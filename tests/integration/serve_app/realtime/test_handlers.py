@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from websockets.asyncio.client import ClientConnection, connect
 
+from db.session import Database
 from serve_app.realtime.application import RealtimeApplication
 from tests.fixtures.packages import install
 from tests.fixtures.realtime_server import FakeBackends, RealtimeServer, realtime_settings, serve_realtime
@@ -55,6 +57,32 @@ async def test_an_installed_package_decides_about_its_channels(tmp_path: Path, m
         assert refused["error"]["code"] == 103
         long = (await person.ask("publish", channel="/projects/7/board", data={"title": "x" * 81}))["error"]
         assert (long["code"], long["message"]) == (430, "a title has at most 80 characters")
+
+
+async def test_an_ordinary_token_is_enough_where_the_package_knows_the_members(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    monkeypatch.syspath_prepend(install(EXAMPLE, tmp_path))
+    async with database.transaction() as session:
+        for statement in (EXAMPLE / "schema.sql").read_text(encoding="utf-8").split(";\n"):
+            if statement.strip():
+                await session.execute(text(statement))
+        await session.execute(
+            text("INSERT INTO projects.members VALUES ('7', 'ann', 'editor'), ('9', 'bob', 'viewer')")
+        )
+    try:
+        settings = realtime_settings(tmp_path, namespaces_file=EXAMPLE / "namespaces.yaml")
+        application = RealtimeApplication(settings, FakeBackends(settings).connect, database=database)
+        async with serve_realtime(application, settings) as server, connect(server.url) as socket:
+            person = Person(socket)
+            plain = server.issuer.connection(subject="ann", session_id="s", info={}, expire_at=None)
+            assert "connect" in await person.ask("connect", token=plain)
+            assert (await person.ask("rpc", method="projects.mine"))["rpc"]["data"] == {"7": "editor"}
+            assert "subscribe" in await person.ask("subscribe", channel="/projects/7/board")
+            assert (await person.ask("subscribe", channel="/projects/9/board"))["error"]["code"] == 103
+    finally:
+        async with database.transaction() as session:
+            await session.execute(text("DROP SCHEMA projects CASCADE"))
 
 
 async def test_without_the_package_its_namespaces_answer_and_say_so(tmp_path: Path) -> None:

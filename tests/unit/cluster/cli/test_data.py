@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.cli.data import _libpq, _valkey_cli
+from cluster.cli.data import _libpq, _next_revision, _valkey_cli
 from cluster.paths import Paths
+from cluster.settings import ROOT
 from cluster.stack import daemon_state
 from cluster.stack.plan import Options, make
 from tests.fixtures.command import MobulaCommand
@@ -54,6 +55,22 @@ def test_what_valkey_refuses_is_a_sentence(mobula: MobulaCommand, monkeypatch: p
     assert shown.exit_code == 1
     assert "127.0.0.1:1" in shown.output
     assert not isinstance(shown.exception, ConnectionError)
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("add invoices", "add_invoices"),
+        ("  Add: invoices & co!  ", "add_invoices_co"),
+        ("a message that says far too much about it", "a_message_that_says_far_too"),
+        ("…", "revision"),
+    ],
+)
+def test_a_new_revision_is_called_after_its_number_and_what_it_does(message: str, name: str) -> None:
+    newest = max(file.name[:4] for file in (ROOT / "db/migrations/versions").glob("[0-9]*_*.py"))
+    found = _next_revision(message)
+    assert found == f"{int(newest) + 1:04d}_{name}"
+    assert len(found) <= 32, "Alembic keeps no more of it"
 
 
 def test_production_is_not_seeded_whatever_the_caller_s_shell_says(

@@ -44,6 +44,23 @@ def test_servers_that_are_named_replace_ours(tmp_path: Path) -> None:
     assert plan.env["REDIS_URL"] == "redis://r/1"
 
 
+def test_the_front_end_gets_what_stands_in_the_dotenv(tmp_path: Path) -> None:
+    (tmp_path / "no.env").write_text(
+        "FRONTEND_TOKEN=from-the-file-0123456789\nREALTIME_PUBLIC_URL=wss://rt.example.com/connection/websocket\n"
+        "FORWARDED_FOR_FROM=10.0.0.1\n"
+    )
+    plan = make(Options(home=tmp_path / "home"), CLEAN)
+    assert plan.env["FRONTEND_TOKEN"] == "from-the-file-0123456789"
+    assert plan.env["REALTIME_PUBLIC_URL"] == "wss://rt.example.com/connection/websocket"
+    assert plan.env["MOBULA_TRUST_PROXY"] == "1"
+
+
+def test_nobody_is_believed_to_be_a_proxy_unasked(tmp_path: Path) -> None:
+    assert "MOBULA_TRUST_PROXY" not in make(Options(home=tmp_path / "home"), CLEAN).env
+    told = {**CLEAN, "FORWARDED_FOR_FROM": "10.0.0.1", "MOBULA_TRUST_PROXY": "0"}
+    assert make(Options(home=tmp_path / "home"), told).env["MOBULA_TRUST_PROXY"] == "0"
+
+
 def test_ports_follow_the_option(tmp_path: Path) -> None:
     plan = make(Options(home=tmp_path / "home", http_port=8010), CLEAN)
     assert (plan.ports.http, plan.ports.frontend) == (8010, 3010)
