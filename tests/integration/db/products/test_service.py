@@ -116,7 +116,7 @@ async def test_changes_are_versioned_invalidated_and_recorded(database: Database
         database, PreconditionFailed, lambda s: service.update_product(s, product.id, {"stock": 4}, expected_version=1)
     )
     tags = await rows(database, "SELECT tags FROM app.cache_invalidations ORDER BY id DESC LIMIT 1")
-    assert set(tags[0][0]) == {"products", f"product:{product.id}"}
+    assert set(tags[0][0]) == {"products", "products:stock", f"product:{product.id}"}
     assert await event_types(database) == ["product.changed", "product.changed"]
 
 
