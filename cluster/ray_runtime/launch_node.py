@@ -68,6 +68,7 @@ def launch(parameters: dict[str, Any]) -> dict[str, Any]:
     return {
         "address": str(node.gcs_address),
         "dashboard": str(node.webui_url or ""),
+        "node": str(node.node_id),
         "nodes": sum(info.state == ALIVE for info in client.get_all_node_info().values()),
     }
 

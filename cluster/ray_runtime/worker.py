@@ -1,18 +1,30 @@
 """A Ray node that joins the head of another machine (or of this one, in tests)."""
 
 import json
-from collections.abc import Mapping
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
 
 from cluster.paths import Paths
 from cluster.ports import Ports
-from cluster.ray_runtime import node
+from cluster.ray_runtime import node, processes
 from cluster.ray_runtime.environment import install_haproxy_wrapper
 from cluster.services.errors import ServiceError, tail
 from cluster.services.process import Identity
 from cluster.settings import Settings
+
+REPLACEMENT_LIMIT_S = 60.0
+"""Replicas here are drained once others run elsewhere, which busy machines take their time for."""
+
+GRACE_S = 120.0
+"""Serve stops a replica so long (and DRAIN_SECONDS) before the announced end even if no other runs elsewhere yet: what
+it may take to end, `serve_app.deployments.AFTER_WINDOW_S`."""
+
+LOOK_S = 0.5
 
 
 class RayWorkerNode:
@@ -23,6 +35,7 @@ class RayWorkerNode:
         self._settings, self._paths, self._ports, self._env, self._head = settings, paths, ports, env, head
         self._raylet: Identity | None = None
         self._log_file = paths.logs / "ray-start.log"
+        self._id = ""
         self.nodes = 0
         """How many the cluster had when this one had joined; 0: not known."""
 
@@ -40,7 +53,40 @@ class RayWorkerNode:
             self.stop()
             raise ServiceError(f"cannot join {self._head}; the end of {self._log_file}:\n{tail(self._log_file, 15)}")
         self._raylet = self._find()
-        self.nodes = int(node.told(self._log_file).get("nodes", 0))
+        told = node.told(self._log_file)
+        self._id, self.nodes = str(told.get("node", "")), int(told.get("nodes", 0))
+
+    def leave(self, hurried: Callable[[], bool]) -> str:
+        """Let Serve make the replicas of this node anew elsewhere and drain those here: each hub sends its sockets
+        elsewhere over DRAIN_SECONDS. Returns why that was not possible, or "".
+
+        Waits until none is here, at most DRAIN_SECONDS and what replacements take to start, or until `hurried`.
+        """
+        if not self._replicas():
+            return ""
+        limit_s = self._settings.drain_seconds + REPLACEMENT_LIMIT_S
+        deadline = time.monotonic() + limit_s
+        with self._log_file.open("ab") as log:
+            done = subprocess.run(
+                [sys.executable, "-m", "cluster.ray_runtime.leave_node", self._head, self._id, str(limit_s + GRACE_S)],
+                env=dict(self._env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+                start_new_session=True,
+            )
+        if done.returncode != 0:
+            return tail(self._log_file, 1).strip() or "the head does not answer"
+        while self._replicas() and not hurried() and self.is_alive():
+            if time.monotonic() > deadline:
+                return f"replicas are still here after {limit_s:.0f} s"
+            time.sleep(LOOK_S)
+        return ""
+
+    def _replicas(self) -> list[Identity]:
+        """Serve replicas on this node."""
+        return [one for one in processes.find(self._paths) if processes.title(one).startswith("ray::ServeReplica")]
 
     def is_alive(self) -> bool:
         """Whether the raylet lives; without it nothing of the node does."""

@@ -69,9 +69,11 @@ def make(home: Path, *, head: str = "", http_port: int | None = None, environ: M
 
 def run(plan: NodePlan, say: Callable[[str], None]) -> int:
     """Join, watch, leave. Returns the exit status. Raises ServiceError when the first attempt to join fails."""
-    stopping = threading.Event()
+    stopping, hurried = threading.Event(), threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
+        if stopping.is_set():
+            hurried.set()
         stopping.set()
 
     lock = DaemonLock(plan.paths)
@@ -88,6 +90,11 @@ def run(plan: NodePlan, say: Callable[[str], None]) -> int:
             if not node.is_alive():
                 say("the raylet has died with all of its node: joining again")
                 _join_again(node, stopping, say)
+        if node.is_alive():
+            say(f"leaving: sockets here are sent elsewhere over {plan.settings.drain_seconds} s (once more: at once)")
+            problem = node.leave(hurried.is_set)
+            if problem:
+                say(f"not drained: {problem}")
     finally:
         left = node.stop()
         for number, handler in before.items():

@@ -24,6 +24,7 @@ from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.chaos import chaos
 from tests.fixtures.exports import exporter
 from tests.fixtures.faults import replicas
+from tests.fixtures.listeners import Listener
 from tests.fixtures.nodes import LIMIT_S, JoinedNode, answers, back_on_one_node, joined
 from tests.fixtures.sdk import SDKS, Sdk
 from tests.fixtures.shards import host_report, kill_host, standby_report
@@ -250,3 +251,27 @@ async def job_of(database: Database, export: Export) -> JobView:
     assert export.job_id is not None
     async with database.transaction(read_only=True) as session:
         return await get_job(session, export.job_id)
+
+
+async def test_a_node_that_leaves_sends_its_sockets_elsewhere_first(stack: RunningStack) -> None:
+    """SIGTERM: the hubs there close with 3001 over the drain window, replacements run on the other node by then."""
+    async with AsyncExitStack() as leaving, joined(stack) as node:
+        await eventually(lambda: "2 nodes can open" in node.said(), LIMIT_S)
+        await asyncio.to_thread(stack.redeploy, "realtime")
+        port = await eventually(lambda: realtime_port(stack, node), LIMIT_S)
+        url = f"ws://127.0.0.1:{port}/connection/websocket"
+        listeners = [await Listener.open(stack, f"guest-{number}", "room:leaving", url) for number in range(10)]
+        for listener in listeners:
+            leaving.push_async_callback(listener.leave)
+        began = time.monotonic()
+        node.command.terminate()
+        ends: list[float] = []
+        for listener in listeners:
+            listener.task.add_done_callback(lambda _: ends.append(time.monotonic() - began))
+        await eventually(lambda: len(ends) == len(listeners), LIMIT_S)
+        await eventually(lambda: node.command.poll() is not None, LIMIT_S)
+        assert [listener.socket.close_code for listener in listeners] == [3001] * len(listeners)
+        assert max(ends) - min(ends) > stack.settings.drain_seconds / 3, "all at once"
+        assert node.command.returncode == 0
+        assert "not drained" not in node.said()
+    await back_on_one_node(stack)

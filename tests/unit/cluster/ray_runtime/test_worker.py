@@ -1,6 +1,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,52 @@ def test_what_ray_said_is_the_reason(worker: RayWorkerNode, paths: Paths, monkey
     with pytest.raises(ServiceError, match=r"cannot join 127\.0\.0\.1:20002(.|\n)*no such head"):
         worker.start()
     assert not worker.is_alive()
+
+
+class Leaving:
+    """Replicas that go, or stay, once it was announced; `announced` is what `leave_node` was asked."""
+
+    def __init__(
+        self, worker: RayWorkerNode, monkeypatch: pytest.MonkeyPatch, *, replicas: list[int], status: int = 0
+    ) -> None:
+        self.replicas = replicas
+        self.announced: list[list[str]] = []
+        self.status = status
+        self.worker = worker
+        monkeypatch.setattr("cluster.ray_runtime.worker.LOOK_S", 0.0)
+        monkeypatch.setattr(worker, "is_alive", lambda: True)
+        monkeypatch.setattr(worker, "_replicas", self.next)
+        monkeypatch.setattr("cluster.ray_runtime.worker.subprocess.run", self.run)
+
+    def next(self) -> bool:
+        return bool(self.replicas.pop(0) if len(self.replicas) > 1 else self.replicas[0])
+
+    def run(self, command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        self.announced.append(command[3:])
+        options["stdout"].write(b"why not\n" if self.status else b"")
+        return subprocess.CompletedProcess(command, self.status)
+
+
+def test_a_node_without_replicas_leaves_at_once(worker: RayWorkerNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaving = Leaving(worker, monkeypatch, replicas=[0])
+    assert worker.leave(lambda: False) == ""
+    assert leaving.announced == []
+
+
+def test_a_node_waits_until_its_replicas_are_drained(worker: RayWorkerNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaving = Leaving(worker, monkeypatch, replicas=[1, 1, 1, 0])
+    assert worker.leave(lambda: False) == ""
+    assert leaving.announced == [["127.0.0.1:20002", "", "210.0"]]
+    assert leaving.replicas == [0]
+
+
+def test_it_waits_no_longer_than_that_or_than_it_is_let(worker: RayWorkerNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    Leaving(worker, monkeypatch, replicas=[1])
+    assert worker.leave(lambda: True) == ""
+    monkeypatch.setattr("cluster.ray_runtime.worker.REPLACEMENT_LIMIT_S", -30.0)
+    assert "still here" in worker.leave(lambda: False)
+
+
+def test_a_head_that_is_away_holds_nobody_up(worker: RayWorkerNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    Leaving(worker, monkeypatch, replicas=[1], status=1)
+    assert worker.leave(lambda: False) == "why not"

@@ -1,5 +1,6 @@
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,9 +99,14 @@ class Node:
     """Stands in for the Ray node: which attempts to start fail, and whether it lives."""
 
     nodes = 2
+    problem = ""
+    told_again = False
 
     def __init__(self, *starts: bool) -> None:
         self.starts = list(starts)
+        self.left = 0
+        self.told = False
+        self.hurried = False
         self.started = 0
         self.stopped = 0
 
@@ -114,9 +120,20 @@ class Node:
 
     def is_alive(self) -> bool:
         if not self.starts:
-            signal.raise_signal(signal.SIGTERM)
+            if not self.told:
+                self.told = True
+                signal.raise_signal(signal.SIGTERM)
             return True
         return False
+
+    def leave(self, hurried: Callable[[], bool]) -> str:
+        assert not self.stopped, "what has ended cannot drain"
+        self.left += 1
+        if self.told_again:
+            assert not hurried()
+            signal.raise_signal(signal.SIGINT)
+            self.hurried = hurried()
+        return self.problem
 
     def stop(self) -> list[object]:
         self.stopped += 1
@@ -148,6 +165,7 @@ def test_a_lost_node_joins_again_however_long_the_head_is_away(home: Path, monke
         "cannot join",
         "cannot join",
         "joined again",
+        "leaving: sockets here are sent elsewhere over 30 s (once more: at once)",
     ]
 
 
@@ -171,6 +189,24 @@ def test_what_the_head_is_in_holds_here_and_nothing_else(home: Path, monkeypatch
     monkeypatch.setenv("ENVIRONMENT", "development")
     with pytest.raises(ServiceError, match="development here and production on the head"):
         make(home)
+
+
+def test_a_node_that_leaves_drains_first_and_says_what_did_not_work(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node(True)
+    node.problem = "the head does not answer"
+    status, said = run(home, node, monkeypatch)
+    assert (status, node.left, node.stopped) == (0, 1, 1)
+    assert "sent elsewhere over 30 s" in said[-2]
+    assert said[-1] == "not drained: the head does not answer"
+
+
+def test_who_is_told_twice_to_stop_does_not_wait(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node(True)
+    node.told_again = True
+    run(home, node, monkeypatch)
+    assert node.hurried
 
 
 @pytest.mark.parametrize(
