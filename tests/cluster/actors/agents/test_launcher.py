@@ -136,7 +136,8 @@ async def test_an_export_whose_agent_is_killed_finishes(stack: RunningStack, dat
     await eventually(lambda: not worker.is_running(), LIMIT_S)  # a task dies with the actor that submitted it
     await eventually(lambda: succeeded(database, export), LIMIT_S)
     job = await job_of(database, export)
-    assert (job.state, job.attempt) == ("succeeded", 2), job.errors
+    # Its second run; that its agent ended was not its fault, so the first is not counted.
+    assert (job.state, job.attempt, len(job.errors)) == ("succeeded", 1, 1), job.errors
     assert check_files(stack, export)["total_rows"] == ORDERS
 
 
