@@ -7,8 +7,8 @@ whom it holds (DESIGN §5, 11).
 
 import asyncio
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import ClientInfo
@@ -25,19 +25,15 @@ class _Net:
     last_joined: bool
 
 
-@dataclass(slots=True)
-class _Gathered:
-    channel: Channel
-    nets: dict[str, _Net] = field(default_factory=dict)
-
-
 class Announcer:
     """Joins and leaves of one shard's channels on their way to the hubs."""
 
-    def __init__(self) -> None:
+    def __init__(self, find: Callable[[str], Channel | None]) -> None:
         self.rebuilding = False
         """Nothing is told; `rebuilt` tells the difference."""
-        self._gathered: dict[str, _Gathered] = {}
+        self._find = find
+        self._gathered: dict[str, dict[str, _Net]] = {}
+        """Channel → client → what happened to it. By name: a channel may be forgotten and begin anew meanwhile."""
 
     def tell(self, channel: Channel, info: ClientInfo, *, joined: bool) -> None:
         """A connection joined or left."""
@@ -46,13 +42,13 @@ class Announcer:
             if not self.rebuilding and not is_large(channel):
                 channel.tell(encode((Joined if joined else Left)(channel.name, info)), droppable=True)
                 return
-            gathered = self._gathered[channel.name] = _Gathered(channel)
+            gathered = self._gathered[channel.name] = {}
             if not self.rebuilding:
                 delay = channel.rules.join_leave_interval_ms / 1000
                 asyncio.get_running_loop().call_later(delay, self._flush, channel.name)
-        net = gathered.nets.get(info.client)
+        net = gathered.get(info.client)
         if net is None:
-            gathered.nets[info.client] = _Net(info, joined, joined)
+            gathered[info.client] = _Net(info, joined, joined)
         else:
             net.info, net.last_joined = info, joined
 
@@ -63,11 +59,10 @@ class Announcer:
             self._flush(name)
 
     def _flush(self, name: str) -> None:
-        gathered = self._gathered.pop(name, None)
-        if gathered is None:
+        gathered, channel = self._gathered.pop(name, None), self._find(name)
+        if gathered is None or channel is None:
             return
-        channel = gathered.channel
-        settled = [net for net in gathered.nets.values() if net.first_joined == net.last_joined]
+        settled = [net for net in gathered.values() if net.first_joined == net.last_joined]
         joined = [net.info for net in settled if net.last_joined]
         left = [net.info for net in settled if not net.last_joined]
         limit = channel.rules.join_leave_limit

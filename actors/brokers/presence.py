@@ -31,7 +31,7 @@ class Registry:
         """Told who is present no more."""
         self.emptied: Callable[[Channel], None] = _nothing
         """Told of channels that a process which is gone held: perhaps nobody is left in them."""
-        self.announcer = Announcer()
+        self.announcer = Announcer(find)
         self._find = find
         self._expired: OrderedDict[str, None] = OrderedDict()
         self._held: dict[str, set[str]] = {}

@@ -28,7 +28,7 @@ class World:
     """One channel with so many listeners in one process."""
 
     def __init__(self, listeners: int) -> None:
-        self.announcer = Announcer()
+        self.announcer = Announcer(lambda _: self.channel)
         self.channel = Channel("room:a", RULES.for_channel("room:a"), 0.0)
         self.stream = ClientStream("hub", 1, str.encode, 0.0)
         interest = self.channel.hubs["hub"] = HubInterest(self.stream)

@@ -58,6 +58,30 @@ def test_a_leave_is_told_although_the_shard_that_was_told_of_it_died(monkeypatch
     simulate(main())
 
 
+def test_a_leave_is_told_to_who_came_back_to_a_channel_that_was_forgotten_in_between(monkeypatch):
+    # The next shard waits for a process that never comes.
+    monkeypatch.setattr(NoDatabase, "hubs", ("watcher", "dead"))
+
+    async def main():
+        async with MemoryWorld() as world:
+            watcher, teller = await world.process("watcher"), await world.process("teller")
+            await watcher.subscribe("room:a")
+            await world.restart()
+            await passes(5)
+            assert world.shard.table.find("room:a").hubs
+            # As an SDK does whose position is of an earlier stream: nobody is in the channel for a moment.
+            watcher.unsubscribe("room:a", 1)
+            await passes(0.5)
+            assert world.shard.table.find("room:a") is None
+            await watcher.subscribe("room:a")
+            teller.brokers.departed("dead", GONE)
+            await passes(30)
+            told = left(watcher) + [client for entry in watcher.sink.of("difference") for client in entry[3]]
+            assert told == ["gone"]
+
+    simulate(main())
+
+
 def test_a_notice_that_comes_twice_counts_once():
     async def main():
         async with MemoryWorld() as world:
