@@ -233,7 +233,8 @@ class Committer:
         heads = await self._read_heads(fence, channels)
         await self._maps.load(c for c in channels if c.name in heads and not c.loaded)
         for channel in channels:
-            self._loading.pop(channel.name, None)
+            # Not by name: another kind of channel may have taken its place, and waits for a head of its own.
+            self.unload(channel)
             head = heads.get(channel.name)
             if head is not None and not channel.loaded:
                 channel.epoch, channel.top = head.epoch, head.top

@@ -174,7 +174,8 @@ class ChannelTable:
 
     def loaded(self, channel: Channel) -> None:
         """The channel's head has been read: carry out what waited for it."""
-        self._waited_for.pop(channel.name, None)
+        if self._waited_for.get(channel.name) is channel:
+            del self._waited_for[channel.name]
         waiting, channel.waiting = channel.waiting, []
         for stream, op, _ in waiting:
             self.again(stream, [op])

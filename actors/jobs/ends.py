@@ -47,7 +47,8 @@ async def _finish(store: JobStore, finishes: Sequence[Finish], over: Callable[[U
             if len(finishes) > 1:
                 half = len(finishes) // 2
                 return await _finish(store, finishes[:half], over) + await _finish(store, finishes[half:], over)
-            ended = await store.finish([_refused(finishes[0], reason)])
+            finishes = [_refused(finishes[0], reason)]
+            continue
         for finish in finishes:
             over(finish.id)
         return len(ended)

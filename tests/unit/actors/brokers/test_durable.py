@@ -132,3 +132,26 @@ def test_whatever_fails_nothing_is_lost_doubled_or_reordered(seed):
         assert world.channel.top == len(world.store.rows)
 
     simulate(main())
+
+
+def test_a_channel_that_takes_another_ones_place_while_its_head_is_read_gets_its_own():
+    async def main():
+        world = World()
+        before = world.channel
+        before.loaded = False
+        successor = Channel(CHANNEL, before.rules, 0.0)
+        open_heads = world.store.open
+
+        async def replaced_meanwhile(*given):
+            heads = await open_heads(*given)
+            if not before.loaded:
+                world.committer.load(successor)
+            return heads
+
+        world.store.open = replaced_meanwhile
+        world.committer.load(before)
+        await world.publish([])
+        assert before.loaded
+        assert successor.loaded
+
+    simulate(main())

@@ -6,6 +6,7 @@ import pytest
 
 from actors.brokers.contract import BrokerError, HistoryRequest, StreamPosition
 from actors.brokers.operations import Publish
+from actors.brokers.table import WAIT_LIMIT_S
 from actors.protocol.namespaces import Namespaces
 from tests.fixtures.brokers import NAMESPACES, MemoryWorld
 from tests.fixtures.simulation import passes, simulate
@@ -49,6 +50,9 @@ def changed(old, new):
 
 
 ROOM = "  room:\n    presence: true\n    join_leave: true\n    history_size: 5\n    history_ttl: 60s\n"
+LEDGER = (
+    "  ledger:\n    durable: true\n    presence: true\n    join_leave: true\n    history_size: 5\n    history_ttl: 1h\n"
+)
 RECOVERY = "    history_meta_ttl: 120s\n    allow_recovery: true\n"
 
 
@@ -135,5 +139,31 @@ def test_a_channel_that_only_the_relay_uses_is_in_use():
                 await passes(100)
             channel = table.get("room:a")
             assert (channel.epoch, channel.top) == (epoch, 5)
+
+    simulate(main())
+
+
+def test_what_waits_for_a_channel_that_took_another_ones_place_is_answered_in_time():
+    async def main():
+        async with MemoryWorld() as world:
+            table, process = world.shard.table, await world.process()
+            asking = asyncio.create_task(process.publish("ledger:a", 1))
+            await passes(0.1)
+            before = table.find("ledger:a")
+            assert before.waiting
+            world.shard.use(
+                changed(
+                    LEDGER,
+                    "  ledger:\n    subscription_type: map\n    map:\n      mode: persistent\n      stream_size: 5\n",
+                )
+            )
+            successor = table.find("ledger:a")
+            assert successor is not before
+            assert successor.waiting
+            table.loaded(before)
+            await passes(WAIT_LIMIT_S + 2)
+            assert not successor.waiting
+            with pytest.raises(BrokerError):
+                await asking
 
     simulate(main())

@@ -76,6 +76,14 @@ async def test_what_its_handler_holds_is_left_and_the_others_are_not() -> None:
     assert (over, ended) == ({items[0].id, items[2].id}, 2)
 
 
+async def test_an_end_that_cannot_be_stored_and_is_held_just_now_is_left() -> None:
+    store, items = Store(), finishes(4)
+    store.poison = store.busy = {items[1].id}
+    over, ended = await write(store, items)
+    assert (over, ended) == ({items[0].id, items[2].id, items[3].id}, 3)
+    assert items[1].id not in store.finished
+
+
 async def test_a_statement_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ends, "BATCH", 4)
     store = Store()
