@@ -37,8 +37,8 @@ def configure(settings: Settings, *, process: str, transport: Any = None) -> boo
     if not dsn:
         return False
     import sentry_sdk  # noqa: PLC0415 - 60 ms that a process without Sentry does not pay
-    from sentry_sdk.integrations.atexit import AtexitIntegration  # noqa: PLC0415
-    from sentry_sdk.integrations.dedupe import DedupeIntegration  # noqa: PLC0415
+    from sentry_sdk.integrations.atexit import AtexitIntegration  # noqa: PLC0415 - as above
+    from sentry_sdk.integrations.dedupe import DedupeIntegration  # noqa: PLC0415 - as above
 
     sentry_sdk.init(
         dsn=dsn,
@@ -83,7 +83,7 @@ class Reporter(logging.Handler):
         if record.name.startswith(OWN_LOGGERS):
             return
         import sentry_sdk  # noqa: PLC0415 - as above
-        from sentry_sdk.utils import event_from_exception  # noqa: PLC0415
+        from sentry_sdk.utils import event_from_exception  # noqa: PLC0415 - as above
 
         try:
             fields = fields_of(record)

@@ -46,11 +46,11 @@ def configure(settings: Settings, *, process: str, exporter: "SpanExporter | Non
     if not settings.otel_enabled or _State.tracer is not None:
         return
     # The SDK costs 30 ms and 8 MB: only processes that trace pay for it.
-    from opentelemetry import trace  # noqa: PLC0415
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor  # noqa: PLC0415
-    from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # noqa: PLC0415
+    from opentelemetry import trace  # noqa: PLC0415 - only processes that trace
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - only processes that trace
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - only processes that trace
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor  # noqa: PLC0415 - only processes that trace
+    from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # noqa: PLC0415 - only processes that trace
 
     resource = Resource.create({"service.name": f"mobula-{process}", "process.pid": os.getpid()})
     provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.otel_sampling_ratio)))
@@ -100,7 +100,7 @@ def span(
 def _span(
     tracer: "Tracer", name: str, parent: Mapping[str, str] | None, attributes: Mapping[str, Attribute]
 ) -> Iterator["Span"]:
-    from opentelemetry.propagate import extract  # noqa: PLC0415
+    from opentelemetry.propagate import extract  # noqa: PLC0415 - only processes that trace
 
     context = extract(dict(parent)) if parent else None
     with tracer.start_as_current_span(name, context=context, attributes=attributes) as current:
@@ -113,8 +113,8 @@ def continuing(traceparent: str) -> Iterator[None]:
     if _State.tracer is None or not traceparent:
         yield
         return
-    from opentelemetry import context  # noqa: PLC0415
-    from opentelemetry.propagate import extract  # noqa: PLC0415
+    from opentelemetry import context  # noqa: PLC0415 - only processes that trace
+    from opentelemetry.propagate import extract  # noqa: PLC0415 - only processes that trace
 
     token = context.attach(extract({"traceparent": traceparent}))
     try:
@@ -127,7 +127,7 @@ def fail(error: BaseException) -> None:
     """The current span failed, although nobody raises out of it."""
     if _State.tracer is None:
         return
-    from opentelemetry.trace import Status, StatusCode, get_current_span  # noqa: PLC0415
+    from opentelemetry.trace import Status, StatusCode, get_current_span  # noqa: PLC0415 - only processes that trace
 
     current = get_current_span()
     current.record_exception(error)
@@ -138,7 +138,7 @@ def carrier() -> dict[str, str]:
     """What another process needs to continue the current trace; empty while tracing is off."""
     if _State.tracer is None:
         return {}
-    from opentelemetry.propagate import inject  # noqa: PLC0415
+    from opentelemetry.propagate import inject  # noqa: PLC0415 - only processes that trace
 
     found: dict[str, str] = {}
     inject(found)
@@ -154,7 +154,7 @@ def current() -> dict[str, str]:
     """Ids of the current span, for a log line; empty while tracing is off, and outside every span."""
     if _State.tracer is None:
         return {}
-    from opentelemetry.trace import get_current_span  # noqa: PLC0415
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415 - only processes that trace
 
     context = get_current_span().get_span_context()
     if not context.is_valid:
@@ -164,7 +164,7 @@ def current() -> dict[str, str]:
 
 def _exporter(settings: Settings) -> "SpanExporter":
     if settings.otel_exporter_otlp_endpoint:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - only processes that trace
 
         endpoint = settings.otel_exporter_otlp_endpoint.rstrip("/") + "/v1/traces"
         return OTLPSpanExporter(endpoint=endpoint, timeout=SEND_LIMIT_S)
@@ -172,7 +172,7 @@ def _exporter(settings: Settings) -> "SpanExporter":
 
 
 def _file_exporter(file: Path) -> "SpanExporter":
-    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult  # noqa: PLC0415 - only processes that trace
 
     class FileExporter(SpanExporter):
         """Appends each span as one line; lines of several processes do not mix, because each is one write."""

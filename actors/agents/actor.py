@@ -132,7 +132,7 @@ class NodeAgent:
         ]
 
     async def stop(self) -> None:
-        """Stop everything; what runs is given back as died, if the owner can be told."""
+        """Stop everything; what runs is given back, if the owner can be told."""
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -304,7 +304,6 @@ class NodeAgent:
 
     def _end(self, token: Token, outcome: Outcome) -> None:
         # It travels with the outcomes of others, and must not stop them all.
-        wrong = ""
         try:
             size = len(msgspec.msgpack.encode(outcome))
         except Exception as reason:

@@ -228,9 +228,8 @@ class Channel:
         self.top = offset
         self.ring.append(pub, now)
         self.fan_out(pub)
-        memory = self.memory
-        if memory.limit is not None and memory.bytes >= memory.limit:
-            memory.relieve(self, now)
+        if self.memory.full:
+            self.memory.relieve(self, now)
 
     def fan_out(self, pub: bytes) -> None:
         """Put one publication on the stream of every hub that listens. The bytes are shared."""

@@ -220,15 +220,15 @@ class Brokers:
         self, channel: str, asked: Collection[str], values: Sequence[Publication], *, end: bool, failed: bool = False
     ) -> None:
         """The backend of a shared poll was asked for these keys and answered these values. Never raises."""
+        link = self._view(channel).link
+        if link.suspect:
+            # Nobody waits for a report: what is not told is asked for again.
+            return
         outcome = (poll_wire.FAILED if failed else poll_wire.DONE) if end else poll_wire.GOES_ON
         reports = [PollReport(channel, list(names), []) for names in _portions(asked, len)]
         parts = _portions(values, lambda value: len(value.key) + len(value.data))
         reports += [PollReport(channel, [], [poll_wire.value_of(value) for value in part]) for part in parts]
         reports += [PollReport(channel, [], [], outcome)] if end else []
-        link = self._view(channel).link
-        if link.suspect:
-            # Nobody waits for a report: what is not told is asked for again.
-            return
         for report in reports:
             size = sum(map(len, report.asked)) + sum(len(value.key) + len(value.data) for value in report.values)
             try:

@@ -327,7 +327,7 @@ class Committer:
             return
         half = len(batch) // 2
         # The second half waits in its place: whatever becomes of the first one, what is queued again goes before it.
-        self._queue.extendleft(reversed(batch[half:]))
+        self._requeue(batch[half:])
         await self._commit_batch(fence, batch[:half])
 
     def compose(self, entries: list[Entry]) -> tuple[list[Entry], Commit]:

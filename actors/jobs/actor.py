@@ -35,7 +35,7 @@ from actors.jobs.policy import UNKNOWN_KIND, decide
 from actors.jobs.ready import ReadyQueues
 from actors.jobs.registry import load_registry
 from cluster.settings import Settings
-from db.jobs.store import Assertion, ClaimedRow, Fenced, Finish, JobStore, ProgressNote, Release
+from db.jobs.store import Assertion, ClaimedRow, Fenced, Finish, HeldRow, JobStore, ProgressNote, Release
 
 POLL_FIRST_S: Final = 0.1
 POLL_LIMIT_S: Final = 5.0
@@ -283,20 +283,7 @@ class QueueOwner:
         return claimed, staged.next_in_s
 
     def _grant(self, row: ClaimedRow, boot: UUID) -> LeasedJob:
-        kind = self._kind(row.kind)
-        limit = row.max_attempts or kind.max_attempts
-        now = self._clock()
-        lease = Lease(
-            row.id,
-            self.boot,
-            row.number,
-            row.attempt,
-            limit,
-            spared=row.spared,
-            kind=row.kind,
-            queue=row.queue,
-            seen_at=now,
-        )
+        lease = self._lease(row, self.boot)
         self._book.grant(lease, self._book.agents[boot])
         return LeasedJob(
             id=row.id,
@@ -306,7 +293,7 @@ class QueueOwner:
             kind=row.kind,
             args=row.args,
             attempt=row.attempt,
-            max_attempts=limit,
+            max_attempts=lease.max_attempts,
             user_id=row.user_id,
             org_id=row.org_id,
             created_at=row.created_at,
@@ -440,25 +427,27 @@ class QueueOwner:
         logger.info("queue owner is back", kept=len(stand), lost=len(mine) - len(stand))
 
     async def _adopt(self) -> None:
-        now = self._clock()
         for row in await self._store.held():
             known = self._book.leases.get(row.id)
             if known is not None and (known.owner, known.number) == (row.owner, row.number):
                 continue
-            limit = row.max_attempts or self._kind(row.kind).max_attempts
-            lease = Lease(
-                row.id,
-                row.owner,
-                row.number,
-                row.attempt,
-                limit,
-                spared=row.spared,
-                kind=row.kind,
-                queue=row.queue,
-                seen_at=now,
-                node=row.node or "",
-            )
+            lease = self._lease(row, row.owner)
+            lease.node = row.node or ""
             self._book.adopt([lease])
+
+    def _lease(self, row: ClaimedRow | HeldRow, owner: UUID) -> Lease:
+        limit = row.max_attempts or self._kind(row.kind).max_attempts
+        return Lease(
+            row.id,
+            owner,
+            row.number,
+            row.attempt,
+            limit,
+            spared=row.spared,
+            kind=row.kind,
+            queue=row.queue,
+            seen_at=self._clock(),
+        )
 
     def _depose(self) -> None:
         logger.warning("queue owner deposed", boot=str(self.boot))

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ import psutil
 from cluster.paths import Paths
 from cluster.ports import Ports
 from cluster.ray_runtime import processes
-from cluster.services.process import Identity
+from cluster.services.process import Identity, run_to_end
 from cluster.settings import Settings
 
 START_LIMIT_S = 120.0
@@ -48,18 +47,8 @@ def parameters(settings: Settings, paths: Paths, ports: Ports) -> dict[str, obje
 
 def launch(file: Path, env: Mapping[str, str], log_file: Path) -> bool:
     """Start a node with the parameters in `file`. Returns whether it started; the log says why not."""
-    with log_file.open("wb") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", "cluster.ray_runtime.launch_node", str(file)],
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            timeout=START_LIMIT_S,
-            check=False,
-            start_new_session=True,
-        )
-    return done.returncode == 0
+    argv = [sys.executable, "-m", "cluster.ray_runtime.launch_node", str(file)]
+    return run_to_end(argv, env=env, log_file=log_file, timeout_s=START_LIMIT_S) == 0
 
 
 def told(log_file: Path) -> dict[str, Any]:

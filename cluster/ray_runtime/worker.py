@@ -1,7 +1,6 @@
 """A Ray node that joins the head of another machine (or of this one, in tests)."""
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from cluster.ports import Ports
 from cluster.ray_runtime import node, processes
 from cluster.ray_runtime.environment import install_haproxy_wrapper
 from cluster.services.errors import ServiceError, tail
-from cluster.services.process import Identity
+from cluster.services.process import Identity, run_to_end
 from cluster.settings import Settings
 
 REPLACEMENT_LIMIT_S = 60.0
@@ -25,6 +24,7 @@ GRACE_S = 120.0
 it may take to end, `serve_app.deployments.AFTER_WINDOW_S`."""
 
 LOOK_S = 0.5
+"""Processes that are not our children are waited for by looking."""
 
 
 class RayWorkerNode:
@@ -66,17 +66,8 @@ class RayWorkerNode:
             return ""
         limit_s = self._settings.drain_seconds + REPLACEMENT_LIMIT_S
         deadline = time.monotonic() + limit_s
-        with self._log_file.open("ab") as log:
-            done = subprocess.run(
-                [sys.executable, "-m", "cluster.ray_runtime.leave_node", self._head, self._id, str(limit_s + GRACE_S)],
-                env=dict(self._env),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-                start_new_session=True,
-            )
-        if done.returncode != 0:
+        argv = [sys.executable, "-m", "cluster.ray_runtime.leave_node", self._head, self._id, str(limit_s + GRACE_S)]
+        if run_to_end(argv, env=self._env, log_file=self._log_file, append=True) != 0:
             return tail(self._log_file, 1).strip() or "the head does not answer"
         while self._replicas() and not hurried() and self.is_alive():
             if time.monotonic() > deadline:

@@ -57,6 +57,34 @@ class Identity:
         return not self.is_alive()
 
 
+def run_to_end(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    log_file: Path,
+    cwd: Path | None = None,
+    append: bool = False,
+    timeout_s: float | None = None,
+) -> int:
+    """Run a command away from our terminal; what it says is in `log_file`. Returns its exit status.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    with log_file.open("ab" if append else "wb") as log:
+        done = subprocess.run(
+            argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            check=False,
+            start_new_session=True,
+        )
+    return done.returncode
+
+
 class ManagedProcess:
     """A service's process, remembered in a small file so that the next command can adopt or end it."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cluster.services.errors import ServiceError, tail
+from cluster.services.process import run_to_end
 from cluster.settings import ROOT
 from cluster.stack.progress import Progress
 
@@ -69,18 +70,7 @@ class Deployment:
 def run_module(module: str, arguments: Sequence[str], env: Mapping[str, str], log_file: Path) -> str:
     """Run `python -m module …` to its end. Returns its last line. Raises ServiceError with the end of its log."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("wb") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-            start_new_session=True,
-        )
-    if done.returncode != 0:
+    if run_to_end([sys.executable, "-m", module, *arguments], env=env, log_file=log_file, cwd=ROOT) != 0:
         raise ServiceError(f"{module} failed; the end of {log_file}:\n{tail(log_file, 20)}")
     lines = log_file.read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else ""

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from cluster.paths import Paths
 from cluster.ports import Ports
 from cluster.ray_runtime.environment import MARKER
 from cluster.services.errors import ServiceError, tail
-from cluster.services.process import ManagedProcess
+from cluster.services.process import ManagedProcess, run_to_end
 from cluster.settings import ROOT
 from cluster.stack.checks import node_version
 from cluster.stack.progress import Progress
@@ -135,18 +134,7 @@ class Frontend:
 
     def _run(self, argv: list[str]) -> None:
         self._build_log.parent.mkdir(parents=True, exist_ok=True)
-        with self._build_log.open("wb") as log:
-            done = subprocess.run(
-                argv,
-                cwd=self.folder,
-                env=self._npm_env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-                start_new_session=True,
-            )
-        if done.returncode != 0:
+        if run_to_end(argv, env=self._npm_env, log_file=self._build_log, cwd=self.folder) != 0:
             shown = " ".join(argv[:3])
             raise ServiceError(f"{shown} failed; the end of {self._build_log}:\n{tail(self._build_log, 15)}")
 

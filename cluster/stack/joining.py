@@ -110,7 +110,7 @@ def run(plan: NodePlan, say: Callable[[str], None]) -> int:
 def _logged(settings: Settings, say: Callable[[str], None]) -> Callable[[str], None]:
     """What is said is in the node's log too."""
     from cluster import telemetry  # noqa: PLC0415 - only the process that supervises keeps one
-    from cluster.logging import get_logger  # noqa: PLC0415
+    from cluster.logging import get_logger  # noqa: PLC0415 - as above
 
     telemetry.start(settings, process="node")
     logger = get_logger("mobula.node")

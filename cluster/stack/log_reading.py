@@ -83,7 +83,7 @@ def follow(files: Callable[[], Sequence[Path]], *, errors_only: bool = False) ->
 
 
 def wait() -> None:
-    """Between two looks of `follow`."""
+    """Between two looks of `follow`: files of other processes are followed by looking, as `tail -F` does."""
     time.sleep(FOLLOW_S)
 
 

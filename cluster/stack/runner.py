@@ -100,7 +100,7 @@ def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
 def _keep_log(settings: Settings, record: Progress) -> None:
     """What the supervisor does is in a log like everybody's: above all what died and was restarted."""
     from cluster import telemetry  # noqa: PLC0415 - only the process that supervises keeps one
-    from cluster.logging import get_logger  # noqa: PLC0415
+    from cluster.logging import get_logger  # noqa: PLC0415 - as above
 
     telemetry.start(settings, process="up")
     logger = get_logger("mobula.up")

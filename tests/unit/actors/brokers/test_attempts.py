@@ -15,15 +15,6 @@ DURABLE_MAP = "stock:a"
 DURABLE = "ledger:a"
 
 
-def load(world, name, top=0):
-    """The database says where the channel's stream is."""
-    channel = world.shard.table.channels[name]
-    channel.epoch, channel.top, channel.loaded = "e", top, True
-    channel.ring.clear(top)
-    world.shard.table.loaded(channel)
-    return channel
-
-
 def test_an_attempt_stands_until_it_is_given_up_or_over():
     attempts = Attempts()
     stream = ClientStream("hub", 1, lambda channel: b"", 0.0)
@@ -48,7 +39,7 @@ def test_what_is_given_up_before_the_head_is_read_is_not_registered():
             hub.unsubscribe(DURABLE_MAP, 2)
             await passes(0.1)
             for name in (DURABLE, DURABLE_MAP):
-                channel = load(world, name)
+                channel = world.load(name)
                 assert (channel.hubs, channel.presence) == ({}, {})
             plain.cancel()
             stepping.cancel()
@@ -62,14 +53,14 @@ def test_who_leaves_while_its_process_resumes_a_channel_has_left():
             hub = await world.process()
             asking = [asyncio.create_task(hub.subscribe(DURABLE, f"c{n}")) for n in (1, 2)]
             await passes(0.1)
-            load(world, DURABLE)
+            world.load(DURABLE)
             replies = await asyncio.gather(*asking)
             await world.restart()
             while DURABLE not in world.shard.table.channels:
                 await passes(0.1)
             hub.unsubscribe(DURABLE, replies[0].subscription)
             await passes(0.1)
-            channel = load(world, DURABLE)
+            channel = world.load(DURABLE)
             assert set(channel.presence) == {"c2"}
             assert await hub.brokers.channels() == {DURABLE: 1}
 
@@ -90,7 +81,7 @@ def test_what_is_given_up_while_a_map_is_read_from_the_database_is_not_registere
             world.shard.maps._reader.after = after
             stepping = asyncio.create_task(hub.step(DURABLE_MAP, 0, "c", since=StreamPosition("e", 9)))
             await passes(0.1)
-            channel = load(world, DURABLE_MAP, top=10)
+            channel = world.load(DURABLE_MAP, top=10)
             await asked.wait()
             hub.unsubscribe(DURABLE_MAP, 1)
             await passes(0.1)

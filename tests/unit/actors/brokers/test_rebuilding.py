@@ -88,7 +88,7 @@ def test_it_goes_on_until_what_is_resumed_is_taken(monkeypatch):
                 asyncio.create_task(hub.subscribe("ledger:a", "c")),
             ]
             await passes(0.1)
-            _load(world)
+            world.load("ledger:a")
             await asyncio.gather(*asking)
             watcher.sink.heard.clear()
             monkeypatch.setattr(NoDatabase, "hubs", ("watcher", "hub"))
@@ -98,7 +98,7 @@ def test_it_goes_on_until_what_is_resumed_is_taken(monkeypatch):
             await passes(0.5)
             assert len(_waiting(world)) == 2
             assert world.shard.subscribing.rebuilding.active
-            _load(world)
+            world.load("ledger:a")
             await passes(0.1)
             assert not world.shard.subscribing.rebuilding.active
             assert set(await watcher.brokers.presence("ledger:a")) == {"w", "c"}
@@ -114,7 +114,7 @@ def test_it_ends_without_what_cannot_be_resumed_in_time(monkeypatch):
             hub = await world.process("hub")
             asking = asyncio.create_task(hub.subscribe("ledger:a", "c"))
             await passes(0.1)
-            _load(world)
+            world.load("ledger:a")
             await asking
             monkeypatch.setattr(NoDatabase, "hubs", ("hub",))
             await world.restart()
@@ -137,7 +137,7 @@ def test_many_channels_that_come_at_once_are_looked_through_once():
             asking = [asyncio.create_task(hub.subscribe(name, f"c{name}")) for name in names]
             await passes(0.1)
             for name in names:
-                _load(world, name)
+                world.load(name)
             await asyncio.gather(*asking)
             await world.restart()
             while len(world.shard.table.channels) < len(names):
@@ -147,11 +147,11 @@ def test_many_channels_that_come_at_once_are_looked_through_once():
             resuming = subscribing._resuming
             subscribing._resuming = lambda stream: looked.append(stream) or resuming(stream)
             for name in names[1:]:
-                _load(world, name)
+                world.load(name)
             await passes(0)
             assert len(looked) == 1
             assert list(subscribing._syncing) == ["hub"]
-            _load(world, names[0])
+            world.load(names[0])
             await passes(0)
             assert subscribing._syncing == {}
 
@@ -161,9 +161,3 @@ def test_many_channels_that_come_at_once_are_looked_through_once():
 def _waiting(world):
     channel = world.shard.table.find("ledger:a")
     return [] if channel is None else channel.waiting
-
-
-def _load(world, name="ledger:a"):
-    channel = world.shard.table.channels[name]
-    channel.epoch, channel.loaded = "e", True
-    world.shard.table.loaded(channel)

@@ -70,7 +70,7 @@ class Leaving:
         monkeypatch.setattr("cluster.ray_runtime.worker.LOOK_S", 0.0)
         monkeypatch.setattr(worker, "is_alive", lambda: True)
         monkeypatch.setattr(worker, "_replicas", self.next)
-        monkeypatch.setattr("cluster.ray_runtime.worker.subprocess.run", self.run)
+        monkeypatch.setattr("cluster.services.process.subprocess.run", self.run)
 
     def next(self) -> bool:
         return bool(self.replicas.pop(0) if len(self.replicas) > 1 else self.replicas[0])
