@@ -114,7 +114,10 @@ class SharedTier:
         self._operations.put_nowait(lambda: self._save(horizon))
 
     async def _work(self) -> None:
-        while True:
+        task = asyncio.current_task()
+        # On Python 3.11 `asyncio.wait_for`, by which redis-py sends, loses a cancellation that meets its end: the
+        # operation returns as if nothing had been asked, and this loop would go on under a `stop()` that waits for it.
+        while task is None or not task.cancelling():
             try:
                 async with asyncio.timeout(RETRY_S):
                     operation = await self._operations.get()
