@@ -1,6 +1,6 @@
 """Accounts, for operators and for their owners."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
@@ -149,9 +149,7 @@ async def update_user(
     changes = body.model_dump(exclude_unset=True, exclude_none=True)
     roles = changes.pop("roles", None)
     if user_id == principal.user_id and "email" in changes:
-        raise PermissionDenied(
-            "Change your own address at /auth/me, with your password.", details={"fields": ["email"]}
-        )
+        _refuse_own_address()
     if not principal.may("users:write") and (forbidden := sorted(changes.keys() - OWN_FIELDS)):
         raise PermissionDenied(f"Changing '{forbidden[0]}' needs users:write.", details={"fields": forbidden})
     if roles is not None:
@@ -181,12 +179,17 @@ async def replace_user(
     response: Response,
     if_match: IfMatch = None,
 ) -> Any:
-    """Make an account exactly this. If-Match is required: what somebody else has changed would be lost unseen."""
+    """Make an account exactly this. If-Match is required: what somebody else has changed would be lost unseen.
+
+    One's own address changes at /auth/me only, with the password.
+    """
     version = expected_version(if_match, required=True)
     changes = body.model_dump()
     roles = changes.pop("roles")
-    held = (await service.get_roles(session, [await service.get_user(session, user_id)]))[user_id]
-    if set(roles) != set(held):
+    held = await service.get_user(session, user_id)
+    if user_id == principal.user_id and body.email.lower() != held.email.lower():
+        _refuse_own_address()
+    if set(roles) != set((await service.get_roles(session, [held]))[user_id]):
         _refuse_roles(principal)
     user = await service.update_user(
         session, user_id, changes, roles=roles, expected_version=version, actor_id=principal.user_id
@@ -238,6 +241,11 @@ async def place_user_order(
     await service.get_user(session, user_id)
     route = f"POST /users/{user_id}/orders"
     return await answer_placed(session, body, principal, request, route, idempotency_key, user_id=user_id)
+
+
+def _refuse_own_address() -> NoReturn:
+    """Whoever finds somebody else's browser signed in shall not take the account over."""
+    raise PermissionDenied("Change your own address at /auth/me, with your password.", details={"fields": ["email"]})
 
 
 def _refuse_roles(principal: Principal) -> None:

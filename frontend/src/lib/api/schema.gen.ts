@@ -474,6 +474,8 @@ export interface paths {
         /**
          * Make an account exactly this
          * @description Make an account exactly this. If-Match is required: what somebody else has changed would be lost unseen.
+         *
+         *     One's own address changes at /auth/me only, with the password.
          */
         put: operations["users-replace_user"];
         post?: never;

@@ -93,8 +93,16 @@ class TestOne:
     async def test_one_s_own_address_is_not_changed_without_the_password(self, admin_client: httpx.AsyncClient):
         """Nor by those who may change everybody else's."""
         own = (await admin_client.get("/api/v1/auth/me")).json()["id"]
-        changed = await admin_client.patch(f"/api/v1/users/{own}", json={"email": "x@example.com"})
+        path = f"/api/v1/users/{own}"
+        changed = await admin_client.patch(path, json={"email": "x@example.com"})
         assert_problem(changed, 403, "permission_denied")
+        account = (await admin_client.get(path)).json()
+        whole = {name: account[name] for name in TestReplacing.WHOLE}
+        any_version = {"If-Match": "*"}
+        changed = await admin_client.put(path, json=whole | {"email": "x@example.com"}, headers=any_version)
+        assert_problem(changed, 403, "permission_denied")
+        kept = await admin_client.put(path, json=whole | {"full_name": "Ada"}, headers=any_version)
+        assert (kept.status_code, kept.json()["full_name"]) == (200, "Ada"), kept.text
 
     async def test_a_stale_version_is_412(self, sign_in: SignIn):
         person = await sign_in()
