@@ -214,11 +214,15 @@ async def cancel_with_job(session: AsyncSession, job: JobView) -> bool:
     """Cancel the export that a job runs, and the job with it. False, and nothing is done, when it runs none that lives.
 
     For whoever manages jobs: the job alone may take as long as its worker hangs, and the export would seem to go on.
+    An export that was tried again is its newest job's: of an older one's, and of one that has yet to begin, it is not.
     """
     if job.kind != KIND:
         return False
+    export_id = UUID(str(job.args["export_id"]))
     try:
-        await cancel_export(session, UUID(str(job.args["export_id"])))
+        if (await get_export(session, export_id)).job_id != job.id:
+            return False
+        await cancel_export(session, export_id)
     except (ExportNotFound, ExportEnded):
         return False
     return True

@@ -86,6 +86,35 @@ async def test_an_export_ends_with_its_job_however_long_its_worker_hangs(
     assert told == "cancelled"
 
 
+async def test_an_earlier_job_of_an_export_does_not_end_what_is_tried_again(
+    api: Api, sign_in: SignIn, operator_client: httpx.AsyncClient
+) -> None:
+    person = await sign_in()
+    async with api.database.transaction() as session:
+        export = await exports.request_export(session, user_id=person.user.id, dataset="orders", format="csv")
+    first = export.job_id
+    assert (await operator_client.post(f"{JOBS}/{first}/cancel")).json()["state"] == "cancelled"
+    again = UUID((await operator_client.post(f"{JOBS}/{first}/retry")).json()["id"])
+    async with api.database.transaction() as session:
+        await exports.begin(session, export.id, again)
+    assert_problem(await operator_client.post(f"{JOBS}/{first}/cancel"), 409, "job_finished")
+    assert (await person.http.get(f"/api/v1/exports/{export.id}")).json()["state"] == "queued"
+    assert (await operator_client.post(f"{JOBS}/{again}/cancel")).json()["state"] == "cancelled"
+    assert (await person.http.get(f"/api/v1/exports/{export.id}")).json()["state"] == "cancelled"
+
+
+async def test_a_job_that_an_export_has_not_begun_with_is_cancelled_itself(
+    api: Api, sign_in: SignIn, operator_client: httpx.AsyncClient
+) -> None:
+    person = await sign_in()
+    async with api.database.transaction() as session:
+        export = await exports.request_export(session, user_id=person.user.id, dataset="orders", format="csv")
+        args = {"export_id": str(export.id)}
+        waiting = await enqueue(session, exports.KIND, args, queue=exports.QUEUE)
+    assert (await operator_client.post(f"{JOBS}/{waiting}/cancel")).json()["state"] == "cancelled"
+    assert (await operator_client.get(f"{JOBS}/{export.job_id}")).json()["state"] == "ready"
+
+
 async def test_a_job_of_an_export_that_is_gone_is_a_job(api: Api, operator_client: httpx.AsyncClient) -> None:
     async with api.database.transaction() as session:
         job_id = await enqueue(session, exports.KIND, {"export_id": str(uuid4())}, queue=exports.QUEUE)
