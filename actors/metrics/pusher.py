@@ -59,9 +59,9 @@ class MetricsPusher:
         return take(self._registry)
 
     async def push(self) -> None:
-        """Push once. A shard that does not answer is logged when it begins, not every two seconds."""
-        payload = msgspec.msgpack.encode(Push(self._boot_id, self.snapshot()))
+        """Push once. What cannot be measured or told is logged when that begins, not every two seconds."""
         try:
+            payload = msgspec.msgpack.encode(Push(self._boot_id, self.snapshot()))
             await self._call("push", payload, CALL_TIMEOUT_S)
         except Exception:
             if not self._failing:

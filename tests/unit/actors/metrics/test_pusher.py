@@ -54,6 +54,22 @@ async def test_the_sum_contains_this_process_as_it_is_now():
     assert family.samples[0].value == 3
 
 
+async def test_what_cannot_be_measured_once_is_measured_again():
+    shard = Shard()
+    measured: list[int] = []
+
+    def measure() -> None:
+        measured.append(1)
+        if len(measured) == 1:
+            raise OSError(24, "Too many open files")
+
+    pushing = MetricsPusher("boot", shard.call, registry=CollectorRegistry(), before_push=measure)
+    await pushing.push()
+    assert shard.called == [], "there is nothing to tell"
+    await pushing.push()
+    assert shard.called == ["push"]
+
+
 async def test_a_shard_that_does_not_answer_is_no_error():
     shard = Shard()
     shard.broken = True
