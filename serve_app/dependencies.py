@@ -76,10 +76,7 @@ def require(permission: str) -> Callable[[Request], Awaitable[Principal]]:
     @declares(permitted(permission))
     async def check(request: Request) -> Principal:
         principal = _principal(request)
-        if not principal.may(permission):
-            if not principal.is_verified and permission in resources_of(request).settings.unverified_without:
-                raise EmailUnverified
-            raise PermissionDenied(f"this needs the permission '{permission}'")
+        _refuse_without(permission, principal, request)
         return principal
 
     return check
@@ -91,11 +88,17 @@ def require_login(permission: str) -> Callable[[Request], Awaitable[Principal]]:
     @declares(LOGIN | permitted(permission))
     async def check(request: Request) -> Principal:
         principal = await get_login_principal(request)
-        if not principal.may(permission):
-            raise PermissionDenied(f"this needs the permission '{permission}'")
+        _refuse_without(permission, principal, request)
         return principal
 
     return check
+
+
+def _refuse_without(permission: str, principal: Principal, request: Request) -> None:
+    if not principal.may(permission):
+        if not principal.is_verified and permission in resources_of(request).settings.unverified_without:
+            raise EmailUnverified
+        raise PermissionDenied(f"this needs the permission '{permission}'")
 
 
 def require_of_keys(permission: str) -> Callable[[Request], Awaitable[Principal]]:

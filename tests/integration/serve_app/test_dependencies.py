@@ -15,6 +15,7 @@ from db.auth.repository import user_by_email
 from serve_app.app import build_app
 from serve_app.openapi import METHODS
 from serve_app.openapi_parts import LOGIN
+from tests.factories.auth import make_user
 from tests.fixtures.client import Api, SignIn, StartApi, assert_problem, build_settings
 
 DOCUMENT: dict[str, Any] = build_app(build_settings()).openapi()
@@ -168,6 +169,16 @@ async def test_what_is_withheld_until_the_address_is_verified(start_api: StartAp
             secret = await verification.issue(session, user)
         assert (await client.post("/api/v1/auth/email/verify", json={"token": secret})).status_code == 200
         assert_problem(await client.post("/api/v1/orders", json={"lines": []}), 422, "validation_failed")
+
+
+async def test_a_login_says_too_what_is_withheld(start_api: StartApi, sign_in: SignIn):
+    api = await start_api(unverified_without=["users:write"])
+    async with api.database.transaction() as session:
+        user = await make_user(session, roles=("admin",), is_verified=False)
+    admin = await sign_in(user=user)
+    async with api.client(headers=admin.http.headers) as client:
+        body = {"email": "grace@example.com", "username": "grace", "password": "blue kettle on fire"}
+        assert_problem(await client.post("/api/v1/users", json=body), 403, "email_unverified")
 
 
 async def test_a_permission_that_does_not_exist_cannot_be_withheld(start_api: StartApi):
