@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit
@@ -15,6 +15,7 @@ from db.auth import repository, second_factor
 from db.auth.errors import InvalidCredentials, TooManyLoginAttempts
 from db.auth.hashing import PasswordHasher
 from db.auth.models import LoginAttempt, User
+from db.batches import BATCH, delete_batch
 from db.session import Database
 
 ATTEMPT_WINDOW = timedelta(minutes=1)
@@ -115,15 +116,10 @@ async def conclude(
     return user
 
 
-async def prune_attempts(session: AsyncSession, *, older_than_days: int) -> int:
-    """Forget old attempts; returns how many."""
-    gone = await session.execute(
-        delete(LoginAttempt)
-        .where(LoginAttempt.at < func.now() - timedelta(days=older_than_days))
-        .returning(LoginAttempt.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(gone.all())
+async def prune_attempts(session: AsyncSession, *, older_than_days: int, limit: int = BATCH) -> int:
+    """Forget old attempts, `limit` at most; returns how many."""
+    where = "old.at < now() - make_interval(days => :days)"
+    return await delete_batch(session, "auth.login_attempts", where, limit=limit, oldest="at", days=older_than_days)
 
 
 async def _check_account(session: AsyncSession, account: str, limit: int) -> None:

@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import credentials
 from db.auth.errors import TooManyMails
 from db.auth.models import OneTimeToken
+from db.batches import BATCH, delete_batch
 
 PREFIX: Final = "mot_"
 
@@ -124,12 +125,9 @@ async def refuse_too_many(
         raise TooManyMails(retry_after_s=max(1.0, float(until_next)))
 
 
-async def prune(session: AsyncSession) -> int:
-    """Delete tokens whose time was over a day ago. Returns how many."""
-    gone = await session.execute(
-        text("DELETE FROM auth.one_time_tokens WHERE expires_at < now() - interval '1 day' RETURNING 1")
-    )
-    return len(gone.all())
+async def prune(session: AsyncSession, *, limit: int = BATCH) -> int:
+    """Delete tokens whose time was over a day ago, `limit` at most. Returns how many."""
+    return await delete_batch(session, "auth.one_time_tokens", "old.expires_at < now() - interval '1 day'", limit=limit)
 
 
 def _new_text() -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,6 +29,7 @@ from db.auth.events import SecondFactorChange, SecondFactorChanged
 from db.auth.models import LoginAttempt, LoginSession, TotpCredential
 from db.auth.sealing import PREFIX_BYTES, Sealer
 from db.auth.sessions import revoke_all
+from db.batches import BATCH, delete_batch
 
 ENROLMENT_LIFE = timedelta(minutes=15)
 """A secret that was shown and not confirmed for this long is void."""
@@ -174,15 +175,10 @@ async def disable(session: AsyncSession, user_id: UUID, *, actor_id: UUID, ip: s
     await _tell(session, user_id, "disabled" if actor_id == user_id else "removed", ip=ip, actor_id=actor_id)
 
 
-async def prune_enrolments(session: AsyncSession) -> int:
-    """Delete enrolments that were never confirmed. Returns how many."""
-    gone = await session.execute(
-        text(
-            "DELETE FROM auth.totp_credentials WHERE confirmed_at IS NULL AND created_at < now() - interval '1 day'"
-            " RETURNING 1"
-        )
-    )
-    return len(gone.all())
+async def prune_enrolments(session: AsyncSession, *, limit: int = BATCH) -> int:
+    """Delete enrolments that were never confirmed, `limit` at most. Returns how many."""
+    forgotten = "old.confirmed_at IS NULL AND old.created_at < now() - interval '1 day'"
+    return await delete_batch(session, "auth.totp_credentials", forgotten, limit=limit)
 
 
 async def reseal(session: AsyncSession, sealer: Sealer, *, limit: int = 1000) -> tuple[int, int]:

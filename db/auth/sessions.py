@@ -13,6 +13,7 @@ from db.auth import credentials, repository
 from db.auth.errors import RefreshTokenInvalid, RefreshTokenReused, SessionNotFound
 from db.auth.events import RefreshReuseDetected
 from db.auth.models import LoginSession, RefreshToken, User
+from db.batches import BATCH, delete_batch
 from db.effects import SessionsRevoked
 from db.session import record_effect
 
@@ -208,16 +209,17 @@ async def touch_session(session: AsyncSession, session_id: UUID) -> None:
     )
 
 
-async def prune_sessions(session: AsyncSession, *, keep_days: int = 30) -> int:
-    """Delete sessions (and their refresh tokens) that ended more than `keep_days` ago. Returns how many."""
-    gone = await session.execute(
-        text(
-            "DELETE FROM auth.sessions WHERE least(revoked_at, absolute_expires_at) < now() - make_interval(days => :d)"
-            " RETURNING 1"
-        ),
-        {"d": keep_days},
-    )
-    return len(gone.all())
+async def prune_sessions(session: AsyncSession, *, keep_days: int = 30, limit: int = BATCH) -> int:
+    """Delete sessions that ended more than `keep_days` ago, and before each its refresh tokens: `limit` rows of either.
+
+    Returns how many rows. A session that was refreshed for a month has thousands of tokens, so a cascade has no bound.
+    """
+    ended = "least({0}.revoked_at, {0}.absolute_expires_at) < now() - make_interval(days => :days)"
+    of_ended = f"EXISTS (SELECT FROM auth.sessions s WHERE s.id = old.session_id AND {ended.format('s')})"
+    tokens = await delete_batch(session, "auth.refresh_tokens", of_ended, limit=limit, days=keep_days)
+    emptied = "NOT EXISTS (SELECT FROM auth.refresh_tokens t WHERE t.session_id = old.id)"
+    where = f"{ended.format('old')} AND {emptied}"
+    return tokens + await delete_batch(session, "auth.sessions", where, limit=limit, days=keep_days)
 
 
 async def _answer_again(session: AsyncSession, token: str, digest: bytes, ip: str | None) -> OpenSession:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.batches import BATCH, delete_batch
 from db.effects import CacheInvalidated
 from db.session import record_effect
 
@@ -18,9 +19,8 @@ _READ = text(
     ORDER BY i.id
     """
 )
-_PRUNE = text(
-    "DELETE FROM app.cache_invalidations WHERE created_at < now() - make_interval(secs => :age)"
-    " AND xid < pg_snapshot_xmin(pg_current_snapshot())"
+_READ_BY_ALL = (
+    "old.created_at < now() - make_interval(secs => :age) AND old.xid < pg_snapshot_xmin(pg_current_snapshot())"
 )
 
 
@@ -60,7 +60,8 @@ async def read_since(session: AsyncSession, horizon: int) -> InvalidationBatch:
     return InvalidationBatch(horizon=int(rows[0].horizon), items=items)
 
 
-async def prune(session: AsyncSession, *, older_than_s: float) -> int:
-    """Delete invalidations that every cache shard has had time to read; returns how many."""
-    result = await session.execute(_PRUNE, {"age": older_than_s})
-    return int(getattr(result, "rowcount", 0))
+async def prune(session: AsyncSession, *, older_than_s: float, limit: int = BATCH) -> int:
+    """Delete invalidations that every cache shard has had time to read, `limit` at most; returns how many."""
+    return await delete_batch(
+        session, "app.cache_invalidations", _READ_BY_ALL, limit=limit, oldest="created_at", age=older_than_s
+    )

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.batches import BATCH, delete_batch
 from db.errors import NotFound
 from db.events.event import DomainEvent, decode
 from db.events.models import AnalyticsEvent, DomainEventRow, EventDelivery
@@ -111,14 +112,9 @@ async def drop_old_partitions(session: AsyncSession, *, keep_months: int) -> int
     return int(await session.scalar(select(func.app.drop_event_partitions(keep_months))) or 0)
 
 
-async def prune(session: AsyncSession, *, older_than_days: int, limit: int = 10_000) -> int:
+async def prune(session: AsyncSession, *, older_than_days: int, limit: int = BATCH) -> int:
     """Delete old domain events and their deliveries, the oldest `limit` at most. Returns how many."""
-    result = await session.execute(
-        text(
-            "WITH old AS (SELECT id FROM app.domain_events "
-            "WHERE occurred_at < now() - make_interval(days => :days) ORDER BY occurred_at LIMIT :limit) "
-            "DELETE FROM app.domain_events USING old WHERE domain_events.id = old.id RETURNING 1"
-        ),
-        {"days": older_than_days, "limit": limit},
+    where = "old.occurred_at < now() - make_interval(days => :days)"
+    return await delete_batch(
+        session, "app.domain_events", where, limit=limit, oldest="occurred_at", days=older_than_days
     )
-    return len(result.all())

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.batches import BATCH, delete_batch
 from db.idempotency.errors import KeyReused, RequestInProgress
 from db.idempotency.models import IdempotencyKey
 
@@ -83,15 +84,11 @@ async def store_answer(
     )
 
 
-async def prune(session: AsyncSession) -> int:
-    """Delete expired keys; returns how many."""
-    gone = await session.execute(
-        delete(IdempotencyKey)
-        .where(IdempotencyKey.expires_at <= func.now())
-        .returning(IdempotencyKey.key)
-        .execution_options(synchronize_session=False)
+async def prune(session: AsyncSession, *, limit: int = BATCH) -> int:
+    """Delete expired keys, `limit` at most; returns how many."""
+    return await delete_batch(
+        session, "app.idempotency_keys", "old.expires_at <= now()", limit=limit, oldest="expires_at"
     )
-    return len(gone.all())
 
 
 def _fingerprint(body: bytes) -> bytes:

@@ -3,6 +3,8 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.batches import BATCH, delete_batch
+
 PARTITION_DAYS = 7
 FIRES_KEPT_HOURS = 48
 """Longer than any agent's clock may be wrong: a fire key that is gone could fire again."""
@@ -20,25 +22,16 @@ async def drop_old_partitions(session: AsyncSession, *, keep_days: int) -> int:
     return int(await session.scalar(text("SELECT jobs.drop_history_partitions(:days)"), {"days": keep_days}) or 0)
 
 
-async def prune_fires(session: AsyncSession) -> int:
-    """Forget old fire keys, except the newest of each schedule: a schedule of once a month must not fire again."""
-    gone = await session.execute(
-        text(
-            """
-            DELETE FROM jobs.cron_fires f WHERE fire_at < now() - make_interval(hours => :hours)
-            AND EXISTS (SELECT FROM jobs.cron_fires n WHERE n.schedule = f.schedule AND n.fire_at > f.fire_at)
-            RETURNING 1
-            """
-        ),
-        {"hours": FIRES_KEPT_HOURS},
+async def prune_fires(session: AsyncSession, *, limit: int = BATCH) -> int:
+    """Forget old fire keys, `limit` at most; not the newest of a schedule: one of once a month must not fire again."""
+    where = (
+        "old.fire_at < now() - make_interval(hours => :hours)"
+        " AND EXISTS (SELECT FROM jobs.cron_fires n WHERE n.schedule = old.schedule AND n.fire_at > old.fire_at)"
     )
-    return len(gone.all())
+    return await delete_batch(session, "jobs.cron_fires", where, limit=limit, hours=FIRES_KEPT_HOURS)
 
 
-async def prune_nodes(session: AsyncSession) -> int:
-    """Forget agents that have been silent for long."""
-    gone = await session.execute(
-        text("DELETE FROM jobs.nodes WHERE last_seen_at < now() - make_interval(hours => :hours) RETURNING 1"),
-        {"hours": NODES_KEPT_HOURS},
-    )
-    return len(gone.all())
+async def prune_nodes(session: AsyncSession, *, limit: int = BATCH) -> int:
+    """Forget agents that have been silent for long, `limit` at most."""
+    where = "old.last_seen_at < now() - make_interval(hours => :hours)"
+    return await delete_batch(session, "jobs.nodes", where, limit=limit, hours=NODES_KEPT_HOURS)

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.batches import BATCH, delete_batch
 from db.errors import InvalidInput, NotFound
 from db.jobs.queue import NewJob, enqueue_many, new_job_id
 from db.jobs.service import is_alive
@@ -177,13 +178,9 @@ async def mark(session: AsyncSession, message_id: UUID, state: str, *, error: st
     )
 
 
-async def prune(session: AsyncSession, *, older_than_days: int, limit: int = 10_000) -> int:
+async def prune(session: AsyncSession, *, older_than_days: int, limit: int = BATCH) -> int:
     """Delete old messages, `limit` at most; returns how many."""
-    result = await session.execute(
-        text(
-            "DELETE FROM app.mail_messages WHERE id IN (SELECT id FROM app.mail_messages "
-            "WHERE created_at < now() - make_interval(days => :days) ORDER BY created_at LIMIT :limit)"
-        ),
-        {"days": older_than_days, "limit": limit},
+    where = "old.created_at < now() - make_interval(days => :days)"
+    return await delete_batch(
+        session, "app.mail_messages", where, limit=limit, oldest="created_at", days=older_than_days
     )
-    return int(getattr(result, "rowcount", 0))

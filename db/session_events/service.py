@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.batches import BATCH
 from db.jobs.queue import enqueue
 
 DELIVER_KIND = "session_events.deliver"
@@ -148,7 +149,7 @@ async def note_failure(session: AsyncSession, name: str, error: str) -> None:
     await session.execute(_FAILED, {"name": name, "error": error})
 
 
-async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:
+async def prune(session: AsyncSession, *, limit: int = BATCH) -> int:
     """Remove events that are over, about `limit` at most. Returns how many."""
     gone = await session.execute(_PRUNE, {"hours": KEPT_HOURS, "days": KEPT_DAYS, "limit": limit})
     return len(gone.all())

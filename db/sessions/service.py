@@ -7,10 +7,11 @@ close what is open, within a second.
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, text
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.batches import BATCH, delete_batch
 from db.effects import TokensRevoked
 from db.errors import InvalidInput
 from db.session import record_effect
@@ -50,10 +51,11 @@ async def invalidate_user_tokens(
     record_effect(session, TokensRevoked(user=user, issued_before_ms=int(floor.timestamp() * 1000)))
 
 
-async def prune(session: AsyncSession) -> int:
-    """Forget revocations of tokens that have expired by themselves. Returns how many."""
-    gone = await session.execute(text("DELETE FROM auth.token_revocations WHERE expire_at <= now() RETURNING 1"))
-    return len(gone.all())
+async def prune(session: AsyncSession, *, limit: int = BATCH) -> int:
+    """Forget revocations of tokens that have expired by themselves, `limit` at most. Returns how many."""
+    return await delete_batch(
+        session, "auth.token_revocations", "old.expire_at <= now()", limit=limit, oldest="expire_at"
+    )
 
 
 async def _write(

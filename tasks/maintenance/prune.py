@@ -1,8 +1,9 @@
 """Remove what is old. Every table that grows by itself is named here, or prunes itself."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from functools import partial
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +12,7 @@ from db.auth import one_time
 from db.auth.login import prune_attempts
 from db.auth.second_factor import prune_enrolments
 from db.auth.sessions import prune_sessions
+from db.batches import BATCH
 from db.caches import service as caches
 from db.events import service as events
 from db.idempotency import service as idempotency
@@ -28,25 +30,31 @@ INVALIDATIONS_S = 3600.0
 
 logger = structlog.get_logger(__name__)
 
-BATCH = 10_000
-"""Rows per transaction: its locks are short, and it stays far below the time limit of a statement."""
-
 BUDGET_S = 240.0
 """Less than the kind's time limit: what is left is for the next run."""
 
-STEPS: Mapping[str, Callable[[AsyncSession], Awaitable[int]]] = {
+
+class Step(Protocol):
+    """Deletes `limit` rows of a table at most, and says how many: fewer when nothing old is left."""
+
+    def __call__(self, session: AsyncSession, *, limit: int) -> Awaitable[int]:
+        """Delete one batch."""
+        ...
+
+
+STEPS: Mapping[str, Step] = {
     "cron_fires": jobs.prune_fires,
     "nodes": jobs.prune_nodes,
-    "mail": lambda session: mail.prune(session, older_than_days=MAIL_DAYS, limit=BATCH),
-    "domain_events": lambda session: events.prune(session, older_than_days=EVENT_DAYS, limit=BATCH),
+    "mail": partial(mail.prune, older_than_days=MAIL_DAYS),
+    "domain_events": partial(events.prune, older_than_days=EVENT_DAYS),
     "idempotency_keys": idempotency.prune,
-    "login_attempts": lambda session: prune_attempts(session, older_than_days=ATTEMPT_DAYS),
+    "login_attempts": partial(prune_attempts, older_than_days=ATTEMPT_DAYS),
     "one_time_tokens": one_time.prune,
     "second_factor_enrolments": prune_enrolments,
     "sessions": prune_sessions,
     "token_revocations": revocations.prune,
-    "session_events": lambda session: session_events.prune(session, limit=BATCH),
-    "cache_invalidations": lambda session: caches.prune(session, older_than_s=INVALIDATIONS_S),
+    "session_events": session_events.prune,
+    "cache_invalidations": partial(caches.prune, older_than_s=INVALIDATIONS_S),
 }
 
 
@@ -64,7 +72,7 @@ async def prune(job: JobContext) -> dict[str, Any]:
         for name in list(unfinished):
             try:
                 async with job.transaction() as session:
-                    count = await STEPS[name](session)
+                    count = await STEPS[name](session, limit=BATCH)
             except Exception as error:
                 error.add_note(f"while pruning {name}")
                 failures.append(error)

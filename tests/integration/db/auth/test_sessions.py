@@ -180,9 +180,21 @@ async def test_ended_sessions_are_pruned_and_live_ones_kept(database: Database) 
             text("UPDATE auth.sessions SET revoked_at = now() - interval '40 days' WHERE id = :id"),
             {"id": old.session.id},
         )
-    assert await in_transaction(database, lambda s: service.prune_sessions(s, keep_days=30)) == 1
+    assert await in_transaction(database, lambda s: service.prune_sessions(s, keep_days=30)) == 2, "it and its token"
     kept: list[UUID] = [row[0] for row in await rows(database, "SELECT session_id FROM auth.refresh_tokens")]
     assert kept == [live.session.id]
+
+
+async def test_a_session_of_many_tokens_goes_in_batches(database: Database) -> None:
+    opened = await in_transaction(database, make_session)
+    token = opened.refresh_token
+    for _ in range(4):
+        token = (await rotate(database, token)).refresh_token
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE auth.sessions SET revoked_at = now() - interval '40 days'"))
+    gone = [await in_transaction(database, lambda s: service.prune_sessions(s, limit=2)) for _ in range(4)]
+    assert gone == [2, 2, 2, 0], "five tokens and then their session, never more than two rows of either"
+    assert await value(database, "SELECT count(*) FROM auth.sessions") == 0
 
 
 async def test_being_seen_is_noted_once_a_minute(database: Database) -> None:

@@ -1,12 +1,11 @@
 """What is old goes, what is new stays, one failure keeps no other table back."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tasks.maintenance import prune
+from tests.factories.auth import make_user
 from tests.fixtures.jobs import Bench
 
 OLD_AND_NEW = """
@@ -17,6 +16,35 @@ INSERT INTO app.cache_invalidations (keys, tags, created_at) VALUES
 INSERT INTO app.domain_events (type, payload, occurred_at) VALUES
     ('old', '{}', now() - interval '60 days'), ('new', '{}', now());
 """
+
+THREE_OLD = {
+    "cron_fires": "INSERT INTO jobs.cron_fires (schedule, fire_at)"
+    " SELECT 's', now() - make_interval(days => i) FROM generate_series(3, 5) i UNION ALL SELECT 's', now()",
+    "nodes": "INSERT INTO jobs.nodes (boot, node, last_seen_at)"
+    " SELECT gen_random_uuid(), 'n', now() - interval '2 days' FROM generate_series(1, 3)",
+    "mail": "INSERT INTO app.mail_messages (idempotency_key, template, to_address, subject, body_text, created_at)"
+    " SELECT i::text, 't', 'a@b', 's', 'b', now() - interval '60 days' FROM generate_series(1, 3) i",
+    "domain_events": "INSERT INTO app.domain_events (type, payload, occurred_at)"
+    " SELECT 'old', '{}', now() - interval '60 days' FROM generate_series(1, 3)",
+    "idempotency_keys": "INSERT INTO app.idempotency_keys"
+    " (principal, route, key, fingerprint, status_code, headers, body, created_at, expires_at)"
+    " SELECT 'p', 'r', i::text, '', 200, '{}', '', now(), now() - interval '1 day' FROM generate_series(1, 3) i",
+    "login_attempts": "INSERT INTO auth.login_attempts (account, at)"
+    " SELECT 'a', now() - interval '60 days' FROM generate_series(1, 3)",
+    "one_time_tokens": "INSERT INTO auth.one_time_tokens (user_id, purpose, token_sha256, expires_at)"
+    " SELECT id, 'p', id::text::bytea, now() - interval '2 days' FROM auth.users",
+    "second_factor_enrolments": "INSERT INTO auth.totp_credentials (user_id, secret_encrypted, created_at)"
+    " SELECT id, '', now() - interval '2 days' FROM auth.users",
+    "sessions": "INSERT INTO auth.sessions (user_id, absolute_expires_at)"
+    " SELECT id, now() - interval '60 days' FROM auth.users",
+    "token_revocations": "INSERT INTO auth.token_revocations (kind, subject, expire_at)"
+    " SELECT 'token', i::text, now() - interval '1 day' FROM generate_series(1, 3) i",
+    "session_events": "INSERT INTO app.session_events (kind, client, user_id, session, channel, hub, occurred_at)"
+    " SELECT 'connected', 'c', '', '', '', 'h', now() - interval '9 days' FROM generate_series(1, 3)",
+    "cache_invalidations": "INSERT INTO app.cache_invalidations (keys, tags, created_at)"
+    " SELECT '{old}', '{}', now() - interval '2 hours' FROM generate_series(1, 3)",
+}
+"""Per step: three rows that are old, where there are three users."""
 
 
 async def fill(bench: Bench) -> None:
@@ -50,11 +78,10 @@ async def test_removes_what_is_old_and_nothing_else(bench: Bench) -> None:
 
 
 async def test_one_failure_keeps_nothing_else_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(session: AsyncSession) -> int:
+    async def broken(session: AsyncSession, *, limit: int) -> int:
         raise RuntimeError("this table is locked")
 
-    steps: dict[str, Callable[[AsyncSession], Awaitable[int]]] = {"broken": broken, **prune.STEPS}
-    monkeypatch.setattr(prune, "STEPS", steps)
+    monkeypatch.setattr(prune, "STEPS", {"broken": broken, **prune.STEPS})
     await fill(bench)
     await bench.enqueue("maintenance.prune", {})
     (job,) = await bench.claim()
@@ -85,9 +112,24 @@ async def test_goes_on_until_nothing_is_old(bench: Bench, monkeypatch: pytest.Mo
     assert (outcome.result["domain_events"], outcome.result["session_events"]) == (7, 7)
 
 
+@pytest.mark.parametrize("name", prune.STEPS)
+async def test_no_statement_deletes_more_than_a_batch(bench: Bench, name: str) -> None:
+    async with bench.database.transaction() as session:
+        for _ in range(3):
+            await make_user(session)
+        await session.execute(text("DELETE FROM app.domain_events"))
+    async with bench.database.transaction() as session:
+        await session.execute(text(THREE_OLD[name]))
+    gone = []
+    for _ in range(3):
+        async with bench.database.transaction() as session:
+            gone.append(await prune.STEPS[name](session, limit=2))
+    assert gone == [2, 1, 0]
+
+
 async def test_out_of_time_the_rest_is_for_the_next_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def endless(session: AsyncSession) -> int:
-        return prune.BATCH
+    async def endless(session: AsyncSession, *, limit: int) -> int:
+        return limit
 
     monkeypatch.setattr(prune, "STEPS", {"endless": endless})
     monkeypatch.setattr(prune, "BUDGET_S", 0.2)
