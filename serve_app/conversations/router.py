@@ -20,6 +20,7 @@ from serve_app.conversations.schemas import (
     ReadMark,
 )
 from serve_app.dependencies import DbSession, ResourcesDep, require
+from serve_app.idempotency import IdempotencyKey, answer_once, created
 from serve_app.links import ROOT, request_link
 from serve_app.openapi_parts import LOCATION_HEADER, permitted, problems
 from serve_app.pagination import CursorQuery, PageQuery, by_cursor, numbered, read_cursor, sign
@@ -64,22 +65,29 @@ async def list_conversations(
     status_code=status.HTTP_201_CREATED,
     response_model=Conversation,
     openapi_extra=USE,
-    responses=problems(403, 404) | {201: {"headers": LOCATION_HEADER}},
+    responses=problems(403, 404, 409) | {201: {"headers": LOCATION_HEADER}},
 )
 async def create_conversation(
-    body: ConversationCreate, principal: Speaker, session: DbSession, response: Response
+    body: ConversationCreate,
+    principal: Speaker,
+    request: Request,
+    session: DbSession,
+    idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Start a conversation."""
-    view = await service.create_conversation(
-        session,
-        created_by=principal.user_id,
-        title=body.title,
-        is_public=body.is_public,
-        participant_ids=body.participant_ids,
-        participant_usernames=body.participant_usernames,
-    )
-    response.headers["Location"] = f"{ROOT}/conversations/{view.conversation.id}"
-    return present_conversation(view)
+
+    async def create() -> Response:
+        view = await service.create_conversation(
+            session,
+            created_by=principal.user_id,
+            title=body.title,
+            is_public=body.is_public,
+            participant_ids=body.participant_ids,
+            participant_usernames=body.participant_usernames,
+        )
+        return created(present_conversation(view), f"{ROOT}/conversations/{view.conversation.id}")
+
+    return await answer_once(request, session, principal, idempotency_key, create)
 
 
 @router.get("/{conversation_id}", response_model=Conversation, openapi_extra=USE, responses=problems(403, 404))
@@ -125,12 +133,23 @@ async def list_messages(
     status_code=status.HTTP_201_CREATED,
     response_model=Message,
     openapi_extra=USE,
-    responses=problems(403, 404),
+    responses=problems(403, 404, 409),
 )
-async def post_message(conversation_id: UUID, body: MessageCreate, principal: Speaker, session: DbSession) -> Any:
+async def post_message(
+    conversation_id: UUID,
+    body: MessageCreate,
+    principal: Speaker,
+    request: Request,
+    session: DbSession,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
     """Say something. It reaches everybody in the conversation over the socket, in commit order."""
-    row = await service.post_message(session, conversation_id, author_id=principal.user_id, body=body.body)
-    return present_message(row)
+
+    async def post() -> Response:
+        row = await service.post_message(session, conversation_id, author_id=principal.user_id, body=body.body)
+        return created(present_message(row))
+
+    return await answer_once(request, session, principal, idempotency_key, post)
 
 
 @router.post(

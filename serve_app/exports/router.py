@@ -32,6 +32,7 @@ from serve_app.exports.schemas import (
     ExportProgress,
     ExportSummary,
 )
+from serve_app.idempotency import IdempotencyKey, answer_once, created
 from serve_app.links import ROOT, action, self_link
 from serve_app.openapi_parts import LOCATION_HEADER, PUBLIC, problems
 from serve_app.pagination import MAX_LIMIT, numbered
@@ -99,25 +100,30 @@ async def list_export_datasets(_principal: Exporter) -> Any:
     "/exports",
     status_code=status.HTTP_202_ACCEPTED,
     response_model=Export,
-    responses=problems(403, 429) | {202: {"headers": LOCATION_HEADER}},
+    responses=problems(403, 409, 429) | {202: {"headers": LOCATION_HEADER}},
 )
 async def create_export(
     body: ExportCreate,
     principal: Exporter,
+    request: Request,
     session: DbSession,
-    response: Response,
+    idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Start an export of one's own rows, or of everybody's with `orders:read_all`. Follow it on `exports:progress`."""
-    export = await service.request_export(
-        session,
-        user_id=principal.user_id,
-        dataset=body.dataset,
-        format=body.format,
-        filters=body.filters,
-        scope="all" if principal.may(SEES_ALL) else "own",
-    )
-    response.headers["Location"] = f"{PATH}/{export.id}"
-    return await _present(session, export)
+
+    async def start() -> Response:
+        export = await service.request_export(
+            session,
+            user_id=principal.user_id,
+            dataset=body.dataset,
+            format=body.format,
+            filters=body.filters,
+            scope="all" if principal.may(SEES_ALL) else "own",
+        )
+        presented = await _present(session, export)
+        return created(presented, f"{PATH}/{export.id}", status_code=status.HTTP_202_ACCEPTED)
+
+    return await answer_once(request, session, principal, idempotency_key, start)
 
 
 @router.get("/exports", response_model=Page[ExportSummary], responses=problems(403))

@@ -9,9 +9,10 @@ from pydantic import Field
 from db.errors import PermissionDenied
 from db.orders import service
 from serve_app.dependencies import DbSession, ResourcesDep, require
+from serve_app.idempotency import IdempotencyKey
 from serve_app.openapi_parts import LOCATION_HEADER, permitted, problems
 from serve_app.orders.listing import answer_orders
-from serve_app.orders.placing import IdempotencyKey, answer_placed
+from serve_app.orders.placing import answer_placed
 from serve_app.orders.presenting import present_order
 from serve_app.orders.schemas import Order, OrderCancel, OrderCreate, OrderStatus, OrderStatusChange, OrderSummary
 from serve_app.pagination import PageQuery
@@ -20,7 +21,6 @@ from serve_app.security.principal import Principal
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
-PLACE_ROUTE = "POST /orders"
 """What an Idempotency-Key is bound to, beside its sender."""
 
 OrderReader = Annotated[Principal, Depends(require("orders:read"))]
@@ -50,7 +50,7 @@ async def place_order(
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Place an order. Stock is taken in the same transaction, or nothing is."""
-    return await answer_placed(session, body, principal, request, PLACE_ROUTE, idempotency_key)
+    return await answer_placed(session, body, principal, request, idempotency_key)
 
 
 @router.get("", response_model=Page[OrderSummary], openapi_extra=permitted("orders:read"), responses=problems(403))

@@ -16,10 +16,11 @@ from db.users.errors import UserNotFound
 from serve_app.auth.passwords import refuse_weak_password
 from serve_app.conditional import expected_version, version_tag
 from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require, require_login, require_of_keys
+from serve_app.idempotency import IdempotencyKey
 from serve_app.links import ROOT
 from serve_app.openapi_parts import ETAG_HEADER, LOCATION_HEADER, permitted, problems
 from serve_app.orders.listing import answer_orders
-from serve_app.orders.placing import IdempotencyKey, answer_placed
+from serve_app.orders.placing import answer_placed
 from serve_app.orders.schemas import Order, OrderCreate, OrderSummary
 from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
 from serve_app.schemas import Page
@@ -239,8 +240,7 @@ async def place_user_order(
     """Place an order: one's own, or anybody's with `orders:manage`; the order's history says who placed it."""
     _refuse_strangers(user_id, principal, "orders:manage")
     await service.get_user(session, user_id)
-    route = f"POST /users/{user_id}/orders"
-    return await answer_placed(session, body, principal, request, route, idempotency_key, user_id=user_id)
+    return await answer_placed(session, body, principal, request, idempotency_key, user_id=user_id)
 
 
 def _refuse_own_address() -> NoReturn:

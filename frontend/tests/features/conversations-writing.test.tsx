@@ -35,10 +35,12 @@ describe("writing", () => {
   it("sends with Enter, shows it at once, and keeps what could not be sent to send it again", async () => {
     let fail = true;
     const posted: string[] = [];
+    const keys: (string | null)[] = [];
     server.use(
       http.post(url("/conversations/c-1/messages"), async ({ request }) => {
         const { body } = (await request.json()) as { body: string };
         posted.push(body);
+        keys.push(request.headers.get("Idempotency-Key"));
         return fail
           ? problem(503, "unavailable")
           : HttpResponse.json(message(posted.length + 5, { body, author: { id: "u-1", username: "ada" } }), {
@@ -62,6 +64,9 @@ describe("writing", () => {
     fail = true;
     await userEvent.type(field, "never mind{Enter}");
     await userEvent.click(await screen.findByRole("button", { name: "Discard" }));
+    expect(keys[0]).toBeTruthy();
+    expect(keys[1], "sent again it is the same message").toBe(keys[0]);
+    expect(keys[2]).not.toBe(keys[0]);
     expect(unsent()).toEqual([]);
   });
 

@@ -8327,7 +8327,10 @@ export interface operations {
     "conversations-create_conversation": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes resending safe for 24 hours: the first answer is given again. */
+                "idempotency-key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8368,6 +8371,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not yours to see. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8674,7 +8686,10 @@ export interface operations {
     "conversations-post_message": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes resending safe for 24 hours: the first answer is given again. */
+                "idempotency-key"?: string | null;
+            };
             path: {
                 conversation_id: string;
             };
@@ -8715,6 +8730,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not yours to see. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9730,7 +9754,10 @@ export interface operations {
     "exports-create_export": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes resending safe for 24 hours: the first answer is given again. */
+                "idempotency-key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9762,6 +9789,15 @@ export interface operations {
             };
             /** @description The credential does not allow this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It contradicts what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

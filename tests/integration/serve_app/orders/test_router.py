@@ -85,49 +85,6 @@ class TestPlace:
         assert_problem(await authenticated_client.post("/api/v1/orders", json=body), 409, "product_unavailable")
 
 
-class TestIdempotency:
-    async def place(self, client: httpx.AsyncClient, product: Product, key: str, quantity: int = 1) -> httpx.Response:
-        return await client.post("/api/v1/orders", json=order_of(product, quantity), headers={"Idempotency-Key": key})
-
-    async def test_the_first_answer_is_given_again(self, authenticated_client: httpx.AsyncClient, product: Product):
-        first = await self.place(authenticated_client, product, "k1")
-        again = await self.place(authenticated_client, product, "k1")
-        assert (again.status_code, again.content) == (201, first.content)
-        assert again.headers["location"] == first.headers["location"]
-        assert again.headers["idempotent-replayed"] == "true"
-        assert "idempotent-replayed" not in first.headers
-        assert await stock_of(authenticated_client, product) == 9
-
-    async def test_another_body_is_422(self, authenticated_client: httpx.AsyncClient, product: Product):
-        await self.place(authenticated_client, product, "k1")
-        response = await self.place(authenticated_client, product, "k1", quantity=2)
-        assert_problem(response, 422, "idempotency_key_reused")
-
-    async def test_at_the_same_time_one_wins(self, authenticated_client: httpx.AsyncClient, product: Product):
-        answers = await asyncio.gather(*(self.place(authenticated_client, product, "k1") for _ in range(8)))
-        assert {answer.status_code for answer in answers} <= {201, 409}
-        assert len({answer.json()["id"] for answer in answers if answer.status_code == 201}) == 1
-        assert await stock_of(authenticated_client, product) == 9
-
-    async def test_keys_belong_to_their_sender(self, sign_in: SignIn, product: Product):
-        mine, theirs = await sign_in(), await sign_in()
-        first = await self.place(mine.http, product, "k1")
-        second = await self.place(theirs.http, product, "k1")
-        assert first.json()["id"] != second.json()["id"]
-
-    async def test_a_failed_attempt_may_be_tried_again(
-        self, api: Api, authenticated_client: httpx.AsyncClient, admin_client: httpx.AsyncClient, product: Product
-    ):
-        assert_problem(await self.place(authenticated_client, product, "k1", 11), 409, "out_of_stock")
-        path = f"/api/v1/products/{product.id}"
-        await admin_client.patch(path, json={"stock": 20}, headers={"If-Match": "*"})
-        assert (await self.place(authenticated_client, product, "k1", 11)).status_code == 201
-
-    @pytest.mark.parametrize("key", ["", "x" * 256, "with space"])
-    async def test_unusable_keys_are_refused(self, authenticated_client: httpx.AsyncClient, product: Product, key: str):
-        assert_problem(await self.place(authenticated_client, product, key), 422, "validation_failed")
-
-
 class TestOwnership:
     async def test_others_orders_do_not_exist(self, api: Api, sign_in: SignIn, client: httpx.AsyncClient):
         mine, theirs = await sign_in(), await sign_in()

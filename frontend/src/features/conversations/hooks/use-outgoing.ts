@@ -31,10 +31,11 @@ export function useSay(conversationId: string) {
   const { queryKey } = messagesQuery(conversationId);
   const { mutate } = useMutation({
     scope: { id: `say ${thread}` },
-    mutationFn: ({ body }: Outgoing) =>
+    mutationFn: ({ id, body }: Outgoing) =>
       unwrap(
         api.POST("/api/v1/conversations/{conversation_id}/messages", {
-          params: { path: { conversation_id: conversationId } },
+          // Sent again under its own key: when only the answer was lost, it is not said twice.
+          params: { path: { conversation_id: conversationId }, header: { "idempotency-key": id } },
           body: { body },
         }),
       ),
