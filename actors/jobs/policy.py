@@ -81,8 +81,6 @@ def decide(outcome: Outcome, lease: Attempt, kind: Kind, jitter: float) -> Finis
             if lease.attempt >= lease.max_attempts:
                 return Finish(*token, state="failed", error=error)
             delay = DEATH_DELAY_S if outcome.state in ("died", "orphaned") else backoff_s(kind, lease.attempt, jitter)
-            if outcome.state == "failed" and outcome.retry_in_s is not None:
-                delay = outcome.retry_in_s
             return Release(*token, delay_s=delay, error=error)
 
 

@@ -56,12 +56,6 @@ def test_failures_are_tried_again_until_the_last_attempt() -> None:
     assert len(str(last.error["error"])) == MAX_ERROR_CHARACTERS
 
 
-def test_a_handler_may_say_when() -> None:
-    decision = end("failed", retry_in_s=17.0)
-    assert isinstance(decision, Release)
-    assert decision.delay_s == 17.0
-
-
 def test_a_death_is_tried_again_at_once_but_not_for_ever() -> None:
     first, last = end("died", 1), end("died", 3)
     assert isinstance(first, Release)
