@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -198,24 +198,28 @@ class SharedTier:
     async def _versions(self, tags: Sequence[str]) -> list[int | None]:
         if not tags:
             return []
-        found = await self._redis.mget([self._tag(tag) for tag in tags])
-        return [None if raw is None else int(raw) for raw in found]
+        return _parsed(await self._redis.mget([self._tag(tag) for tag in tags]))
 
     async def _ensure_versions(self, tags: Sequence[str]) -> list[int | None]:
         if not tags:
             return []
+        names = [self._tag(tag) for tag in tags]
         pipe = self._redis.pipeline(transaction=False)
-        for tag in tags:
-            pipe.set(self._tag(tag), _new_version(), nx=True, ex=TAG_TTL_S)
-            pipe.expire(self._tag(tag), TAG_TTL_S)  # longer than what is made from it now
-        await pipe.execute()
-        return await self._versions(tags)
+        for name in names:
+            pipe.set(name, _new_version(), nx=True, ex=TAG_TTL_S)
+            pipe.expire(name, TAG_TTL_S)  # longer than what is made from it now
+        pipe.mget(names)
+        return _parsed((await pipe.execute())[-1])
 
     def _name(self, key: str) -> str:
         return f"mobula:cache:{self._generation}:{key}"
 
     def _tag(self, tag: str) -> str:
         return f"mobula:cache:tag:{self._generation}:{tag}"
+
+
+def _parsed(versions: Iterable[bytes | str | None]) -> list[int | None]:
+    return [None if raw is None else int(raw) for raw in versions]
 
 
 def _new_version() -> int:

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -39,6 +40,21 @@ async def test_values_keep_their_lifetime_and_tags(clean_url: str) -> None:
         assert (found.value, found.tags) == (VALUE.value, VALUE.tags)
         assert 0 < found.ttl_ms <= 60_000
         assert await tier.get("other") is None
+
+
+async def test_a_value_with_tags_is_written_in_two_round_trips(clean_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with tier_at(clean_url) as tier:
+        pool, trips = tier._redis.connection_pool, []
+        connect = pool.get_connection
+
+        async def count(*args: Any, **options: Any) -> Any:
+            trips.append(args)
+            return await connect(*args, **options)
+
+        monkeypatch.setattr(pool, "get_connection", count)
+        tier.put("k", VALUE)
+        assert await tier.get("k") is not None
+        assert len(trips) == 4, "versions and value written, value and versions read"
 
 
 async def test_keys_and_tags_are_forgotten_in_order(clean_url: str) -> None:
