@@ -64,6 +64,8 @@ class ChannelTable:
         """
         self.namespaces = namespaces
         for name, channel in list(self.channels.items()):
+            if self.channels.get(name) is not channel:
+                continue  # what waited for an earlier one was carried out, and took its room or its place
             try:
                 rules = namespaces.for_channel(name)
             except (UnknownNamespace, InvalidChannel):

@@ -167,3 +167,23 @@ def test_what_waits_for_a_channel_that_took_another_ones_place_is_answered_in_ti
                 await asking
 
     simulate(main())
+
+
+def test_a_channel_that_gave_way_while_the_rules_changed_stays_forgotten():
+    async def main():
+        async with MemoryWorld() as world:
+            table, process = world.shard.table, await world.process()
+            table.room.bound(1000, 1)
+            asking = asyncio.create_task(process.publish("ledger:a", 1))
+            await passes(0.1)
+            await process.publish("big:a", 1)
+            table.room.memory.bytes += 1 << 20
+            rules = NAMESPACES.replace(LEDGER, LEDGER.replace("    durable: true\n", ""))
+            world.shard.use(
+                Namespaces.parse(rules.replace("    history_size: 1000\n    history_ttl: 1h\n", "    {}\n"))
+            )
+            table.room.memory.bytes -= 1 << 20
+            assert (await asking).offset == 1, "what waited was carried out, and took the other one's room"
+            assert table.find("big:a") is None
+
+    simulate(main())
