@@ -169,7 +169,11 @@ class Hub:
         self._recent.received(peer, frame, now)
         if peer.tap is not None:
             peer.tap.received(frame)
-        self.apply(peer, peer.connection.receive(frame, now))
+        try:
+            self.apply(peer, peer.connection.receive(frame, now))
+        except Exception:
+            self._recent.failed()
+            raise
         self._recent.handled()
 
     def emulate(self, session: str, frame: bytes) -> bool:

@@ -49,6 +49,12 @@ class Recent:
         """What came of the frame is done."""
         self._first = None
 
+    def failed(self) -> None:
+        """The frame led to an error that nobody foresaw: kept, so that it is seen what the connection ended with."""
+        if self._first is not None:
+            self._keep(*self._first)
+            self._first = None
+
     def last(self, peer: Peer) -> Sequence[Frame]:
         """The frames of a connection that ends now."""
         if self._first is not None and self._first[0] is peer:

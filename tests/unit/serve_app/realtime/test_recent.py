@@ -86,6 +86,25 @@ async def test_what_a_connection_was_refused_for_is_shown(world: World) -> None:
     assert world.hub._recent._first is None, "nobody's frame is kept for another"
 
 
+async def test_the_frame_that_an_error_of_ours_ended_a_newcomer_with_is_shown_and_kept_for_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(world.hub)
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(type(client.peer.connection), "_connect", fail)
+    with pytest.raises(RuntimeError):
+        await client.send({"id": 1, "connect": {"token": "secret", "name": "js"}})
+    monkeypatch.undo()
+    assert world.hub._recent._first is None
+    await world.connected()
+    world.hub.lost(client.peer)
+    ((kind, frame),) = seen(world, client)
+    assert (kind, frame["connect"]["name"]) == ("in", "js")
+
+
 async def test_long_frames_are_remembered_by_their_length(world: World) -> None:
     async def echo(_caller: Any, data: bytes) -> bytes:
         return data
