@@ -2,10 +2,11 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 
+import { ApiKeys } from "@/features/auth/components/api-keys";
 import { CreateApiKeyDialog } from "@/features/auth/components/create-api-key-dialog";
 
 import { renderApp } from "../support/render";
-import { http, HttpResponse, server, url } from "../support/server";
+import { http, HttpResponse, problem, server, url } from "../support/server";
 
 it("shows a new key's secret, whatever is pressed meanwhile, until one says that it is copied", async () => {
   let answer: () => void = () => undefined;
@@ -33,4 +34,16 @@ it("shows a new key's secret, whatever is pressed meanwhile, until one says that
   expect(screen.getByLabelText("API key")).toHaveValue("mob_secret");
   await userEvent.click(screen.getByRole("button", { name: "Done" }));
   await waitFor(() => expect(screen.queryByLabelText("API key")).not.toBeInTheDocument());
+});
+
+it("keeps the keys that are known when they cannot be asked for again", async () => {
+  const key = { id: "k-1", name: "ci", prefix: "mob_1", scopes: [], last_used_at: null, expires_at: null };
+  server.use(http.get(url("/auth/api-keys"), () => HttpResponse.json({ items: [key] })));
+  const { queryClient } = renderApp(<ApiKeys />);
+  await userEvent.click(await screen.findByRole("button", { name: "Revoke ci" }));
+  server.use(http.get(url("/auth/api-keys"), () => problem(503, "unavailable")));
+  await queryClient.invalidateQueries();
+  expect(await screen.findByText("This may be out of date.")).toBeInTheDocument();
+  expect(screen.getByText("ci")).toBeInTheDocument();
+  expect(screen.getByRole("dialog", { name: "Revoke ci?" })).toBeInTheDocument();
 });

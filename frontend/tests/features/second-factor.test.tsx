@@ -14,6 +14,7 @@ const replace = vi.fn();
 vi.mock("next/navigation", () => ({ useRouter: () => ({ replace }) }));
 
 const PASSWORD = "blue kettle on fire";
+const ENROLMENT = { secret: "JBSWY3DPEHPK3PXP", otpauth_uri: "otpauth://x", qr_svg: "<svg/>" };
 const LINKS = { self: { href: "/x" } };
 
 function secondFactor(enabled: boolean, left = enabled ? 10 : 0) {
@@ -87,9 +88,7 @@ describe("setting it up", () => {
     let enabled = false;
     server.use(
       http.get(url("/auth/second-factor"), () => HttpResponse.json(secondFactor(enabled))),
-      http.post(url("/auth/second-factor/totp"), () =>
-        HttpResponse.json({ secret: "JBSWY3DPEHPK3PXP", otpauth_uri: "otpauth://x", qr_svg: "<svg/>" }),
-      ),
+      http.post(url("/auth/second-factor/totp"), () => HttpResponse.json(ENROLMENT)),
       http.post(url("/auth/second-factor/totp/confirm"), async ({ request }) => {
         if (((await request.json()) as { code: string }).code !== "123456") return problem(403, "wrong_code");
         enabled = true;
@@ -119,6 +118,25 @@ describe("setting it up", () => {
     await userEvent.click(screen.getByRole("button", { name: "I have kept them" }));
     expect(await screen.findByText("On")).toBeInTheDocument();
     expect(screen.queryByText("7QX4-M2KD-9RTA")).toBeNull();
+  });
+
+  it("goes on with the same QR code when the state cannot be asked for again", async () => {
+    server.use(
+      http.get(url("/auth/second-factor"), () => HttpResponse.json(secondFactor(false))),
+      http.post(url("/auth/second-factor/totp"), () => HttpResponse.json(ENROLMENT)),
+    );
+    const { queryClient } = renderApp(<SecondFactor />);
+    await userEvent.click(await screen.findByRole("button", { name: "Set up an authenticator app" }));
+    await userEvent.type(screen.getByLabelText("Current password"), PASSWORD);
+    await userEvent.click(screen.getByRole("button", { name: "Continue" }));
+    await userEvent.type(await screen.findByLabelText("Code"), "123");
+    server.use(http.get(url("/auth/second-factor"), () => problem(503, "unavailable")));
+    await queryClient.invalidateQueries();
+    expect(screen.getByTestId("totp-secret")).toHaveTextContent("JBSW Y3DP EHPK 3PXP");
+    expect(screen.getByLabelText("Code")).toHaveValue("123");
+    await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
+    expect(await screen.findByRole("alert")).toHaveTextContent("This may be out of date.");
+    expect(screen.getByRole("button", { name: "Set up an authenticator app" })).toBeInTheDocument();
   });
 });
 

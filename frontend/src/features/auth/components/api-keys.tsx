@@ -7,7 +7,7 @@ import { Button } from "@/components/ui/button";
 import { Card, CardHeader, CardTitle } from "@/components/ui/card";
 import { ConfirmDialog } from "@/components/ui/confirm-dialog";
 import { Empty } from "@/components/ui/empty";
-import { ErrorState } from "@/components/ui/error-state";
+import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import type { ApiKey } from "@/lib/api/types";
@@ -17,28 +17,27 @@ import { useApiKeys, useRevokeApiKey } from "../api/api-keys";
 import { CreateApiKeyDialog } from "./create-api-key-dialog";
 
 export function ApiKeys() {
-  const keys = useApiKeys();
   return (
     <Card className="max-w-3xl">
       <CardHeader>
         <CardTitle>API keys</CardTitle>
         <CreateApiKeyDialog />
       </CardHeader>
-      {keys.isPending ? (
-        <SkeletonRows rows={2} />
-      ) : keys.isError ? (
-        <ErrorState error={keys.error} onRetry={() => void keys.refetch()} />
-      ) : keys.data.items.length === 0 ? (
-        <Empty icon={KeyRound} title="No API keys">
-          A key lets a program act for you, within the scopes you give it.
-        </Empty>
-      ) : (
-        <ul aria-label="API keys" className="divide-y border-t">
-          {keys.data.items.map((key) => (
-            <KeyRow key={key.id} apiKey={key} />
-          ))}
-        </ul>
-      )}
+      <QueryState query={useApiKeys()} loading={<SkeletonRows rows={2} />}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty icon={KeyRound} title="No API keys">
+              A key lets a program act for you, within the scopes you give it.
+            </Empty>
+          ) : (
+            <ul aria-label="API keys" className="divide-y border-t">
+              {items.map((key) => (
+                <KeyRow key={key.id} apiKey={key} />
+              ))}
+            </ul>
+          )
+        }
+      </QueryState>
     </Card>
   );
 }

@@ -6,7 +6,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card, CardHeader, CardTitle } from "@/components/ui/card";
 import { ConfirmDialog } from "@/components/ui/confirm-dialog";
-import { ErrorState } from "@/components/ui/error-state";
+import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import type { LoginSession } from "@/lib/api/types";
@@ -17,7 +17,6 @@ import { useLogout } from "../api/session";
 import { describeDevice } from "../device";
 
 export function LoginSessions() {
-  const sessions = useLoginSessions();
   const logout = useLogout();
   return (
     <Card className="max-w-3xl">
@@ -37,17 +36,15 @@ export function LoginSessions() {
           }
         />
       </CardHeader>
-      {sessions.isPending ? (
-        <SkeletonRows rows={3} />
-      ) : sessions.isError ? (
-        <ErrorState error={sessions.error} onRetry={() => void sessions.refetch()} />
-      ) : (
-        <ul aria-label="Sessions" className="divide-y border-t">
-          {sessions.data.items.map((session) => (
-            <SessionRow key={session.id} session={session} />
-          ))}
-        </ul>
-      )}
+      <QueryState query={useLoginSessions()} loading={<SkeletonRows rows={3} />}>
+        {({ items }) => (
+          <ul aria-label="Sessions" className="divide-y border-t">
+            {items.map((session) => (
+              <SessionRow key={session.id} session={session} />
+            ))}
+          </ul>
+        )}
+      </QueryState>
     </Card>
   );
 }

@@ -6,7 +6,7 @@ import { useState } from "react";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
-import { ErrorState } from "@/components/ui/error-state";
+import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import type { SecondFactor as State } from "@/lib/api/types";
@@ -39,15 +39,18 @@ export function SecondFactor() {
           </Badge>
         ) : null}
       </CardHeader>
-      {state.isPending ? (
-        <SkeletonRows rows={2} />
-      ) : state.isError ? (
-        <ErrorState error={state.error} onRetry={() => void state.refetch()} />
+      {view.name === "overview" ? (
+        <QueryState query={state} loading={<SkeletonRows rows={2} />}>
+          {(found) => (
+            <CardBody>
+              <Overview state={found} onChoose={(name) => setView({ name })} />
+            </CardBody>
+          )}
+        </QueryState>
       ) : (
+        // Secrets that are shown once: what becomes of the query takes none of these away.
         <CardBody>
-          {view.name === "overview" ? (
-            <Overview state={state.data} onChoose={(name) => setView({ name })} />
-          ) : view.name === "enrol" ? (
+          {view.name === "enrol" ? (
             <EnrolmentForm
               onEnrolled={(codes) => setView({ name: "codes", codes })}
               onCancel={() => setView(OVERVIEW)}
