@@ -22,9 +22,9 @@ export function useCreateApiKey() {
   const queryClient = useQueryClient();
   return useMutation({
     mutationFn: (key: NewApiKey) => unwrap(api.POST("/api/v1/auth/api-keys", { body: key })),
-    // The answer carries the secret: kept no longer than the dialog that shows it.
+    // The answer carries the secret: kept no longer than the dialog that shows it, and shown before the list is fetched.
     gcTime: 0,
-    onSuccess: () => queryClient.invalidateQueries({ queryKey: apiKeysQuery.queryKey }),
+    onSuccess: () => void queryClient.invalidateQueries({ queryKey: apiKeysQuery.queryKey }),
   });
 }
 

@@ -20,7 +20,10 @@ export interface Proof {
   code: string;
 }
 
-/** Answers carry secrets: they are kept no longer than the form that shows them. */
+/**
+ * Answers carry secrets: they are kept no longer than the form that shows them. Nor is anything waited for that is
+ * fetched because of them: they are given once, and whoever is shown them late may be gone.
+ */
 const UNCACHED = { gcTime: 0 } as const;
 
 export function useBeginEnrolment() {
@@ -37,11 +40,10 @@ export function useConfirmEnrolment() {
     ...UNCACHED,
     mutationFn: (code: string) =>
       unwrap(api.POST("/api/v1/auth/second-factor/totp/confirm", { body: { code } })),
-    onSuccess: () =>
-      Promise.all([
-        queryClient.invalidateQueries({ queryKey: secondFactorQuery.queryKey }),
-        queryClient.invalidateQueries({ queryKey: loginSessionsQuery.queryKey }),
-      ]),
+    onSuccess: () => {
+      void queryClient.invalidateQueries({ queryKey: secondFactorQuery.queryKey });
+      void queryClient.invalidateQueries({ queryKey: loginSessionsQuery.queryKey });
+    },
   });
 }
 
@@ -51,7 +53,7 @@ export function useRenewRecoveryCodes() {
     ...UNCACHED,
     mutationFn: (proof: Proof) =>
       unwrap(api.POST("/api/v1/auth/second-factor/recovery-codes", { body: proof })),
-    onSuccess: () => queryClient.invalidateQueries({ queryKey: secondFactorQuery.queryKey }),
+    onSuccess: () => void queryClient.invalidateQueries({ queryKey: secondFactorQuery.queryKey }),
   });
 }
 

@@ -29,7 +29,8 @@ export function CreateApiKeyDialog() {
   function onOpenChange(next: boolean, { reason }: { reason: string }) {
     if (!next && (create.isPending || (secret !== null && reason !== "close-press"))) return;
     setOpen(next);
-    if (!next) setSecret(null);
+    if (next) create.reset();
+    else setSecret(null);
   }
 
   return (

@@ -59,7 +59,7 @@ function BeginForm({ onBegun, onCancel }: { onBegun: (enrolment: Enrolment) => v
         <Button type="submit" pending={begin.isPending}>
           Continue
         </Button>
-        <Button variant="secondary" onClick={onCancel}>
+        <Button variant="secondary" disabled={begin.isPending} onClick={onCancel}>
           Cancel
         </Button>
       </div>
@@ -122,7 +122,8 @@ function ScanForm({ enrolment, onEnrolled, onCancel }: EnrolmentFormProps & { en
           <Button type="submit" pending={confirm.isPending}>
             Switch on
           </Button>
-          <Button variant="secondary" onClick={onCancel}>
+          {/* The answer brings recovery codes, which are shown once: somebody has to be here. */}
+          <Button variant="secondary" disabled={confirm.isPending} onClick={onCancel}>
             Cancel
           </Button>
         </div>

@@ -19,6 +19,7 @@ interface LoginCodeFormProps {
 /** The second step of signing in. */
 export function LoginCodeForm({ challenge, onSignedIn, onStartAgain }: LoginCodeFormProps) {
   const answer = useAnswerChallenge();
+  const answered = answer.isPending || answer.isSuccess; // Who is signed in by it must not be left here.
   const [recovery, setRecovery] = useState(false);
   const [code, setCode] = useState("");
   const [missing, setMissing] = useState(false);
@@ -53,13 +54,14 @@ export function LoginCodeForm({ challenge, onSignedIn, onStartAgain }: LoginCode
         value={code}
         onChange={(event) => setCode(event.target.value)}
       />
-      <Button type="submit" size="lg" className="w-full" pending={answer.isPending || answer.isSuccess}>
+      <Button type="submit" size="lg" className="w-full" pending={answered}>
         Sign in
       </Button>
       <p className="flex flex-wrap justify-between gap-2 text-sm">
         <Button
           variant="link"
           size="inline"
+          disabled={answered}
           onClick={() => {
             setRecovery((now) => !now);
             setCode("");
@@ -69,7 +71,7 @@ export function LoginCodeForm({ challenge, onSignedIn, onStartAgain }: LoginCode
         >
           {recovery ? "Use the authenticator app" : "Use a recovery code"}
         </Button>
-        <Button variant="link" size="inline" onClick={() => onStartAgain()}>
+        <Button variant="link" size="inline" disabled={answered} onClick={() => onStartAgain()}>
           Start again
         </Button>
       </p>

@@ -61,7 +61,8 @@ export function ProofForm({
         <Button type="submit" variant={danger ? "danger" : "primary"} pending={pending}>
           {action}
         </Button>
-        <Button variant="secondary" onClick={onCancel}>
+        {/* What was asked for happens, and its answer may be shown once only: somebody has to be here. */}
+        <Button variant="secondary" disabled={pending} onClick={onCancel}>
           Cancel
         </Button>
       </div>
