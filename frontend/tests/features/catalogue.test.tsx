@@ -72,9 +72,9 @@ describe("the catalogue", () => {
     expect(await screen.findByText("50 in stock")).toBeInTheDocument();
     await waitFor(() => expect(client.polls.get("stock:levels")?.tracked).toEqual(new Set(["p-1", "p-2"])));
     const levels = client.polls.get("stock:levels");
-    act(() => void levels?.emit("update", { key: "p-1", data: { stock: 3 } }));
+    act(() => void levels?.emit("update", { key: "p-1", data: { stock: 3 }, version: 2 }));
     expect(screen.getByText("Only 3 left")).toBeInTheDocument();
-    act(() => void levels?.emit("update", { key: "p-2", data: null, removed: true }));
+    act(() => void levels?.emit("update", { key: "p-2", data: null, removed: true, version: 2 }));
     expect(screen.getByText("Sold out")).toBeInTheDocument();
     expect(screen.getByRole("button", { name: "Add Chair to cart" })).toBeDisabled();
     await userEvent.click(screen.getByRole("button", { name: "Desk lamp" }));
@@ -84,6 +84,40 @@ describe("the catalogue", () => {
     expect(await screen.findByText("Nothing matches")).toBeInTheDocument();
     await waitFor(() => expect(client.polls.size, "nobody looks any more").toBe(0));
     expect(levels?.unsubscribed).toBe(true);
+  });
+
+  it("shows the newest stock, whether it was heard or fetched", async () => {
+    let shown = [product({ id: "p-1", stock: 50, version: 4 })];
+    server.use(
+      http.get(url("/categories"), () => HttpResponse.json({ items: [] })),
+      http.get(url("/products"), () => HttpResponse.json(page(shown))),
+    );
+    const { client, queryClient } = renderApp(<Catalogue />);
+    const fetched = async (stock: number, version: number) => {
+      shown = [product({ id: "p-1", stock, version, name: `Lamp ${version}` })];
+      await act(() => queryClient.invalidateQueries({ queryKey: ["products"] }));
+      await screen.findByText(`Lamp ${version}`);
+    };
+    await waitFor(() => expect(client.polls.get("stock:levels")?.tracked).toEqual(new Set(["p-1"])));
+    const heard = (update: object) =>
+      act(() => void client.polls.get("stock:levels")?.emit("update", { key: "p-1", ...update }));
+    heard({ data: { stock: 30 }, version: 6 });
+    expect(screen.getByText("30 in stock")).toBeInTheDocument();
+    await fetched(40, 5);
+    expect(screen.getByText("30 in stock")).toBeInTheDocument();
+    await fetched(20, 7);
+    expect(screen.getByText("20 in stock")).toBeInTheDocument();
+
+    // Taken out of the catalogue, and back in it.
+    heard({ data: null, removed: true, version: 90 });
+    expect(screen.getByText("Sold out")).toBeInTheDocument();
+    await fetched(60, 9);
+    expect(screen.getByText("60 in stock")).toBeInTheDocument();
+
+    // No longer told is not gone.
+    heard({ data: { stock: 55 }, version: 10 });
+    heard({ data: null, removed: true });
+    expect(screen.getByText("60 in stock")).toBeInTheDocument();
   });
 
   it("shows a product in full", async () => {

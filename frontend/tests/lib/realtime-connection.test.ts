@@ -166,12 +166,12 @@ describe("values of a shared poll", () => {
     };
     expect(await getSignature({ keys: ["a"] })).toEqual({ keys: ["a"], signature: "signed" });
     expect(client.calls).toEqual([["stock.track", { channel: "stock:levels", keys: ["a"] }]]);
-    poll?.emit("update", { key: "b", data: { stock: 2 } });
+    poll?.emit("update", { key: "b", data: { stock: 2 }, version: 7 });
     poll?.emit("update", { key: "c", data: null, removed: true });
-    expect(one.mock.calls).toEqual([["b", { stock: 2 }]]);
+    expect(one.mock.calls).toEqual([["b", { stock: 2 }, 7]]);
     expect(two.mock.calls).toEqual([
-      ["b", { stock: 2 }],
-      ["c", null],
+      ["b", { stock: 2 }, 7],
+      ["c", null, undefined],
     ]);
     leaveOne();
     await settled();

@@ -89,18 +89,22 @@ export function usePresence(channel: string): readonly Member[] {
   return members;
 }
 
-/** Follows keys of a shared poll while mounted; `data` is null for a key that is no more. */
+/** Follows keys of a shared poll while mounted: `onUpdate` is a `PollListener`. */
 export function useSharedPoll<T>(
   channel: string,
   signedBy: string,
   keys: readonly string[],
-  onUpdate: (key: string, data: T | null) => void,
+  onUpdate: (key: string, data: T | null, version?: number) => void,
 ): void {
   const connection = useRealtime();
-  const handleUpdate = useEffectEvent((key: string, data: unknown) => onUpdate(key, data as T | null));
+  const handleUpdate = useEffectEvent((key: string, data: unknown, version?: number) =>
+    onUpdate(key, data as T | null, version),
+  );
   const wanted = keys.join("\n");
   useEffect(() => {
     if (!wanted) return;
-    return connection.poll(channel, signedBy, wanted.split("\n"), (key, data) => handleUpdate(key, data));
+    return connection.poll(channel, signedBy, wanted.split("\n"), (key, data, version) =>
+      handleUpdate(key, data, version),
+    );
   }, [connection, channel, signedBy, wanted]);
 }

@@ -1,7 +1,10 @@
 import type { Centrifuge, SharedPollSubscription } from "centrifuge";
 
-/** `data` is null for a key that is no more. */
-export type PollListener = (key: string, data: unknown) => void;
+/**
+ * `data` is null for a key that is no more; nothing more is heard of it then. `version` only grows; it is missing where
+ * the key may not be followed any longer.
+ */
+export type PollListener = (key: string, data: unknown, version?: number) => void;
 
 /** The keys of one shared poll that somebody looks at. `signedBy`: the rpc method that says that we may. */
 export class PollEntry {
@@ -27,8 +30,9 @@ export class PollEntry {
         },
       });
     this.subscription = subscription;
-    subscription.on("update", ({ key, data, removed }) => {
-      for (const listener of [...(this.watched.get(key) ?? [])]) listener(key, removed ? null : data);
+    subscription.on("update", ({ key, data, removed, version }) => {
+      for (const listener of [...(this.watched.get(key) ?? [])])
+        listener(key, removed ? null : data, version);
     });
     subscription.subscribe();
     if (!this.unwatched) subscription.track([...this.watched.keys()]);
