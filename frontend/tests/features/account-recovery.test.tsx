@@ -93,6 +93,27 @@ describe("choosing a new password", () => {
     );
   });
 
+  it("begins anew with a second link in the same tab", async () => {
+    window.location.hash = "#mot_old";
+    const bodies: unknown[] = [];
+    server.use(
+      http.post(url("/auth/password/reset"), async ({ request }) => {
+        const body = (await request.json()) as { token: string };
+        bodies.push(body.token);
+        return body.token === "mot_old"
+          ? problem(422, "link_invalid")
+          : new HttpResponse(null, { status: 204 });
+      }),
+    );
+    await choose("green teapot in the rain");
+    await screen.findByText("This link does not work");
+    window.location.hash = "#mot_new";
+    await userEvent.type(await screen.findByLabelText("New password"), "green teapot in the rain");
+    await userEvent.click(screen.getByRole("button", { name: "Set the new password" }));
+    expect(await screen.findByText("Your new password is set")).toBeInTheDocument();
+    expect(bodies).toEqual(["mot_old", "mot_new"]);
+  });
+
   it("offers one at once when the link carries nothing", async () => {
     renderApp(<ResetPasswordForm />);
     expect(await screen.findByText("This link does not work")).toBeInTheDocument();
@@ -112,6 +133,21 @@ describe("confirming an address", () => {
     renderApp(<VerifyEmail />);
     expect(await screen.findByText("Thank you: ada@example.com is yours.")).toBeInTheDocument();
     expect(bodies).toEqual([{ token: "mot_secret" }]);
+  });
+
+  it("follows a second link in the same tab", async () => {
+    window.location.hash = "#mot_old";
+    server.use(
+      http.post(url("/auth/email/verify"), async ({ request }) =>
+        ((await request.json()) as { token: string }).token === "mot_old"
+          ? problem(422, "link_invalid")
+          : HttpResponse.json({ email: "ada@example.com" }),
+      ),
+    );
+    renderApp(<VerifyEmail />);
+    await screen.findByText("This link does not work");
+    window.location.hash = "#mot_new";
+    expect(await screen.findByText("Your address is confirmed")).toBeInTheDocument();
   });
 
   it("says when the link is dead", async () => {

@@ -1,6 +1,10 @@
 import { useSyncExternalStore } from "react";
 
-const NEVER = () => () => undefined;
+/** A second link may be opened in the same tab: only what is behind `#` changes then, and the page stays. */
+function onOtherLink(listener: () => void): () => void {
+  window.addEventListener("hashchange", listener);
+  return () => window.removeEventListener("hashchange", listener);
+}
 
 /**
  * What a mailed link carries behind `#`: browsers send it to no server, so it is in no log and no referrer. Null until
@@ -8,7 +12,7 @@ const NEVER = () => () => undefined;
  */
 export function useLinkToken(): string | null {
   return useSyncExternalStore(
-    NEVER,
+    onOtherLink,
     () => window.location.hash.slice(1),
     () => null,
   );

@@ -24,6 +24,10 @@ const schema = z.object({
 
 export function ResetPasswordForm() {
   const token = useLinkToken();
+  return <FormOf key={token} token={token} />; // Another link begins anew.
+}
+
+function FormOf({ token }: { token: string | null }) {
   const reset = useResetPassword();
   const form = useForm({ resolver: zodResolver(schema), defaultValues: { new_password: "" } });
   const { errors } = form.formState;
