@@ -43,7 +43,6 @@ interface CartState {
   takeOrderKey: () => string;
   /** Takes out what was ordered; what was put in since stays. */
   settle: (ordered: readonly Ordered[]) => void;
-  clear: () => void;
 }
 
 const EMPTY = { lines: [] as CartLine[], note: "", orderKey: null };
@@ -97,7 +96,6 @@ export const useCart = create<CartState>()(
             .filter(({ quantity }) => quantity > 0);
           change({ lines, note: "" });
         },
-        clear: () => set(EMPTY),
       };
     },
     {

@@ -15,7 +15,7 @@ vi.mock("next/navigation", () => ({ useRouter: () => ({ push }) }));
 
 beforeEach(() => {
   push.mockReset();
-  useCart.getState().clear();
+  useCart.setState(useCart.getInitialState());
 });
 
 const lamp = product();
