@@ -9,6 +9,7 @@ import { Field } from "@/components/ui/field";
 import type { Enrolment } from "@/lib/api/types";
 
 import { useBeginEnrolment, useConfirmEnrolment } from "../api/second-factor";
+import { useTypedCode } from "../hooks/use-typed-code";
 import { CodeField } from "./code-field";
 import { PasswordInput } from "./password-input";
 
@@ -69,16 +70,15 @@ function BeginForm({ onBegun, onCancel }: { onBegun: (enrolment: Enrolment) => v
 
 function ScanForm({ enrolment, onEnrolled, onCancel }: EnrolmentFormProps & { enrolment: Enrolment }) {
   const confirm = useConfirmEnrolment();
-  const [code, setCode] = useState("");
-  const [missing, setMissing] = useState(false);
+  const typed = useTypedCode();
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    setMissing(code.trim().length < 6);
-    if (code.trim().length < 6) return;
-    confirm.mutate(code.trim(), {
+    const code = typed.take();
+    if (code === null) return;
+    confirm.mutate(code, {
       onSuccess: ({ recovery_codes }) => onEnrolled(recovery_codes),
-      onError: () => setCode(""),
+      onError: typed.clear,
     });
   }
 
@@ -111,12 +111,11 @@ function ScanForm({ enrolment, onEnrolled, onCancel }: EnrolmentFormProps & { en
         <FormError error={confirm.error} />
         <CodeField
           hint="The six digits that the app shows now."
-          error={missing ? "Enter the six digits." : undefined}
+          error={typed.missing ? "Enter the six digits." : undefined}
           inputMode="numeric"
           placeholder="123456"
           autoFocus
-          value={code}
-          onChange={(event) => setCode(event.target.value)}
+          {...typed.field}
         />
         <div className="flex flex-wrap gap-2">
           <Button type="submit" pending={confirm.isPending}>

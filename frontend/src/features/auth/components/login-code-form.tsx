@@ -7,6 +7,7 @@ import { FormError } from "@/components/ui/error-state";
 import { ApiError } from "@/lib/api/problem";
 
 import { useAnswerChallenge } from "../api/session";
+import { useTypedCode } from "../hooks/use-typed-code";
 import { CodeField } from "./code-field";
 
 interface LoginCodeFormProps {
@@ -21,19 +22,18 @@ export function LoginCodeForm({ challenge, onSignedIn, onStartAgain }: LoginCode
   const answer = useAnswerChallenge();
   const answered = answer.isPending || answer.isSuccess; // Who is signed in by it must not be left here.
   const [recovery, setRecovery] = useState(false);
-  const [code, setCode] = useState("");
-  const [missing, setMissing] = useState(false);
+  const typed = useTypedCode();
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    setMissing(code.trim().length < 6);
-    if (code.trim().length < 6) return;
+    const code = typed.take();
+    if (code === null) return;
     answer.mutate(
-      { challenge, code: code.trim() },
+      { challenge, code },
       {
         onSuccess: onSignedIn,
         onError: (error) => {
-          setCode("");
+          typed.clear();
           if (error instanceof ApiError && error.code === "login_challenge_invalid") onStartAgain(error);
         },
       },
@@ -47,12 +47,11 @@ export function LoginCodeForm({ challenge, onSignedIn, onStartAgain }: LoginCode
         key={String(recovery)}
         label={recovery ? "Recovery code" : "Code"}
         hint={recovery ? "One of those you kept; each works once." : "Your authenticator app shows it."}
-        error={missing ? (recovery ? "Enter a recovery code." : "Enter the six digits.") : undefined}
+        error={typed.missing ? (recovery ? "Enter a recovery code." : "Enter the six digits.") : undefined}
         inputMode={recovery ? "text" : "numeric"}
         placeholder={recovery ? "XXXX-XXXX-XXXX" : "123456"}
         autoFocus
-        value={code}
-        onChange={(event) => setCode(event.target.value)}
+        {...typed.field}
       />
       <Button type="submit" size="lg" className="w-full" pending={answered}>
         Sign in
@@ -64,8 +63,7 @@ export function LoginCodeForm({ challenge, onSignedIn, onStartAgain }: LoginCode
           disabled={answered}
           onClick={() => {
             setRecovery((now) => !now);
-            setCode("");
-            setMissing(false);
+            typed.reset();
             answer.reset();
           }}
         >
