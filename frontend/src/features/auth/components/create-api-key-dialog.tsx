@@ -1,9 +1,10 @@
 "use client";
 
-import { Check, Copy, Plus } from "lucide-react";
+import { Plus } from "lucide-react";
 import { type FormEvent, useState } from "react";
 
 import { Button } from "@/components/ui/button";
+import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog, DialogClose, DialogContent, DialogFooter, DialogTrigger } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/error-state";
 import { Field } from "@/components/ui/field";
@@ -62,7 +63,6 @@ export function CreateApiKeyDialog() {
 }
 
 function Secret({ value }: { value: string }) {
-  const [copied, setCopied] = useState(false);
   return (
     <div className="flex gap-2">
       <Input
@@ -72,13 +72,7 @@ function Secret({ value }: { value: string }) {
         className="font-mono"
         onFocus={(event) => event.target.select()}
       />
-      <Button
-        variant="secondary"
-        onClick={() => void navigator.clipboard.writeText(value).then(() => setCopied(true))}
-      >
-        {copied ? <Check aria-hidden /> : <Copy aria-hidden />}
-        {copied ? "Copied" : "Copy"}
-      </Button>
+      <CopyButton text={value} />
     </div>
   );
 }
