@@ -13,12 +13,13 @@ import { applyFieldErrors } from "@/lib/api/form-errors";
 
 import { useUpdateProfile } from "../api/profile";
 import { useSecondFactor } from "../api/second-factor";
+import { newPassword } from "../new-password";
 import { CodeField } from "./code-field";
 import { PasswordInput } from "./password-input";
 
 const schema = z.object({
   current_password: z.string().min(1, "Enter your current password."),
-  new_password: z.string().min(12, "At least 12 characters.").max(128, "At most 128 characters."),
+  new_password: newPassword,
   code: z.string().trim(),
 });
 

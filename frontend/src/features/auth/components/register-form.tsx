@@ -15,9 +15,10 @@ import { Input } from "@/components/ui/input";
 import { applyFieldErrors } from "@/lib/api/form-errors";
 
 import { useRegister } from "../api/session";
+import { newPassword } from "../new-password";
 import { PasswordInput } from "./password-input";
 
-/** The same bounds as the API's; it has the last word (common passwords, taken names). */
+/** The same bounds as the API's; it has the last word (taken names). */
 const schema = z.object({
   email: z.email("Enter a valid e-mail address."),
   username: z
@@ -26,7 +27,7 @@ const schema = z.object({
     .min(3, "At least 3 characters.")
     .max(32, "At most 32 characters.")
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "Letters, digits, dots, dashes and underscores only."),
-  password: z.string().min(12, "At least 12 characters.").max(128, "At most 128 characters."),
+  password: newPassword,
 });
 
 type Values = z.infer<typeof schema>;

@@ -15,11 +15,12 @@ import { ApiError } from "@/lib/api/problem";
 import { useLinkToken } from "@/lib/hooks/use-link-token";
 
 import { useResetPassword } from "../api/recovery";
+import { newPassword } from "../new-password";
 import { DeadLink } from "./dead-link";
 import { PasswordInput } from "./password-input";
 
 const schema = z.object({
-  new_password: z.string().min(12, "At least 12 characters.").max(128, "At most 128 characters."),
+  new_password: newPassword,
 });
 
 export function ResetPasswordForm() {
