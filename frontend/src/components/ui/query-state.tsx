@@ -52,13 +52,20 @@ export function QueryState<T>({ query, loading, children, failed, className }: Q
   );
 }
 
-function Outdated({ query }: { query: Pick<Result<unknown>, "error" | "isFetching" | "refetch"> }) {
+interface OutdatedProps {
+  query: Pick<Result<unknown>, "error" | "isFetching" | "refetch">;
+  className?: string;
+}
+
+/** Says beside what was found that asking again failed. */
+export function Outdated({ query, className }: OutdatedProps) {
   return (
     <RetryLine
       title="This may be out of date."
       error={query.error}
       pending={query.isFetching}
       onRetry={() => void query.refetch()}
+      className={className}
     />
   );
 }

@@ -2,7 +2,7 @@
 
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogContent, DialogFooter } from "@/components/ui/dialog";
-import { RetryLine } from "@/components/ui/query-state";
+import { Outdated } from "@/components/ui/query-state";
 import { toast } from "@/components/ui/toast";
 import type { Job } from "@/lib/api/types";
 import { can, useCurrentUser } from "@/lib/current-user";
@@ -21,21 +21,13 @@ interface JobDialogProps {
 }
 
 export function JobDialog({ opened, onClose }: JobDialogProps) {
-  const { data, error, isFetching, refetch } = useJob(opened?.id ?? null);
-  const job = data ?? opened;
+  const asked = useJob(opened?.id ?? null);
+  const job = asked.data ?? opened;
   return (
     <Dialog open={opened !== null} onOpenChange={(open) => !open && onClose()}>
       {job ? (
         <DialogContent title={job.kind} description={`Queue ${job.queue} · ${job.id}`} className="max-w-2xl">
-          {error ? (
-            <RetryLine
-              title="This may be out of date."
-              error={error}
-              pending={isFetching}
-              onRetry={() => void refetch()}
-              className="mx-0 mt-0"
-            />
-          ) : null}
+          {asked.isError ? <Outdated query={asked} className="mx-0 mt-0" /> : null}
           <Details job={job} />
           <Actions job={job} onDone={onClose} />
         </DialogContent>
