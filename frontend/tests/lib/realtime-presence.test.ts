@@ -1,16 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 
-import { fakeConnection, info } from "../support/realtime";
-
-/** Lets promises that are already settled run their continuations. */
-const settled = () => vi.waitFor(() => Promise.resolve());
-
-async function started(overrides = {}) {
-  const parts = fakeConnection(overrides);
-  parts.connection.start();
-  await vi.waitFor(() => expect(parts.client.connects).toBe(1));
-  return parts;
-}
+import { info, settled, started } from "../support/realtime";
 
 describe("presence", () => {
   async function watched() {

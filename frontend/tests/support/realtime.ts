@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 
 import type { Centrifuge, ClientInfo } from "centrifuge";
+import { expect, vi } from "vitest";
 
 import { RealtimeConnection } from "@/lib/realtime/connection";
 
@@ -118,3 +119,14 @@ export function fakeConnection(overrides: Partial<ConstructorParameters<typeof R
   });
   return { client, connection, urls };
 }
+
+/** A connection that has opened its socket. */
+export async function started(overrides: Parameters<typeof fakeConnection>[0] = {}) {
+  const parts = fakeConnection(overrides);
+  parts.connection.start();
+  await vi.waitFor(() => expect(parts.client.connects).toBe(1));
+  return parts;
+}
+
+/** Lets promises that are already settled run their continuations. */
+export const settled = () => vi.waitFor(() => Promise.resolve());
