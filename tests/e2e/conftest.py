@@ -80,6 +80,14 @@ async def welcome(request: pytest.FixtureRequest, browser: Browser, stack_page: 
         assert [fault for visitor in visitors for fault in visitor.faults] == []
 
 
+@pytest.fixture
+async def operator(welcome: Welcome, stack_page: RunningStack) -> Visitor:
+    """The demo account that looks after the system, signed in."""
+    visitor = await welcome()
+    await visitor.sign_in("operator@mobula.localhost", stack_page.demo_password)
+    return visitor
+
+
 @pytest.fixture(params=sorted(SDKS))
 async def sdk(request: pytest.FixtureRequest) -> AsyncIterator[Sdk]:
     """Each unmodified SDK in turn."""

@@ -6,10 +6,9 @@ Mail is read as a developer reads it: in the development mailbox, as the operato
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.fixtures.second_factor import code_of
-from tests.fixtures.stack import RunningStack
 from tests.fixtures.visitors import Visitor, Welcome
 from tests.fixtures.waiting import eventually
 
@@ -39,21 +38,6 @@ class Postbox:
         found = LINK.search(text)
         assert found is not None, text
         return found[0]
-
-
-@pytest.fixture
-async def operator(welcome: Welcome, stack_page: RunningStack) -> Visitor:
-    visitor = await welcome()
-    await visitor.sign_in("operator@mobula.localhost", stack_page.demo_password)
-    return visitor
-
-
-async def give_password(page: Page, url: str, email: str, password: str) -> None:
-    await page.goto(f"{url}/login")
-    form = page.get_by_role("form", name="Sign in")
-    await form.get_by_label("Email").fill(email)
-    await form.get_by_label("Password", exact=True).fill(password)
-    await form.get_by_role("button", name="Sign in").click()
 
 
 @pytest.mark.timeout(300)
@@ -99,7 +83,7 @@ async def test_an_address_is_confirmed_and_a_password_replaced_by_mailed_links(
     await page.get_by_label("New password", exact=True).fill("another teapot altogether")
     await page.get_by_role("button", name="Set the new password").click()
     await expect(page.get_by_text("This link does not work")).to_be_visible()
-    await give_password(ada.page, ada.url, ada.email, ada.password)
+    await ada.give_password(ada.email, ada.password)
     await expect(ada.page.get_by_role("alert").filter(has_text="wrong")).to_be_visible()
 
 
@@ -127,7 +111,7 @@ async def test_signing_in_takes_two_steps(welcome: Welcome) -> None:
 
     # With a code of the app: the next one, because the present one is spent.
     await grace.sign_out()
-    await give_password(page, grace.url, grace.email, grace.password)
+    await grace.give_password(grace.email, grace.password)
     form = page.get_by_role("form", name="Confirm it is you")
     await form.get_by_label("Code").fill("000000")
     await form.get_by_role("button", name="Sign in").click()
@@ -139,7 +123,7 @@ async def test_signing_in_takes_two_steps(welcome: Welcome) -> None:
 
     # With a recovery code, which is spent then.
     await grace.sign_out()
-    await give_password(page, grace.url, grace.email, grace.password)
+    await grace.give_password(grace.email, grace.password)
     await form.get_by_role("button", name="Use a recovery code").click()
     await form.get_by_label("Recovery code").fill(recovery)
     await form.get_by_role("button", name="Sign in").click()

@@ -5,7 +5,6 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.fixtures.stack import RunningStack
 from tests.fixtures.visitors import Visitor, Welcome
 
 
@@ -21,10 +20,9 @@ async def open_connection_of(operator: Visitor, name: str) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_an_operator_finds_traces_and_ends_a_connection(welcome: Welcome, stack_page: RunningStack) -> None:
-    operator, grace = await welcome(), await welcome()
+async def test_an_operator_finds_traces_and_ends_a_connection(welcome: Welcome, operator: Visitor) -> None:
+    grace = await welcome()
     await grace.register()
-    await operator.sign_in("operator@mobula.localhost", stack_page.demo_password)
     page = operator.page
     await operator.go_to("Realtime")
     await open_connection_of(operator, grace.name)
@@ -81,9 +79,7 @@ async def test_an_operator_finds_traces_and_ends_a_connection(welcome: Welcome, 
     await grace.page.wait_for_url("**/login*")
 
 
-async def test_an_operator_sees_what_is_in_force(welcome: Welcome, stack_page: RunningStack) -> None:
-    operator = await welcome()
-    await operator.sign_in("operator@mobula.localhost", stack_page.demo_password)
+async def test_an_operator_sees_what_is_in_force(operator: Visitor) -> None:
     page = operator.page
     await operator.go_to("Realtime")
     await expect(page.get_by_role("list", name="Realtime processes").get_by_role("listitem")).not_to_have_count(0)
