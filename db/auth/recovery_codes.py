@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import credentials
 from db.auth.models import RecoveryCode
-from db.auth.sealing import PREFIX_BYTES, Sealer
+from db.auth.sealing import Sealer
 
 COUNT: Final = 10
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -65,13 +65,6 @@ async def count_left(session: AsyncSession, user_id: UUID) -> int:
 async def remove(session: AsyncSession, user_id: UUID) -> None:
     """Delete all of a user's."""
     await session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
-
-
-async def stale(session: AsyncSession, sealer: Sealer, *, limit: int) -> Sequence[RecoveryCode]:
-    """Codes that an older key sealed, locked."""
-    prefix = func.substring(func.decode(RecoveryCode.code_hash, "base64"), 1, PREFIX_BYTES)
-    statement = select(RecoveryCode).where(prefix != sealer.prefix).order_by(RecoveryCode.id).limit(limit)
-    return (await session.scalars(statement.with_for_update(skip_locked=True))).all()
 
 
 def reseal(row: RecoveryCode, sealer: Sealer) -> None:

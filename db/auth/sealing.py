@@ -58,6 +58,11 @@ class Sealer:
         """What a value begins with that the newest key sealed."""
         return VERSION + self._newest
 
+    @property
+    def prefixes(self) -> list[bytes]:
+        """What the values begin with that can be opened."""
+        return [VERSION + key_id for key_id in self._ciphers]
+
     def _cipher(self, key_id: bytes) -> AESGCM:
         cipher = self._ciphers.get(key_id)
         if cipher is None:

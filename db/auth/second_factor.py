@@ -19,7 +19,6 @@ from db import audit, events
 from db.auth import recovery_codes, totp
 from db.auth.errors import (
     CodeRequired,
-    SealingUnavailable,
     SecondFactorDisabled,
     SecondFactorEnabled,
     TooManyLoginAttempts,
@@ -27,7 +26,7 @@ from db.auth.errors import (
 )
 from db.auth.events import SecondFactorChange, SecondFactorChanged
 from db.auth.models import LoginAttempt, LoginSession, TotpCredential
-from db.auth.sealing import PREFIX_BYTES, Sealer
+from db.auth.sealing import Sealer
 from db.auth.sessions import revoke_all
 from db.batches import BATCH, delete_batch
 
@@ -181,31 +180,10 @@ async def prune_enrolments(session: AsyncSession, *, limit: int = BATCH) -> int:
     return await delete_batch(session, "auth.totp_credentials", forgotten, limit=limit)
 
 
-async def reseal(session: AsyncSession, sealer: Sealer, *, limit: int = 1000) -> tuple[int, int]:
-    """Seal again under the newest key what older ones sealed, `limit` rows of each kind at most.
-
-    Returns (how many, how many more could not be read because their key is not configured).
-    """
-    done = unreadable = 0
-    prefix = func.substring(TotpCredential.secret_encrypted, 1, PREFIX_BYTES)
-    apps = select(TotpCredential).where(prefix != sealer.prefix).order_by(TotpCredential.user_id).limit(limit)
-    for app in (await session.scalars(apps.with_for_update(skip_locked=True))).all():
-        try:
-            secret = sealer.open(app.secret_encrypted, _context(app.user_id))
-        except SealingUnavailable:
-            unreadable += 1
-        else:
-            app.secret_encrypted = sealer.seal(secret, _context(app.user_id))
-            done += 1
-    for code in await recovery_codes.stale(session, sealer, limit=limit):
-        try:
-            recovery_codes.reseal(code, sealer)
-        except SealingUnavailable:
-            unreadable += 1
-        else:
-            done += 1
-    await session.flush()
-    return done, unreadable
+def reseal(row: TotpCredential, sealer: Sealer) -> None:
+    """Seal an app's secret under the newest key. Raises SealingUnavailable when its own is not configured."""
+    secret = sealer.open(row.secret_encrypted, _context(row.user_id))
+    row.secret_encrypted = sealer.seal(secret, _context(row.user_id))
 
 
 async def _locked(session: AsyncSession, user_id: UUID) -> TotpCredential | None:

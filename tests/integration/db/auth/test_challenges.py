@@ -9,13 +9,10 @@ from db.auth import challenges, second_factor
 from db.auth.challenges import ProvenLogin
 from db.auth.errors import LoginChallengeInvalid, LoginCodeInvalid
 from db.auth.models import User
-from db.auth.sealing import Sealer
 from db.session import Database
 from tests.factories.auth import make_user
-from tests.fixtures.second_factor import code_of, forget_used_steps
+from tests.fixtures.second_factor import SEALER, code_of, enrol
 from tests.fixtures.transactions import in_transaction, refused, value
-
-SEALER = Sealer(["a key of these tests, long enough"])
 
 
 @pytest.fixture
@@ -26,13 +23,7 @@ async def ada(database: Database) -> User:
 @pytest.fixture
 async def app(database: Database, ada: User) -> tuple[str, Sequence[str]]:
     """Ada's secret and recovery codes."""
-    secret = await in_transaction(database, lambda s: second_factor.begin_enrolment(s, SEALER, ada.id))
-    codes = await in_transaction(
-        database,
-        lambda s: second_factor.confirm_enrolment(s, SEALER, ada.id, code_of(secret), session_id=None, ip=None),
-    )
-    await forget_used_steps(database)
-    return secret, codes
+    return await enrol(database, ada)
 
 
 async def challenge(database: Database, user: User) -> str:

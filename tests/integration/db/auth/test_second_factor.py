@@ -17,13 +17,10 @@ from db.auth.errors import (
     WrongCode,
 )
 from db.auth.models import User
-from db.auth.sealing import Sealer
 from db.session import Database
 from tests.factories.auth import make_session, make_user
-from tests.fixtures.second_factor import code_of, forget_used_steps
+from tests.fixtures.second_factor import SEALER, begin, code_of, enrol
 from tests.fixtures.transactions import event_types, in_transaction, refused, rows, value
-
-SEALER = Sealer(["a key of these tests, long enough"])
 
 
 @pytest.fixture
@@ -31,19 +28,8 @@ async def ada(database: Database) -> User:
     return await in_transaction(database, lambda s: make_user(s, username="ada"))
 
 
-async def begin(database: Database, user: User) -> str:
-    return await in_transaction(database, lambda s: second_factor.begin_enrolment(s, SEALER, user.id))
-
-
 def confirming(user: User, code: str):
     return lambda s: second_factor.confirm_enrolment(s, SEALER, user.id, code, session_id=None, ip="192.0.2.1")
-
-
-async def enrol(database: Database, user: User) -> tuple[str, Sequence[str]]:
-    secret = await begin(database, user)
-    codes = await in_transaction(database, confirming(user, code_of(secret)))
-    await forget_used_steps(database)
-    return secret, codes
 
 
 async def check(database: Database, user: User, code: str) -> str | None:
@@ -213,19 +199,3 @@ async def test_disabled_it_is_gone(database: Database, ada: User) -> None:
         database, "SELECT payload->>'change' FROM app.domain_events WHERE type LIKE '%second%' ORDER BY occurred_at"
     )
     assert [change for (change,) in changes] == ["enabled", "disabled", "enabled", "removed"]
-
-
-async def test_everything_is_sealed_again_under_a_new_key(database: Database, ada: User) -> None:
-    secret, codes = await enrol(database, ada)
-    old, rotating = SEALER, Sealer(["a newer key of these tests", "a key of these tests, long enough"])
-    alone = Sealer(["a newer key of these tests"])
-    assert await in_transaction(database, lambda s: second_factor.reseal(s, old)) == (0, 0)
-    assert await in_transaction(database, lambda s: second_factor.reseal(s, alone)) == (0, 11)
-    assert await in_transaction(database, lambda s: second_factor.reseal(s, rotating)) == (11, 0)
-    assert await in_transaction(database, lambda s: second_factor.reseal(s, rotating)) == (0, 0)
-    for code in (code_of(secret), codes[0]):
-        found = await in_transaction(
-            database,
-            lambda s, code=code: second_factor.check_code(s, alone, ada.id, code, ip=None),
-        )
-        assert found is not None
