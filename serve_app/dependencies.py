@@ -85,7 +85,7 @@ def require(permission: str) -> Callable[[Request], Awaitable[Principal]]:
 def require_login(permission: str) -> Callable[[Request], Awaitable[Principal]]:
     """A dependency for people who signed in and hold a permission: what a key must not do, whatever its scopes."""
 
-    @declares(LOGIN | permitted(permission))
+    @declares(permitted(permission) | LOGIN)
     async def check(request: Request) -> Principal:
         principal = await get_login_principal(request)
         _refuse_without(permission, principal, request)

@@ -40,16 +40,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 LOGIN: dict[str, Any] = {"security": [{"bearer": []}, {"cookie": []}]}
-"""`openapi_extra` of an operation for people who signed in: API keys are refused, whatever their scopes."""
+"""What the document says of an operation for people who signed in: API keys are refused, whatever their scopes."""
 
 
 def permitted(permission: str) -> dict[str, Any]:
-    """`openapi_extra` of an operation that needs a permission."""
+    """What the document says of an operation that needs a permission."""
     return {"x-permission": permission}
 
 
 def key_permitted(permission: str) -> dict[str, Any]:
-    """`openapi_extra` of an operation that people need no permission for, and API keys this one."""
+    """What the document says of an operation that people need no permission for, and API keys this one."""
     return {"x-key-permission": permission}
 
 

@@ -22,7 +22,7 @@ from serve_app.conversations.schemas import (
 from serve_app.dependencies import DbSession, ResourcesDep, require
 from serve_app.idempotency import IdempotencyKey, answer_once, created
 from serve_app.links import ROOT, request_link
-from serve_app.openapi_parts import LOCATION_HEADER, permitted, problems
+from serve_app.openapi_parts import LOCATION_HEADER, problems
 from serve_app.pagination import CursorQuery, PageQuery, by_cursor, numbered, read_cursor, sign
 from serve_app.schemas import Page
 from serve_app.security.principal import Principal
@@ -30,12 +30,11 @@ from serve_app.security.principal import Principal
 router = APIRouter(prefix="/conversations", tags=["conversations"])
 
 NEEDED = "conversations:use"
-USE = permitted(NEEDED)
 Speaker = Annotated[Principal, Depends(require(NEEDED))]
 Moderator = Annotated[Principal, Depends(require("conversations:moderate"))]
 
 
-@router.get("", response_model=Page[ConversationSummary], openapi_extra=USE, responses=problems(403))
+@router.get("", response_model=Page[ConversationSummary], responses=problems(403))
 async def list_conversations(
     query: Annotated[PageQuery, Query()],
     principal: Speaker,
@@ -64,7 +63,6 @@ async def list_conversations(
     "",
     status_code=status.HTTP_201_CREATED,
     response_model=Conversation,
-    openapi_extra=USE,
     responses=problems(403, 404, 409) | {201: {"headers": LOCATION_HEADER}},
 )
 async def create_conversation(
@@ -90,7 +88,7 @@ async def create_conversation(
     return await answer_once(request, session, principal, idempotency_key, create)
 
 
-@router.get("/{conversation_id}", response_model=Conversation, openapi_extra=USE, responses=problems(403, 404))
+@router.get("/{conversation_id}", response_model=Conversation, responses=problems(403, 404))
 async def get_conversation(conversation_id: UUID, principal: Speaker, session: DbSession) -> Any:
     """One conversation, with who takes part."""
     return present_conversation(await service.get_conversation(session, conversation_id, user_id=principal.user_id))
@@ -102,7 +100,7 @@ async def remove_conversation(conversation_id: UUID, principal: Moderator, sessi
     await service.remove_conversation(session, conversation_id, actor_id=principal.user_id)
 
 
-@router.get("/{conversation_id}/messages", response_model=MessagePage, openapi_extra=USE, responses=problems(403, 404))
+@router.get("/{conversation_id}/messages", response_model=MessagePage, responses=problems(403, 404))
 async def list_messages(
     conversation_id: UUID,
     query: Annotated[CursorQuery, Query()],
@@ -132,7 +130,6 @@ async def list_messages(
     "/{conversation_id}/messages",
     status_code=status.HTTP_201_CREATED,
     response_model=Message,
-    openapi_extra=USE,
     responses=problems(403, 404, 409),
 )
 async def post_message(
@@ -155,7 +152,6 @@ async def post_message(
 @router.post(
     "/{conversation_id}/read",
     status_code=status.HTTP_204_NO_CONTENT,
-    openapi_extra=USE,
     responses=problems(403, 404),
 )
 async def mark_read(conversation_id: UUID, body: MessageRead, principal: Speaker, session: DbSession) -> None:
@@ -166,7 +162,6 @@ async def mark_read(conversation_id: UUID, body: MessageRead, principal: Speaker
 @router.put(
     "/{conversation_id}/read-position",
     response_model=OwnReadPosition,
-    openapi_extra=USE,
     responses=problems(403, 404, 409),
 )
 async def mark_read_position(conversation_id: UUID, body: ReadMark, principal: Speaker, session: DbSession) -> Any:
@@ -176,9 +171,7 @@ async def mark_read_position(conversation_id: UUID, body: ReadMark, principal: S
     )
 
 
-@router.get(
-    "/{conversation_id}/read-position", response_model=OwnReadPosition, openapi_extra=USE, responses=problems(403, 404)
-)
+@router.get("/{conversation_id}/read-position", response_model=OwnReadPosition, responses=problems(403, 404))
 async def get_read_position(conversation_id: UUID, principal: Speaker, session: DbSession) -> Any:
     """How far one has read the channel, and how much is unread."""
     return await service.own_position(session, conversation_id, user_id=principal.user_id)
@@ -187,7 +180,6 @@ async def get_read_position(conversation_id: UUID, principal: Speaker, session: 
 @router.get(
     "/{conversation_id}/read-positions",
     response_model=MemberReadPositions,
-    openapi_extra=USE,
     responses=problems(403, 404),
 )
 async def list_read_positions(conversation_id: UUID, principal: Speaker, session: DbSession) -> Any:
@@ -197,7 +189,7 @@ async def list_read_positions(conversation_id: UUID, principal: Speaker, session
     return {"items": items}
 
 
-@router.post("/{conversation_id}/join", response_model=Conversation, openapi_extra=USE, responses=problems(403, 404))
+@router.post("/{conversation_id}/join", response_model=Conversation, responses=problems(403, 404))
 async def join_conversation(conversation_id: UUID, principal: Speaker, session: DbSession) -> Any:
     """Join a public conversation."""
     return present_conversation(await service.join(session, conversation_id, user_id=principal.user_id))

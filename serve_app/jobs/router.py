@@ -11,7 +11,7 @@ from db.jobs import service
 from serve_app.dependencies import DbSession, require
 from serve_app.jobs.schemas import Job, JobState
 from serve_app.links import ROOT, action, self_link
-from serve_app.openapi_parts import LOCATION_HEADER, permitted, problems
+from serve_app.openapi_parts import LOCATION_HEADER, problems
 from serve_app.pagination import MAX_LIMIT, numbered
 from serve_app.schemas import Page
 from serve_app.security.principal import Principal
@@ -36,7 +36,7 @@ class JobQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 20
 
 
-@router.get("", response_model=Page[Job], openapi_extra=permitted("jobs:read"), responses=problems(403))
+@router.get("", response_model=Page[Job], responses=problems(403))
 async def list_jobs(
     query: Annotated[JobQuery, Query()], principal: JobReader, request: Request, response: Response, session: DbSession
 ) -> Any:
@@ -49,15 +49,13 @@ async def list_jobs(
     )
 
 
-@router.get("/{job_id}", response_model=Job, openapi_extra=permitted("jobs:read"), responses=problems(403, 404))
+@router.get("/{job_id}", response_model=Job, responses=problems(403, 404))
 async def get_job(job_id: UUID, principal: JobReader, session: DbSession) -> Any:
     """One job."""
     return _present(await service.get_job(session, job_id), principal)
 
 
-@router.post(
-    "/{job_id}/cancel", response_model=Job, openapi_extra=permitted("jobs:manage"), responses=problems(403, 404, 409)
-)
+@router.post("/{job_id}/cancel", response_model=Job, responses=problems(403, 404, 409))
 async def cancel_job(job_id: UUID, principal: JobManager, session: DbSession) -> Any:
     """End a waiting job, or ask a running one to stop. An export whose job it is has ended with the answer."""
     job = await service.get_job(session, job_id)
@@ -70,7 +68,6 @@ async def cancel_job(job_id: UUID, principal: JobManager, session: DbSession) ->
     "/{job_id}/retry",
     status_code=status.HTTP_201_CREATED,
     response_model=Job,
-    openapi_extra=permitted("jobs:manage"),
     responses=problems(403, 404, 409) | {201: {"headers": LOCATION_HEADER}},
 )
 async def retry_job(job_id: UUID, principal: JobManager, session: DbSession, response: Response) -> Any:

@@ -8,7 +8,7 @@ from actors.sessions.contract import SessionClient
 from db.errors import Unavailable
 from db.presence import service
 from serve_app.dependencies import ResourcesDep, require
-from serve_app.openapi_parts import permitted, problems
+from serve_app.openapi_parts import problems
 from serve_app.presence.reading import present_users
 from serve_app.presence.schemas import StatusChange, UserPresence, UserPresences
 from serve_app.resources import Resources
@@ -17,11 +17,10 @@ from serve_app.security.principal import Principal
 router = APIRouter(prefix="/presence", tags=["presence"])
 
 NEEDED = "conversations:use"
-USE = permitted(NEEDED)
 Speaker = Annotated[Principal, Depends(require(NEEDED))]
 
 
-@router.get("", response_model=UserPresences, openapi_extra=USE, responses=problems(403, 503))
+@router.get("", response_model=UserPresences, responses=problems(403, 503))
 async def list_presence(
     principal: Speaker,
     resources: ResourcesDep,
@@ -31,13 +30,13 @@ async def list_presence(
     return {"items": await present_users(resources.database, _sessions(resources), user)}
 
 
-@router.get("/me", response_model=UserPresence, openapi_extra=USE, responses=problems(403, 503))
+@router.get("/me", response_model=UserPresence, responses=problems(403, 503))
 async def get_own_presence(principal: Speaker, resources: ResourcesDep) -> Any:
     """One's own presence as others see it."""
     return (await present_users(resources.database, _sessions(resources), [str(principal.user_id)]))[0]
 
 
-@router.put("/me", response_model=UserPresence, openapi_extra=USE, responses=problems(403, 503))
+@router.put("/me", response_model=UserPresence, responses=problems(403, 503))
 async def set_own_status(body: StatusChange, principal: Speaker, resources: ResourcesDep) -> Any:
     """Say something about oneself, until it expires or is replaced."""
     user = str(principal.user_id)

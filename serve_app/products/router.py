@@ -15,7 +15,7 @@ from serve_app.conditional import NO_CACHE, content_tag, expected_version, not_m
 from serve_app.dependencies import DbSession, OptionalPrincipal, ResourcesDep, require, resources_of
 from serve_app.links import ROOT
 from serve_app.middleware.cache_version import version_wanted
-from serve_app.openapi_parts import CACHED, ETAG_HEADER, LOCATION_HEADER, PUBLIC, permitted, problems
+from serve_app.openapi_parts import CACHED, ETAG_HEADER, LOCATION_HEADER, PUBLIC, problems
 from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
 from serve_app.products.presenting import as_json, present_product, product_links
 from serve_app.products.schemas import Category, CategoryList, Product, ProductCreate, ProductUpdate
@@ -113,7 +113,6 @@ async def get_product(product_id: UUID, principal: OptionalPrincipal, request: R
     "/products",
     status_code=status.HTTP_201_CREATED,
     response_model=Product,
-    openapi_extra=permitted("products:write"),
     responses=problems(403, 409) | {201: {"headers": ETAG_HEADER | LOCATION_HEADER}},
 )
 async def create_product(body: ProductCreate, principal: ProductWriter, session: DbSession, response: Response) -> Any:
@@ -127,7 +126,6 @@ async def create_product(body: ProductCreate, principal: ProductWriter, session:
 @router.patch(
     "/products/{product_id}",
     response_model=Product,
-    openapi_extra=permitted("products:write"),
     responses=problems(403, 404, 409, 412, 428) | {200: {"headers": ETAG_HEADER}},
 )
 async def update_product(
@@ -149,7 +147,6 @@ async def update_product(
 @router.delete(
     "/products/{product_id}",
     status_code=status.HTTP_204_NO_CONTENT,
-    openapi_extra=permitted("products:write"),
     responses=problems(403, 404, 412, 428),
 )
 async def delete_product(

@@ -12,7 +12,7 @@ from actors.sessions.contract import SessionClient, SessionsUnreachable
 from db import audit
 from db.errors import NotFound, Unavailable
 from serve_app.dependencies import DbSession, ResourcesDep, require
-from serve_app.openapi_parts import permitted, problems
+from serve_app.openapi_parts import problems
 from serve_app.realtime import questions as ask
 from serve_app.realtime_inspection import presenting
 from serve_app.realtime_inspection.schemas import (
@@ -75,7 +75,6 @@ async def reachable(resources: Resources) -> AsyncIterator[SessionClient]:
 @router.get(
     "/nodes",
     response_model=RealtimeNodeList,
-    openapi_extra=permitted("realtime:read"),
     responses=problems(403, 503),
 )
 async def list_realtime_nodes(_principal: RealtimeReader, resources: ResourcesDep) -> Any:
@@ -89,7 +88,6 @@ async def list_realtime_nodes(_principal: RealtimeReader, resources: ResourcesDe
 @router.get(
     "/connections",
     response_model=RealtimeConnectionList,
-    openapi_extra=permitted("realtime:read"),
     responses=problems(403, 503),
 )
 async def list_realtime_connections(
@@ -119,7 +117,6 @@ async def list_realtime_connections(
 @router.get(
     "/connections/{client}",
     response_model=RealtimeConnection,
-    openapi_extra=permitted("realtime:read"),
     responses=problems(403, 404, 503),
 )
 async def get_realtime_connection(client: str, principal: RealtimeReader, resources: ResourcesDep) -> Any:
@@ -135,7 +132,6 @@ async def get_realtime_connection(client: str, principal: RealtimeReader, resour
 @router.delete(
     "/connections/{client}",
     status_code=status.HTTP_204_NO_CONTENT,
-    openapi_extra=permitted("realtime:admin"),
     responses=problems(403, 404, 503),
 )
 async def close_realtime_connection(
@@ -159,7 +155,6 @@ async def close_realtime_connection(
 @router.get(
     "/endings",
     response_model=EndedConnectionList,
-    openapi_extra=permitted("realtime:read"),
     responses=problems(403, 503),
 )
 async def list_ended_connections(

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from cluster.names import BUCKETS
 from db.errors import Unavailable
 from serve_app.dependencies import ResourcesDep
-from serve_app.openapi_parts import permitted, problems
+from serve_app.openapi_parts import problems
 from serve_app.realtime import questions as ask
 from serve_app.realtime_inspection import presenting
 from serve_app.realtime_inspection.router import RealtimeReader, reachable
@@ -19,12 +19,11 @@ from serve_app.resources import Resources
 
 router = APIRouter(prefix="/realtime", tags=["realtime"])
 
-FOR_READERS = permitted("realtime:read")
 
 logger = structlog.get_logger(__name__)
 
 
-@router.get("/namespaces", response_model=RealtimeRulesList, openapi_extra=FOR_READERS, responses=problems(403, 503))
+@router.get("/namespaces", response_model=RealtimeRulesList, responses=problems(403, 503))
 async def list_realtime_namespaces(_principal: RealtimeReader, resources: ResourcesDep) -> Any:
     """The namespaces in force, and in which processes."""
     async with reachable(resources) as sessions:
@@ -32,7 +31,7 @@ async def list_realtime_namespaces(_principal: RealtimeReader, resources: Resour
     return {"items": presenting.rules(survey.answers), "silent": list(survey.silent)}
 
 
-@router.get("/shards", response_model=ShardProcessList, openapi_extra=FOR_READERS, responses=problems(403, 503))
+@router.get("/shards", response_model=ShardProcessList, responses=problems(403, 503))
 async def list_shard_processes(_principal: RealtimeReader, resources: ResourcesDep) -> Any:
     """The processes that host shards: which answers, its lease, and how many buckets each broker shard owns."""
     if resources.actors.survey_hosts is None:

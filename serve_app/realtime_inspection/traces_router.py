@@ -11,7 +11,7 @@ from db import audit
 from db.errors import Conflict, InvalidInput, NotFound, Unavailable
 from serve_app.dependencies import DbSession, ResourcesDep
 from serve_app.links import ROOT
-from serve_app.openapi_parts import LOCATION_HEADER, permitted, problems
+from serve_app.openapi_parts import LOCATION_HEADER, problems
 from serve_app.realtime import questions as ask
 from serve_app.realtime_inspection import presenting
 from serve_app.realtime_inspection.router import RealtimeAdmin, reachable
@@ -19,8 +19,6 @@ from serve_app.realtime_inspection.schemas import RealtimeTrace, RealtimeTraceLi
 from serve_app.resources import Resources
 
 router = APIRouter(prefix="/realtime/traces", tags=["realtime"])
-
-FOR_ADMINS = permitted("realtime:admin")
 
 
 class TraceNotFound(NotFound):
@@ -41,7 +39,6 @@ class TooManyTraces(Conflict):
     "",
     status_code=status.HTTP_201_CREATED,
     response_model=RealtimeTrace,
-    openapi_extra=FOR_ADMINS,
     responses=problems(403, 409, 503) | {201: {"headers": LOCATION_HEADER}},
 )
 async def start_realtime_trace(
@@ -90,7 +87,7 @@ async def _announce(resources: Resources, order: ask.StartTrace) -> None:
         raise Unavailable(f"The trace cannot be published: {reason.message}") from reason
 
 
-@router.get("", response_model=RealtimeTraceList, openapi_extra=FOR_ADMINS, responses=problems(403, 503))
+@router.get("", response_model=RealtimeTraceList, responses=problems(403, 503))
 async def list_realtime_traces(_principal: RealtimeAdmin, resources: ResourcesDep) -> Any:
     """Traces that are under way."""
     async with reachable(resources) as sessions:
@@ -99,7 +96,7 @@ async def list_realtime_traces(_principal: RealtimeAdmin, resources: ResourcesDe
     return {"items": found, "silent": list(survey.silent)}
 
 
-@router.get("/{trace_id}", response_model=RealtimeTrace, openapi_extra=FOR_ADMINS, responses=problems(403, 404, 503))
+@router.get("/{trace_id}", response_model=RealtimeTrace, responses=problems(403, 404, 503))
 async def get_realtime_trace(trace_id: str, principal: RealtimeAdmin, resources: ResourcesDep) -> Any:
     """One trace."""
     listed = await list_realtime_traces(principal, resources)
@@ -112,7 +109,6 @@ async def get_realtime_trace(trace_id: str, principal: RealtimeAdmin, resources:
 @router.delete(
     "/{trace_id}",
     status_code=status.HTTP_204_NO_CONTENT,
-    openapi_extra=FOR_ADMINS,
     responses=problems(403, 404, 503),
 )
 async def stop_realtime_trace(trace_id: str, _principal: RealtimeAdmin, resources: ResourcesDep) -> None:

@@ -10,7 +10,7 @@ from db import audit
 from db.auth import service as auth
 from db.sessions import service as revocations
 from serve_app.dependencies import DbSession
-from serve_app.openapi_parts import permitted, problems
+from serve_app.openapi_parts import problems
 from serve_app.realtime_inspection.router import RealtimeAdmin
 
 router = APIRouter(prefix="/realtime/users", tags=["realtime"])
@@ -21,7 +21,6 @@ REASON = "revoked_by_operator"
 @router.delete(
     "/{user}/sessions",
     status_code=status.HTTP_204_NO_CONTENT,
-    openapi_extra=permitted("realtime:admin"),
     responses=problems(403, 503),
 )
 async def revoke_realtime_user(

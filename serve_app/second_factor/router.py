@@ -11,7 +11,7 @@ from db.users import service as users
 from serve_app.auth.changing import prove_password
 from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require
 from serve_app.links import action, self_link
-from serve_app.openapi_parts import permitted, problems
+from serve_app.openapi_parts import problems
 from serve_app.second_factor.qr import as_svg
 from serve_app.second_factor.schemas import (
     Enrolment,
@@ -119,7 +119,6 @@ async def disable(
 @router.delete(
     "/users/{user_id}/second-factor",
     status_code=status.HTTP_204_NO_CONTENT,
-    openapi_extra=permitted("users:write"),
     responses=problems(403, 404, 409),
 )
 async def remove_second_factor(

@@ -18,7 +18,7 @@ from serve_app.conditional import expected_version, version_tag
 from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require, require_login, require_of_keys
 from serve_app.idempotency import IdempotencyKey
 from serve_app.links import ROOT
-from serve_app.openapi_parts import ETAG_HEADER, LOCATION_HEADER, permitted, problems
+from serve_app.openapi_parts import ETAG_HEADER, LOCATION_HEADER, problems
 from serve_app.orders.listing import answer_orders
 from serve_app.orders.placing import answer_placed
 from serve_app.orders.schemas import Order, OrderCreate, OrderSummary
@@ -48,7 +48,7 @@ class UserQuery(PageQuery):
     is_active: bool | None = None
 
 
-@router.get("", response_model=Page[User], openapi_extra=permitted("users:read"), responses=problems(403))
+@router.get("", response_model=Page[User], responses=problems(403))
 async def list_users(
     query: Annotated[UserQuery, Query()],
     principal: UserReader,
@@ -99,7 +99,6 @@ async def list_users(
     "",
     status_code=status.HTTP_201_CREATED,
     response_model=User,
-    openapi_extra=permitted("users:write"),
     responses=problems(403, 409) | {201: {"headers": ETAG_HEADER | LOCATION_HEADER}},
 )
 async def create_user(body: UserCreate, principal: UserMaker, response: Response, resources: ResourcesDep) -> Any:
@@ -169,7 +168,6 @@ async def update_user(
 @router.put(
     "/{user_id}",
     response_model=User,
-    openapi_extra=permitted("users:write"),
     responses=problems(403, 404, 409, 412, 428) | {200: {"headers": ETAG_HEADER}},
 )
 async def replace_user(
@@ -226,7 +224,6 @@ async def list_user_orders(
     "/{user_id}/orders",
     status_code=status.HTTP_201_CREATED,
     response_model=Order,
-    openapi_extra=permitted("orders:place"),
     responses=problems(403, 404, 409) | {201: {"headers": LOCATION_HEADER}},
 )
 async def place_user_order(
