@@ -9,7 +9,7 @@ from db.auth import second_factor, totp
 from db.errors import PermissionDenied
 from db.users import service as users
 from serve_app.auth.changing import prove_password
-from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require
+from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require_login
 from serve_app.links import action, self_link
 from serve_app.openapi_parts import problems
 from serve_app.second_factor.qr import as_svg
@@ -28,7 +28,7 @@ ISSUER = "Mobula"
 
 router = APIRouter(tags=["second_factor"])
 
-UserWriter = Annotated[Principal, Depends(require("users:write"))]
+UserWriter = Annotated[Principal, Depends(require_login("users:write"))]
 
 
 @router.get(PATH, response_model=SecondFactor)
@@ -124,7 +124,6 @@ async def disable(
 async def remove_second_factor(
     user_id: UUID,
     principal: UserWriter,
-    person: LoginPrincipal,
     request: Request,
     session: DbSession,
     resources: ResourcesDep,
@@ -134,4 +133,4 @@ async def remove_second_factor(
         raise PermissionDenied("Switch your own second factor off in your settings.")
     await users.get_user(session, user_id)
     address = resources.addresses.find(request.scope)
-    await second_factor.disable(session, user_id, actor_id=person.user_id, ip=address)
+    await second_factor.disable(session, user_id, actor_id=principal.user_id, ip=address)

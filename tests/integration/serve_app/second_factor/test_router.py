@@ -7,6 +7,7 @@ import httpx
 import jwt
 import pytest
 
+from db.auth import password_reset
 from tests.fixtures.client import Api, SignIn, StartApi, assert_problem
 from tests.fixtures.second_factor import code_of, forget_used_steps
 from tests.fixtures.transactions import rows
@@ -165,8 +166,6 @@ class TestSigningIn:
         assert actions[-1] == "login.password_accepted"
 
     async def test_a_reset_password_still_asks_for_the_code(self, enrolled: Enrolled):
-        from db.auth import password_reset
-
         async with enrolled.api.database.transaction() as session:
             link = await password_reset.begin(session, EMAIL)
         assert link is not None
