@@ -80,9 +80,3 @@ class Turns:
                 return
             self._queue.popleft()
         self._turn_end = 0.0
-
-
-def at_once(call: Callable[[], None]) -> Iterator[None]:
-    """A call as work of one step."""
-    call()
-    yield

@@ -1,7 +1,7 @@
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from serve_app.realtime.turns import Turns, at_once
+from serve_app.realtime.turns import Turns
 
 
 class Clock:
@@ -17,6 +17,11 @@ def steps(log: list[str], name: str, count: int, clock: Clock, cost: float) -> I
         log.append(f"{name}{number}")
         clock.now += cost
         yield
+
+
+def at_once(call: Callable[[], None]) -> Iterator[None]:
+    call()
+    yield
 
 
 def test_work_that_fits_is_done_at_once() -> None:
