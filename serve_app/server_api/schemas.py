@@ -9,6 +9,7 @@ from msgspec import Meta, Raw, Struct
 
 from actors.protocol.codec import MAX_FRAME_BYTES
 from actors.protocol.frames import EMPTY, UInt63
+from serve_app.realtime.claims import MAX_TIME
 
 MAX_DATA_BYTES = MAX_FRAME_BYTES * 8
 """Longest payload of one publication: half of what a client may have waiting."""
@@ -25,7 +26,7 @@ UserOrNobody = Annotated[str, Meta(max_length=255)]
 """Empty: a connection without a user, which `client` then names."""
 Limit = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 """How many at most, an `int32` of the server SDKs. Below zero: as many as the server gives."""
-UnixSeconds = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+UnixSeconds = Annotated[int, Meta(ge=0, le=MAX_TIME)]
 """A moment before the year 10000, where databases' and Python's calendars end; 0: not said."""
 
 

@@ -37,10 +37,7 @@ def _database(context: Context) -> Database:
 
 
 def _moment(seconds: int) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(seconds, UTC) if seconds else None
-    except (OverflowError, ValueError, OSError):
-        raise Refused(codes.ERROR_BAD_REQUEST, f"{seconds} is no time") from None
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 METHODS = (
