@@ -204,7 +204,7 @@ class Hub:
         COUNTS.ended(code)
         if peer.tap is not None:
             peer.tap.closed(code, reason)
-        self._inspector.ended(peer, code, reason, self._recent.last(peer))
+        self._inspector.ended(peer, code, reason)
 
     def too_slow(self, peer: Peer) -> None:
         """More than QUEUE_BYTES wait for the client. May be called in the middle of a fan-out."""

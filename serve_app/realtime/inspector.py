@@ -62,7 +62,7 @@ class Inspector:
         self._recent = recent
         self._endings: deque[_Ended] = deque(maxlen=ENDINGS_KEPT)
 
-    def ended(self, peer: Peer, code: int, reason: str, frames: Sequence[Frame] = ()) -> None:
+    def ended(self, peer: Peer, code: int, reason: str) -> None:
         """Remember how a connection ended, and its last frames; `code` 0 when its transport went away without one."""
         connection = peer.connection
         ending = ask.Ending(
@@ -78,7 +78,7 @@ class Inspector:
             peer.socket.queued,
             connection.info.conn_info,
         )
-        self._endings.append(_Ended(ending, frames, peer.socket.wire.codec))
+        self._endings.append(_Ended(ending, self._recent.last(peer), peer.socket.wire.codec))
 
     def answer(self, question: bytes) -> bytes:
         """The answer to any question of this process; nothing to one that it does not understand."""
