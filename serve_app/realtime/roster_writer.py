@@ -85,8 +85,8 @@ class RosterWriter:
         self._batch = 0
         self._begun = False
         self._bound = MAX_QUEUED
-        self._given_up: list[str] = []
-        """Boot ids whose connections have all left, which the database does not know yet."""
+        self._given_up = ""
+        """The boot id whose connections have all left, which the database does not know yet; '' for none."""
         self._beat_at = 0.0
         self._seen: dict[str, tuple[int, float]] = {}
         self._looked_at = float("-inf")
@@ -150,11 +150,11 @@ class RosterWriter:
             # Here first: what cannot be told to a database that is away must not wait in memory for it.
             logger.warning("roster is too far behind, taking a new boot id", waiting=len(self._queue))
             if self._begun:
-                self._given_up.append(self.boot_id)
+                self._given_up = self.boot_id
             self._renew()
-        while self._given_up:
-            await self._store.expire(self._given_up[0], None, GONE_CODE)
-            del self._given_up[0]
+        if self._given_up:
+            await self._store.expire(self._given_up, None, GONE_CODE)
+            self._given_up = ""
         if not self._begun:
             await self._store.begin(self.boot_id)
             self._begun = True
