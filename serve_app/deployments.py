@@ -91,7 +91,7 @@ def api(args: Mapping[str, Any]) -> Application:
         max_replicas=settings.api_replicas_max,
         upscale_delay_s=scaling.CHANGE_AT_MOST_EVERY_S,
         downscale_delay_s=scaling.CHANGE_AT_MOST_EVERY_S,
-        policy=AutoscalingPolicy(policy_function=scaling.replicas_for_load),  # type: ignore[no-untyped-call]
+        policy=AutoscalingPolicy(policy_function=scaling.replicas_for_load),  # type: ignore[no-untyped-call]  # Serve's
     )
     return _application(ApiReplica, "api", settings, args, autoscaling_config=scale)
 

@@ -57,7 +57,7 @@ def declares(extra: dict[str, Any]) -> Callable[[_F], _F]:
     """Mark a dependency with the `openapi_extra` of every operation that has it (`routing.register` reads it)."""
 
     def mark(dependency: _F) -> _F:
-        dependency.declared = extra  # type: ignore[attr-defined]
+        dependency.declared = extra  # type: ignore[attr-defined]  # a function's own attribute
         return dependency
 
     return mark

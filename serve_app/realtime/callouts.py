@@ -6,7 +6,7 @@ Each is one task that ends in an answer to the connection's state machine; none 
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 
@@ -159,7 +159,7 @@ async def _decided(decide: Callable[[], Awaitable[Answer]], name: str) -> Answer
     try:
         async with asyncio.timeout(DEADLINE_S):
             answer = await decide()
-        return answer.checked() if isinstance(answer, Granted | Admission) else answer  # type: ignore[return-value]
+        return cast("Answer", answer.checked()) if isinstance(answer, Granted | Admission) else answer
     except CallError as reason:
         return reason.error
     except TimeoutError:

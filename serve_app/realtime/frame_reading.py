@@ -1,6 +1,6 @@
 """Frames of either encoding as an operator may read them: JSON values, secrets redacted, long ones cut.
 
-Used only for connections that are being traced.
+Used for connections that are being traced, and when an operator asks for the last frames of one.
 """
 
 from collections.abc import Iterator, Sequence
