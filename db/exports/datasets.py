@@ -12,9 +12,9 @@ from uuid import UUID
 from db.exports.errors import InvalidExportFilter, UnknownDataset
 
 Scope = Literal["own", "all"]
-Format = Literal["parquet", "csv"]
+Format = Literal["parquet", "arrow", "csv", "ndjson"]
 Blocks = tuple[int, int] | None
-FORMATS: tuple[Format, ...] = ("parquet", "csv")
+FORMATS: tuple[Format, ...] = ("parquet", "arrow", "csv", "ndjson")
 
 _GUARDED = r"""CASE WHEN {sql} ~ '^[=+\-@\t\r]' THEN '''' || {sql} ELSE {sql} END"""
 
@@ -23,11 +23,11 @@ ORDER_STATUSES = ("pending", "paid", "packed", "shipped", "delivered", "cancelle
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the files. `kind` decides its type in Parquet; decimals keep precision and scale."""
+    """One column of the files. `kind` decides its type in Parquet and Arrow; decimals keep precision and scale."""
 
     name: str
     sql: str
-    kind: Literal["uuid", "string", "int64", "decimal", "timestamp"]
+    kind: Literal["uuid", "string", "int64", "decimal", "timestamp", "json"]
     description: str
     precision: int = 12
     scale: int = 2

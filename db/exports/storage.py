@@ -8,7 +8,7 @@ from cluster.settings import Settings
 from db.exports.errors import ExportFileNotFound
 
 MANIFEST = "_manifest.json"
-_NAME = re.compile(r"^[a-z0-9_]{1,60}-part-\d{5}-\d{1,20}\.(parquet|csv)$")
+_NAME = re.compile(r"^[a-z0-9_]{1,60}-part-\d{5}-\d{1,20}\.(parquet|arrow|csv|ndjson)$")
 
 
 def root(settings: Settings) -> Path:

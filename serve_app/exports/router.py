@@ -46,7 +46,12 @@ PATH = f"{ROOT}/exports"
 NEEDED = "exports:create"
 SEES_ALL = "orders:read_all"
 Exporter = Annotated[Principal, Depends(require(NEEDED))]
-MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
+MEDIA_TYPES = {
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.file",
+    "csv": "text/csv; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+}
 
 _RANGE = re.compile(rb"^bytes=(?=.*\d)(\d{0,18})-(\d{0,18})$")
 """One range. Others are answered with the whole file, as RFC 9110 allows, rather than with an error."""

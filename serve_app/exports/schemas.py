@@ -11,10 +11,12 @@ from serve_app.schemas import RequestSchema, ResourceSchema, ResponseSchema
 
 
 class ExportFormat(StrEnum):
-    """What the files are."""
+    """What the files are: Parquet, Arrow IPC, CSV for spreadsheets, or a JSON object per line."""
 
     PARQUET = "parquet"
+    ARROW = "arrow"
     CSV = "csv"
+    NDJSON = "ndjson"
 
 
 class ExportState(StrEnum):

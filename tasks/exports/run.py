@@ -11,17 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.auth.accounts import load_identity
 from db.errors import Unavailable
 from db.exports import service, storage
-from db.exports.datasets import Dataset, get_dataset
+from db.exports.datasets import get_dataset
 from db.exports.errors import ExportEnded, ExportNotFound
 from db.exports.models import Export
 from db.exports.service import FinishedFile
 from db.notifications.service import notify
 from tasks.context import JobCancelled, JobContext, Refused
-from tasks.exports import csv, parquet
 from tasks.exports.files import HashedFile, write_atomically
+from tasks.exports.formats import write_part
 from tasks.exports.manifest import make_manifest
 from tasks.exports.progress import Counter, watch
-from tasks.exports.snapshot import Snapshot, take_snapshot
+from tasks.exports.snapshot import Part, Snapshot, take_snapshot
 
 SEES_ALL = "orders:read_all"
 NOT_ALLOWED = "You may not see everybody's rows any more."
@@ -94,12 +94,13 @@ async def _attempt(job: JobContext, export: Export, data: Path) -> dict[str, Any
         files: list[FinishedFile] = []
         blocks: dict[str, tuple[int, int]] = {}
         counter = Counter()
-        for number, part in enumerate(snapshot.parts()):
+        for number, block_range in enumerate(snapshot.parts()):
             name = storage.part_name(dataset.name, number, job.lease_number, export.format)
             before = counter.rows
-            file = await _write(job, export, dataset, snapshot, where, part, data / name, counter)
+            part = Part(dsn, export.id, snapshot.name, dataset, where, block_range)
+            file = await _write(job, export, snapshot, part, data / name, counter)
             files.append(FinishedFile(name, counter.rows - before, file.bytes, file.sha256))
-            blocks[name] = part
+            blocks[name] = block_range
     if counter.rows != snapshot.rows:
         raise RuntimeError(f"the snapshot shows {snapshot.rows} rows, but {counter.rows} were written")
     manifest = make_manifest(export, dataset, snapshot, where, files, blocks=blocks, lease_number=job.lease_number)
@@ -119,25 +120,9 @@ async def _attempt(job: JobContext, export: Export, data: Path) -> dict[str, Any
 
 
 async def _write(
-    job: JobContext,
-    export: Export,
-    dataset: Dataset,
-    snapshot: Snapshot,
-    where: str,
-    part: tuple[int, int],
-    path: Path,
-    counter: Counter,
+    job: JobContext, export: Export, snapshot: Snapshot, part: Part, path: Path, counter: Counter
 ) -> HashedFile:
-    dsn = job.settings.asyncpg_dsn
-    work: asyncio.Future[HashedFile]
-    if export.format == "parquet":
-        query = dataset.select(where, blocks=part)
-        work = asyncio.ensure_future(
-            asyncio.to_thread(parquet.write_part, dsn, snapshot.name, query, dataset, path, counter)
-        )
-    else:
-        query = dataset.select(where, blocks=part, for_spreadsheets=True)
-        work = asyncio.ensure_future(csv.write_part(dsn, export.id, snapshot.name, query, path, counter))
+    work = asyncio.ensure_future(write_part(export.format, part, path, counter))
     try:
         await watch(
             job,

@@ -47,13 +47,34 @@ class Snapshot:
         return [(start, min(start + PART_BLOCKS, max(1, self.blocks))) for start in starts]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one file holds: the rows of a range of blocks, as a snapshot shows them."""
+
+    dsn: str
+    export_id: UUID
+    snapshot: str
+    dataset: Dataset
+    where: str
+    blocks: tuple[int, int]
+
+    def select(self, *, for_spreadsheets: bool = False) -> str:
+        """Its query."""
+        return self.dataset.select(self.where, blocks=self.blocks, for_spreadsheets=for_spreadsheets)
+
+
+def application_name(export_id: UUID, role: str) -> str:
+    """Who a connection is, for people who look at the server's."""
+    return f"mobula-export:{export_id}:{role}"[:63]
+
+
 async def connect(dsn: str, export_id: UUID, role: str) -> asyncpg.Connection:
     """A connection that can only read, and cannot wait or run for ever."""
     return await asyncpg.connect(
         dsn,
         timeout=CONNECT_TIMEOUT_S,
         server_settings={
-            "application_name": f"mobula-export:{export_id}:{role}"[:63],
+            "application_name": application_name(export_id, role),
             "timezone": "UTC",
             "jit": "off",
             "default_transaction_read_only": "on",

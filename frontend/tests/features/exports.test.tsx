@@ -190,7 +190,7 @@ describe("the export form", () => {
               name: "orders",
               title: "Orders",
               description: "One row per line.",
-              formats: ["parquet", "csv"],
+              formats: ["parquet", "arrow", "csv", "ndjson"],
               columns: [],
               filters: [
                 { name: "created_from", kind: "timestamp", description: "From this day.", choices: [] },
@@ -209,11 +209,15 @@ describe("the export form", () => {
     );
     renderApp(<ExportForm />);
     await userEvent.type(await screen.findByLabelText("Created from"), "2026-01-31");
+    await userEvent.click(screen.getByRole("combobox", { name: "Format" }));
+    const choices = await screen.findAllByRole("option");
+    expect(choices.map((choice) => choice.textContent)).toEqual(["Parquet", "Arrow", "CSV", "NDJSON"]);
+    await userEvent.click(choices[3]!);
     await userEvent.click(screen.getByRole("button", { name: "Start export" }));
     await waitFor(() =>
       expect(body).toEqual({
         dataset: "orders",
-        format: "parquet",
+        format: "ndjson",
         filters: { created_from: new Date("2026-01-31T00:00:00").toISOString() },
       }),
     );

@@ -40,7 +40,7 @@ const PARTS: readonly { icon: LucideIcon; title: string; text: string }[] = [
   {
     icon: FileDown,
     title: "Exports of one snapshot",
-    text: "Parquet or CSV from a consistent view of the data, with progress as it runs and a signed link at the end.",
+    text: "Parquet, Arrow, CSV or NDJSON from one view of the data, with progress as it runs and a signed link at the end.",
   },
   {
     icon: KeyRound,

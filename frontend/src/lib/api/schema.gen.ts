@@ -2421,10 +2421,10 @@ export interface components {
         };
         /**
          * ExportFormat
-         * @description What the files are.
+         * @description What the files are: Parquet, Arrow IPC, CSV for spreadsheets, or a JSON object per line.
          * @enum {string}
          */
-        ExportFormat: "parquet" | "csv";
+        ExportFormat: "parquet" | "arrow" | "csv" | "ndjson";
         /**
          * ExportLink
          * @description An address that downloads a file without a credential, for a short time.

@@ -21,7 +21,7 @@ from actors.jobs.contract import LeasedJob
 from cluster.settings import Settings
 from db.errors import DatabaseUnavailable
 from db.exports import service, storage
-from db.exports.datasets import Scope
+from db.exports.datasets import FORMATS, Scope
 from db.jobs.service import retry_job
 from db.jobs.store import Finish, Release
 from db.notifications.models import Notification
@@ -51,7 +51,7 @@ async def far_away(shop: Shop) -> AsyncIterator[str]:
     await shop.execute(f'ALTER DATABASE "{name}" RESET timezone')
 
 
-@pytest.mark.parametrize("format", ["parquet", "csv"])
+@pytest.mark.parametrize("format", FORMATS)
 async def test_moments_are_utc_whatever_the_server_s_zone(
     bench: Bench, shop: Shop, settings: Settings, far_away: str, format: str
 ) -> None:
@@ -71,10 +71,10 @@ async def test_moments_are_utc_whatever_the_server_s_zone(
     assert manifest["total_rows"] == 1
     path = data_dir(settings, export_id) / manifest["files"][0]["name"]
     assert {file.stat().st_mode & 0o777 for file in (path, path.parent.parent / storage.MANIFEST)} == {0o600}
-    if format == "csv":
-        assert "2026-01-02 00:30:00+00" in path.read_text()
+    if format in ("csv", "ndjson"):
+        assert {"csv": "2026-01-02 00:30:00+00", "ndjson": "2026-01-02T00:30:00+00:00"}[format] in path.read_text()
         return
-    table = pq.read_table(path)
+    table = pq.read_table(path) if format == "parquet" else pa.ipc.open_file(path).read_all()
     assert table.column("created_at").to_pylist() == [datetime(2026, 1, 2, 0, 30, tzinfo=UTC)]
 
 

@@ -7,7 +7,12 @@ import type { ExportProgressEvent } from "@/lib/realtime/events";
 
 export const PAGE_SIZE = 10;
 
-export const FORMATS: Record<ExportFormat, string> = { parquet: "Parquet", csv: "CSV" };
+export const FORMATS: Record<ExportFormat, string> = {
+  parquet: "Parquet",
+  arrow: "Arrow",
+  csv: "CSV",
+  ndjson: "NDJSON",
+};
 
 /** Progress is pushed; this is for the case that the push does not arrive. */
 const SAFETY_POLL_MS = 5_000;

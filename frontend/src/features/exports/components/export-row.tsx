@@ -24,7 +24,7 @@ const STATES: Record<ExportState, { label: string; tone: Tone }> = {
 
 export function ExportRow({ item }: { item: ExportSummary }) {
   const { label, tone } = STATES[item.state];
-  const Icon = item.format === "csv" ? FileText : FileSpreadsheet;
+  const Icon = item.format === "csv" || item.format === "ndjson" ? FileText : FileSpreadsheet;
   return (
     <li data-testid="export" data-state={item.state} className="space-y-3 px-5 py-4">
       <div className="flex items-center gap-3">

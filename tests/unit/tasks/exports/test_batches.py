@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from db.exports.datasets import DATASETS, ORDERS
-from tasks.exports.parquet import cast_batch, schema_of
+from tasks.exports.batches import cast_batch, schema_of
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
