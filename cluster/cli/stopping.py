@@ -1,6 +1,7 @@
 """`./mobula down`: ends the supervisor, then whatever a killed one left behind, and looks again."""
 
 import signal
+import time
 
 from cluster import ports, secrets
 from cluster.cli.printing import console, fail
@@ -10,6 +11,8 @@ from cluster.stack import daemon_state
 from cluster.stack.plan import local_postgres, local_valkey
 
 SUPERVISOR_LIMIT_S = 90.0
+LOCK_LIMIT_S = 5.0
+"""From a supervisor's end to the end of its last thread, with which the lock goes."""
 
 
 def stop_everything(paths: Paths) -> int:
@@ -18,6 +21,10 @@ def stop_everything(paths: Paths) -> int:
     if supervisor is not None:
         console.print("Stopping …")
         supervisor.end(((signal.SIGTERM, SUPERVISOR_LIMIT_S), (signal.SIGKILL, 5.0)))
+    if not _let_go(paths):
+        # It would bring back whatever is stopped here.
+        fail(f"whoever holds {paths.run / 'daemon.lock'} does not end, and nothing was stopped")
+        return 1
     # What is still there was left by a supervisor that was killed. Services first: they want to be asked politely.
     swept = False
     recorded = ports.recorded(paths.ports_file)
@@ -38,3 +45,13 @@ def stop_everything(paths: Paths) -> int:
     if paths.run.is_dir():
         daemon_state.write_status(paths, {})
     return 0
+
+
+def _let_go(paths: Paths) -> bool:
+    """Whether nobody holds the checkout any more."""
+    deadline = time.monotonic() + LOCK_LIMIT_S
+    while daemon_state.is_held(paths):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -6,20 +6,16 @@ processes that have ended. Hubs tell a socket's generation by its name in the re
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from cluster.paths import Paths
 from cluster.ray_runtime.haproxy_wrapper import GENERATIONS
 from cluster.services.process import Identity
-
-CLOCK_TOLERANCE_S: Final = 2.0
-"""Creation times of processes are known to about a second."""
-
-WRAPPER_START_S: Final = 60.0
-"""From the process's creation to its record, on a very busy machine: a later record is another process's."""
 
 MAX_GENERATIONS: Final = 4
 """HAProxy processes of a node beyond which sockets of the oldest are moved."""
@@ -34,10 +30,11 @@ reloads, and those that end by themselves must not cost anybody a socket."""
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One HAProxy process. `started` is Unix seconds. `edge`: the start of the node that it belongs to."""
+    """One HAProxy process. `edge`: the start of the node that it belongs to."""
 
     pid: int
-    started: float
+    started: float = field(compare=False)
+    """Unix seconds, as the wall clock stands now: they move with its steps."""
     edge: str
 
     @property
@@ -53,20 +50,24 @@ def directory(paths: Paths) -> Path:
 
 def living(records: Path) -> list[Generation]:
     """HAProxy processes that run, oldest first; the last one is the one that listens. Forgets those that ended."""
-    found = []
+    found: list[tuple[float, Generation]] = []
     for record in records.glob("[0-9]*"):
         try:
-            started, edge = record.read_text().split()
-            generation = Generation(int(record.name), float(started), edge)
+            pid, edge = int(record.name), record.read_text()
         except (OSError, ValueError):
             continue
-        if _runs(generation):
-            found.append(generation)
-        else:
-            # Another process forgets it at the same time, or this one may not: it will be looked at again.
-            with contextlib.suppress(OSError):
-                record.unlink()
-    return sorted(found, key=lambda generation: generation.started)
+        try:
+            process = psutil.Process(pid)
+            identity = Identity.of(pid) if _is_ours(process, records.parent) else None
+            if identity is not None:
+                found.append((identity.started, Generation(pid, process.create_time(), edge)))
+                continue
+        except psutil.Error:
+            pass
+        # Another process forgets it at the same time, or this one may not: it will be looked at again.
+        with contextlib.suppress(OSError):
+            record.unlink()
+    return [generation for _, generation in sorted(found, key=lambda one: (one[0], one[1].pid))]
 
 
 def overdue(living: Sequence[Generation], now: float) -> list[Generation]:
@@ -77,8 +78,8 @@ def overdue(living: Sequence[Generation], now: float) -> list[Generation]:
     return [*beyond, *(one for one, age in ages if age > MAX_AGE_S and one not in beyond)]
 
 
-def _runs(generation: Generation) -> bool:
-    process = Identity.of(generation.pid)
-    if process is None:
-        return False
-    return -CLOCK_TOLERANCE_S <= generation.started - process.created <= WRAPPER_START_S
+def _is_ours(process: psutil.Process, folder: Path) -> bool:
+    """Whether it was started with the configuration there, as the wrapper and as HAProxy: no process that has come by
+    an ended one's pid was, but for another HAProxy, which has written its own record.
+    """
+    return any(part.startswith(f"{folder}/") for part in process.cmdline())

@@ -12,7 +12,6 @@ import os
 import re
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ from typing import Any
 MARK = "# corrected by Mobula"
 
 GENERATIONS = "generations"
-"""Directory beside the options with a file per HAProxy process: its pid as the name; in it its start (Unix seconds) and
-the edge it belongs to."""
+"""Directory beside the options with a file per HAProxy process: its pid as the name, in it the edge it belongs to."""
 
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -106,7 +104,7 @@ def record(directory: Path, pid: int, edge: str) -> None:
     """Let the node's agent and `mobula status` know of this process (cluster/ray_runtime/generations.py)."""
     directory.mkdir(mode=0o700, exist_ok=True)
     unfinished = directory / f".{pid}"
-    unfinished.write_text(f"{time.time():.3f} {edge}")
+    unfinished.write_text(edge)
     unfinished.replace(directory / str(pid))
 
 

@@ -1,6 +1,8 @@
 """One operating-system process of ours: started here, or adopted from a command that was killed.
 
-A process is known by its pid *and* its creation time, so that a recycled pid is never mistaken for it.
+A process is known by its pid *and* when it started, so that a recycled pid is never mistaken for it. When it started is
+counted from the machine's boot: on the wall clock it would be another process after every step of that clock (a virtual
+machine that resumes, a time server that corrects).
 """
 
 import json
@@ -9,7 +11,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -23,24 +26,39 @@ GENTLE: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 10.0), (sig
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A pid and when that process was created."""
+    """A pid, when that process started, and in which boot of the machine."""
 
     pid: int
-    created: float
+    started: float
+    """Seconds after the boot; Unix seconds where the kernel does not tell (macOS)."""
+    boot: str = ""
 
     @classmethod
     def of(cls, pid: int) -> "Identity | None":
         """The identity of a live process, or None when there is none with this pid."""
         try:
             process = psutil.Process(pid)
-            return cls(pid, process.create_time()) if process.status() != psutil.STATUS_ZOMBIE else None
+            return cls(pid, _started(process), _boot()) if process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None
+
+    @classmethod
+    def parse(cls, text: str) -> "Identity":
+        """What `written` wrote. Raises ValueError."""
+        try:
+            data = json.loads(text)
+            return cls(int(data["pid"]), float(data["started"]), str(data["boot"]))
+        except (KeyError, TypeError) as problem:
+            raise ValueError(f"no process: {text!r}") from problem
+
+    def written(self) -> str:
+        """For a file that another command reads."""
+        return json.dumps(asdict(self))
 
     def is_alive(self) -> bool:
         """Whether this very process still runs; a zombie does not."""
         now = Identity.of(self.pid)
-        return now is not None and abs(now.created - self.created) < 0.05
+        return now is not None and now.boot == self.boot and abs(now.started - self.started) < 0.05
 
     def end(self, steps: Sequence[tuple[signal.Signals, float]] = GENTLE) -> bool:
         """Send each signal and wait up to its seconds. Returns whether the process is gone."""
@@ -55,6 +73,24 @@ class Identity:
             while self.is_alive() and time.monotonic() < deadline:
                 time.sleep(0.02)
         return not self.is_alive()
+
+
+def _started(process: psutil.Process) -> float:
+    """Raises psutil.Error."""
+    try:
+        stat = Path(f"/proc/{process.pid}/stat").read_bytes()
+    except OSError:
+        return float(process.create_time())
+    # After the name, which may hold spaces and parentheses itself, field 3 is the first; `starttime` is field 22.
+    return int(stat.rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+
+
+@cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def run_to_end(
@@ -128,14 +164,13 @@ class ManagedProcess:
         identity = Identity.of(self._child.pid)
         self._identity = identity or Identity(self._child.pid, 0.0)
         self._record_file.parent.mkdir(parents=True, exist_ok=True)
-        self._record_file.write_text(json.dumps({"pid": self._identity.pid, "created": self._identity.created}))
+        self._record_file.write_text(self._identity.written())
 
     def recorded(self) -> Identity | None:
         """The live process that an earlier command recorded, if it is still that one."""
         try:
-            data = json.loads(self._record_file.read_text())
-            identity = Identity(int(data["pid"]), float(data["created"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            identity = Identity.parse(self._record_file.read_text())
+        except (OSError, ValueError):
             return None
         return identity if identity.is_alive() else None
 
@@ -143,7 +178,7 @@ class ManagedProcess:
         """Take over a process that runs already."""
         self._child, self._identity = None, identity
         self._record_file.parent.mkdir(parents=True, exist_ok=True)
-        self._record_file.write_text(json.dumps({"pid": identity.pid, "created": identity.created}))
+        self._record_file.write_text(identity.written())
 
     def is_running(self) -> bool:
         """Whether the process lives. Reaps it when it was our child and has ended."""

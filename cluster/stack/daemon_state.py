@@ -34,8 +34,7 @@ class DaemonLock:
             held.close()
             raise AlreadyRunning("Mobula runs already in this checkout (./mobula status)") from None
         held.truncate(0)
-        identity = Identity.of(os.getpid())
-        held.write(json.dumps({"pid": os.getpid(), "created": identity.created if identity else 0.0}))
+        held.write((Identity.of(os.getpid()) or Identity(os.getpid(), 0.0)).written())
         held.flush()
         self._held = held
 
@@ -48,17 +47,22 @@ class DaemonLock:
 
 def holder(paths: Paths) -> Identity | None:
     """The live supervisor of this checkout."""
-    file = paths.run / "daemon.lock"
     try:
-        with file.open("r") as probe:
-            try:
-                fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                data = json.loads(probe.read())
-                return Identity(int(data["pid"]), float(data["created"]))
-    except (OSError, ValueError, KeyError):
+        return Identity.parse((paths.run / "daemon.lock").read_text()) if is_held(paths) else None
+    except (OSError, ValueError):
         return None
-    return None
+
+
+def is_held(paths: Paths) -> bool:
+    """Whether somebody holds the lock, whatever its file says."""
+    try:
+        with (paths.run / "daemon.lock").open("r") as probe:
+            fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def write_status(paths: Paths, status: Mapping[str, Any]) -> None:

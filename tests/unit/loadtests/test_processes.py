@@ -65,7 +65,7 @@ def test_a_stack_is_its_supervisor_whoever_carries_its_mark_and_their_children(t
         psutil.Popen(["sleep", "62"], env=marked) as ray,
         psutil.Popen(["sleep", "63"], env=plain) as stranger,
     ):
-        (tmp_path / "run" / "daemon.lock").write_text(f'{{"pid": {supervisor.pid}, "created": 1.0}}')
+        (tmp_path / "run" / "daemon.lock").write_text(f'{{"pid": {supervisor.pid}, "started": 1.0}}')
         try:
             child = eventually_sync(supervisor.children)[0]
             assert {process.pid for process in find_stack(tmp_path)} == {supervisor.pid, child.pid, ray.pid}

@@ -1,5 +1,7 @@
-import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,13 +10,24 @@ from cluster.paths import Paths
 from cluster.ray_runtime import generations
 from cluster.ray_runtime.generations import MAX_AGE_S, MAX_GENERATIONS, Generation, living, overdue
 from cluster.ray_runtime.haproxy_wrapper import record
-from cluster.services.process import Identity
 
 
-def own_start() -> float:
-    identity = Identity.of(os.getpid())
-    assert identity is not None
-    return identity.created
+@pytest.fixture
+def haproxys(tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Starts processes with a record in `tmp_path / "generations"`, as the wrapper does."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(folder: Path = tmp_path) -> int:
+        argv = [sys.executable, "-c", "import signal; signal.pause()", "-f", str(folder / "haproxy.cfg")]
+        process = subprocess.Popen(argv)
+        started.append(process)
+        record(tmp_path / "generations", process.pid, "0badc0ffee00")
+        return process.pid
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def test_records_are_of_this_checkout(tmp_path: Path) -> None:
@@ -22,43 +35,41 @@ def test_records_are_of_this_checkout(tmp_path: Path) -> None:
     assert generations.directory(paths).parent == paths.haproxy
 
 
-def test_the_living_are_listed_oldest_first_and_the_dead_forgotten(tmp_path: Path) -> None:
-    started = own_start()
-    (tmp_path / str(os.getpid())).write_text(f"{started + 1} a")
-    (tmp_path / str(os.getppid())).write_text(f"{_created(os.getppid()) + 0.5} a")
-    (tmp_path / "4194303").write_text(f"{time.time()} a")
-    found = living(tmp_path)
-    assert {generation.pid for generation in found} == {os.getpid(), os.getppid()}
-    assert found == sorted(found, key=lambda generation: generation.started)
-    assert not (tmp_path / "4194303").exists()
+def test_the_living_are_listed_oldest_first_and_the_dead_forgotten(
+    tmp_path: Path, haproxys: Callable[..., int]
+) -> None:
+    records = tmp_path / "generations"
+    before = time.time()
+    pids = [haproxys(), haproxys()]
+    (records / "4194303").write_text("0badc0ffee00")
+    found = living(records)
+    assert [generation.pid for generation in found] == pids
+    assert [generation.name for generation in found] == [f"0badc0ffee00-{pid}" for pid in pids]
+    assert all(abs(generation.started - before) < 60 for generation in found)
+    assert not (records / "4194303").exists()
 
 
-def _created(pid: int) -> float:
-    identity = Identity.of(pid)
-    assert identity is not None
-    return identity.created
+def test_a_step_of_the_wall_clock_ends_no_generation_and_changes_no_age(
+    tmp_path: Path, haproxys: Callable[..., int], step_clock: Callable[[float], None]
+) -> None:
+    pids = [haproxys(), haproxys()]
+    step_clock(3600.0)
+    found = living(tmp_path / "generations")
+    assert [generation.pid for generation in found] == pids
+    assert all(abs(generation.started - (time.time() + 3600)) < 60 for generation in found)
 
 
-def test_another_process_under_a_used_pid_is_no_generation(tmp_path: Path) -> None:
-    for started in (own_start() - 3600, own_start() + 3600):
-        (tmp_path / str(os.getpid())).write_text(f"{started} a")
-        assert living(tmp_path) == []
+def test_another_process_under_a_used_pid_is_no_generation(tmp_path: Path, haproxys: Callable[..., int]) -> None:
+    pid = haproxys(tmp_path.with_name("another"))
+    assert living(tmp_path / "generations") == []
+    assert not (tmp_path / "generations" / str(pid)).exists()
 
 
-def test_what_is_unreadable_or_unfinished_is_not_counted(tmp_path: Path) -> None:
-    (tmp_path / "123").write_text("soon a")
-    (tmp_path / str(os.getpid())).write_text(str(own_start()))
-    (tmp_path / ".124").write_text(f"{time.time()} a")
-    assert living(tmp_path) == []
+def test_what_is_unfinished_is_not_counted(tmp_path: Path, haproxys: Callable[..., int]) -> None:
+    pid = haproxys()
+    (tmp_path / "generations" / str(pid)).rename(tmp_path / "generations" / f".{pid}")
+    assert living(tmp_path / "generations") == []
     assert living(tmp_path / "missing") == []
-
-
-def test_what_the_wrapper_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generations, "WRAPPER_START_S", float("inf"))
-    record(tmp_path / "new", os.getpid(), "0badc0ffee00")
-    [found] = living(tmp_path / "new")
-    assert (found.pid, found.edge) == (os.getpid(), "0badc0ffee00")
-    assert found.name == f"0badc0ffee00-{os.getpid()}"
 
 
 NOW = 1_000_000.0

@@ -1,8 +1,10 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cluster.services.process import Identity, ManagedProcess
@@ -47,7 +49,41 @@ def test_a_recycled_pid_is_not_mistaken_for_the_process() -> None:
     own = Identity.of(os.getpid())
     assert own is not None
     assert own.is_alive()
-    assert not Identity(own.pid, own.created - 60).is_alive()
+    assert not Identity(own.pid, own.started - 60, own.boot).is_alive()
+    assert not Identity(own.pid, own.started, "an earlier boot").is_alive()
+
+
+def test_a_step_of_the_wall_clock_makes_no_other_process(
+    process: ManagedProcess, tmp_path: Path, step_clock: Callable[[float], None]
+) -> None:
+    process.launch(SLEEP, log_file=tmp_path / "log")
+    later = ManagedProcess("sleeper", tmp_path / "run" / "sleeper.json")
+    step_clock(3600.0)
+    assert process.is_running()
+    left = later.recorded()
+    assert left is not None
+    assert left.end()
+    eventually_sync(lambda: not process.is_running())
+
+
+def test_without_proc_processes_are_told_apart_by_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    own = Identity.of(os.getpid())
+    assert own is not None
+    assert own.started == psutil.Process().create_time()
+    assert own.is_alive()
+
+
+def test_an_identity_is_read_as_it_was_written() -> None:
+    own = Identity.of(os.getpid())
+    assert own is not None
+    assert Identity.parse(own.written()) == own
+    for spoiled in ("{", "[]", '{"pid": 1}'):
+        with pytest.raises(ValueError):  # noqa: PT011 - json's, and ours
+            Identity.parse(spoiled)
 
 
 def test_one_that_ignores_asking_is_made_to_go(process: ManagedProcess, tmp_path: Path) -> None:

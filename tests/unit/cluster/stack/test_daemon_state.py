@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from cluster.paths import Paths
 from cluster.settings import ROOT
 from cluster.stack import daemon_state
-from cluster.stack.daemon_state import AlreadyRunning, DaemonLock, holder
+from cluster.stack.daemon_state import AlreadyRunning, DaemonLock, holder, is_held
 from tests.fixtures.waiting import eventually_sync
 
 HOLD = """
@@ -48,6 +49,30 @@ def test_a_killed_supervisor_holds_nothing(tmp_path: Path) -> None:
     process.wait()
     eventually_sync(lambda: holder(Paths(tmp_path)) is None)
     process.stdout.close()
+
+
+def test_a_supervisor_is_found_after_a_step_of_the_wall_clock(
+    tmp_path: Path, step_clock: Callable[[float], None]
+) -> None:
+    lock = DaemonLock(Paths(tmp_path))
+    lock.take()
+    step_clock(1.0)
+    found = holder(Paths(tmp_path))
+    assert found is not None
+    assert found.is_alive()
+    lock.release()
+
+
+def test_the_lock_is_held_whatever_its_file_says(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    assert not is_held(paths)
+    lock = DaemonLock(paths)
+    lock.take()
+    (paths.run / "daemon.lock").write_text("")
+    assert is_held(paths)
+    assert holder(paths) is None
+    lock.release()
+    assert not is_held(paths)
 
 
 def test_status_is_what_was_last_written(tmp_path: Path) -> None:
