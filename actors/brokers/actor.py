@@ -249,6 +249,11 @@ class BrokerShard:
         self._refuse_when_deposed()
         return await self.moving.land(payload)
 
+    async def followed(self, payload: bytes) -> bytes:
+        """Whether every process that listens has read where the buckets went (msgpack): then this shard may end."""
+        self._refuse_when_deposed()
+        return encode(self.moving.followed)
+
     async def owners(self, payload: bytes) -> bytes:
         """Bucket → shard according to the database, as msgpack."""
         return encode(await self._reader.owners())

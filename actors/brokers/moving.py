@@ -118,6 +118,11 @@ class Moving:
                 self._committer.poke()
         return b""
 
+    @property
+    def followed(self) -> bool:
+        """Whether every process has read its marks. One that does not read loses its lease, and counts no more."""
+        return all(stream.trimmed >= max(stream.moved.values(), default=0) for stream in self._streams.clients.values())
+
     def check(self, now: float) -> None:
         """Buckets that did not arrive in time are begun without their past, if they are ours at all."""
         if self._ownership.lost:

@@ -12,6 +12,7 @@ import msgspec
 
 from actors.brokers.carrying import Move
 from actors.links.shards import ShardCall
+from actors.links.stream import LEASE_S
 from cluster.names import BUCKETS
 
 GROUP: Final = 32
@@ -19,6 +20,11 @@ GROUP: Final = 32
 
 MOVE_S: Final = 15.0
 READ_S: Final = 5.0
+FOLLOWED_S: Final = 2 * LEASE_S
+"""How long a shard that gave everything away stays for those who have not read where it went. Beyond it they find out
+from the rows."""
+
+LOOK_S: Final = 0.1
 TRIES: Final = 20
 PAUSE_S: Final = 0.5
 
@@ -74,6 +80,8 @@ async def resize(shards: int, *, call: ShardCall, open_shard: Open, close_shard:
         await _move(call, owner, shard, buckets)
         say(f"{done}/{len(moves)}: {len(buckets)} buckets from shard {owner} to shard {shard}")
     for shard in sorted({owner for owner in owners.values() if owner >= shards}):
+        # What it has told nobody yet ends with it, and whoever did not read it would go on asking a shard that is gone.
+        await _followed(call, shard)
         await close_shard(shard)
         say(f"shard {shard} has ended")
 
@@ -92,6 +100,23 @@ async def _move(call: ShardCall, owner: int, shard: int, buckets: list[int]) -> 
             reason = repr(failure)
         await asyncio.sleep(PAUSE_S)
     raise ResizeFailed(f"{len(buckets)} buckets do not move from shard {owner} to shard {shard}: {reason}")
+
+
+async def _followed(call: ShardCall, shard: int) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + FOLLOWED_S
+    while loop.time() < until:
+        if await _has_been_followed(call, shard):
+            return
+        await asyncio.sleep(LOOK_S)
+
+
+async def _has_been_followed(call: ShardCall, shard: int) -> bool:
+    try:
+        return msgspec.msgpack.decode(await call(shard, "followed", b"", READ_S), type=bool)
+    except Exception:
+        # It may be starting anew: then its processes register, and are told again.
+        return False
 
 
 def table(owners: Mapping[int, int]) -> str:

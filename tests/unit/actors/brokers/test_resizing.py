@@ -1,5 +1,7 @@
 """Which buckets move: as few as possible, until everybody has an even share."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -43,11 +45,17 @@ class Cluster:
     def __init__(self):
         self.owners = dict.fromkeys(range(BUCKETS), 0)
         self.opened, self.closed, self.said = [], [], []
-        self.failing = 0
+        self.failing = self.unread = 0
+        self.followed = True
 
     async def call(self, shard, method, payload, timeout_s):
         if method == "owners":
             return msgspec.msgpack.encode(self.owners)
+        if method == "followed":
+            if self.unread:
+                self.unread -= 1
+                raise ConnectionError("away")
+            return msgspec.msgpack.encode(self.followed)
         if self.failing:
             self.failing -= 1
             raise ConnectionError("away")
@@ -60,6 +68,7 @@ class Cluster:
 
     async def close(self, shard):
         self.closed.append(shard)
+        assert self.unread == 0
 
     async def resize(self, shards):
         await resize(shards, call=self.call, open_shard=self.open, close_shard=self.close, say=self.said.append)
@@ -75,6 +84,30 @@ def test_shards_are_opened_first_and_closed_last_and_failures_are_tried_again():
         await cluster.resize(1)
         assert cluster.closed == [1, 2]
         assert set(cluster.owners.values()) == {0}
+
+    simulate(main())
+
+
+def test_a_shard_ends_when_those_who_listen_have_followed():
+    async def main():
+        cluster = Cluster()
+        await cluster.resize(2)
+        cluster.unread = 3
+        await cluster.resize(1)
+        assert cluster.closed == [1]
+
+    simulate(main())
+
+
+def test_a_shard_that_nobody_follows_ends_all_the_same():
+    async def main():
+        cluster = Cluster()
+        await cluster.resize(2)
+        cluster.followed = False
+        before = asyncio.get_running_loop().time()
+        await cluster.resize(1)
+        assert cluster.closed == [1]
+        assert asyncio.get_running_loop().time() - before < resizing.FOLLOWED_S + 1
 
     simulate(main())
 
