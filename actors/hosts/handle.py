@@ -41,7 +41,8 @@ class ShardHostProcess(ShardHost):
         node = ray.get_runtime_context().get_node_id()
         other = None
         if settings.shard_standby:
-            other = RayPeer(node, partial(get_host, index, 1 - side), partial(kill, index, 1 - side))
+            place = (index, 1 - side)
+            other = RayPeer(node, partial(get_host, *place), kill=partial(kill, *place), forget=partial(forget, *place))
         address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]  # Ray has no types here
         super().__init__(index, settings, side=side, node=node, address=address, other=other)
         self._pusher = MetricsPusher(self.incarnation, partial(call, "metrics", 0))
@@ -103,6 +104,12 @@ async def get_host(index: int, side: int = 0) -> ActorProxy[ShardHost]:
     handle = await asyncio.shield(lookup)
     _handles[key] = handle
     return handle
+
+
+def forget(index: int, side: int, host: ActorProxy[ShardHost]) -> None:
+    """Ray will not bring this actor back; whoever ensures hosts makes another under the same name."""
+    if _handles.get((index, side)) is host:
+        del _handles[index, side]
 
 
 def _look_up(index: int, side: int) -> ActorProxy[ShardHost]:
@@ -179,9 +186,7 @@ async def _ask(index: int, side: int, call_host: Callable[[ActorProxy[ShardHost]
     try:
         return await call_host(host)
     except GONE:
-        # Ray will not bring this actor back; whoever ensures hosts makes another under the same name.
-        if _handles.get((index, side)) is host:
-            del _handles[index, side]
+        forget(index, side, host)
         raise
 
 

@@ -27,6 +27,10 @@ long enough for a busy laptop, because a take-over costs memory channels their h
 
 ASK_DEADLINE_S: Final = 1.0
 
+UNANSWERED_LIMIT: Final = 2
+"""After this many asks a standby on the same node that answers none of them is ended, while the lease still runs: it is
+needed for nothing but its leave, and a process that stands still gives none."""
+
 logger = structlog.get_logger(__name__)
 
 
@@ -71,7 +75,7 @@ class Other(Protocol):
         """Be told when the process of this claim ends."""
 
     async def end(self, claim: Claim) -> None:
-        """End a process that does not answer, so that nothing of it is left."""
+        """End a process that does not answer, so that nothing of it is left. On the same node its life is then DEAD."""
 
 
 class Pair:
@@ -102,6 +106,9 @@ class Pair:
         self._heard: Claim | None = None
         """The last claim of the other one when it was active."""
         self._heard_at = float("-inf")
+        self._standby: Claim | None = None
+        """The last claim of the other one when it gave leave."""
+        self._unanswered = 0
         self._wake = asyncio.Event()
         self._activated = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -177,18 +184,39 @@ class Pair:
         try:
             answer = await other.ask_leave(self.claim, ASK_DEADLINE_S)
         except Exception as reason:
+            self._unanswered += 1
+            if self._is_held_up():
+                await self._end_standby()
             if await other.life() is not Life.UNKNOWN:
                 # Nobody can take over who does not exist; who is made anew waits for `SILENCE_S` first.
                 self._leave_at = asked_at
             elif not self.may_answer():
                 logger.warning("lease is over", side=self._me.side, reason=repr(reason))
             return
+        self._unanswered, self._standby = 0, answer
         incarnations.not_before(answer.term)
         other.watch(answer, self._wake.set)
         if answer.active and answer.term > self._term:
             self._depose(answer)
         else:
             self._leave_at = asked_at
+
+    def _is_held_up(self) -> bool:
+        """Whether the other one is what keeps this side from leave, and cannot have taken over.
+
+        Only while the lease runs. A side that finds it over may itself have been the one that stood still, and what it
+        would end is active by now. Only on the same node: elsewhere the order might arrive after a cut has healed.
+        """
+        standby = self._standby
+        if standby is None or standby.node != self._me.node or not self.may_answer():
+            return False
+        return self._unanswered >= UNANSWERED_LIMIT
+
+    async def _end_standby(self) -> None:
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            logger.warning("ending the standby, which does not answer", side=self._me.side, pid=standby.pid)
+            await self._peer().end(standby)
 
     async def _watch(self) -> None:
         other = self._peer()

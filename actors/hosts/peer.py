@@ -21,13 +21,28 @@ GONE: Final = (ActorDiedError, ActorUnschedulableError)
 logger = structlog.get_logger(__name__)
 
 
-class RayPeer:
-    """Implements `pair.Other`. `get()` returns the other actor's handle, or raises ValueError."""
+END_WAIT_S: Final = 0.5
 
-    def __init__(self, node: str, get: Callable[[], Awaitable[Any]], kill: Callable[[], None]) -> None:
+
+class RayPeer:
+    """Implements `pair.Other`.
+
+    `get()` returns the other actor's handle, or raises ValueError; `forget(handle)` is told of one that Ray will not
+    bring back, so that `get()` finds the actor that is made in its place.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        get: Callable[[], Awaitable[Any]],
+        *,
+        kill: Callable[[], None],
+        forget: Callable[[Any], None],
+    ) -> None:
         self._node = node
         self._get = get
         self._kill = kill
+        self._forget_handle = forget
         self._known: Claim | None = None
         self._absent = False
         self._descriptor: int | None = None
@@ -92,6 +107,9 @@ class RayPeer:
         if claim.node == self._node:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(claim.pid, signal.SIGKILL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_WAIT_S):
+                    await _ended(claim.pid)
             return
         with contextlib.suppress(Exception):
             await asyncio.to_thread(self._kill)
@@ -99,12 +117,18 @@ class RayPeer:
     async def _ask(self, call: Callable[[Any], Any], timeout_s: float) -> Claim:
         async with asyncio.timeout(timeout_s):
             try:
-                answer = await call(await self._get())
-            except (ValueError, *GONE):
-                # Never made, or ended for good: whoever ensures hosts makes another.
-                self._absent = True
+                actor = await self._get()
+            except ValueError:
+                self._absent = True  # never made: whoever ensures hosts makes it
                 raise
-        self._absent = False
+            try:
+                answer = await call(actor)
+            except GONE:
+                # Ended for good: whoever ensures hosts makes another, and that one is asked from then on.
+                self._absent = True
+                self._forget_handle(actor)
+                raise
+        self._absent = False  # not before: one that is being made cannot take over
         return msgspec.msgpack.decode(answer, type=Claim)
 
     def _forget(self) -> None:
@@ -115,6 +139,20 @@ class RayPeer:
         if descriptor is not None:
             asyncio.get_running_loop().remove_reader(descriptor)
             os.close(descriptor)
+
+
+async def _ended(pid: int) -> None:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        return
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _runs(pid: int) -> bool:

@@ -1,6 +1,7 @@
 """The shard that adds up what processes count."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
@@ -9,7 +10,10 @@ from actors.metrics.snapshot import Push, Snapshot, add, cumulative
 from cluster.settings import Settings
 
 DEAD_AFTER_S = 10.0
-"""Five missed pushes: the process is gone, or cut off; it comes back as a new one either way."""
+"""Five missed pushes: the process is gone, or stopped, or cut off, and may come back with all that it has counted."""
+
+RETURNING = 64
+"""So many of those that were given up last are still told from new processes when they push again."""
 
 MAX_PROCESSES = 4096
 """Bounds memory against a crash loop that pushes once per life."""
@@ -19,7 +23,8 @@ class MetricsShard:
     """Holds the last snapshot of every process and answers their sum.
 
     State:
-        Soft: last snapshots by boot id, and a baseline: what dead processes counted, so that sums never fall.
+        Soft: last snapshots by boot id, and a baseline: what dead processes counted, so that sums never fall. Those
+        that died last are kept one by one: a process that was only silent takes its part out of the baseline again.
     Concurrency:
         Async, one event loop; no method awaits between reading and writing, so calls do not interleave.
     Failure:
@@ -34,7 +39,11 @@ class MetricsShard:
         """There is one shard (`shard` 0 of `shards` 1)."""
         self._clock = clock
         self._processes: dict[str, tuple[float, Snapshot]] = {}
+        self._dead: OrderedDict[str, Snapshot] = OrderedDict()
+        self._forgotten: Snapshot = ()
+        """What those counted who died before the ones in `_dead`."""
         self._baseline: Snapshot = ()
+        """The sum of both."""
 
     async def start(self) -> None:
         """Nothing to open."""
@@ -46,6 +55,8 @@ class MetricsShard:
         """Remember a process's numbers (a `Push` in msgpack)."""
         push = msgspec.msgpack.decode(payload, type=Push)
         self._bury_dead()
+        if self._dead.pop(push.boot, None) is not None:
+            self._baseline = add((self._forgotten, *self._dead.values()))
         if push.boot in self._processes or len(self._processes) < MAX_PROCESSES:
             self._processes[push.boot] = (self._clock(), push.snapshot)
         return b""
@@ -61,4 +72,8 @@ class MetricsShard:
         for boot, (seen, snapshot) in list(self._processes.items()):
             if now - seen > DEAD_AFTER_S:
                 del self._processes[boot]
-                self._baseline = add((self._baseline, cumulative(snapshot)))
+                counted = self._dead[boot] = cumulative(snapshot)
+                self._baseline = add((self._baseline, counted))
+        while len(self._dead) > RETURNING:
+            _, oldest = self._dead.popitem(last=False)
+            self._forgotten = add((self._forgotten, oldest))

@@ -20,7 +20,7 @@ STARTING_LIMIT: Final = 30
 minute for what an idle machine does in three seconds, and ending a start only begins another one."""
 
 MOVES_LIMIT: Final = 3
-"""A node that takes no process (too little memory, say) is not tried for ever."""
+"""A node where no process starts (too little memory, say) is not tried for ever."""
 
 logger = structlog.get_logger(__name__)
 
@@ -81,6 +81,8 @@ class _Watch:
     """Where it ran when it last answered."""
     moves: int = 0
     """How often it was moved in vain."""
+    refused_by: str = ""
+    """The node where it did not start."""
     answered: bool = field(default=False)
     """Since its process was last made."""
 
@@ -145,14 +147,21 @@ class Supervisor:
             watch.node = seen.node
             return seen.state
 
+        place = self._place(index, side, nodes)
+        can_go = place and not watch.answered
         await self._look_at(
             watch,
             f"shard host {index} side {side}",
             SILENT_LIMIT,
-            partial(self._world.ensure_host, index, side, self._place(index, side, nodes)),
+            partial(self._world.ensure_host, index, side, place),
             ask,
-            partial(self._world.kill_host, index, side),
+            partial(self._bring_back, index, side, place) if can_go else partial(self._world.kill_host, index, side),
         )
+
+    async def _bring_back(self, index: int, side: int, place: str) -> None:
+        """It does not start at this place. Killed it would be started there again, so it is made elsewhere."""
+        self._watches[index, side].refused_by = place
+        await self._world.remove_host(index, side)
 
     async def _look_at_agents(self, nodes: Sequence[str]) -> None:
         self._agents = {node: self._agents.get(node) or _Watch() for node in nodes}
@@ -201,12 +210,18 @@ class Supervisor:
                     logger.warning("cannot be ended", part=name, reason=repr(failure))
 
     def _place(self, index: int, side: int, nodes: Sequence[str]) -> str:
-        """A node without the other process of this host, the one with the fewest processes; "" where there is none."""
+        """A node without the other process of this host, the one with the fewest processes; "" where there is none.
+
+        Where it did not start it is not put again at once, but rather beside the other one.
+        """
         partner = self._watches.get((index, 1 - side))
         if partner is None or not partner.node:
             return ""
         hosted = Counter(watch.node for watch in self._watches.values())
         others = [node for node in nodes if node != partner.node]
+        refused_by = self._watches[index, side].refused_by
+        if refused_by in others:
+            others = [node for node in others if node != refused_by] or [partner.node]
         return min(others, key=lambda node: (hosted[node], node), default="")
 
     async def _part(self, nodes: Sequence[str]) -> None:
@@ -215,6 +230,8 @@ class Supervisor:
             partner = self._watches.get((index, 1 - side))
             if partner is None or watch.state is not State.STANDBY or partner.state is not State.READY:
                 continue
+            if watch.node == partner.node:
+                watch.refused_by = ""  # it may have room by now
             place = self._place(index, side, nodes)
             if watch.node == partner.node and place and watch.moves < MOVES_LIMIT:
                 logger.warning("standby moves to another node", host=index, side=side, node=place)

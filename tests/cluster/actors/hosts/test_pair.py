@@ -62,6 +62,22 @@ async def test_a_stopped_shard_host_under_load(stack):
     await eventually(lambda: not os.path.exists(f"/proc/{report.pid}"), 20.0)
 
 
+async def test_a_stopped_standby_under_load(stack):
+    """It is needed for its leave only: the active process ends it before its own lease is over, and misses nothing."""
+    stack.connect_ray()
+    standby, active = await standby_report(), await host_report()
+    async with chaos(stack) as run:
+        os.kill(standby.pid, signal.SIGSTOP)
+        await eventually(lambda: not os.path.exists(f"/proc/{standby.pid}"), 20.0)
+        await run.flows()
+        assert (await host_report()).incarnation == active.incarnation
+        await run.settle()
+        print(run.verify())
+        for channel in run.channels:
+            assert run.longest_silence(channel) < KILL_LIMIT_S
+    assert (await standby_report()).pid != standby.pid
+
+
 @pytest.mark.parametrize("service", ["postgres", "valkey"])
 async def test_kill_9_of_a_service_under_load(stack, service):
     stack.connect_ray()

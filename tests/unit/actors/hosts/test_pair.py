@@ -26,7 +26,7 @@ class Process:
         self.pid = self.cluster.pids
         self.alive, self.stopped, self.hosted = True, False, None
         self.pair = Pair(
-            Claim(self.side, active=False, term=0, pid=self.pid, node="n"),
+            Claim(self.side, active=False, term=0, pid=self.pid, node=self.cluster.nodes[self.side]),
             Link(self.cluster, self.side),
             activate=self.activate,
             step_down=self.die,
@@ -93,12 +93,14 @@ class Link:
         self.cluster.sides[1 - self.own].watchers.append(on_death)
 
     async def end(self, claim):
+        await self.cluster.running(self.own)
         self.cluster.ended.append(claim.pid)
         self.cluster.sides[1 - self.own].die()
 
 
 class Cluster:
-    def __init__(self):
+    def __init__(self, nodes=("n", "n")):
+        self.nodes = nodes
         self.pids = 0
         self.cut = False
         self.ended = []
@@ -230,6 +232,61 @@ def test_when_the_standby_dies_the_active_one_goes_on():
     simulate(main())
 
 
+def test_a_standby_that_stands_still_is_ended_and_nobody_waits_for_it():
+    async def main():
+        cluster = await Cluster().begin()
+        standby = cluster.sides[1]
+        pid, standby.stopped = standby.pid, True
+        for _ in range(600):
+            await passes(0.05)
+            assert cluster.answering() == [0]
+        assert cluster.ended == [pid]
+        await standby.make()
+        await passes(10)
+        assert cluster.answering() == [0]
+        assert cluster.ended == [pid]
+
+    simulate(main())
+
+
+def test_a_standby_that_is_slow_once_is_left_alone():
+    async def main():
+        cluster = await Cluster().begin()
+        cluster.sides[1].stopped = True
+        await passes(1.4)
+        cluster.sides[1].stopped = False
+        await passes(20)
+        assert cluster.ended == []
+
+    simulate(main())
+
+
+def test_one_that_stood_still_itself_ends_nobody():
+    """What it would end is active by the time it runs again."""
+
+    async def main():
+        cluster = await Cluster().begin()
+        first, second = cluster.sides
+
+        async def end_nobody(claim):
+            cluster.ended.append("by the second")
+
+        second.pair._other.end = end_nobody
+        for _ in range(3):
+            first.stopped = True
+            await passes(LEASE_S - 0.5)
+            first.stopped = False
+            await passes(0.3)
+        first.stopped = True
+        await cluster.until(1)
+        first.stopped = False
+        await passes(10)
+        assert cluster.ended == ["by the second"]
+        assert cluster.answering() == [1]
+
+    simulate(main())
+
+
 def test_after_both_are_lost_one_becomes_active():
     async def main():
         cluster = await Cluster().begin()
@@ -247,7 +304,7 @@ def test_after_both_are_lost_one_becomes_active():
 
 def test_two_that_cannot_reach_each_other_never_answer_both():
     async def main():
-        cluster = await Cluster().begin()
+        cluster = await Cluster(("n", "m")).begin()
         cluster.cut = True
         seen = set()
         for _ in range(400):
@@ -260,11 +317,12 @@ def test_two_that_cannot_reach_each_other_never_answer_both():
     simulate(main())
 
 
+@pytest.mark.parametrize("nodes", [("n", "n"), ("n", "m")], ids=["one node", "two nodes"])
 @pytest.mark.parametrize("seed", range(15))
-def test_whatever_happens_never_both_answer_and_soon_one_does(seed):
+def test_whatever_happens_never_both_answer_and_soon_one_does(seed, nodes):
     async def main():
         chance = random.Random(seed)
-        cluster = await Cluster().begin()
+        cluster = await Cluster(nodes).begin()
 
         async def watch():
             while True:

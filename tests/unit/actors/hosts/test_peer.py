@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import msgspec
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnschedulableError
 
+from actors.hosts import handle
 from actors.hosts.line import Line
 from actors.hosts.pair import Claim, Life
 from actors.hosts.peer import RayPeer
@@ -46,7 +48,7 @@ def peer(answer=b"", missing=False):
             raise ValueError("no such actor")
         return Actor(answer)
 
-    return RayPeer("here", get, kill=lambda: None)
+    return RayPeer("here", get, kill=lambda: None, forget=lambda actor: None)
 
 
 @pytest.fixture
@@ -76,11 +78,32 @@ async def test_an_actor_that_does_not_exist_or_will_not_come_back_is_absent():
         assert await there.life() is Life.ABSENT
 
 
+async def test_the_actor_that_is_made_in_the_place_of_a_lost_one_is_asked(monkeypatch):
+    """A standby that was moved: by a handle of the former one it would be dead for ever, and nobody gave leave."""
+    actors = [Actor(ActorDiedError()), Actor(msgspec.msgpack.encode(claim(8)))]
+    looked_up = []
+
+    def look_up(index, side):
+        looked_up.append((index, side))
+        return actors[len(looked_up) - 1]
+
+    monkeypatch.setattr(handle, "_look_up", look_up)
+    monkeypatch.setattr(handle, "_handles", {})
+    place = (3, 1)
+    there = RayPeer("here", partial(handle.get_host, *place), kill=lambda: None, forget=partial(handle.forget, *place))
+    with pytest.raises(ActorDiedError):
+        await there.ask_leave(claim(), 1.0)
+    assert await there.life() is Life.ABSENT
+    assert await there.ask_leave(claim(), 1.0) == claim(8)
+    assert await there.life() is Life.UNKNOWN
+    assert looked_up == [place, place]
+
+
 async def test_an_answer_that_does_not_come_meets_the_deadline():
     async def get():
         await asyncio.get_running_loop().create_future()
 
-    there = RayPeer("here", get, kill=lambda: None)
+    there = RayPeer("here", get, kill=lambda: None, forget=lambda actor: None)
     with pytest.raises(TimeoutError):
         await there.look(0.01)
     assert await there.life() is Life.UNKNOWN
@@ -94,6 +117,7 @@ async def test_the_end_of_a_process_on_this_node_is_told_at_once(process):
     os.kill(process.pid, signal.SIGSTOP)
     assert await there.life() is Life.UNKNOWN, "stopped is not dead"
     await there.end(claim(process.pid))
+    assert await there.life() is Life.DEAD, "as soon as it was ended, and also while its parent has not waited for it"
     await eventually(lambda: told == [True])
     assert await there.life() is Life.DEAD, "also while its parent has not waited for it"
 

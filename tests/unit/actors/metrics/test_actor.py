@@ -67,3 +67,24 @@ async def test_nonsense_is_refused(shard: MetricsShard):
     with pytest.raises(msgspec.DecodeError):
         await shard.push(b"\xc1")
     assert await read(shard) == {}
+
+
+async def test_a_process_that_was_only_silent_is_not_counted_twice(shard: MetricsShard, clock: ManualClock):
+    await shard.push(push("gone", 10))
+    await shard.push(push("stopped", 3, 5))
+    clock.advance(DEAD_AFTER_S + 1)
+    assert await read(shard) == {"things_total": 13}
+    await shard.push(push("stopped", 4, 5))
+    assert await read(shard) == {"things_total": 14, "active_connections": 5}
+    clock.advance(DEAD_AFTER_S + 1)
+    assert await read(shard) == {"things_total": 14}
+
+
+async def test_who_died_long_ago_still_counts(shard: MetricsShard, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(actor, "RETURNING", 2)
+    for boot in "abcde":
+        await shard.push(push(boot, 1))
+        clock.advance(DEAD_AFTER_S + 1)
+        await shard.merged(b"")
+    await shard.push(push("e", 2))
+    assert await read(shard) == {"things_total": 6, "active_connections": 0}

@@ -47,7 +47,8 @@ class Cluster:
         )
 
     async def ensure_host(self, index, side, node):
-        self.places.setdefault((index, side), node if node and node not in self.full else self.node_ids[0])
+        # As Ray does: who exists is returned, wherever it was to be made.
+        self.places.setdefault((index, side), node or self.node_ids[0])
         if side:
             self.standbys.append(index)
             return
@@ -56,6 +57,8 @@ class Cluster:
 
     async def ask_host(self, index, side):
         if side:
+            if self.places[index, side] in self.full:
+                raise TimeoutError
             return Seen(State.STANDBY, self.places[index, side])
         if index in self.restarting:
             raise HostRestarting
@@ -311,9 +314,11 @@ def test_a_node_that_takes_nobody_is_not_tried_for_ever():
         cluster = Cluster(hosts=1, sides=2)
         cluster.node_ids, cluster.full = ["n1", "n2"], {"n2"}
         supervisor = Supervisor(cluster.world)
-        for _ in range(3 * MOVES_LIMIT + 6):
+        for _ in range((STARTING_LIMIT + 4) * (MOVES_LIMIT + 2)):
             await supervisor.look()
-        assert cluster.removed == [(0, 1)] * MOVES_LIMIT
+        assert cluster.removed == [(0, 1)] * (1 + 2 * MOVES_LIMIT), "from there, and then there and back again"
+        assert cluster.killed == [], "it would be started where it does not start"
+        assert cluster.places[0, 1] == "n1", "a standby beside the active one is better than none"
         assert await supervisor.ready() == []
 
     simulate(main())
