@@ -3,10 +3,11 @@ import { expect, it, vi } from "vitest";
 
 import { useFollowNotification } from "@/app/(app)/_components/use-follow-notification";
 import { ConversationList } from "@/features/conversations/components/conversation-list";
+import { Thread } from "@/features/conversations/components/thread";
 import { NotificationBell } from "@/features/notifications/components/notification-bell";
 
-import { conversation } from "../support/conversations";
-import { page } from "../support/fixtures";
+import { answerThread, conversation } from "../support/conversations";
+import { message, page } from "../support/fixtures";
 import { renderApp } from "../support/render";
 import { http, HttpResponse, server, url } from "../support/server";
 
@@ -44,4 +45,57 @@ it("lists a conversation as soon as somebody begins it with us", async () => {
   act(() => void client.emit("publication", { channel: "user:#u-1", data }));
   expect(await screen.findByRole("link", { name: /Tea/ })).toBeInTheDocument();
   expect(screen.getByRole("button", { name: "Notifications, 1 unread" })).toBeInTheDocument();
+});
+
+it("fetches the list of conversations once for a message and its notice, and once when they are read", async () => {
+  answerThread();
+  let asked = 0;
+  let marked = 0;
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  server.use(
+    http.get(url("/notifications"), () => HttpResponse.json(page([]))),
+    http.post(url("/notifications/:id/read"), () => new HttpResponse(null, { status: 204 })),
+    http.get(url("/conversations"), () => {
+      asked += 1;
+      return HttpResponse.json(page([conversation()]));
+    }),
+    http.post(url("/conversations/c-1/read"), async () => {
+      marked += 1;
+      if (marked > 1) await released;
+      return new HttpResponse(null, { status: 204 });
+    }),
+  );
+  window.history.replaceState(null, "", "/conversations/c-1");
+  const { client, queryClient } = renderApp(
+    <>
+      <Page />
+      <Thread conversationId="c-1" />
+    </>,
+  );
+  await waitFor(() => expect(client.subscriptions.has("conversation:c-1")).toBe(true));
+  await waitFor(() =>
+    expect([asked, queryClient.isFetching()], "at first, and when it is read").toEqual([2, 0]),
+  );
+  const notification = {
+    id: "n-1",
+    kind: "message",
+    title: "grace",
+    body: "message 3",
+    data: { conversation_id: "c-1" },
+    read_at: null,
+    created_at: "2026-11-22T12:00:00Z",
+    _links: {},
+  };
+  act(() => {
+    client
+      .subscription("conversation:c-1")
+      .emit("publication", { data: { type: "message", message: message(3) } });
+    client.emit("publication", { channel: "user:#u-1", data: { type: "notification", notification } });
+  });
+  await waitFor(() => expect(marked).toBe(2));
+  await waitFor(() => expect([asked, queryClient.isFetching()]).toEqual([3, 0]));
+  release();
+  await waitFor(() => expect([asked, queryClient.isFetching()]).toEqual([4, 0]));
+  window.history.replaceState(null, "", "/");
 });

@@ -81,4 +81,18 @@ describe("what may have been missed", () => {
     refetchMissed(query.client, ["list"]);
     await vi.waitFor(() => expect(query.answers).toHaveLength(2));
   });
+
+  it("is asked for once, however many pushes say so, and once more after what was pushed meanwhile", async () => {
+    query.answers[0]?.(["old"]);
+    await vi.waitFor(() => expect(query.data()).toEqual(["old"]));
+    for (let push = 0; push < 5; push += 1) refetchMissed(query.client, queryKey);
+    await vi.waitFor(() => expect(query.answers).toHaveLength(2));
+    for (let push = 0; push < 5; push += 1) refetchMissed(query.client, queryKey);
+    query.answers[1]?.(["newer"]);
+    await vi.waitFor(() => expect(query.data()).toEqual(["newer"]));
+    await vi.waitFor(() => expect(query.answers).toHaveLength(3));
+    query.answers[2]?.(["newest"]);
+    await vi.waitFor(() => expect(query.data()).toEqual(["newest"]));
+    expect(query.answers).toHaveLength(3);
+  });
 });

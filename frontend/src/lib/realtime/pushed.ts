@@ -1,4 +1,4 @@
-import type { QueryClient, QueryKey, Updater } from "@tanstack/react-query";
+import type { Query, QueryClient, QueryKey, Updater } from "@tanstack/react-query";
 
 /** Runs `action` as soon as no answer to a query is on its way, which may be now. */
 function whenSettled(queryClient: QueryClient, queryKey: QueryKey, action: () => void): void {
@@ -36,14 +36,23 @@ export function mergePushed<T>(
   if (underWay) whenSettled(queryClient, queryKey, apply);
 }
 
+/** What one change pushes on several channels arrives within this, and is fetched once. */
+const GATHER_MS = 50;
+
+const due = new WeakSet<Query>();
+
 /**
- * Fetches again what pushes may have been missed of. A first answer that is on its way would do for TanStack, but not
- * for us: it may have been read before anybody listened.
+ * Fetches again what pushes may have been missed of. An answer that is on its way is waited for, since it may have been
+ * read before: however many pushes come, the first answers are shown, and one question follows the last push.
  */
 export function refetchMissed(queryClient: QueryClient, queryKey: QueryKey): void {
   for (const query of queryClient.getQueryCache().findAll({ queryKey })) {
-    const again = () => void queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true });
-    if (query.state.data === undefined) whenSettled(queryClient, query.queryKey, again);
-    else again();
+    if (due.has(query)) continue;
+    due.add(query);
+    const again = () => {
+      due.delete(query);
+      void queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true });
+    };
+    setTimeout(() => whenSettled(queryClient, query.queryKey, again), GATHER_MS);
   }
 }

@@ -9,6 +9,7 @@ import {
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { Message, MessagePage, Notification } from "@/lib/api/types";
+import { refetchMissed } from "@/lib/realtime/pushed";
 
 import { conversationQuery, conversationsQuery } from "./conversations";
 
@@ -71,8 +72,8 @@ export function useMarkConversationRead(conversationId: string) {
         }),
       ),
     onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
-      void queryClient.invalidateQueries({ queryKey: conversationQuery(conversationId).queryKey });
+      refetchMissed(queryClient, conversationsQuery.queryKey);
+      refetchMissed(queryClient, conversationQuery(conversationId).queryKey);
       // The server marks its notice as read, too.
       const notices = queryClient.getQueryData<{ items: readonly Notification[] }>(NOTICES);
       if (notices?.items.some(({ read_at, data }) => !read_at && data.conversation_id === conversationId))

@@ -7,7 +7,7 @@ import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { Message } from "@/lib/api/types";
 import { useCurrentUser } from "@/lib/current-user";
-import { mergePushed } from "@/lib/realtime/pushed";
+import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
 import { conversationsQuery } from "../api/conversations";
 import { inOrder, type MessagePages, messagesQuery, withMessage } from "../api/messages";
@@ -44,7 +44,7 @@ export function useSay(conversationId: string) {
       // The same message arrives on the channel as well; whichever is first is shown.
       mergePushed<MessagePages>(queryClient, queryKey, (data) => withMessage(data, message));
       remove(thread, id);
-      void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
+      refetchMissed(queryClient, conversationsQuery.queryKey);
     },
     onError: (error, { id }) => fail(thread, id, error),
   });
