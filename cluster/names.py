@@ -33,6 +33,9 @@ EDGE_GENERATION_HEADER = "x-mobula-edge"
 """Set by HAProxy on every request: its node's edge and its pid, a socket's generation (DESIGN §5, 19)."""
 FRONTEND_HEADER = "x-mobula-frontend"
 """Sent by our front end with FRONTEND_TOKEN: only then does HAProxy pass its X-Forwarded-For on. Goes no further."""
+PROXY_HEADER = "x-mobula-proxy"
+"""Set by HAProxy on every request to what it proves itself with (`cluster.proxies`): only then, or from
+TRUSTED_PROXIES, does a replica believe X-Forwarded-For. Goes no further than the edge."""
 
 JOB_REGISTRY_IMPORT_PATH = "tasks.registry:REGISTRY"
 JOB_RUNNER_IMPORT_PATH = "tasks.runner:JobRunner"

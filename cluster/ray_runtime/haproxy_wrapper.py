@@ -66,7 +66,9 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
         f"    http-request del-header forwarded{unless}\n"
         f"    http-request del-header {options['frontend_header']}\n"
         f"    http-request set-header {options['generation_header']} {options['edge']}-{pid}\n"
-        "    option forwardfor\n"
+        f"{proven(options)}"
+        # A sender that may name the client and does so is no client itself, wherever it is.
+        "    http-request add-header x-forwarded-for %[src] unless { req.hdr_ip(x-forwarded-for,-1) -m found }\n"
     )
     if options["connections_per_address"]:
         rules += per_address(options["connections_per_address"], [*LOOPBACK, *options["forwarded_from"]])
@@ -82,6 +84,13 @@ def unless_trusted(options: Mapping[str, Any]) -> str:
     if options["frontend_token"]:
         conditions.append(f"{{ req.hdr({options['frontend_header']}) -m str {options['frontend_token']} }}")
     return f" unless {' || '.join(conditions)}" if conditions else ""
+
+
+def proven(options: Mapping[str, Any]) -> str:
+    """Replicas of other nodes know this HAProxy by a token. Options that an earlier version wrote have none."""
+    if not options.get("proxy_token"):
+        return ""
+    return f"    http-request set-header {options['proxy_header']} {options['proxy_token']}\n"
 
 
 def per_address(limit: int, exempt: list[str]) -> str:

@@ -7,7 +7,7 @@ that have not authenticated: until then a connection is nobody's.
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from typing import Final
 
 BURST_S: Final = 1.0
@@ -46,13 +46,13 @@ class Admission:
         rate_per_s: float,
         address_rate_per_s: float,
         unauthenticated_per_address: int,
-        exempt: Collection[str],
+        exempt: Container[str],
         jitter: Callable[[], float],
     ) -> None:
         self._interval = 1 / rate_per_s if rate_per_s else 0.0
         self._address_interval = 1 / address_rate_per_s if address_rate_per_s else 0.0
         self._cap = unauthenticated_per_address
-        self._exempt = frozenset(exempt)
+        self._exempt = exempt
         """Addresses of our own proxies, behind which there is anybody."""
         self._jitter = jitter
         self._next = float("-inf")

@@ -1,16 +1,25 @@
-"""Who really calls, by what trusted proxies say: uvicorn's rules, applied once per address instead of per request."""
+"""Who really calls, by what trusted proxies say: uvicorn's rules, applied once per address instead of per request.
 
+A HAProxy of ours is trusted wherever it is: it proves itself by a token, which goes no further.
+"""
+
+import hmac
+from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-READ: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
+from cluster import names
+
+PROOF: Final = names.PROXY_HEADER.encode()
+READ: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", PROOF})
 
 KEPT: Final = 1_024
-LONGEST_KEPT: Final = 128
+LONGEST_KEPT: Final = 160
 """Outcomes kept, and the longest headers (bytes) of them."""
 
+Headers = list[tuple[bytes, bytes]]
 Outcome = tuple[tuple[str, int] | None, str]
 """`client` and `scheme` of the scope; None: who connected is who calls."""
 
@@ -18,9 +27,12 @@ Outcome = tuple[tuple[str, int] | None, str]
 class ForwardedAddresses:
     """Corrects `client` and `scheme` of scopes, as uvicorn's `proxy_headers` would."""
 
-    def __init__(self, trusted: list[str]) -> None:
-        """`trusted`: addresses or networks of proxies."""
-        self._rules = ProxyHeadersMiddleware(_nothing, trusted)
+    def __init__(self, trusted: Sequence[str], token: str = "") -> None:
+        """`trusted`: addresses or networks of proxies. `token`: what a HAProxy of ours proves itself with."""
+        self._token = token.encode()
+        # uvicorn takes what is no address for the name of a peer: nobody but who proved itself has this one.
+        self._ours = (f"haproxy-{token}", 0)
+        self._rules = ProxyHeadersMiddleware(_nothing, [*trusted, *([self._ours[0]] if token else [])])
         self._known: dict[tuple[Any, ...], Outcome] = {}
 
     async def correct(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,14 +44,25 @@ class ForwardedAddresses:
         key = (client and client[0], scope["scheme"], *said)
         known = self._known.get(key)
         if known is None:
-            await self._rules(scope, receive, send)  # type: ignore[arg-type]  # uvicorn has its own ASGI types
-            found = scope.get("client")
-            known = (None if found is client else found, scope["scheme"])
+            known = await self._judge(client, scope, said, receive, send)
             if len(self._known) < KEPT and sum(len(value) for _, value in said) <= LONGEST_KEPT:
                 self._known[key] = known
         if known[0] is not None:
             scope["client"] = known[0]
         scope["scheme"] = known[1]
+        if any(name == PROOF for name, _ in said):
+            scope["headers"] = [header for header in scope["headers"] if header[0] != PROOF]
+
+    async def _judge(self, client: Any, scope: Scope, said: Headers, receive: Receive, send: Send) -> Outcome:
+        proven = any(name == PROOF and self._is_token(value) for name, value in said)
+        peer = self._ours if proven else client
+        judged: Any = {"type": scope["type"], "client": peer, "scheme": scope["scheme"], "headers": said}
+        await self._rules(judged, receive, send)  # type: ignore[arg-type]  # uvicorn has its own ASGI types
+        found = judged["client"]
+        return (None if found is peer else found, judged["scheme"])
+
+    def _is_token(self, value: bytes) -> bool:
+        return bool(self._token) and hmac.compare_digest(value, self._token)
 
 
 async def _nothing(*_: Any) -> None:

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors.protocol.codec import MAX_FRAME_BYTES
-from cluster import names
+from cluster import names, proxies
 from cluster.settings import Settings, get_settings
 from serve_app.edge.arrival import EXTENSION, LINES
 from serve_app.edge.forwarded import ForwardedAddresses
@@ -87,7 +87,7 @@ class EdgeMiddleware:
         self._app = app
         self._settings = settings
         self._replica = OwnReplica.behind(app)
-        self._forwarded = ForwardedAddresses(settings.trusted_proxies)
+        self._forwarded = ForwardedAddresses(proxies.trusted(settings), proxies.token(settings))
         self._watch: asyncio.Task[None] | None = None
 
     @property

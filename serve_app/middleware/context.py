@@ -1,10 +1,12 @@
 """What the layers know about a request, kept in its ASGI scope."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 from starlette.types import Scope
+
+from cluster.proxies import Networks
 
 Headers = Mapping[bytes, bytes]
 
@@ -37,8 +39,7 @@ class AddressFinder:
 
     def __init__(self, trusted_proxies: list[str]) -> None:
         """`trusted_proxies` are addresses or networks."""
-        self._trusted: list[IPv4Network | IPv6Network] = [ip_network(proxy, strict=False) for proxy in trusted_proxies]
-        self._known: dict[str, bool] = {}
+        self._trusted = Networks(trusted_proxies)
         self._found: dict[tuple[str, bytes], str] = {}
 
     def find(self, scope: Scope) -> str:
@@ -51,7 +52,7 @@ class AddressFinder:
     def _find(self, scope: Scope) -> str:
         client = scope.get("client")
         peer = str(client[0]) if client else ""
-        if not self._is_trusted(peer):
+        if peer not in self._trusted:
             return peer
         forwarded = request_headers(scope).get(b"x-forwarded-for")
         if forwarded is None:
@@ -71,18 +72,6 @@ class AddressFinder:
             except ValueError:
                 return peer
             peer = candidate
-            if not self._is_trusted(candidate):
+            if candidate not in self._trusted:
                 return candidate
         return peer
-
-    def _is_trusted(self, address: str) -> bool:
-        known = self._known.get(address)
-        if known is None:
-            try:
-                parsed = ip_address(address)
-                known = any(parsed in network for network in self._trusted)
-            except ValueError:
-                known = False
-            if len(self._known) < KEPT_ADDRESSES:  # proxies are few; callers' own addresses must not fill memory
-                self._known[address] = known
-        return known

@@ -16,7 +16,7 @@ from actors.metrics.registry import REFUSED_CONNECTIONS
 from actors.namespaces.watching import WatchedNamespaces
 from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import SessionClient
-from cluster import names, telemetry
+from cluster import names, proxies, telemetry
 from cluster.settings import Settings
 from db.effects import PositionRead
 from db.session import Database
@@ -79,7 +79,7 @@ class RealtimeApplication:
             rate_per_s=settings.realtime_connect_rate,
             address_rate_per_s=settings.realtime_connect_rate_per_address,
             unauthenticated_per_address=settings.realtime_unauthenticated_per_address,
-            exempt=settings.trusted_proxies,
+            exempt=proxies.Networks(proxies.trusted(settings)),
             jitter=random.random,
         )
         self.hub: Hub | None = None

@@ -29,6 +29,12 @@ async def test_a_missing_secret_is_named():
         assemble(secret_key="")
 
 
+async def test_a_balancer_that_haproxy_believes_is_nobodys_address():
+    seen = {"client": ("127.0.0.1", 5), "headers": [(b"x-forwarded-for", b"203.0.113.9, 10.0.0.5")]}
+    assert assemble().addresses.find(dict(seen)) == "10.0.0.5"
+    assert assemble(forwarded_for_from=["10.0.0.5"]).addresses.find(dict(seen)) == "203.0.113.9"
+
+
 async def test_cached_values_are_loaded_once_with_a_cache_and_each_time_without():
     resources, loads = assemble(), 0
 

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.fixtures.stack import RunningStack
+from cluster.names import FRONTEND_HEADER, PROXY_HEADER
+from tests.fixtures.addresses import noted_address
+from tests.fixtures.stack import BALANCER, RunningStack
 from tests.fixtures.waiting import eventually
 
 STRANGER = "127.0.0.2"
@@ -47,6 +49,24 @@ async def test_one_address_may_hold_so_many_connections_and_is_told_so(capped: R
         one.close()
     async with client(capped, STRANGER) as stranger:
         await eventually(lambda: _admitted(stranger))
+
+
+async def test_a_client_is_known_by_what_its_balancer_or_front_end_says(stack: RunningStack) -> None:
+    visitor = {"X-Forwarded-For": "203.0.113.9"}
+    token = stack.settings.frontend_token.get_secret_value()
+    assert await noted_address(stack.http_url, BALANCER, **visitor) == "203.0.113.9"
+    assert await noted_address(stack.http_url, STRANGER, **visitor) == STRANGER
+    assert await noted_address(stack.http_url, STRANGER, **visitor, **{FRONTEND_HEADER: token}) == "203.0.113.9"
+    behind = {"X-Forwarded-For": f"198.51.100.1, 203.0.113.9, {BALANCER}", FRONTEND_HEADER: token}
+    assert await noted_address(stack.http_url, STRANGER, **behind) == "203.0.113.9"
+    # Who names nobody, or no address, is the client.
+    assert await noted_address(stack.http_url, BALANCER) == BALANCER
+    assert await noted_address(stack.http_url, BALANCER, **{"X-Forwarded-For": "unknown"}) == BALANCER
+
+
+async def test_a_guessed_proof_makes_nobody_a_proxy(stack: RunningStack) -> None:
+    guess = {PROXY_HEADER: "guess", "X-Forwarded-For": "203.0.113.9"}
+    assert await noted_address(stack.http_url, STRANGER, **guess) == STRANGER
 
 
 async def _refused(stranger: httpx.AsyncClient) -> httpx.Response | None:

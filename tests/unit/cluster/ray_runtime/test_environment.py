@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import names
+from cluster import names, proxies
 from cluster.paths import Paths
 from cluster.ports import Ports
 from cluster.ray_runtime import environment
@@ -75,12 +75,14 @@ def test_the_wrapper_is_a_script_that_becomes_haproxy(tmp_path: Path, monkeypatc
     monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path)
     paths = Paths(tmp_path / "home")
     paths.prepare()
-    script = environment.install_haproxy_wrapper(settings(), paths)
+    given = settings(secret_key="a-secret-key")
+    script = environment.install_haproxy_wrapper(given, paths)
     shown = subprocess.run([str(script), "-v"], capture_output=True, text=True, check=True, env={"PATH": os.defpath})
     assert "HAProxy version 2.8" in shown.stdout
     options = json.loads((paths.haproxy / "options.json").read_text())
     assert options["request_timeout_s"] == 10
     assert options["connections_per_address"] > 0
+    assert options["proxy_token"] == proxies.token(given) != ""
 
 
 def test_the_cap_per_address_is_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

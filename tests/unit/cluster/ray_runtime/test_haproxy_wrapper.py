@@ -19,6 +19,8 @@ OPTIONS: dict[str, Any] = {
     "forwarded_from": [],
     "frontend_header": "x-mobula-frontend",
     "frontend_token": "",
+    "proxy_header": "x-mobula-proxy",
+    "proxy_token": "t0ken",
     "generation_header": "x-mobula-edge",
     "edge": "0badc0ffee00",
     "connections_per_address": 100,
@@ -60,7 +62,8 @@ def test_timeouts_pages_headers_and_statuses_are_corrected() -> None:
         "bind 127.0.0.1:8404",
         "http-request del-header x-forwarded-for\n",
         "http-request set-header x-mobula-edge 0badc0ffee00-4711\n",
-        "option forwardfor",
+        "http-request add-header x-forwarded-for %[src] unless { req.hdr_ip(x-forwarded-for,-1) -m found }\n",
+        "http-request set-header x-mobula-proxy t0ken\n",
         "mode 600 level admin",
     ):
         assert line in text
@@ -81,6 +84,11 @@ def test_the_front_end_may_name_the_client_and_its_token_goes_no_further() -> No
     assert text.index(trusted) < text.index("http-request del-header x-mobula-frontend\n")
     both = rewrite(GENERATED, pid=1, options={**OPTIONS, "frontend_token": "s3cret", "forwarded_from": ["10.0.0.1"]})
     assert "unless { src 10.0.0.1 } || { req.hdr(x-mobula-frontend) -m str s3cret }" in both
+
+
+def test_options_of_an_earlier_version_are_enough() -> None:
+    earlier = {name: value for name, value in OPTIONS.items() if not name.startswith("proxy_")}
+    assert "x-mobula-proxy" not in rewrite(GENERATED, pid=1, options=earlier)
 
 
 def test_an_address_may_hold_so_many_connections_and_known_proxies_any_number() -> None:

@@ -51,6 +51,32 @@ async def test_it_is_what_uvicorn_says(kind: str, client: tuple[str, int] | None
         assert await corrected(addresses, client, headers, kind) == (expected["client"], expected["scheme"])
 
 
+TOKEN = "0badc0ffee"
+PROVEN = (b"x-mobula-proxy", TOKEN.encode())
+SAID = (b"x-forwarded-for", b"203.0.113.9")
+
+
+@pytest.mark.parametrize(
+    ("token", "headers", "found"),
+    [
+        (TOKEN, [SAID, PROVEN], "203.0.113.9"),
+        (TOKEN, [(b"x-forwarded-for", b"203.0.113.9, 10.0.0.1"), PROVEN], "203.0.113.9"),
+        (TOKEN, [(b"x-forwarded-for", b"203.0.113.9, 198.51.100.7"), PROVEN], "198.51.100.7"),
+        (TOKEN, [PROVEN], "198.51.100.1"),
+        (TOKEN, [SAID, (b"x-mobula-proxy", b"guess")], "198.51.100.1"),
+        (TOKEN, [SAID], "198.51.100.1"),
+        ("", [SAID, (b"x-mobula-proxy", b"")], "198.51.100.1"),
+    ],
+)
+async def test_a_haproxy_of_another_node_is_known_by_its_token(token: str, headers: Headers, found: str) -> None:
+    addresses = ForwardedAddresses(TRUSTED, token)
+    for _ in range(2):
+        scope = scope_of(("198.51.100.1", 4), headers)
+        await addresses.correct(scope, nothing, nothing)  # type: ignore[arg-type]
+        assert scope["client"][0] == found
+        assert all(name != b"x-mobula-proxy" for name, _ in scope["headers"])
+
+
 async def test_who_is_not_trusted_keeps_the_port_of_each_connection() -> None:
     addresses = ForwardedAddresses(TRUSTED)
     headers = [(b"x-forwarded-for", b"203.0.113.9")]

@@ -5,6 +5,7 @@ import pytest
 import uvicorn
 
 from actors.protocol.codec import MAX_FRAME_BYTES
+from cluster import names, proxies
 from cluster.settings import Settings
 from serve_app.edge import hook
 from serve_app.edge.arrival import EXTENSION, LINES
@@ -118,6 +119,19 @@ async def test_the_caller_is_whom_the_proxy_names() -> None:
     assert edge.replica is not None
     assert edge.replica.asgi_app is not None
     assert [scope["client"] for scope in edge.replica.asgi_app.scopes] == [("203.0.113.9", 0), ("198.51.100.1", 5)]
+    await edge.stop()
+
+
+async def test_the_caller_is_whom_a_known_balancer_or_another_nodes_haproxy_names() -> None:
+    edge = Edge("api", forwarded_for_from=["10.0.0.5"], secret_key="a-secret-key")
+    through_balancer = [(b"x-forwarded-for", b"203.0.113.9"), (b"x-forwarded-for", b"10.0.0.5")]
+    await edge.request("http", "/health", headers=through_balancer, client=("127.0.0.1", 5), scheme="http")
+    proof = (names.PROXY_HEADER.encode(), proxies.token(edge.middleware._settings).encode())
+    from_node = [(b"x-forwarded-for", b"203.0.113.10"), proof]
+    await edge.request("http", "/health", headers=from_node, client=("10.0.0.12", 5), scheme="http")
+    assert edge.replica is not None
+    assert edge.replica.asgi_app is not None
+    assert [scope["client"][0] for scope in edge.replica.asgi_app.scopes] == ["203.0.113.9", "203.0.113.10"]
     await edge.stop()
 
 
