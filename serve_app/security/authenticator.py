@@ -4,10 +4,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from uuid import UUID
 
+from starlette.requests import cookie_parser
 from starlette.types import Scope
 
 from db.auth.permissions import CUSTOMER, ROLES
@@ -171,12 +171,12 @@ class Authenticator:
 
 
 def read_cookie(headers: Mapping[bytes, bytes], name: str) -> str | None:
-    """A cookie's value, or None."""
+    """A cookie's value, or None.
+
+    Read as browsers send them, by `;` and `=` alone: `http.cookies` forgets all of them for one that it finds odd,
+    and other programs on the host set those.
+    """
     raw = headers.get(b"cookie")
     if raw is None or name.encode() not in raw:
         return None
-    try:
-        morsel = SimpleCookie(raw.decode("latin-1")).get(name)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None else None
+    return cookie_parser(raw.decode("latin-1")).get(name)

@@ -150,3 +150,11 @@ async def test_what_is_remembered_is_bounded(world: World, monkeypatch: pytest.M
 @pytest.mark.parametrize(("header", "value"), [(b"a=1; b=2", "2"), (b"b", None), (b"ab=1", None), (b"", None)])
 def test_reading_cookies(header: bytes, value: str | None):
     assert read_cookie({b"cookie": header}, "b") == value
+
+
+@pytest.mark.parametrize(
+    "foreign", ['prefs={"a":1}', 'prefs="x', "a c=d", "k\u00e4=1", "foo=\u00e4", "x[]=1", "novalue", "=", "a@b=c", ""]
+)
+def test_no_foreign_cookie_hides_ours(foreign: str):
+    for text in (f"{foreign}; b=2", f"b=2; {foreign}", f"{foreign};b=2;{foreign}"):
+        assert read_cookie({b"cookie": text.encode()}, "b") == "2"
