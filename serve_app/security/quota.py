@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -67,10 +68,13 @@ class Decision:
 
 @dataclass(slots=True)
 class _Lease:
+    """What Valkey said last of one caller, for as long as it holds: some requests at once, or that there are none."""
+
     tokens: int
     remaining: int
     reset_at: float
     ends_at: float
+    is_refusal: bool = False
 
 
 class LocalQuota:
@@ -104,37 +108,63 @@ class QuotaKeeper:
         self._script = valkey.register_script(GCRA) if valkey is not None else None
         self._local = LocalQuota(clock)
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._alone_until = 0.0
 
     async def take(self, policy: Policy, caller: str) -> Decision:
         """Charge one request. Never raises: a limiter that fails must not stop the service."""
         if policy.quota <= 0:
             return Decision(True, 0, 0)
+        key = f"mobula:quota:{policy.name}:{caller}"
+        if (decision := self._decide_here(policy, caller, key)) is not None:
+            return decision
+        # One of a caller's requests asks at a time: each would take a lease, and keep only the last.
+        turn = self._turns.get(key)
+        if turn is None:
+            turn = self._turns[key] = asyncio.Lock()
+        async with turn:
+            if (decision := self._decide_here(policy, caller, key)) is not None:
+                return decision
+            try:
+                return await self._take_shared(policy, key)
+            except (RedisError, OSError, TimeoutError):
+                self._alone_until = self._clock() + RETRY_VALKEY_S
+                logger.warning("rate limits are counted per process: Valkey does not answer")
+                return self._local.take(policy, caller)
+
+    def _decide_here(self, policy: Policy, caller: str, key: str) -> Decision | None:
+        """By what this process knows; None when Valkey has to be asked."""
         now = self._clock()
         if self._script is None or now < self._alone_until:
             return self._local.take(policy, caller)
-        key = f"mobula:quota:{policy.name}:{caller}"
         lease = self._leases.get(key)
-        if lease is not None and lease.tokens > 0 and now < lease.ends_at:
-            lease.tokens -= 1
-            return Decision(True, lease.remaining + lease.tokens, max(0, math.ceil(lease.reset_at - now)))
-        try:
-            return await self._take_shared(policy, key, now)
-        except (RedisError, OSError, TimeoutError):
-            self._alone_until = now + RETRY_VALKEY_S
-            logger.warning("rate limits are counted per process: Valkey does not answer")
-            return self._local.take(policy, caller)
+        if lease is None or now >= lease.ends_at:
+            return None
+        reset_s = max(0, math.ceil(lease.reset_at - now))
+        if lease.is_refusal:
+            return Decision(False, 0, reset_s, lease.ends_at - now)
+        if lease.tokens == 0:
+            return None
+        lease.tokens -= 1
+        return Decision(True, lease.remaining + lease.tokens, reset_s)
 
-    async def _take_shared(self, policy: Policy, key: str, now: float) -> Decision:
+    async def _take_shared(self, policy: Policy, key: str) -> Decision:
         for cost in dict.fromkeys((policy.lease, 1)):
             allowed, remaining, retry_ms, reset_ms = await self._ask(policy, key, cost)
+            now = self._clock()
+            reset_at, reset_s = now + reset_ms / 1000, math.ceil(reset_ms / 1000)
             if allowed:
-                self._leases[key] = _Lease(cost - 1, remaining, now + reset_ms / 1000, now + LEASE_S)
-                self._leases.move_to_end(key)
-                if len(self._leases) > REMEMBERED_CALLERS:
-                    self._leases.popitem(last=False)
-                return Decision(True, remaining + cost - 1, math.ceil(reset_ms / 1000))
-        return Decision(False, 0, math.ceil(reset_ms / 1000), retry_ms / 1000)
+                self._remember(key, _Lease(cost - 1, remaining, reset_at, now + LEASE_S))
+                return Decision(True, remaining + cost - 1, reset_s)
+        # Nobody gives requests back, so that there are none before then is certain.
+        self._remember(key, _Lease(0, 0, reset_at, now + retry_ms / 1000, is_refusal=True))
+        return Decision(False, 0, reset_s, retry_ms / 1000)
+
+    def _remember(self, key: str, lease: _Lease) -> None:
+        self._leases[key] = lease
+        self._leases.move_to_end(key)
+        if len(self._leases) > REMEMBERED_CALLERS:
+            self._leases.popitem(last=False)
 
     async def _ask(self, policy: Policy, key: str, cost: int) -> tuple[int, int, int, int]:
         assert self._script is not None  # noqa: S101 - `take` asked

@@ -1,5 +1,6 @@
 """Quotas in one process."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -74,6 +75,52 @@ async def test_large_quotas_are_leased():
     assert script.costs == [6], "one question for six requests"
     await keeper.take(policy, "ada")
     assert script.costs == [6, 6]
+
+
+class Counting(Script):
+    """Valkey with one caller, whose time does not pass."""
+
+    charged = 0
+
+    async def __call__(self, *, keys: list[str], args: list[int]) -> Any:
+        self.costs.append(args[2])
+        await asyncio.sleep(0)
+        quota, _, cost = args
+        if self.charged + cost > quota:
+            return [0, quota - self.charged, 1000, 1000]
+        self.charged += cost
+        return [1, quota - self.charged, 0, 1000]
+
+
+@pytest.mark.parametrize(("quota", "asked", "charged"), [(600, 120, 120), (600, 601, 600), (5, 7, 5)])
+async def test_parallel_requests_use_up_no_more_than_their_number(quota: int, asked: int, charged: int):
+    script = Counting()
+    keeper, policy = keeper_with(script, ManualClock()), Policy("default", quota)
+    decisions = await asyncio.gather(*(keeper.take(policy, "ada") for _ in range(asked)))
+    assert sum(decision.allowed for decision in decisions) == min(asked, quota)
+    assert script.charged == charged
+    assert len(keeper._turns) == 0
+
+
+async def test_who_has_nothing_left_asks_no_more_until_there_is_something():
+    clock, script = ManualClock(), Script([0, 0, 100, 60_000], [0, 0, 100, 60_000], [1, 0, 0, 60_000])
+    keeper, policy = keeper_with(script, clock), Policy("default", 600)
+    waits = []
+    for _ in range(3):
+        waits.append((await keeper.take(policy, "ada")).retry_after_s)
+        clock.advance(0.03)
+    assert waits == pytest.approx([0.1, 0.07, 0.04])
+    assert script.costs == [6, 1]
+    clock.advance(0.02)
+    assert (await keeper.take(policy, "ada")).allowed
+
+
+async def test_parallel_requests_wait_only_once_for_a_valkey_that_is_gone():
+    script = Script(RedisConnectionError())
+    keeper = keeper_with(script, ManualClock())
+    decisions = await asyncio.gather(*(keeper.take(FIVE, "ada") for _ in range(6)))
+    assert [decision.allowed for decision in decisions] == [True] * 5 + [False]
+    assert len(script.costs) == 1
 
 
 async def test_a_lease_ends():
