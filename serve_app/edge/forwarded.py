@@ -5,6 +5,7 @@ A HAProxy of ours is trusted wherever it is: it proves itself by a token, which 
 
 import hmac
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
@@ -13,7 +14,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from cluster import names
 
 PROOF: Final = names.PROXY_HEADER.encode()
-READ: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", PROOF})
+FORWARDED_FOR: Final = b"x-forwarded-for"
+READ: Final = frozenset({FORWARDED_FOR, b"x-forwarded-proto", PROOF})
 
 KEPT: Final = 1_024
 LONGEST_KEPT: Final = 160
@@ -56,13 +58,37 @@ class ForwardedAddresses:
     async def _judge(self, client: Any, scope: Scope, said: Headers, receive: Receive, send: Send) -> Outcome:
         proven = any(name == PROOF and self._is_token(value) for name, value in said)
         peer = self._ours if proven else client
-        judged: Any = {"type": scope["type"], "client": peer, "scheme": scope["scheme"], "headers": said}
+        headers = [(name, value) for name, value in said if name != FORWARDED_FOR]
+        if hops := _hops(said):
+            headers.append((FORWARDED_FOR, b",".join(hops)))
+        judged: Any = {"type": scope["type"], "client": peer, "scheme": scope["scheme"], "headers": headers}
         await self._rules(judged, receive, send)  # type: ignore[arg-type]  # uvicorn has its own ASGI types
         found = judged["client"]
         return (None if found is peer else found, judged["scheme"])
 
     def _is_token(self, value: bytes) -> bool:
         return bool(self._token) and hmac.compare_digest(value, self._token)
+
+
+def _hops(said: Headers) -> list[bytes]:
+    """The last hops that are addresses: what stands before `unknown` is nobody's word."""
+    hops = b",".join(value for name, value in said if name == FORWARDED_FOR).split(b",")
+    count = next((place for place, hop in enumerate(reversed(hops)) if not _is_address(hop)), len(hops))
+    return hops[len(hops) - count :]
+
+
+def _is_address(hop: bytes) -> bool:
+    """With or without a port, as uvicorn reads it."""
+    host = hop.decode("latin-1").strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _nothing(*_: Any) -> None:

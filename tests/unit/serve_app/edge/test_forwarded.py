@@ -1,4 +1,4 @@
-"""The same outcome as uvicorn's middleware, the first time and every time after it."""
+"""The same outcome as uvicorn's middleware where a caller has an address, the first time and every time after it."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ async def corrected(addresses: ForwardedAddresses, *given: Any) -> tuple[Any, st
         [(b"x-forwarded-for", b"203.0.113.9, 10.0.0.1")],
         [(b"x-forwarded-for", b"203.0.113.9"), (b"x-forwarded-for", b"203.0.113.10")],
         [(b"x-forwarded-for", b"203.0.113.9:1234")],
-        [(b"x-forwarded-for", b"nonsense")],
+        [(b"x-forwarded-for", b"203.0.113.9, 10.0.0.1:80, [2001:db8::1]:80")],
         [(b"x-forwarded-for", b"")],
         [(b"x-forwarded-for", b"203.0.113.9"), (b"x-forwarded-proto", b"https")],
         [(b"x-forwarded-proto", b"gopher")],
@@ -49,6 +49,21 @@ async def test_it_is_what_uvicorn_says(kind: str, client: tuple[str, int] | None
     addresses = ForwardedAddresses(TRUSTED)
     for _ in range(2):
         assert await corrected(addresses, client, headers, kind) == (expected["client"], expected["scheme"])
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("nonsense", "127.0.0.1"),
+        ("203.0.113.9, unknown", "127.0.0.1"),
+        ("203.0.113.9, unknown, 10.0.0.1", "10.0.0.1"),
+        ("unknown, 203.0.113.9, 10.0.0.1", "203.0.113.9"),
+        ("unknown, 10.0.0.2, 10.0.0.1", "10.0.0.2"),
+    ],
+)
+async def test_unlike_with_uvicorn_a_caller_has_an_address(said: str, found: str) -> None:
+    client, _ = await corrected(ForwardedAddresses(TRUSTED), ("127.0.0.1", 4), [(b"x-forwarded-for", said.encode())])
+    assert client[0] == found
 
 
 TOKEN = "0badc0ffee"
