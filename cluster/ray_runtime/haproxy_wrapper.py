@@ -72,6 +72,13 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
     )
     if options["connections_per_address"]:
         rules += per_address(options["connections_per_address"], [*LOOPBACK, *options["forwarded_from"]])
+    # `timeout http-request` is for heads alone. What does not fit a buffer (16 KB) the replica waits for.
+    rules += f"    http-request wait-for-body time {options['request_timeout_s']}s\n"
+    detail = f"The request did not arrive within {options['request_timeout_s']} seconds."
+    late = json_problem(408, "Request Timeout", "request_timeout", detail)
+    rules += (
+        f'    http-error status 408 content-type application/problem+json hdr cache-control no-store string "{late}"\n'
+    )
     replace(r"^(frontend http_frontend\n *bind .*\n)", lambda_free(rules))
     return f"{MARK}\n{text}"
 
@@ -98,8 +105,8 @@ def per_address(limit: int, exempt: list[str]) -> str:
 
     `exempt` are proxies, whose one address stands for many clients. `track-sc0` counts until the connection ends.
     """
-    body = '{\\"type\\":\\"about:blank\\",\\"title\\":\\"Too Many Requests\\",\\"status\\":429,'
-    body += '\\"code\\":\\"connections_per_address\\",\\"detail\\":\\"Too many connections from this address.\\"}'
+    detail = "Too many connections from this address."
+    body = json_problem(429, "Too Many Requests", "connections_per_address", detail)
     return (
         "    stick-table type ipv6 size 100k expire 60s store conn_cur\n"
         f"    acl from_proxy src {' '.join(exempt)}\n"
@@ -107,6 +114,12 @@ def per_address(limit: int, exempt: list[str]) -> str:
         f"    http-request return status 429 content-type application/problem+json hdr retry-after 10 "
         f'hdr cache-control no-store string "{body}" if {{ sc0_conn_cur gt {limit} }}\n'
     )
+
+
+def json_problem(status: int, title: str, code: str, detail: str) -> str:
+    """A problem (RFC 9457) inside a string of HAProxy's configuration."""
+    body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    return json.dumps(body, separators=(",", ":")).replace('"', '\\"')
 
 
 def record(directory: Path, pid: int, edge: str) -> None:

@@ -16,6 +16,7 @@ from actors.protocol.codes import DISCONNECT_SHUTDOWN, DISCONNECT_SLOW
 from cluster import names
 from serve_app.edge.answering import ReadyCycle
 from serve_app.edge.arrival import EXTENSION, LINES, Arrival
+from serve_app.edge.body import READ_S
 from serve_app.edge.websocket import CLOSE_HANDSHAKE_S, SLOW_CLOSE_S, AsgiSocket
 from serve_app.realtime.flushing import QUEUE_BYTES
 from serve_app.realtime.hub import Hub
@@ -48,6 +49,17 @@ class StreamProtocol(HttpToolsProtocol):
             offered[EXTENSION] = self
         cycle.scope["extensions"] = offered
         super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Answered. The rest of the request is read, or HAProxy might lose the answer, but not for ever."""
+        cycle = self.cycle
+        super().on_response_complete()
+        if cycle is not None and cycle.response_complete and cycle.more_body and not self.transport.is_closing():
+            self.loop.call_later(READ_S, self._give_up, cycle)
+
+    def _give_up(self, answered: Any) -> None:
+        if self.cycle is answered:
+            self.transport.close()
 
     def adopt(self, hub: Hub, wire: Wire, arrival: Arrival) -> Peer | None:
         """Serve this hub from now on; None when the client has gone.

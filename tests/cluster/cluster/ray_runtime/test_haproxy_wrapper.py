@@ -1,6 +1,7 @@
 """HAProxy as it really runs, with what the wrapper made of its configuration."""
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -9,6 +10,8 @@ import httpx
 import pytest
 
 from cluster.names import FRONTEND_HEADER, PROXY_HEADER
+from serve_app.edge.body import READ_S
+from serve_app.middleware.body_limit import LEAST_BYTES_PER_S
 from tests.fixtures.addresses import noted_address
 from tests.fixtures.stack import BALANCER, RunningStack
 from tests.fixtures.waiting import eventually
@@ -67,6 +70,30 @@ async def test_a_client_is_known_by_what_its_balancer_or_front_end_says(stack: R
 async def test_a_guessed_proof_makes_nobody_a_proxy(stack: RunningStack) -> None:
     guess = {PROXY_HEADER: "guess", "X-Forwarded-For": "203.0.113.9"}
     assert await noted_address(stack.http_url, STRANGER, **guess) == STRANGER
+
+
+@pytest.mark.parametrize("sent", [1, 40_000], ids=["haproxy", "replica"])
+async def test_a_body_that_does_not_arrive_is_given_up(stack: RunningStack, sent: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.ports.http)
+    head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000"
+    writer.write(head + b"\r\n\r\n" + b" " * sent)
+
+    async def trickle() -> bytes:
+        """What came back once the connection is closed."""
+        answer = b""
+        while not reader.at_eof():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    answer += await reader.read(10_000)
+            with contextlib.suppress(ConnectionError):
+                writer.write(b" ")
+        return answer
+
+    async with asyncio.timeout(READ_S + sent / LEAST_BYTES_PER_S + 15):
+        answer = await trickle()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"request_timeout"' in answer
+    writer.close()
 
 
 async def _refused(stranger: httpx.AsyncClient) -> httpx.Response | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from serve_app.edge import streaming
 from serve_app.realtime.application import RealtimeApplication
 from serve_app.realtime.flushing import QUEUE_BYTES
 from tests.fixtures.http_stream import StreamWorld
@@ -34,6 +35,28 @@ async def test_a_client_that_vanishes_is_noticed(world: StreamWorld) -> None:
     writer.transport.abort()
     await eventually(lambda: world.hub.connections == 0)
     assert world.backends.sessions.records == {}
+
+
+async def test_what_is_still_to_come_of_an_answered_request_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "READ_S", 0.1)
+    settings = realtime_settings(tmp_path)
+    async with serve_realtime(RealtimeApplication(settings, FakeBackends(settings).connect), settings) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST /connection/health HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        assert b"HTTP/1.1 " in await reader.readuntil(b"\r\n\r\n")
+
+        rest = asyncio.create_task(reader.read())
+
+        async def is_closed() -> bool:
+            if not rest.done():
+                writer.write(b"a")
+            return rest.done()
+
+        await eventually(is_closed, 4)
+        await asyncio.gather(rest, return_exceptions=True)
+        writer.close()
 
 
 async def test_a_client_that_does_not_read_is_closed_and_the_others_are_not(world: StreamWorld) -> None:

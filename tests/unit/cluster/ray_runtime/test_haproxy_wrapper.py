@@ -58,6 +58,8 @@ def test_timeouts_pages_headers_and_statuses_are_corrected() -> None:
     for line in (
         "option abortonclose\n",
         "timeout http-request 10s",
+        "http-request wait-for-body time 10s\n",
+        "http-error status 408 content-type application/problem+json",
         "timeout tunnel 3600s",
         "bind 127.0.0.1:8404",
         "http-request del-header x-forwarded-for\n",
@@ -95,6 +97,7 @@ def test_an_address_may_hold_so_many_connections_and_known_proxies_any_number() 
     text = rewrite(GENERATED, pid=1, options={**OPTIONS, "forwarded_from": ["10.0.0.0/8"]})
     assert "acl from_proxy src 127.0.0.1 ::1 10.0.0.0/8\n" in text
     assert "sc0_conn_cur gt 100" in text
+    assert text.index("sc0_conn_cur gt 100") < text.index("wait-for-body")
     assert "stick-table" not in rewrite(GENERATED, pid=1, options={**OPTIONS, "connections_per_address": 0})
 
 

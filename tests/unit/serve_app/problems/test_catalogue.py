@@ -58,7 +58,6 @@ def answers_of_the_edge() -> Iterator[tuple[int | None, str]]:
                 status, code = said if len(said) == 2 else (named.get("status"), named.get("code"))
                 if isinstance(code, str):
                     yield status, code
-    for code in re.findall(
-        r'code[\\"]+:[\\"]+(\w+)', (ROOT / "cluster" / "ray_runtime" / "haproxy_wrapper.py").read_text()
-    ):
-        yield None, code
+    wrapper = (ROOT / "cluster" / "ray_runtime" / "haproxy_wrapper.py").read_text()
+    for status, code in re.findall(r'json_problem\((\d+), "[^"]+", "(\w+)"', wrapper):
+        yield int(status), code
