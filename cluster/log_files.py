@@ -31,7 +31,6 @@ class LogFile:
         self._size = 0
         self._inode = 0
         self._file = -1
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._open()
 
     def write(self, text: str) -> int:
@@ -42,7 +41,8 @@ class LogFile:
     def write_bytes(self, data: bytes) -> None:
         """Append whole lines."""
         with self._lock, contextlib.suppress(OSError):  # a full disk: what was to be said is lost, the process is not
-            self._turn_over(len(data))
+            if self._file >= 0:
+                self._turn_over(len(data))
             while data:
                 written = os.write(self._file, data)
                 self._size += written
@@ -62,19 +62,24 @@ class LogFile:
         """Begin a new file when this one is full, or was moved or removed by somebody's own tool."""
         try:
             in_place = os.stat(self.path).st_ino == self._inode
-        except FileNotFoundError:
+        except OSError:
             in_place = False
-        if in_place and self._size and self._size + coming > self._max_bytes:
-            os.replace(self.path, self.path.with_name(self.path.name + ".1"))
-            in_place = False
-        if not in_place:
-            os.close(self._file)
-            self._open()
+        # Where no new file can be made (a full disk), the old one goes on.
+        with contextlib.suppress(OSError):
+            if in_place and self._size and self._size + coming > self._max_bytes:
+                os.replace(self.path, self.path.with_name(self.path.name + ".1"))
+                in_place = False
+            if not in_place:
+                self._open()
 
     def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         # Messages and orders of people are spoken of here: nobody else's business.
-        self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        found = os.fstat(self._file)
+        opened = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        before, self._file = self._file, opened
+        if before >= 0:
+            os.close(before)
+        found = os.fstat(opened)
         self._size, self._inode = found.st_size, found.st_ino
 
 

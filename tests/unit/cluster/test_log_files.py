@@ -1,10 +1,14 @@
+import errno
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
+
+import pytest
 
 from cluster import log_files
 from cluster.log_files import LogFile
@@ -53,11 +57,46 @@ def test_a_file_that_somebody_moved_or_removed_is_made_anew(tmp_path: Path) -> N
     assert (tmp_path / "kept").read_text() == "one\n"
 
 
+def test_a_folder_that_somebody_removed_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "processes" / "api-1.log"
+    file = LogFile(path)
+    file.write("one\n")
+    shutil.rmtree(path.parent)
+    file.write("two\n")
+    assert path.read_text() == "two\n"
+
+
+def test_a_new_file_that_cannot_be_made_costs_no_line_and_closes_nobody_s_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "api-1.log"
+    file = LogFile(path)
+    file.write("one\n")
+    path.rename(tmp_path / "kept")
+    with monkeypatch.context() as full:
+
+        def refuse(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+        full.setattr("cluster.log_files.os.open", refuse)
+        file.write("two\n")
+    # Whoever opens something now may get the number that a closed log file had.
+    with (tmp_path / "of somebody else").open("w") as other:
+        file.write("three\n")
+        other.write("still open\n")
+    assert (tmp_path / "of somebody else").read_text() == "still open\n"
+    assert (tmp_path / "kept").read_text() == "one\ntwo\n"
+    assert path.read_text() == "three\n"
+
+
 def test_it_is_nobody_elses_business_and_never_raises(tmp_path: Path) -> None:
     file = LogFile(tmp_path / "api-1.log")
     assert stat.S_IMODE((tmp_path / "api-1.log").stat().st_mode) == 0o600
     file.close()
     file.write("nobody hears this\n")
+    (tmp_path / "api-1.log").unlink()
+    file.write("nor this\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_lines_of_several_threads_do_not_mix(tmp_path: Path) -> None:
