@@ -66,9 +66,13 @@ def keep_passwords(folder: Path, chosen: Secrets) -> None:
 def write_private(file: Path, text: str) -> None:
     """Write a file that is never, not even for a moment, readable by others; complete or not at all."""
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    with os.fdopen(descriptor, "w") as out:  # mkstemp creates with 0600
-        out.write(text)
-    Path(name).replace(file)
+    try:
+        with os.fdopen(descriptor, "w") as out:  # mkstemp creates with 0600
+            out.write(text)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _keep(file: Path, make: Callable[[], str]) -> str:

@@ -177,8 +177,9 @@ class ManagedProcess:
     def adopt(self, identity: Identity) -> None:
         """Take over a process that runs already."""
         self._child, self._identity = None, identity
-        self._record_file.parent.mkdir(parents=True, exist_ok=True)
-        self._record_file.write_text(identity.written())
+        if self.recorded() != identity:
+            self._record_file.parent.mkdir(parents=True, exist_ok=True)
+            self._record_file.write_text(identity.written())
 
     def is_running(self) -> bool:
         """Whether the process lives. Reaps it when it was our child and has ended."""

@@ -65,9 +65,13 @@ def is_held(paths: Paths) -> bool:
     return False
 
 
-def write_status(paths: Paths, status: Mapping[str, Any]) -> None:
-    """Replace run/status.json."""
-    write_private(paths.run / "status.json", json.dumps(status, indent=2) + "\n")
+def write_status(paths: Paths, status: Mapping[str, Any]) -> bool:
+    """Replace run/status.json. Returns whether that was possible: a full disk ends nothing that runs."""
+    try:
+        write_private(paths.run / "status.json", json.dumps(status, indent=2) + "\n")
+    except OSError:
+        return False
+    return True
 
 
 def read_status(paths: Paths) -> dict[str, Any]:

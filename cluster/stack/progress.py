@@ -1,5 +1,6 @@
 """What the daemon says while it works: one JSON object per line, so that a detached `up` can follow it."""
 
+import contextlib
 import json
 import threading
 import time
@@ -64,7 +65,9 @@ class Progress:
     def _emit(self, event: Event) -> None:
         with self._lock:
             for listener in self._listeners:
-                listener(event)
+                # A full disk, or a terminal that has gone: no reason to end what is being told of.
+                with contextlib.suppress(OSError):
+                    listener(event)
 
 
 class ProgressFile:

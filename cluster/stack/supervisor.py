@@ -37,6 +37,8 @@ class Stack:
         self._head = RayHead(plan.settings, plan.paths, plan.ports, plan.env)
         self._frontend = frontend.Frontend(plan.paths, plan.ports, plan.env) if plan.options.frontend else None
         self._deployment: Deployment | None = None
+        self._applications_wanted = False
+        """Ray was started anew, and the applications do not run on it yet."""
         self._state = "starting"
         self._restarts: dict[str, list[float]] = {}
         self._last_status: dict[str, Any] = {}
@@ -91,20 +93,24 @@ class Stack:
         self._stopping.set()
         self._state = "stopping"
         self._write_status()
-        if self._deployment is not None:
-            self._deployment.cancel()
-        if self._frontend is not None:
-            self._frontend.stop()
-        left = self._head.stop()
-        if self.plan.valkey is not None:
-            self.plan.valkey.stop()
-        if self.plan.postgres is not None:
-            self.plan.postgres.stop()
-        left += processes.end_all(self.plan.paths)[1]
+        left: list[str] = []
+        for name, part in (
+            ("deployment", self._deployment.cancel if self._deployment is not None else None),
+            ("front end", self._frontend.stop if self._frontend is not None else None),
+            ("Ray", self._head.stop),
+            ("Valkey", self.plan.valkey.stop if self.plan.valkey is not None else None),
+            ("Postgres", self.plan.postgres.stop if self.plan.postgres is not None else None),
+        ):
+            try:
+                if part is not None:
+                    part()
+            except Exception as problem:  # whatever it is: nobody would look after those that come later
+                left.append(f"{name} ({problem})")
+        left += [processes.describe(one) for one in processes.end_all(self.plan.paths)[1]]
         self._state = "stopped"
         self._write_status()
         self._progress.end("stopped")
-        return [processes.describe(one) for one in left]
+        return left
 
     def _check(self) -> None:
         """Name every problem at once, before anything runs."""
@@ -235,14 +241,21 @@ class Stack:
             self._restart_if_dead("GCS", self._head.ensure_gcs)
         else:
             self._restart_if_dead("Ray", self._restart_ray)
+        if self._applications_wanted and self._head.is_node_alive():
+            self._restart_if_dead(applications.STEP, self._deploy_again)
 
     def _restart_ray(self) -> bool:
-        """The node is gone with everything on it: a new one, and the applications again."""
+        """The node is gone with everything on it: a new one, and then the applications again."""
         self._state = "restarting Ray"
+        self._applications_wanted = True
         self._write_status()
         self._start_ray()
+        return True
+
+    def _deploy_again(self) -> bool:
         deployment = self._deployment = Deployment(self.plan.env, self.plan.paths.logs / "deploy.log")
         self._deploy(deployment)
+        self._applications_wanted = False
         self._state = "ready"
         return True
 
@@ -279,6 +292,5 @@ class Stack:
             "ray_address": head.address,
             "services": services,
         }
-        if status != self._last_status:
+        if status != self._last_status and daemon_state.write_status(plan.paths, status):
             self._last_status = status
-            daemon_state.write_status(plan.paths, status)

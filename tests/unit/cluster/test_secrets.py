@@ -1,6 +1,8 @@
+import errno
 import stat
 from pathlib import Path
 
+import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -69,3 +71,19 @@ def test_new_passwords_are_those_of_the_local_servers_alone_and_kept_when_told(t
     secrets.keep_passwords(folder, chosen)
     assert secrets.ensure(folder) == chosen
     assert {mode(file) for file in folder.iterdir()} == {0o600}
+
+
+def test_what_cannot_be_written_leaves_the_file_as_it_was_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "status.json"
+    secrets.write_private(file, "before")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OSError, match="No space"):
+        secrets.write_private(file, "after")
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+    assert file.read_text() == "before"

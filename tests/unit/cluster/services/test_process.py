@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import sys
@@ -51,6 +52,23 @@ def test_a_recycled_pid_is_not_mistaken_for_the_process() -> None:
     assert own.is_alive()
     assert not Identity(own.pid, own.started - 60, own.boot).is_alive()
     assert not Identity(own.pid, own.started, "an earlier boot").is_alive()
+
+
+def test_adopting_what_is_recorded_needs_no_disk(
+    process: ManagedProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process.launch(SLEEP, log_file=tmp_path / "log")
+    later = ManagedProcess("sleeper", tmp_path / "run" / "sleeper.json")
+    left = later.recorded()
+    assert left is not None
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    later.adopt(left)
+    later.stop(((signal.SIGKILL, 5.0),))
+    eventually_sync(lambda: not process.is_running())
 
 
 def test_a_step_of_the_wall_clock_makes_no_other_process(

@@ -1,3 +1,4 @@
+import errno
 import json
 from pathlib import Path
 
@@ -24,6 +25,15 @@ def test_who_listens_later_hears_what_comes_then() -> None:
     progress.listen(late.append)
     progress.done("Ray", "up")
     assert [event.state for event in late] == ["done"]
+
+
+def test_a_listener_that_cannot_write_ends_nothing() -> None:
+    def full(event: Event) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    heard: list[Event] = []
+    Progress(full, heard.append).begin("Ray")
+    assert [event.step for event in heard] == ["Ray"]
 
 
 def test_a_file_can_be_followed_while_it_grows(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
+import errno
 from pathlib import Path
 
 import pytest
 
 from cluster import secrets
+from cluster.ray_runtime import processes
+from cluster.services.errors import ServiceError
 from cluster.services.postgres import EmbeddedPostgres
 from cluster.services.valkey import EmbeddedValkey
-from cluster.stack import applications
+from cluster.stack import applications, daemon_state, supervisor
 from cluster.stack.plan import Options, make
-from cluster.stack.progress import Event, Progress
+from cluster.stack.progress import Event, Progress, ProgressFile
 from cluster.stack.supervisor import Stack
 
 CLEAN = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere"}
@@ -62,3 +65,108 @@ def test_production_looks_for_demo_accounts_once_the_schema_is_there(
     stack = Stack(make(Options(home=tmp_path / "home", production=production), CLEAN), Progress())
     stack._migrate()
     assert ran == asked
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can write what the supervisor tells, as files or on the terminal."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(daemon_state, "write_private", refuse)
+    monkeypatch.setattr(ProgressFile, "__call__", refuse)
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    monkeypatch.setattr(processes, "end_all", lambda *_, **__: (False, []))
+    plan = make(Options(home=tmp_path / "home", frontend=False), CLEAN)
+    return Stack(plan, Progress(ProgressFile(plan.paths.run / "progress.jsonl")))
+
+
+def test_everything_is_stopped_also_with_a_full_disk_and_when_a_part_does_not_end(
+    stack: Stack, full_disk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[str] = []
+
+    def refuse(valkey: EmbeddedValkey) -> None:
+        raise TimeoutError("valkey (pid 7) does not end")
+
+    monkeypatch.setattr(stack._head, "stop", lambda: stopped.append("Ray") or [])
+    monkeypatch.setattr(EmbeddedValkey, "stop", refuse)
+    monkeypatch.setattr(EmbeddedPostgres, "stop", lambda postgres: stopped.append("Postgres"))
+    assert stack.stop() == ["Valkey (valkey (pid 7) does not end)"]
+    assert stopped == ["Ray", "Postgres"]
+
+
+class Watched:
+    """What `watch` looks at, until `rounds` are over. `deploy` fails so many times."""
+
+    def __init__(self, stack: Stack, monkeypatch: pytest.MonkeyPatch, *, rounds: int, failures: int = 0) -> None:
+        self.raylet_lives = True
+        self.did: list[str] = []
+        self.failures = failures
+        self._stack, self._rounds = stack, rounds
+        monkeypatch.setattr(supervisor, "WATCH_S", 0.0)
+        monkeypatch.setattr(supervisor, "Deployment", lambda *_: None)
+        monkeypatch.setattr(EmbeddedPostgres, "ensure_running", lambda postgres: True)
+        monkeypatch.setattr(EmbeddedValkey, "ensure_running", lambda valkey: self.round())
+        monkeypatch.setattr(stack._head, "is_node_alive", lambda: self.raylet_lives)
+        monkeypatch.setattr(stack._head, "ensure_gcs", lambda: False)
+        monkeypatch.setattr(stack, "_start_ray", self.start_ray)
+        monkeypatch.setattr(stack, "_deploy", self.deploy)
+
+    def round(self) -> bool:
+        self._rounds -= 1
+        if self._rounds == 0:
+            self._stack.request_stop()
+        return False
+
+    def start_ray(self) -> None:
+        self.did.append("ray")
+        self.raylet_lives = True
+
+    def deploy(self, deployment: object) -> None:
+        self.did.append("deploy")
+        self.failures -= 1
+        if self.failures >= 0:
+            raise ServiceError("no memory")
+
+
+def test_a_full_disk_does_not_end_the_watch(stack: Stack, full_disk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    Watched(stack, monkeypatch, rounds=3)
+    stack.watch()
+    assert stack.is_stopping
+
+
+def test_what_could_not_be_written_is_written_later(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(daemon_state, "write_private", refuse)
+        stack._write_status()
+    assert daemon_state.read_status(stack.plan.paths) == {}
+    stack._write_status()
+    assert daemon_state.read_status(stack.plan.paths)["state"] == "starting"
+
+
+def test_after_a_raylet_s_death_applications_are_deployed_until_they_run(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(stack, monkeypatch, rounds=6, failures=2)
+    watched.raylet_lives = False
+    stack.watch()
+    assert watched.did == ["ray", "deploy", "deploy", "deploy"]
+    assert daemon_state.read_status(stack.plan.paths)["state"] == "ready"
+
+
+def test_applications_that_cannot_be_deployed_are_left_alone_for_a_while(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(stack, monkeypatch, rounds=20, failures=20)
+    watched.raylet_lives = False
+    stack.watch()
+    assert watched.did == ["ray", *["deploy"] * supervisor.CRASH_LOOP[0]]
+    assert daemon_state.read_status(stack.plan.paths)["state"] == "restarting Ray"
