@@ -8,7 +8,7 @@ then the whole node is started anew.
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,18 +53,18 @@ class RayHead:
         self._raylet: Identity | None = None
         self._log_file = paths.logs / "ray-start.log"
 
-    def start(self) -> None:
-        """Start the node. Raises ServiceError with what Ray said."""
+    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Start the node, unless it is given up meanwhile. Raises ServiceError with what Ray said."""
         install_haproxy_wrapper(self._settings, self._paths)
         parameters = self._paths.run / "ray-head.json"
         parameters.write_text(json.dumps(self._parameters()))
         for attempt in range(ATTEMPTS):
             self._tidy()
-            if node.launch(parameters, self._env, self._log_file):
+            if node.launch(parameters, self._env, self._log_file, given_up):
                 self._find()
                 return
             left = self.stop()
-            if left or attempt == ATTEMPTS - 1:
+            if left or given_up() or attempt == ATTEMPTS - 1:
                 break
         raise ServiceError(f"Ray does not start; the end of {self._log_file}:\n{tail(self._log_file, 15)}")
 

@@ -3,8 +3,9 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,16 @@ def parameters(settings: Settings, paths: Paths, ports: Ports) -> dict[str, obje
     }
 
 
-def launch(file: Path, env: Mapping[str, str], log_file: Path) -> bool:
+def launch(file: Path, env: Mapping[str, str], log_file: Path, given_up: Callable[[], bool] = lambda: False) -> bool:
     """Start a node with the parameters in `file`. Returns whether it started; the log says why not."""
     argv = [sys.executable, "-m", "cluster.ray_runtime.launch_node", str(file)]
-    return run_to_end(argv, env=env, log_file=log_file, timeout_s=START_LIMIT_S) == 0
+    try:
+        return run_to_end(argv, env=env, log_file=log_file, timeout_s=START_LIMIT_S, given_up=given_up) == 0
+    except subprocess.TimeoutExpired:
+        why = "somebody stopped it" if given_up() else f"it was not there after {START_LIMIT_S:.0f} s"
+        with log_file.open("a") as log:
+            log.write(f"{why}\n")
+        return False
 
 
 def told(log_file: Path) -> dict[str, Any]:

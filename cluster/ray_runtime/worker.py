@@ -1,6 +1,7 @@
 """A Ray node that joins the head of another machine (or of this one, in tests)."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,9 @@ GRACE_S = 120.0
 """Serve stops a replica so long (and DRAIN_SECONDS) before the announced end even if no other runs elsewhere yet: what
 it may take to end, `serve_app.deployments.AFTER_WINDOW_S`."""
 
+ANNOUNCE_LIMIT_S = 30.0
+"""Importing Ray, and the head's answer; Ray itself looks longer for a head that is away."""
+
 LOOK_S = 0.5
 """Processes that are not our children are waited for by looking."""
 
@@ -39,8 +43,11 @@ class RayWorkerNode:
         self.nodes = 0
         """How many the cluster had when this one had joined; 0: not known."""
 
-    def start(self) -> None:
-        """Join, with nothing left of an earlier node of this checkout. Raises ServiceError with what Ray said."""
+    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Join, with nothing left of an earlier node of this checkout, unless it is given up meanwhile.
+
+        Raises ServiceError with what Ray said.
+        """
         if self.stop():
             raise ServiceError("processes of an earlier node of this checkout do not end")
         node.tidy(self._paths)
@@ -49,7 +56,7 @@ class RayWorkerNode:
         file.write_text(
             json.dumps({**node.parameters(self._settings, self._paths, self._ports), "gcs_address": self._head})
         )
-        if not node.launch(file, self._env, self._log_file):
+        if not node.launch(file, self._env, self._log_file, given_up):
             self.stop()
             raise ServiceError(f"cannot join {self._head}; the end of {self._log_file}:\n{tail(self._log_file, 15)}")
         self._raylet = self._find()
@@ -67,7 +74,18 @@ class RayWorkerNode:
         limit_s = self._settings.drain_seconds + REPLACEMENT_LIMIT_S
         deadline = time.monotonic() + limit_s
         argv = [sys.executable, "-m", "cluster.ray_runtime.leave_node", self._head, self._id, str(limit_s + GRACE_S)]
-        if run_to_end(argv, env=self._env, log_file=self._log_file, append=True) != 0:
+        try:
+            status = run_to_end(
+                argv,
+                env=self._env,
+                log_file=self._log_file,
+                append=True,
+                timeout_s=ANNOUNCE_LIMIT_S,
+                given_up=hurried,
+            )
+        except subprocess.TimeoutExpired:
+            return "" if hurried() else "the head does not answer"
+        if status != 0:
             return tail(self._log_file, 1).strip() or "the head does not answer"
         while self._replicas() and not hurried() and self.is_alive():
             if time.monotonic() > deadline:

@@ -5,12 +5,14 @@ counted from the machine's boot: on the wall clock it would be another process a
 machine that resumes, a time server that corrects).
 """
 
+import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,9 @@ import psutil
 
 LOG_ROTATE_BYTES = 20 * 1024 * 1024
 """A service's log file above this size is moved to `<name>.1` at the service's next start, replacing the older one."""
+
+LOOK_S = 0.2
+"""While a command runs, whether it may go on is looked at so often."""
 
 GENTLE: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 """The usual way to end a process: ask, wait, insist."""
@@ -100,25 +105,34 @@ def run_to_end(
     log_file: Path,
     cwd: Path | None = None,
     append: bool = False,
-    timeout_s: float | None = None,
+    timeout_s: float = math.inf,
+    given_up: Callable[[], bool] = lambda: False,
 ) -> int:
     """Run a command away from our terminal; what it says is in `log_file`. Returns its exit status.
 
-    Raises subprocess.TimeoutExpired.
+    Raises subprocess.TimeoutExpired when it takes longer than `timeout_s`, or is given up meanwhile; it is killed then.
     """
     with log_file.open("ab" if append else "wb") as log:
-        done = subprocess.run(
+        child = subprocess.Popen(
             argv,
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            timeout=timeout_s,
-            check=False,
             start_new_session=True,
         )
-    return done.returncode
+    deadline = time.monotonic() + timeout_s
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return child.wait(LOOK_S)
+            if given_up() or time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(argv, timeout_s)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            child.wait()
 
 
 class ManagedProcess:

@@ -82,7 +82,7 @@ def run(plan: NodePlan, say: Callable[[str], None]) -> int:
     say = _logged(plan.settings, say)
     node = RayWorkerNode(plan.settings, plan.paths, plan.ports, plan.env, plan.head)
     try:
-        node.start()
+        node.start(stopping.is_set)
         say(f"joined {plan.head}; HAProxy on port {plan.ports.http} once a replica is placed here")
         for line in connections(plan.settings, node.nodes):
             say(line)
@@ -144,8 +144,8 @@ def connections(settings: Settings, nodes: int) -> list[str]:
 def _join_again(node: RayWorkerNode, stopping: threading.Event, say: Callable[[str], None]) -> None:
     while not stopping.is_set():
         try:
-            node.start()
-        except ServiceError as problem:
+            node.start(stopping.is_set)
+        except (ServiceError, OSError) as problem:
             say(str(problem))
             stopping.wait(RETRY_S)
         else:

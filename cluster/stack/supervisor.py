@@ -174,7 +174,7 @@ class Stack:
         left = self._head.stop(spare=self._spared())
         if left:
             raise ServiceError("cannot end: " + ", ".join(processes.describe(one) for one in left))
-        self._head.start()
+        self._head.start(self._stopping.is_set)
         self._write_status()
         self._progress.done("Ray", f"GCS on {self._head.address}")
 

@@ -30,6 +30,21 @@ def test_the_log_says_why_it_did_not_start(paths: Paths, monkeypatch: pytest.Mon
     assert "JSONDecodeError" in log.read_text()
 
 
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_start_that_takes_too_long_or_is_given_up_is_one_that_failed(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, given_up: bool
+) -> None:
+    slow = paths.home / "python"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(node.sys, "executable", str(slow))
+    if not given_up:
+        monkeypatch.setattr(node, "START_LIMIT_S", 0.0)
+    log = paths.logs / "ray-start.log"
+    assert node.launch(paths.run / "node.json", {"PATH": "/usr/bin:/bin"}, log, lambda: given_up) is False
+    assert ("somebody stopped it" if given_up else "not there after 0 s") in log.read_text()
+
+
 def test_old_sessions_and_haproxys_go_before_a_start(paths: Paths) -> None:
     for number in range(4):
         (paths.ray / f"session_2026-01-0{number}").mkdir()

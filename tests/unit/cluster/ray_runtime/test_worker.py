@@ -10,6 +10,7 @@ from cluster.ports import Ports
 from cluster.ray_runtime import node
 from cluster.ray_runtime.worker import RayWorkerNode
 from cluster.services.errors import ServiceError
+from cluster.services.process import run_to_end
 from cluster.settings import Settings
 
 PORTS = Ports(8000, 3000, 20_000)
@@ -25,7 +26,7 @@ def test_it_joins_the_head_and_knows_its_raylet(
 ) -> None:
     raylets: list[subprocess.Popen[bytes]] = []
 
-    def launch(file: Path, env: object, log_file: Path) -> bool:
+    def launch(file: Path, env: object, log_file: Path, given_up: object) -> bool:
         asked = json.loads(file.read_text())
         assert asked["gcs_address"] == "127.0.0.1:20002"
         assert "gcs_server_port" not in asked
@@ -47,7 +48,7 @@ def test_it_joins_the_head_and_knows_its_raylet(
 
 
 def test_what_ray_said_is_the_reason(worker: RayWorkerNode, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    def launch(file: Path, env: object, log_file: Path) -> bool:
+    def launch(file: Path, env: object, log_file: Path, given_up: object) -> bool:
         log_file.write_text("no such head\n")
         return False
 
@@ -70,15 +71,15 @@ class Leaving:
         monkeypatch.setattr("cluster.ray_runtime.worker.LOOK_S", 0.0)
         monkeypatch.setattr(worker, "is_alive", lambda: True)
         monkeypatch.setattr(worker, "_replicas", self.next)
-        monkeypatch.setattr("cluster.services.process.subprocess.run", self.run)
+        monkeypatch.setattr("cluster.ray_runtime.worker.run_to_end", self.run)
 
     def next(self) -> bool:
         return bool(self.replicas.pop(0) if len(self.replicas) > 1 else self.replicas[0])
 
-    def run(self, command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+    def run(self, command: list[str], *, log_file: Path, **options: Any) -> int:
         self.announced.append(command[3:])
-        options["stdout"].write(b"why not\n" if self.status else b"")
-        return subprocess.CompletedProcess(command, self.status)
+        log_file.write_text("why not\n" if self.status else "")
+        return self.status
 
 
 def test_a_node_without_replicas_leaves_at_once(worker: RayWorkerNode, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,3 +105,17 @@ def test_it_waits_no_longer_than_that_or_than_it_is_let(worker: RayWorkerNode, m
 def test_a_head_that_is_away_holds_nobody_up(worker: RayWorkerNode, monkeypatch: pytest.MonkeyPatch) -> None:
     Leaving(worker, monkeypatch, replicas=[1], status=1)
     assert worker.leave(lambda: False) == "why not"
+
+
+def test_a_head_that_does_not_answer_is_waited_for_so_long_and_by_who_is_hurried_not_at_all(
+    worker: RayWorkerNode, monkeypatch: pytest.MonkeyPatch, paths: Paths
+) -> None:
+    Leaving(worker, monkeypatch, replicas=[1])
+    monkeypatch.setattr("cluster.ray_runtime.worker.run_to_end", run_to_end)
+    silent = paths.home / "python"
+    silent.write_text("#!/bin/sh\nexec sleep 600\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr("cluster.ray_runtime.worker.sys.executable", str(silent))
+    assert worker.leave(lambda: True) == ""
+    monkeypatch.setattr("cluster.ray_runtime.worker.ANNOUNCE_LIMIT_S", 0.0)
+    assert worker.leave(lambda: False) == "the head does not answer"

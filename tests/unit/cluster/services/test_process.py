@@ -1,14 +1,16 @@
 import errno
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from cluster.services.process import Identity, ManagedProcess
+from cluster.services.process import Identity, ManagedProcess, run_to_end
 from tests.fixtures.waiting import eventually_sync
 
 SLEEP = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -122,3 +124,18 @@ def test_a_spoiled_record_is_nobody(process: ManagedProcess, tmp_path: Path) -> 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "sleeper.json").write_text("{")
     assert process.recorded() is None
+
+
+def test_a_command_is_run_to_its_end_and_heard_in_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert run_to_end(["sh", "-c", "echo one; exit 3"], env={}, log_file=log) == 3
+    assert run_to_end(["sh", "-c", "echo two"], env={}, log_file=log, append=True) == 0
+    assert log.read_text() == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("limit", [{"timeout_s": 0.0}, {"given_up": lambda: True}])
+def test_a_command_that_takes_too_long_or_is_given_up_is_killed(tmp_path: Path, limit: dict[str, Any]) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_to_end(["sh", "-c", "echo $$; exec sleep 600"], env={"PATH": "/bin:/usr/bin"}, log_file=log, **limit)
+    assert not psutil.pid_exists(int(log.read_text()))

@@ -102,7 +102,7 @@ class Node:
     problem = ""
     told_again = False
 
-    def __init__(self, *starts: bool) -> None:
+    def __init__(self, *starts: bool | OSError) -> None:
         self.starts = list(starts)
         self.left = 0
         self.told = False
@@ -113,8 +113,12 @@ class Node:
     def __call__(self, *arguments: object) -> "Node":
         return self
 
-    def start(self) -> None:
-        if not self.starts.pop(0):
+    def start(self, given_up: Callable[[], bool]) -> None:
+        assert not given_up()
+        outcome = self.starts.pop(0)
+        if isinstance(outcome, OSError):
+            raise outcome
+        if not outcome:
             raise ServiceError("cannot join")
         self.started += 1
 
@@ -157,13 +161,13 @@ def test_it_joins_and_leaves_when_told_to(home: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_lost_node_joins_again_however_long_the_head_is_away(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    node = Node(True, False, False, True)
+    node = Node(True, False, OSError("No space left on device"), True)
     status, said = run(home, node, monkeypatch)
     assert (status, node.started) == (0, 2)
     assert said[1:] == [
         "the raylet has died with all of its node: joining again",
         "cannot join",
-        "cannot join",
+        "No space left on device",
         "joined again",
         "leaving: sockets here are sent elsewhere over 30 s (once more: at once)",
     ]
