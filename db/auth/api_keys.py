@@ -15,6 +15,7 @@ from db import audit
 from db.auth import credentials, repository
 from db.auth.errors import ApiKeyInvalid, ApiKeyNotFound, ScopeNotHeld
 from db.auth.models import ApiKey
+from db.auth.networks import is_within
 from db.auth.permissions import PERMISSIONS
 from db.auth.repository import Identity
 from db.errors import InvalidInput
@@ -192,7 +193,9 @@ async def verify_api_key(session: AsyncSession, text: str, *, ip: str | None = N
         raise ApiKeyInvalid
     public_id, digest = parsed
     key = (await session.scalars(select(ApiKey).where(ApiKey.public_id == public_id, *_LIVE))).one_or_none()
-    if key is None or not compare_digest(key.secret_sha256, digest) or not _allowed(key.ip_allow_list, ip):
+    if key is None or not compare_digest(key.secret_sha256, digest):
+        raise ApiKeyInvalid
+    if key.ip_allow_list and not is_within(map(ipaddress.ip_network, key.ip_allow_list), ip):
         raise ApiKeyInvalid
     user = await repository.live_user(session, key.user_id)
     if user is None or not user.is_active:
@@ -228,15 +231,3 @@ def _network(text: str, index: int) -> str:
         return str(ipaddress.ip_network(text.strip(), strict=False))
     except ValueError as error:
         raise InvalidInput("an address or a network such as 10.0.0.0/8", field=f"ip_allow_list.{index}") from error
-
-
-def _allowed(networks: Sequence[str], ip: str | None) -> bool:
-    if not networks:
-        return True
-    try:
-        address = ipaddress.ip_address(ip or "")
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in ipaddress.ip_network(network) for network in networks)

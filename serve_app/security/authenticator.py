@@ -4,12 +4,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from uuid import UUID
 
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
+from db.auth.networks import is_within
 from db.auth.permissions import CUSTOMER, ROLES
 from db.errors import DomainError
 from serve_app.errors import CredentialExpired, CredentialInvalid, RequestForged
@@ -81,14 +82,7 @@ class Authenticator:
         """What a person may do from where they are: elsewhere than operators should be, no more than any customer."""
         if not self._operator_networks or principal.session_id is None or principal.permissions <= ROLES[CUSTOMER]:
             return principal
-        address: IPv4Address | IPv6Address | None
-        try:
-            address = ip_address(self._addresses.find(scope))
-        except ValueError:
-            address = None
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if address is not None and any(address in network for network in self._operator_networks):
+        if is_within(self._operator_networks, self._addresses.find(scope)):
             return principal
         return replace(principal, permissions=principal.permissions & ROLES[CUSTOMER])
 
