@@ -9,7 +9,6 @@ import structlog
 
 from actors.brokers import answers
 from actors.brokers.attempts import Attempts
-from actors.brokers.background import Background
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
 from actors.brokers.items import Gap
@@ -37,6 +36,7 @@ from actors.links.stream import ClientStream, StreamServer
 from actors.metrics.registry import BROKER_CHANNELS, BROKER_MEMORY
 from actors.namespaces.watching import WatchedNamespaces
 from actors.protocol.namespaces import Namespaces
+from cluster.background import Background
 from cluster.settings import Settings
 from db.outbox.relay import Outbox, Retention
 from db.streams.errors import StreamError

@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
@@ -47,6 +47,7 @@ from actors.links.placement import bucket_of
 from actors.links.requests import OVERHEAD_BYTES
 from actors.links.shards import ShardCall
 from cluster import tracing
+from cluster.background import Background
 from cluster.names import BUCKETS
 
 CHECK_EVERY_S: Final = 0.25
@@ -77,21 +78,20 @@ class Brokers:
         """Bucket → shard, where that is not what the number of shards says."""
         self._views = {shard: self._make(shard) for shard in range(shards)}
         self._checking: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     async def start(self) -> None:
         """Begin to reach the shards; returns at once. Requests wait for them, 4 s at most."""
         for view in self._views.values():
             await view.link.start()
         self._check()
-        self._later(self._learn())
+        self._background.spawn(self._learn())
 
     async def stop(self) -> None:
         """End all links; what is unanswered fails with error 100."""
         if self._checking is not None:
             self._checking.cancel()
-        for task in list(self._tasks):
-            task.cancel()
+        self._background.cancel()
         await asyncio.gather(*(view.link.stop() for view in self._views.values()))
         for view in self._views.values():
             view.check(float("inf"))
@@ -295,7 +295,7 @@ class Brokers:
         view = self._views.get(shard)
         if view is None:
             view = self._views[shard] = self._make(shard)
-            self._later(view.link.start())
+            self._background.spawn(view.link.start())
         return view
 
     def _view_of(self, boot: str, sink: ChannelSink | None, numbers: Iterator[int], shard: int) -> ShardView:
@@ -311,7 +311,7 @@ class Brokers:
         in_use = {self._shard_of_bucket(bucket) for bucket in range(BUCKETS)}
         for gone in [number for number in self._views if number not in in_use and number != shard]:
             if gone:
-                self._later(self._views.pop(gone).link.stop())
+                self._background.spawn(self._views.pop(gone).link.stop())
 
     async def _learn(self) -> None:
         """Where buckets are: shards would tell one by one. Shard 0 always exists."""
@@ -324,11 +324,6 @@ class Brokers:
             if bucket not in self._placed and shard != self._shard_of_bucket(bucket):
                 self._placed[bucket] = shard
                 self._at(shard)
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _check(self) -> None:
         loop = asyncio.get_running_loop()

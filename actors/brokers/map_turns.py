@@ -14,7 +14,6 @@ import structlog
 
 from actors.brokers import answers, map_changes, recovery
 from actors.brokers.attempts import Attempts
-from actors.brokers.background import Background
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
@@ -28,6 +27,7 @@ from actors.brokers.presence_view import PresenceViews
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import Subscriber, encode, raw
 from actors.links.stream import ClientStream
+from cluster.background import Background
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader
 

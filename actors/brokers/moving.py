@@ -8,7 +8,6 @@ import msgspec
 import structlog
 
 from actors.brokers import carrying
-from actors.brokers.background import Background
 from actors.brokers.carrying import Arriving, Landing, Move
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
@@ -18,6 +17,7 @@ from actors.brokers.presence import Registry
 from actors.brokers.table import ChannelTable
 from actors.links.shards import ShardCall
 from actors.links.stream import LEASE_S, StreamServer
+from cluster.background import Background
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import structlog
 
 from actors.brokers import answers, recovery
-from actors.brokers.background import Background
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.items import ChannelsRead, HistoryRead
@@ -15,6 +14,7 @@ from actors.brokers.presence import Registry
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import encode, raw
 from actors.links.stream import ClientStream
+from cluster.background import Background
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader
 

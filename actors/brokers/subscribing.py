@@ -9,7 +9,6 @@ import structlog
 
 from actors.brokers import answers, recovery
 from actors.brokers.attempts import Attempts
-from actors.brokers.background import Background
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.items import Behind, Noted, Resumed, Subscribed
@@ -19,6 +18,7 @@ from actors.brokers.rebuilding import Rebuilding
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import encode, raw
 from actors.links.stream import ClientStream
+from cluster.background import Background
 from db.session_events.boots import process_of
 from db.streams.errors import StreamError
 from db.streams.reader import StreamReader

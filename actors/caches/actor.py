@@ -14,6 +14,7 @@ from actors.links import incarnations
 from actors.links.frames import Submit
 from actors.links.placement import shard_of
 from actors.links.stream import ClientStream, StreamServer
+from cluster.background import Background
 from cluster.settings import Settings
 from db.caches.service import read_since
 from db.errors import DomainError
@@ -76,7 +77,7 @@ class CacheShard:
         self._sequence = 0
         self._horizon = FROM_NOW
         self._seen: set[int] = set()
-        self._lookups: set[asyncio.Task[None]] = set()
+        self._lookups = Background()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -95,10 +96,9 @@ class CacheShard:
     async def stop(self) -> None:
         """End everything; waiting polls are answered."""
         self._streams.close()
-        tasks = [*self._tasks, *self._lookups]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._lookups.stop(), return_exceptions=True)
         if self._tier is not None:
             await self._tier.stop()
         await self._database.dispose()
@@ -132,9 +132,7 @@ class CacheShard:
             stream.push(encode(Value(ask.request, entry.value, ttl_ms, entry.tags)))
         elif self._flights.join(ask.key, stream, ask.request):
             if self._tier is not None and self._tier.usable:
-                task = asyncio.create_task(self._look_up(ask.key))
-                self._lookups.add(task)
-                task.add_done_callback(self._lookups.discard)
+                self._lookups.spawn(self._look_up(ask.key))
             else:
                 self._flights.lease(ask.key, now)
 

@@ -5,12 +5,12 @@ Each node's agent says which of its HAProxy processes are overdue, and says so a
 the processes that listen.
 """
 
-import asyncio
 from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 
 import structlog
 
+from cluster.background import Background
 from cluster.ray_runtime.generations import Generation
 
 SPREAD_S: Final = 60.0
@@ -36,7 +36,7 @@ class Retirement:
         self._sockets = sockets
         self._spread_s = spread_s
         self._leaving: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     def empty(self, generations: Collection[str]) -> None:
         """Begin to close the sockets that came through these; on the running loop."""
@@ -46,9 +46,7 @@ class Retirement:
             return
         logger.info("haproxy_retired", generations=sorted(told), sockets=sockets)
         self._leaving |= told
-        task = asyncio.get_running_loop().create_task(self._part(told))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background.spawn(self._part(told))
 
     def old(self, living: Sequence[Generation]) -> int:
         """Sockets behind any of a node's HAProxy processes but the one that listens. `living`: oldest first."""
@@ -56,9 +54,7 @@ class Retirement:
 
     async def stop(self) -> None:
         """Leave what is still open."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.stop()
 
     async def _part(self, generations: set[str]) -> None:
         try:

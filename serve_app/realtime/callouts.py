@@ -5,14 +5,15 @@ Each is one task that ends in an answer to the connection's state machine; none 
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar, cast
 
 import structlog
 
 from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
 from actors.protocol import codes
+from cluster.background import Background
 from serve_app.realtime import actions as act
 from serve_app.realtime.connection import CallError, CallResult
 from serve_app.realtime.environment import Environment
@@ -38,7 +39,7 @@ class Callouts:
         self._env = env
         self._handlers = handlers
         self._apply = apply
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._brokers: BrokerClient
         self._loop: asyncio.AbstractEventLoop
 
@@ -48,9 +49,7 @@ class Callouts:
 
     async def stop(self) -> None:
         """End every call that is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.stop()
 
     def call(self, peer: Peer, action: act.Action) -> None:
         """Carry an action out whose answer is `Connection.call_answered`."""
@@ -74,9 +73,9 @@ class Callouts:
             case act.Rpc():
                 self._answer(peer, action.command, self._rpc(peer, action))
             case act.AskConnect():
-                self._spawn(self._ask_connect(peer, action))
+                self._background.spawn(self._ask_connect(peer, action))
             case act.FetchKeys():
-                self._spawn(self._fetch_keys(peer, action))
+                self._background.spawn(self._fetch_keys(peer, action))
 
     async def _presence(self, channel: str) -> dict[str, contract.ClientInfo]:
         return dict(await self._brokers.presence(channel))
@@ -87,7 +86,7 @@ class Callouts:
         return one_line(result)
 
     def _answer(self, peer: Peer, command: int, call: Awaitable[CallResult]) -> None:
-        self._spawn(self._await_answer(peer, command, call))
+        self._background.spawn(self._await_answer(peer, command, call))
 
     async def _await_answer(self, peer: Peer, command: int, call: Awaitable[CallResult]) -> None:
         result: CallResult | CallError
@@ -104,7 +103,7 @@ class Callouts:
 
     def ask_permission(self, peer: Peer, action: act.AskPermission) -> None:
         """Run a permission callback; the answer is `Connection.permission_answered`."""
-        self._spawn(self._ask_permission(peer, action))
+        self._background.spawn(self._ask_permission(peer, action))
 
     async def _ask_permission(self, peer: Peer, action: act.AskPermission) -> None:
         callback = self._handlers.permissions.get(action.callback)
@@ -143,12 +142,7 @@ class Callouts:
         """Hand the application a message that expects no reply."""
         handler = self._handlers.message_handler
         if handler is not None:
-            self._spawn(_handle_message(handler(_caller(peer), data)))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._background.spawn(_handle_message(handler(_caller(peer), data)))
 
 
 async def _decided(decide: Callable[[], Awaitable[Answer]], name: str) -> Answer | codes.ErrorCode:

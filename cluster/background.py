@@ -1,4 +1,4 @@
-"""What a shard does beside its turns."""
+"""What is done beside what anybody waits for."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Background:
-    """Tasks that belong to one shard and end with it."""
+    """Tasks that belong to somebody and end with them."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

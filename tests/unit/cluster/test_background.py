@@ -1,12 +1,12 @@
-"""Work beside the turns ends with its shard."""
+"""Work that nobody waits for ends with whom it belongs to."""
 
 import asyncio
 
-from actors.brokers.background import Background
+from cluster.background import Background
 from tests.fixtures.simulation import passes, simulate
 
 
-def test_what_runs_is_ended_with_the_shard_and_what_is_done_is_forgotten():
+def test_what_runs_is_ended_with_its_owner_and_what_is_done_is_forgotten():
     async def main():
         background, seen = Background(), []
 
