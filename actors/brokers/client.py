@@ -39,8 +39,9 @@ from actors.brokers.operations import (
     Publish,
     Subscribe,
 )
+from actors.brokers.places import Places
 from actors.brokers.poll_wire import PollClaim, PollReport
-from actors.brokers.view import ShardView
+from actors.brokers.view import ANSWER_WITHIN_S, ShardView
 from actors.brokers.wire import Subscriber, publication
 from actors.links.link import LinkFull
 from actors.links.placement import bucket_of
@@ -48,10 +49,12 @@ from actors.links.requests import OVERHEAD_BYTES
 from actors.links.shards import ShardCall
 from cluster import tracing
 from cluster.background import Background
-from cluster.names import BUCKETS
 
 CHECK_EVERY_S: Final = 0.25
 LEARN_S: Final = 3.0
+LEARN_AGAIN_S: Final = 2.0
+AWAY_S: Final = ANSWER_WITHIN_S
+"""A shard that has not answered for so long may have ended, and nobody there will say where its buckets went."""
 
 logger = structlog.get_logger(__name__)
 
@@ -73,9 +76,11 @@ class Brokers:
         self._numbers = itertools.count(1)
         self._make = partial(self._view_of, boot_id, sink, self._numbers)
         self._call = call
-        self._shards = shards
-        self._placed: dict[int, int] = {}
-        """Bucket → shard, where that is not what the number of shards says."""
+        self._places = Places(shards)
+        self._learn_at = float("-inf")
+        self._must_learn = True
+        self._sessions: dict[int, int] = {}
+        """Shard → the stream that was there when the rows were read."""
         self._views = {shard: self._make(shard) for shard in range(shards)}
         self._checking: asyncio.TimerHandle | None = None
         self._background = Background()
@@ -85,7 +90,6 @@ class Brokers:
         for view in self._views.values():
             await view.link.start()
         self._check()
-        self._background.spawn(self._learn())
 
     async def stop(self) -> None:
         """End all links; what is unanswered fails with error 100."""
@@ -283,13 +287,9 @@ class Brokers:
                 self._view(channel).note(Departed(channel, boot, infos, next(self._numbers)), size)
 
     def _view(self, channel: str) -> ShardView:
-        if len(self._views) == 1 and not self._placed:
+        if self._places.is_one:
             return self._views[0]
-        return self._at(self._shard_of_bucket(bucket_of(channel)))
-
-    def _shard_of_bucket(self, bucket: int) -> int:
-        placed = self._placed.get(bucket)
-        return bucket * self._shards // BUCKETS if placed is None else placed
+        return self._at(self._places.shard_of(bucket_of(channel)))
 
     def _at(self, shard: int) -> ShardView:
         view = self._views.get(shard)
@@ -305,25 +305,57 @@ class Brokers:
 
     def _on_moved(self, view: ShardView, buckets: list[int], shard: int) -> None:
         """A shard has said its last word about these buckets: go on where they are now."""
+        places = self._places
+        # What was learned since about the others is newer.
+        places.put([bucket for bucket in buckets if places.shard_of(bucket) == view.shard], shard)
+        bring: dict[int, set[int]] = {}
         for bucket in buckets:
-            self._placed[bucket] = shard
-        self._at(shard).bring(view.take_away(frozenset(buckets)))
-        in_use = {self._shard_of_bucket(bucket) for bucket in range(BUCKETS)}
-        for gone in [number for number in self._views if number not in in_use and number != shard]:
-            if gone:
-                self._background.spawn(self._views.pop(gone).link.stop())
+            bring.setdefault(places.shard_of(bucket), set()).add(bucket)
+        for target, group in bring.items():
+            self._at(target).bring(view.take_away(group))
+        self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        in_use = self._places.in_use | {0}
+        for shard in [shard for shard in self._views if shard not in in_use]:
+            self._background.spawn(self._views.pop(shard).link.stop())
+
+    def _learn_if_due(self, now: float) -> None:
+        views = self._views.items()
+        is_new = any(view.link.attached and self._sessions.get(shard, 1) != view.link.session for shard, view in views)
+        is_away = any(view.answered_at <= now - AWAY_S for view in self._views.values())
+        if (self._must_learn or is_new or is_away) and now >= self._learn_at:
+            self._learn_at = float("inf")
+            self._background.spawn(self._learn())
 
     async def _learn(self) -> None:
-        """Where buckets are: shards would tell one by one. Shard 0 always exists."""
+        """Where buckets are according to the rows. Shard 0 always exists.
+
+        Shards say it themselves, to whoever is attached: this is for a process that was not.
+        """
+        sessions = {shard: view.link.session for shard, view in self._views.items() if view.link.attached}
+        loop = asyncio.get_running_loop()
         try:
             owners = msgspec.msgpack.decode(await self._call(0, "owners", b"", LEARN_S), type=dict[int, int])
         except Exception as reason:
             logger.debug("owners of buckets are not known yet", reason=repr(reason))
             return
-        for bucket, shard in owners.items():
-            if bucket not in self._placed and shard != self._shard_of_bucket(bucket):
-                self._placed[bucket] = shard
-                self._at(shard)
+        finally:
+            self._learn_at = loop.time() + LEARN_AGAIN_S
+        self._must_learn = False
+        self._sessions = sessions
+        for (shard, owner), buckets in self._places.differing(owners).items():
+            view = self._views.get(shard)
+            is_away = view is not None and view.answered_at <= loop.time() - AWAY_S
+            if view is not None and not is_away:
+                # Of what it was asked about it says itself where it went, after its last answer.
+                buckets -= view.concerned()
+            self._places.put(buckets, owner)
+            if buckets:
+                there = self._at(owner)
+                if view is not None and is_away:
+                    there.bring(view.take_away(buckets, told=False))
+        self._drop_unused()
 
     def _check(self) -> None:
         loop = asyncio.get_running_loop()
@@ -331,6 +363,7 @@ class Brokers:
         for view in list(self._views.values()):
             view.check(now)
             view.comparing.check(now)
+        self._learn_if_due(now)
         self._checking = loop.call_later(CHECK_EVERY_S, self._check)
 
 

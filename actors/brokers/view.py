@@ -1,7 +1,7 @@
 """One process's access to one broker shard."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -97,6 +97,8 @@ class ShardView:
         moved: "Callable[[ShardView, list[int], int], None]",
     ) -> None:
         self.shard = shard
+        self.answered_at = float("inf")
+        """When the shard was last seen to answer, on the event loop's clock."""
         self._moved = moved
         self.pending: dict[tuple[str, int], _Pending] = {}
         self.link: Link[Operation, Item] = link_to(boot, shard, call, Batch[Item], self)
@@ -153,7 +155,9 @@ class ShardView:
     def check(self, now: float) -> None:
         """Answer with error 100 what has waited too long. Subscriptions that wait are in the order of asking."""
         self.requests.check(now)
-        if self.link.attached and not self.link.suspect:
+        answers = self.link.attached and not self.link.suspect
+        self.answered_at = now if answers else min(self.answered_at, now)
+        if answers:
             self.notices.check(now)
         while self.pending:
             (channel, subscription), pending = next(iter(self.pending.items()))
@@ -224,11 +228,23 @@ class ShardView:
 
     # Moves ------------------------------------------------------------------------------------------------------------
 
-    def take_away(self, buckets: frozenset[int]) -> "Luggage":
-        """Everything of these buckets that this shard has not answered and will not answer any more."""
-        self.link.withdraw(
+    def concerned(self) -> set[int]:
+        """Buckets of which something is held or asked here."""
+        asked = (asked.op for asked in self.requests.asked.values())
+        channels = {op.channel for op in asked if not isinstance(op, Channels)}
+        channels.update(self.following.held, (channel for channel, _ in self.pending))
+        channels.update(notice.op.channel for notice in self.notices.open.values())
+        return set(map(bucket_of, channels))
+
+    def take_away(self, buckets: Collection[int], *, told: bool = True) -> "Luggage":
+        """Everything of these buckets that this shard has not answered and will not answer any more.
+
+        Not `told`: it did not say so itself, and may have carried out what it was sent.
+        """
+        withdrawn = self.link.withdraw(
             lambda op: not isinstance(op, Synced | Channels | Compare) and bucket_of(op.channel) in buckets
         )
+        unsent = {id(op) for op in withdrawn}
         luggage = Luggage()
         held = self.following.held
         for channel in [name for name in held if bucket_of(name) in buckets]:
@@ -238,11 +254,13 @@ class ShardView:
         for number, asked in list(self.requests.asked.items()):
             if not isinstance(asked.op, Channels) and bucket_of(asked.op.channel) in buckets:
                 luggage.asked[number] = self.requests.asked.pop(number)
+                if isinstance(asked.op, Publish) and not told and id(asked.op) not in unsent:
+                    asked.op = _as_resent(asked.op)
         luggage.notices = self.notices.take_away(buckets)
         return luggage
 
     def bring(self, luggage: "Luggage") -> None:
-        """Go on here, in the order of asking: nothing of it was carried out elsewhere."""
+        """Go on here, in the order of asking."""
         for channel, held in luggage.held.items():
             self.following.held[channel] = held
             self.following.resume_one(channel, held)

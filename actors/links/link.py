@@ -112,6 +112,11 @@ class Link(Generic[Up, Down]):
         self._writer: asyncio.Task[None] | None = None
 
     @property
+    def session(self) -> int:
+        """The number of the stream: every new one has a higher number."""
+        return self._current
+
+    @property
     def attached(self) -> bool:
         """Whether a stream exists."""
         return self._attached.is_set()
@@ -165,11 +170,18 @@ class Link(Generic[Up, Down]):
         if self._expiry is None:
             self._arm_expiry(BUFFER_AGE_S)
 
-    def withdraw(self, matches: Callable[[Up], bool]) -> None:
+    def withdraw(self, matches: Callable[[Up], bool]) -> list[Up]:
         """Take back what has not been sent yet."""
-        kept = deque(waiting for waiting in self._waiting if not matches(waiting.operation))
+        kept: deque[_Waiting[Up]] = deque()
+        withdrawn: list[Up] = []
+        for waiting in self._waiting:
+            if matches(waiting.operation):
+                withdrawn.append(waiting.operation)
+            else:
+                kept.append(waiting)
         self._waiting = kept
         self._waiting_bytes = sum(waiting.size for waiting in kept)
+        return withdrawn
 
     # Down -------------------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,17 @@
 """All shards as one client."""
 
-from actors.brokers.contract import ClientInfo, Publication, SubscribeReply, SubscribeRequest
-from actors.brokers.items import Subscribed
+import asyncio
+
+from actors.brokers.client import AWAY_S, LEARN_AGAIN_S
+from actors.brokers.contract import ClientInfo, Publication, PublishRequest, SubscribeReply, SubscribeRequest
+from actors.brokers.items import Moved, Subscribed
 from actors.brokers.poll_wire import DONE, PollReport
 from actors.brokers.wire import Pub
 from actors.links.link import BUFFER_BYTES
+from actors.links.placement import bucket_of
 from tests.fixtures.brokers import CHANNEL, published, scripted
-from tests.fixtures.simulation import passes
+from tests.fixtures.moves import Moves
+from tests.fixtures.simulation import passes, simulate
 
 
 def test_replies_carry_position_and_publications():
@@ -45,5 +50,69 @@ def test_a_shard_that_does_not_answer_is_told_no_reports():
         link.suspect = True
         script.brokers.poll_report("polled:a", ["k"], [], end=True)
         assert link._waiting_bytes == 0
+
+    scripted(test)
+
+
+ELSEWHERE = "big:1"
+"""A channel that is the second shard's when there are two."""
+
+
+async def with_two_shards(moves, boot="hub"):
+    process = await moves.process(boot)
+    await moves.resize(2)
+    assert moves.rows.buckets[bucket_of(ELSEWHERE)][1] == 1
+    await process.subscribe(ELSEWHERE)
+    return process
+
+
+def test_a_process_that_was_cut_off_while_a_shard_ended_finds_its_channels():
+    async def main():
+        async with Moves() as moves:
+            other = await moves.process("other")
+            hub = await with_two_shards(moves)
+            moves.cut_off.add("hub")
+            await passes(0.1)
+            await moves.resize(1)
+            moves.cut_off.clear()
+            await passes(AWAY_S + LEARN_AGAIN_S + 2)
+            assert set(hub.brokers._views) == {0}
+            await other.publish(ELSEWHERE, "heard")
+            await passes(1)
+            assert [entry[2] for entry in hub.sink.of("pub")] == ["heard"]
+            assert (await hub.publish(ELSEWHERE, "said")).offset == 2
+
+    simulate(main())
+
+
+def test_what_was_learned_since_is_newer_than_a_mark_that_waited():
+    async def test(script):
+        async def away(shard, method, payload, timeout_s):
+            raise ConnectionError("away")
+
+        bucket = bucket_of(CHANNEL)
+        script.brokers._call = away
+        script.brokers._places.put([bucket], 2)
+        await script.down(Moved([bucket], 1))
+        assert script.brokers._places.shard_of(bucket) == 2
+
+    scripted(test)
+
+
+def test_a_publication_that_a_lost_shard_may_have_made_says_so_where_it_goes_on():
+    async def test(script):
+        publishing = asyncio.create_task(script.brokers.publish(PublishRequest(CHANNEL, b"x", "sent")))
+        await passes(0.1)
+        view = script.brokers._views[0]
+        script.server.submit = lambda payload: asyncio.get_running_loop().create_future()
+        on_its_way = asyncio.create_task(script.brokers.publish(PublishRequest(CHANNEL, b"x", "on its way")))
+        await passes(0.1)
+        unsent = asyncio.create_task(script.brokers.publish(PublishRequest(CHANNEL, b"x", "unsent")))
+        await passes(0)
+        luggage = view.take_away({bucket_of(CHANNEL)}, told=False)
+        resent = {asked.op.publication_id: asked.op.resent for asked in luggage.asked.values()}
+        assert resent == {"sent": True, "on its way": True, "unsent": False}
+        for task in (publishing, on_its_way, unsent):
+            task.cancel()
 
     scripted(test)
