@@ -34,7 +34,7 @@ class ProvenLogin:
 
 async def challenge(session: AsyncSession, user_id: UUID) -> LoginChallenge | None:
     """A challenge for somebody whose password was right; None when the account has no second factor."""
-    if not (await second_factor.describe(session, user_id)).enabled:
+    if not await second_factor.is_enabled(session, user_id):
         return None
     secret = await one_time.issue(session, user_id, one_time.LOGIN_CHALLENGE, {"answers": 0})
     return LoginChallenge(secret, int(one_time.LIFETIMES[one_time.LOGIN_CHALLENGE].total_seconds()))

@@ -93,7 +93,7 @@ async def conclude(
         .execution_options(synchronize_session=False)
     )
     # With a second factor the password is half of it: db.auth.challenges writes down the other half.
-    half = good and user is not None and (await second_factor.describe(session, user.id)).enabled
+    half = good and user is not None and await second_factor.is_enabled(session, user.id)
     await audit.record(
         session,
         ("login.password_accepted" if half else "login.succeeded") if good else "login.failed",

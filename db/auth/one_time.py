@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import credentials
 from db.auth.errors import TooManyMails
-from db.auth.models import OneTimeToken
+from db.auth.models import OneTimeToken, User
 from db.batches import BATCH, delete_batch
 
 PREFIX: Final = "mot_"
@@ -35,17 +35,7 @@ LIMIT_WINDOW = timedelta(hours=1)
 
 async def reserve(session: AsyncSession, user_id: UUID, purpose: str, payload: Mapping[str, Any]) -> UUID:
     """Make a token that nobody knows the secret of yet. Returns its id."""
-    values = {
-        "user_id": user_id,
-        "purpose": purpose,
-        "payload": dict(payload),
-        "token_sha256": credentials.sha256(_new_text()),
-        "expires_at": _end(purpose),
-    }
-    reserved: UUID = (
-        await session.execute(insert(OneTimeToken).values(values).returning(OneTimeToken.id))
-    ).scalar_one()
-    return reserved
+    return await _insert(session, user_id, purpose, payload, _new_text())
 
 
 async def arm(session: AsyncSession, token_id: UUID) -> str | None:
@@ -67,8 +57,8 @@ async def arm(session: AsyncSession, token_id: UUID) -> str | None:
 
 async def issue(session: AsyncSession, user_id: UUID, purpose: str, payload: Mapping[str, Any]) -> str:
     """Make a token. Returns its text, the only copy."""
-    secret = await arm(session, await reserve(session, user_id, purpose, payload))
-    assert secret is not None  # noqa: S101 - reserved in this very transaction
+    secret = _new_text()
+    await _insert(session, user_id, purpose, payload, secret)
     return secret
 
 
@@ -128,6 +118,23 @@ async def refuse_too_many(
 async def prune(session: AsyncSession, *, limit: int = BATCH) -> int:
     """Delete tokens whose time was over a day ago, `limit` at most. Returns how many."""
     return await delete_batch(session, "auth.one_time_tokens", "old.expires_at < now() - interval '1 day'", limit=limit)
+
+
+def is_for(token: OneTimeToken, user: User) -> bool:
+    """Whether the address that a mailed token went to is still the user's."""
+    return bool(token.payload["email"].lower() == user.email.lower())
+
+
+async def _insert(session: AsyncSession, user_id: UUID, purpose: str, payload: Mapping[str, Any], secret: str) -> UUID:
+    values = {
+        "user_id": user_id,
+        "purpose": purpose,
+        "payload": dict(payload),
+        "token_sha256": credentials.sha256(secret),
+        "expires_at": _end(purpose),
+    }
+    made: UUID = (await session.execute(insert(OneTimeToken).values(values).returning(OneTimeToken.id))).scalar_one()
+    return made
 
 
 def _new_text() -> str:

@@ -67,7 +67,7 @@ async def _valid(session: AsyncSession, text: str, *, lock: bool) -> tuple[OneTi
         user is None
         or not user.is_active
         or token.created_at <= user.password_changed_at
-        or token.payload["email"].lower() != user.email.lower()
+        or not one_time.is_for(token, user)
     ):
         raise LinkInvalid(field="token")
     return token, user

@@ -31,7 +31,7 @@ def normalised(code: str) -> str:
 
 async def replace(session: AsyncSession, sealer: Sealer, user_id: UUID) -> Sequence[str]:
     """Make new codes; the old ones are void. Returns the only copy, as people read them: `7QX4-M2KD-9RTA`."""
-    await session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+    await remove(session, user_id)
     codes = ["-".join(_group() for _ in range(_GROUPS)) for _ in range(COUNT)]
     for code in codes:
         session.add(

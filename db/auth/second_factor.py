@@ -63,6 +63,12 @@ async def describe(session: AsyncSession, user_id: UUID) -> SecondFactor:
     return SecondFactor(await session.scalar(confirmed), await recovery_codes.count_left(session, user_id))
 
 
+async def is_enabled(session: AsyncSession, user_id: UUID) -> bool:
+    """Whether signing in asks for a code."""
+    confirmed = select(TotpCredential.confirmed_at).where(TotpCredential.user_id == user_id)
+    return await session.scalar(confirmed) is not None
+
+
 async def begin_enrolment(session: AsyncSession, sealer: Sealer, user_id: UUID) -> str:
     """A secret for an authenticator app, in base32; it counts once a code of it has come. Raises SecondFactorEnabled.
 
@@ -99,7 +105,7 @@ async def confirm_enrolment(
         raise SecondFactorDisabled
     await _refuse_guessing(session, user_id)
     if not await _use_totp(session, sealer, row, code):
-        await _count(session, user_id, ip, succeeded=False)
+        await _note(session, user_id, ip, succeeded=False)
         raise WrongCode
     row.confirmed_at = func.now()
     await session.flush()
@@ -116,7 +122,7 @@ async def require_code(
     session: AsyncSession, sealer: Sealer, user_id: UUID, code: str | None, *, ip: str | None
 ) -> None:
     """For a change that needs the second factor, where there is one. Raises CodeRequired, WrongCode (counted), …."""
-    if not (await describe(session, user_id)).enabled:
+    if not await is_enabled(session, user_id):
         return
     if not code:
         raise CodeRequired
@@ -141,8 +147,8 @@ async def check_code(
     elif await recovery_codes.use(session, sealer, user_id, code):
         method = "recovery_code"
         await _tell(session, user_id, "code_used", ip=ip)
-    failures = await _count(session, user_id, ip, succeeded=method is not None)
-    if failures >= GUESSES:
+    await _note(session, user_id, ip, succeeded=method is not None)
+    if method is None and (await _failures(session, user_id))[0] >= GUESSES:
         await _tell(session, user_id, "guessed", ip=ip)
     return method
 
@@ -151,7 +157,7 @@ async def renew_recovery_codes(
     session: AsyncSession, sealer: Sealer, user_id: UUID, *, ip: str | None
 ) -> Sequence[str]:
     """New recovery codes; the old ones are void. Call after `require_code`. Raises SecondFactorDisabled."""
-    if not (await describe(session, user_id)).enabled:
+    if not await is_enabled(session, user_id):
         raise SecondFactorDisabled
     codes = await recovery_codes.replace(session, sealer, user_id)
     await _tell(session, user_id, "codes_renewed", ip=ip)
@@ -209,14 +215,13 @@ def _account(user_id: UUID) -> str:
     return f"code:{user_id}"
 
 
-async def _count(session: AsyncSession, user_id: UUID, ip: str | None, *, succeeded: bool) -> int:
-    """Write an attempt down. Returns how many have failed since the last success."""
+async def _note(session: AsyncSession, user_id: UUID, ip: str | None, *, succeeded: bool) -> None:
+    """Write an attempt down."""
     await session.execute(
         insert(LoginAttempt).values(account=_account(user_id), user_id=user_id, ip=ip, succeeded=succeeded)
     )
     if not succeeded:
         await audit.record(session, "login.code_failed", subject_type="user", subject_id=user_id, ip=ip)
-    return (await _failures(session, user_id))[0]
 
 
 async def _refuse_guessing(session: AsyncSession, user_id: UUID) -> None:

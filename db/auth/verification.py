@@ -42,7 +42,7 @@ async def arm(session: AsyncSession, token_id: UUID) -> tuple[User, str] | None:
     """Whom to mail which token; None when there is nothing to verify any more."""
     token = await session.get(OneTimeToken, token_id)
     user = await repository.live_user(session, token.user_id) if token is not None else None
-    if token is None or user is None or user.is_verified or not _is_for(token, user):
+    if token is None or user is None or user.is_verified or not one_time.is_for(token, user):
         return None
     text = await one_time.arm(session, token_id)
     return (user, text) if text is not None else None
@@ -58,7 +58,7 @@ async def verify(session: AsyncSession, text: str, *, ip: str | None = None) -> 
     if token is None:
         raise LinkInvalid(field="token")
     user = await repository.live_user(session, token.user_id)
-    if user is None or not user.is_active or not _is_for(token, user):
+    if user is None or not user.is_active or not one_time.is_for(token, user):
         raise LinkInvalid(field="token")
     if user.is_verified:
         return user
@@ -69,10 +69,6 @@ async def verify(session: AsyncSession, text: str, *, ip: str | None = None) -> 
     await session.flush()
     await audit.record(session, "email.verified", subject_type="user", subject_id=user.id, actor_id=user.id, ip=ip)
     return user
-
-
-def _is_for(token: OneTimeToken, user: User) -> bool:
-    return bool(token.payload["email"].lower() == user.email.lower())
 
 
 async def _locked(session: AsyncSession, user_id: UUID) -> User:
