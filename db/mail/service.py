@@ -1,8 +1,9 @@
 """Compose mail in a transaction; a job sends it. The development mailbox reads what was captured."""
 
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -165,16 +166,17 @@ async def reconcile(session: AsyncSession, *, limit: int = RECONCILE_BATCH) -> i
 
 async def mark(session: AsyncSession, message_id: UUID, state: str, *, error: str | None = None) -> None:
     """Note what became of a message. One with a secret keeps its body in the development mailbox only."""
-    statement = update(MailMessage).where(MailMessage.id == message_id)
-    if state in ("sent", "failed"):
-        await session.execute(
-            statement.where(MailMessage.template.in_(SECRET_TEMPLATES))
-            .values(body_text=FORGOTTEN, body_html=None)
-            .execution_options(synchronize_session=False)
-        )
     sent_at = func.now() if state in ("sent", "captured") else None
+    values: dict[str, Any] = {"state": state, "error": error, "sent_at": sent_at}
+    if state in ("sent", "failed"):
+        secret = MailMessage.template.in_(SECRET_TEMPLATES)
+        values["body_text"] = case((secret, FORGOTTEN), else_=MailMessage.body_text)
+        values["body_html"] = case((secret, None), else_=MailMessage.body_html)
     await session.execute(
-        statement.values(state=state, error=error, sent_at=sent_at).execution_options(synchronize_session=False)
+        update(MailMessage)
+        .where(MailMessage.id == message_id)
+        .values(values)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -1,16 +1,12 @@
 """From a letter to a queued message."""
 
-from uuid import UUID
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.mail.service import compose
 from tasks.mail.templates import Letter
 
 
-async def post(
-    session: AsyncSession, key: str, template: str, to_address: str, letter: Letter, *, user_id: UUID | None = None
-) -> None:
+async def post(session: AsyncSession, key: str, template: str, to_address: str, letter: Letter) -> None:
     """Queue a letter, once per `key`."""
     await compose(
         session,
@@ -20,5 +16,4 @@ async def post(
         subject=letter.subject,
         body_text=letter.text,
         body_html=letter.html,
-        user_id=user_id,
     )
