@@ -47,23 +47,25 @@ async def deliver(job: JobContext) -> dict[str, Any]:
         waiting = set() if only else await service.waiting_for(session, known)
     handlers = {name: h for name, h in known.items() if (name == only if only else name not in waiting)}
     outcomes = await asyncio.gather(*(_serve(job, handler) for handler in handlers.values()), return_exceptions=True)
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-    others = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    if len(others) > len(failures):
-        raise next(outcome for outcome in others if not isinstance(outcome, Exception))
-    if failures and only:
+    failed: dict[str, Exception] = {}
+    for name, outcome in zip(handlers, outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            failed[name] = outcome
+        elif isinstance(outcome, BaseException):
+            raise outcome
+    if failed and only:
         if not await _wait_again(job, only):
             return {"failed": [only]}
-        raise failures[0]
-    failed = [name for name, outcome in zip(handlers, outcomes, strict=True) if isinstance(outcome, Exception)]
-    async with job.transaction() as session:
-        for name in failed:
-            await service.try_later(session, name, FAILED_S)
+        raise failed[only]
+    if failed:
+        async with job.transaction() as session:
+            for name in failed:
+                await service.try_later(session, name, FAILED_S)
     if None in outcomes and await _wait_again(job, only):
         # Somebody else is at it, and may have looked before our events were there.
         raise Snooze(AGAIN_S)
     if failed:
-        return {"failed": failed}
+        return {"failed": list(failed)}
     return {name: outcome for name, outcome in zip(handlers, outcomes, strict=True) if outcome}
 
 
