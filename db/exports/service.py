@@ -234,10 +234,7 @@ async def begin(session: AsyncSession, export_id: UUID, job_id: UUID) -> Export:
     For another job than its own: one that failed or was cancelled is queued again, because somebody wants it tried once
     more, and a living one changes over when its own job has ended.
     """
-    statement = select(Export).where(Export.id == export_id).with_for_update()
-    export = (await session.scalars(statement)).one_or_none()
-    if export is None:
-        raise ExportNotFound
+    export = await _locked(session, export_id)
     if export.job_id != job_id and (
         export.state in ("failed", "cancelled")
         or (export.state in LIVE_STATES and not await is_alive(session, export.job_id))
@@ -281,12 +278,18 @@ async def finish(
     return export
 
 
-async def _living(session: AsyncSession, export_id: UUID) -> Export:
-    """The export, locked until the transaction ends. Raises ExportNotFound, ExportEnded."""
+async def _locked(session: AsyncSession, export_id: UUID) -> Export:
+    """The export, locked until the transaction ends. Raises ExportNotFound."""
     statement = select(Export).where(Export.id == export_id).with_for_update().execution_options(populate_existing=True)
     export = (await session.scalars(statement)).one_or_none()
     if export is None:
         raise ExportNotFound
+    return export
+
+
+async def _living(session: AsyncSession, export_id: UUID) -> Export:
+    """The export, locked. Raises ExportNotFound, ExportEnded when it lives no more."""
+    export = await _locked(session, export_id)
     if export.state not in LIVE_STATES:
         raise ExportEnded(f"The export has already ended: {export.state}.")
     return export
