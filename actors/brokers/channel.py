@@ -30,6 +30,11 @@ class HubInterest:
     stream: ClientStream
     subscribers: dict[int, Subscriber] = field(default_factory=dict)
 
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it came from another shard, and its process has not registered it here."""
+        return not self.stream.session
+
 
 @dataclass(frozen=True, slots=True)
 class Present:

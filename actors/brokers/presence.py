@@ -69,7 +69,7 @@ class Registry:
 
         Nobody joins, unless the process had lost its lease: then all of its connections have left, and come again.
         """
-        old = self._orphans.get(stream.boot, {}).pop(channel.name, None)
+        old = self._pop_orphan(stream.boot, channel.name)
         comes_again = old is None and not self.announcer.rebuilding
         kept = set()
         for subscriber in subscribers:
@@ -91,10 +91,17 @@ class Registry:
                 orphans[name] = hub
 
     def synced(self, boot: str) -> None:
-        """The process has resumed all that it holds: the rest of its last session is gone."""
-        for name, hub in self._orphans.pop(boot, {}).items():
+        """The process has resumed all that it holds: the rest of its last session is gone.
+
+        Not what came from another shard: it may not have read yet that this is here, and has a lease to resume it.
+        """
+        orphans = self._orphans.pop(boot, {})
+        adopted = {name: hub for name, hub in orphans.items() if hub.is_adopted}
+        if adopted:
+            self._orphans[boot] = adopted
+        for name, hub in orphans.items():
             channel = self._find(name)
-            if channel is not None:
+            if channel is not None and not hub.is_adopted:
                 for subscriber in hub.subscribers.values():
                     self._leave(channel, boot, subscriber)
                 self.emptied(channel)
@@ -109,18 +116,19 @@ class Registry:
     def end_orphans(self, name: str) -> None:
         """Whoever has not registered what it held of a channel has left it."""
         channel = self._find(name)
-        for boot, orphans in list(self._orphans.items()):
-            interest = orphans.pop(name, None)
+        for boot in list(self._orphans):
+            interest = self._pop_orphan(boot, name)
             if interest is not None and channel is not None:
                 for subscriber in interest.subscribers.values():
                     self._leave(channel, boot, subscriber)
+                self.emptied(channel)
 
     def forget(self, channel: Channel) -> None:
         """A channel went to another shard: nobody leaves it."""
         for boot in channel.hubs:
             self._release(boot, channel.name)
-        for orphans in self._orphans.values():
-            orphans.pop(channel.name, None)
+        for boot in list(self._orphans):
+            self._pop_orphan(boot, channel.name)
         channel.hubs.clear()
 
     def expire(self, boot: str) -> None:
@@ -169,6 +177,13 @@ class Registry:
             held.discard(name)
             if not held:
                 del self._held[boot]
+
+    def _pop_orphan(self, boot: str, name: str) -> HubInterest | None:
+        orphans = self._orphans.get(boot)
+        interest = None if orphans is None else orphans.pop(name, None)
+        if not orphans:
+            self._orphans.pop(boot, None)
+        return interest
 
     def _leave(self, channel: Channel, boot: str, subscriber: Subscriber) -> None:
         self.left(channel, subscriber)

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from actors.links.stream import LEASE_S
 from tests.fixtures.moves import Moves
 from tests.fixtures.simulation import passes, simulate
 
@@ -53,5 +54,46 @@ def test_hubs_that_are_behind_lose_no_channel_of_a_shard_that_is_removed(delay_s
             await load.end()
             assert await deaf_channels(moves, hub, publisher) == set()
             assert hub.sink.of("insufficient") == []
+
+    simulate(main())
+
+
+def test_nobody_leaves_because_shards_are_added():
+    """Buckets come in groups: a hub that has resumed what came with the first has not heard of the last."""
+
+    async def main():
+        async with Moves(0.02) as moves:
+            hubs = [await moves.process("one"), await moves.process("two")]
+            rooms, maps = [[f"{kind}:{number}" for number in range(60)] for kind in ("room", "cursors")]
+            for room in rooms:
+                await hubs[0].subscribe(room, "ada")
+                await hubs[1].subscribe(room, "bob")
+            for cursors in maps:
+                await hubs[0].step(cursors, 2, "ada")
+                await hubs[0].change(cursors, "ada", "here", ttl_s=1000)
+            await passes(1)
+            before = [list(hub.sink.heard) for hub in hubs]
+            await moves.resize(2)
+            await passes(LEASE_S + 1)
+            assert [hub.sink.heard for hub in hubs] == before
+            for cursors in maps:
+                assert await hubs[1].keys(cursors) == {"ada": "here"}
+            assert not any(shard.registry._orphans for shard in moves.shards.values())
+
+    simulate(main())
+
+
+def test_who_does_not_follow_to_another_shard_leaves_after_a_lease():
+    async def main():
+        async with Moves() as moves:
+            hub, dying = await moves.process("hub"), await moves.process("dying")
+            await hub.subscribe("room:4", "ada")
+            await dying.subscribe("room:4", "bob")
+            moves.cut_off.add("dying")
+            await moves.resize(2)
+            await passes(LEASE_S / 2)
+            assert set(await hub.brokers.presence("room:4")) == {"ada", "bob"}
+            await passes(LEASE_S)
+            assert hub.sink.of("leave") == [("leave", "room:4", "bob")]
 
     simulate(main())
