@@ -66,7 +66,13 @@ def _plain(value: SecretStr) -> SecretStr:
 class Settings(BaseSettings):
     """Validated settings of one process. Build through `get_settings()`; tests build their own."""
 
-    model_config = SettingsConfigDict(env_file=DOTENV, extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=DOTENV,
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # it may be a secret, and what is refused is shown and logged
+    )
 
     # Process
     environment: Literal["development", "test", "production"] = Field(

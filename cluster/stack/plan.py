@@ -20,6 +20,9 @@ from cluster.stack import daemon_state
 
 PRODUCTION = "production"
 
+FILES_OF_OURS = ("SIGNING_KEY_FILE", "RAY_AUTH_TOKEN_PATH")
+"""Settings that name a file, below MOBULA_HOME/secrets unless somebody says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -111,7 +114,9 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
     settings = require_production_ready(changed(given, **{name.lower(): value for name, value in values.items()}))
     env = {**_for_frontend(settings), **process_environment(environ, settings, paths, ports), **values}
     if not foreign:
-        secrets.write_private(paths.state_env, "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
+        # Also read on other machines, where the checkout is elsewhere: its files are found below their MOBULA_HOME.
+        lines = [f"{name}={_quoted(value)}\n" for name, value in values.items() if name not in FILES_OF_OURS]
+        secrets.write_private(paths.state_env, "".join(lines))
     return Plan(options, settings, paths, ports, generated, postgres, valkey, env, remembered)
 
 

@@ -106,3 +106,9 @@ def test_a_changed_copy_is_validated() -> None:
     assert changed(settings(), http_port=1).http_port == 1
     with pytest.raises(ValidationError):
         changed(settings(), http_port="many")
+
+
+def test_what_is_refused_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="frontend_token") as refused:
+        Settings(_env_file=None, frontend_token="hunter2 with blanks", database_url="postgresql://u:hunter2@h/d")  # type: ignore[call-arg,arg-type]
+    assert "hunter2" not in str(refused.value)

@@ -37,6 +37,22 @@ def test_other_processes_read_the_same_from_the_state_file(tmp_path: Path, monke
     assert plan.paths.state_env.stat().st_mode & 0o077 == 0
 
 
+def test_a_copy_of_the_state_file_finds_its_own_secrets_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make(Options(home=tmp_path / "home"), CLEAN)
+    assert plan.env["SIGNING_KEY_FILE"] == str(plan.paths.secrets / "signing.pem")
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    node = tmp_path / "elsewhere"
+    node.mkdir()
+    (node / "state.env").write_text(plan.paths.state_env.read_text())
+    monkeypatch.setenv("MOBULA_HOME", str(node))
+    read = Settings(_env_file=tmp_path / "no.env")  # type: ignore[call-arg]
+    assert read.signing_key_path == node / "secrets" / "signing.pem"
+    assert read.ray_auth_token_path is None
+
+
 def test_servers_that_are_named_replace_ours(tmp_path: Path) -> None:
     given = {**CLEAN, "DATABASE_URL": "postgresql://u:p@db/x", "REDIS_URL": "redis://r/1"}
     plan = make(Options(home=tmp_path / "home"), given)
