@@ -3,13 +3,15 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
 import typer
@@ -19,39 +21,65 @@ from cluster import ports as port_blocks
 from cluster.cli.printing import console, fail
 from cluster.cli.setup import home, running_environment
 from cluster.paths import Paths
+from cluster.ray_runtime.environment import MARKER
 from cluster.services.binaries import find_postgres
 from cluster.settings import ROOT, Settings
 from cluster.stack import daemon_state
+from cluster.stack.daemon_state import CommandLock
 from cluster.stack.plan import PRODUCTION, Options, make
 
 REVISION_LENGTH = 32
 """Alembic keeps the id of the database's revision in so many characters."""
 
+WAIT_S = 0.1
+
+LIBPQ = {
+    **{name: f"PG{name.upper()}" for name in ("options", "passfile", "service", "gssencmode", "krbsrvname", "gsslib")},
+    **{name: f"PG{name.upper()}" for name in ("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir")},
+    **{name: f"PG{name.replace('_', '').upper()}" for name in ("channel_binding", "require_auth", "sslnegotiation")},
+    **{"application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_TIMEOUT", "servicefile": "PGSERVICEFILE"},
+    **{"client_encoding": "PGCLIENTENCODING", "target_session_attrs": "PGTARGETSESSIONATTRS"},
+    **{"ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION", "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION"},
+}
+"""Parameters of a database's address, and the variables in which libpq takes them."""
+
 migrate = typer.Typer(no_args_is_help=True, help="Alembic, with the right database.")
 
 
 @contextmanager
-def database_environment() -> Iterator[dict[str, str]]:
-    """The environment with DATABASE_URL; starts the embedded server for the command when it does not run."""
+def database_environment(command: str) -> Iterator[dict[str, str]]:
+    """The environment with DATABASE_URL; starts the embedded server for the command when it does not run.
+
+    While `command` (its name, for people) and others like it work, no supervisor starts; the last one stops the server.
+    """
     paths = Paths(home())
     os.environ["MOBULA_HOME"] = str(paths.home)
-    if daemon_state.holder(paths) is not None:
+    lock = CommandLock(paths)
+    while not daemon_state.is_held(paths):
+        if lock.take(command):
+            break
+        time.sleep(WAIT_S)  # another command starts the server, or stops it
+    else:
         settings = Settings()
         database = {"DATABASE_URL": settings.database_url.get_secret_value()}
         yield {**os.environ, "ENVIRONMENT": settings.environment, **database, **running_environment(paths)}
         return
-    plan = make(Options(home=paths.home, frontend=False))
-    if plan.postgres is not None:
-        plan.postgres.start()
     try:
-        yield plan.env
+        plan = make(Options(home=paths.home, frontend=False))
+        try:
+            if plan.postgres is not None:
+                plan.postgres.start()
+            lock.share()
+            yield plan.env
+        finally:
+            if plan.postgres is not None and lock.keep_out():
+                plan.postgres.stop()
     finally:
-        if plan.postgres is not None:
-            plan.postgres.stop()
+        lock.release()
 
 
 def _alembic(*arguments: str) -> None:
-    with database_environment() as env:
+    with database_environment("./mobula migrate") as env:
         status = subprocess.run(
             [sys.executable, "-m", "alembic", *arguments], cwd=ROOT, env=env, check=False
         ).returncode
@@ -68,7 +96,7 @@ def _next_revision(message: str) -> str:
 @migrate.command()
 def new(message: Annotated[str, typer.Argument(help="What it does, in a few words.")]) -> None:
     """Write a revision from the difference between models and database."""
-    with database_environment() as env:
+    with database_environment("./mobula migrate") as env:
         command = [sys.executable, "-m", "alembic"]
         status = subprocess.run([*command, "upgrade", "head"], cwd=ROOT, env=env, check=False).returncode
         if status == 0:
@@ -92,7 +120,7 @@ def down(revision: Annotated[str, typer.Argument()] = "-1") -> None:
 @migrate.command("status")
 def migration_status() -> None:
     """The database's revision, and the newest."""
-    with database_environment() as env:
+    with database_environment("./mobula migrate") as env:
         for arguments in (["current", "--verbose"], ["heads"]):
             status = subprocess.run([sys.executable, "-m", "alembic", *arguments], cwd=ROOT, env=env, check=False)
     raise typer.Exit(status.returncode)
@@ -103,7 +131,7 @@ def seed(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete all business data first.")] = False,
 ) -> None:
     """Fill the database with deterministic, believable data."""
-    with database_environment() as env:
+    with database_environment("./mobula seed") as env:
         if env["ENVIRONMENT"] == PRODUCTION:
             fail("seeding is for development, and this is production")
             raise typer.Exit(1)
@@ -117,9 +145,8 @@ def seed(
 def psql(arguments: Annotated[list[str] | None, typer.Argument(help="Passed to psql after --.")] = None) -> None:
     """Open psql with the right credentials."""
     program = _psql_program()
-    with database_environment() as env:
-        url = env["DATABASE_URL"]
-        status = subprocess.run([program, *(arguments or [])], env=_libpq(url, env), check=False).returncode
+    with database_environment("./mobula psql") as env:
+        status = _converse_with([program, *(arguments or [])], _libpq(env["DATABASE_URL"], env))
     raise typer.Exit(status)
 
 
@@ -134,7 +161,7 @@ def valkey(arguments: Annotated[list[str] | None, typer.Argument(help="One comma
     cli = shutil.which("valkey-cli") or shutil.which("redis-cli")
     if cli is not None:
         options, env = _valkey_cli(url, os.environ)
-        raise typer.Exit(subprocess.run([cli, *options, *(arguments or [])], env=env, check=False).returncode)
+        raise typer.Exit(_converse_with([cli, *options, *(arguments or [])], env))
     raise typer.Exit(_converse(url, arguments or []))
 
 
@@ -196,14 +223,43 @@ def _psql_program() -> str:
 
 
 def _libpq(url: str, env: Mapping[str, str]) -> dict[str, str]:
-    """Connection parameters as variables: arguments are visible to every user of the machine."""
+    """Connection parameters as variables: arguments are visible to every user of the machine.
+
+    What libpq does not know is a setting of the session, as asyncpg, which serves the application, takes it.
+    """
     parts = urlsplit(url)
-    return {
-        **env,
-        "PGHOST": parts.hostname or "127.0.0.1",
-        "PGPORT": str(parts.port or 5432),
-        "PGUSER": unquote(parts.username or ""),
-        "PGPASSWORD": unquote(parts.password or ""),
-        "PGDATABASE": parts.path.lstrip("/"),
-        "PSQL_HISTORY": str(Path(home()) / "psql_history"),
+    asked = dict(parse_qsl(parts.query))
+
+    def of(given: str | None, name: str, default: str = "") -> str:
+        also = asked.pop(name, "")
+        return unquote(given or "") or also or default
+
+    chosen = {
+        "PGHOST": of(parts.hostname, "host", "127.0.0.1"),
+        "PGPORT": of(str(parts.port or ""), "port", "5432"),
+        "PGUSER": of(parts.username, "user"),
+        "PGPASSWORD": of(parts.password, "password"),
+        "PGDATABASE": of(parts.path.lstrip("/"), "dbname"),
     }
+    for name, variable in LIBPQ.items():
+        if name in asked:
+            chosen[variable] = asked.pop(name)
+    session = [f"-c {name}={_escaped(value)}" for name, value in asked.items()]
+    if session:
+        chosen["PGOPTIONS"] = " ".join([*filter(None, [chosen.get("PGOPTIONS")]), *session])
+    # `down` and the next `up` end what carries our mark; a prompt is its person's.
+    kept = {name: value for name, value in env.items() if name != MARKER}
+    return {**kept, **chosen, "PSQL_HISTORY": str(Path(home()) / "psql_history")}
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"([\\\s])", r"\\\1", value)
+
+
+def _converse_with(command: list[str], env: Mapping[str, str]) -> int:
+    """Run a prompt. Ctrl-C is its own affair: it clears a line or cancels a statement there, and ends nothing here."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        return subprocess.run(command, env=dict(env), check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)

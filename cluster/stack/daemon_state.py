@@ -1,4 +1,4 @@
-"""Who holds this checkout: a lock that dies with its holder, and a file that says what runs where."""
+"""Who holds this checkout: locks that die with their holders, and a file that says what runs where."""
 
 import contextlib
 import fcntl
@@ -22,21 +22,66 @@ class DaemonLock:
 
     def __init__(self, paths: Paths) -> None:
         self._file = paths.run / "daemon.lock"
+        self._commands = CommandLock(paths)
         self._held: IO[str] | None = None
 
     def take(self) -> None:
         """Take the lock. Raises AlreadyRunning."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        held = self._file.open("a+")
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        held = _open(self._file)
+        if not _lock(held, fcntl.LOCK_EX):
             held.close()
-            raise AlreadyRunning("Mobula runs already in this checkout (./mobula status)") from None
+            raise AlreadyRunning("Mobula runs already in this checkout (./mobula status)")
+        if not self._commands.keep_out():
+            held.close()
+            raise AlreadyRunning(self._commands.who())
         held.truncate(0)
         held.write((Identity.of(os.getpid()) or Identity(os.getpid(), 0.0)).written())
         held.flush()
         self._held = held
+
+    def release(self) -> None:
+        """Let go."""
+        self._commands.release()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+
+class CommandLock:
+    """Held by the commands that work on the data of a stopped checkout, several at a time: no supervisor starts then,
+    and who is the last of them stops the server that the first of them has started.
+    """
+
+    def __init__(self, paths: Paths) -> None:
+        self._file = paths.run / "commands.lock"
+        self._held: IO[str] | None = None
+
+    def take(self, command: str) -> bool:
+        """Take the lock, for this command alone if nobody else has it. Returns False while somebody has it alone."""
+        held = _open(self._file)
+        if not _lock(held, fcntl.LOCK_EX) and not _lock(held, fcntl.LOCK_SH):
+            held.close()
+            return False
+        held.truncate(0)
+        held.write(f"{command} (pid {os.getpid()})")
+        held.flush()
+        self._held = held
+        return True
+
+    def share(self) -> None:
+        """Let other commands in."""
+        if self._held is not None:
+            fcntl.flock(self._held, fcntl.LOCK_SH)
+
+    def keep_out(self) -> bool:
+        """Have it alone. Returns whether nobody else had it; else it is lost."""
+        if self._held is None:
+            self._held = _open(self._file)
+        return _lock(self._held, fcntl.LOCK_EX)
+
+    def who(self) -> str:
+        """For people: who had it last."""
+        return f"{self._file.read_text()} works on this checkout: wait for its end, or end it"
 
     def release(self) -> None:
         """Let go."""
@@ -63,6 +108,28 @@ def is_held(paths: Paths) -> bool:
     except OSError:
         return False
     return False
+
+
+def working(paths: Paths) -> str:
+    """Which command works on the data of this stopped checkout, for people; "" when none does."""
+    lock = CommandLock(paths)
+    try:
+        return "" if is_held(paths) or lock.keep_out() else lock.who()
+    finally:
+        lock.release()
+
+
+def _open(file: Path) -> IO[str]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file.open("a+")
+
+
+def _lock(file: IO[str], how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_status(paths: Paths, status: Mapping[str, Any]) -> bool:

@@ -118,6 +118,9 @@ def detach(options: Options, listener: Callable[[Event], None], environ: Mapping
     paths.prepare()
     if daemon_state.holder(paths) is not None:
         raise AlreadyRunning("Mobula runs already in this checkout (./mobula status)")
+    busy = daemon_state.working(paths)
+    if busy:
+        raise AlreadyRunning(busy)
     events = paths.run / "progress.jsonl"
     events.unlink(missing_ok=True)
     file = paths.run / "options.json"
@@ -154,7 +157,11 @@ def main() -> int:
     """The daemon."""
     data = json.loads(Path(sys.argv[1]).read_text())
     options = Options(**{**data, "home": Path(data["home"])})
-    return run(options, ProgressFile(Paths(options.home).run / "progress.jsonl"))
+    try:
+        return run(options, ProgressFile(Paths(options.home).run / "progress.jsonl"))
+    except AlreadyRunning as problem:  # within the moment since `detach` looked
+        print(problem, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
+import os
+import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from cluster.cli.data import _libpq, _next_revision, _valkey_cli
+from cluster.cli.data import _converse_with, _libpq, _next_revision, _valkey_cli, database_environment
 from cluster.paths import Paths
+from cluster.ray_runtime import processes
+from cluster.ray_runtime.environment import MARKER
+from cluster.services.postgres import EmbeddedPostgres
 from cluster.settings import ROOT
 from cluster.stack import daemon_state
 from cluster.stack.plan import Options, make
@@ -25,6 +31,32 @@ def test_what_an_address_leaves_out_has_a_default(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("MOBULA_HOME", "/tmp/x")
     env = _libpq("postgresql:///shop", {})
     assert (env["PGHOST"], env["PGPORT"], env["PGUSER"]) == ("127.0.0.1", "5432", "")
+
+
+def test_what_else_an_address_says_holds_for_psql_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOBULA_HOME", "/tmp/x")
+    env = _libpq("postgresql://u:p@db.example/app?sslmode=verify-full&sslrootcert=/ca.pem&application_name=a%20b", {})
+    assert (env["PGSSLMODE"], env["PGSSLROOTCERT"], env["PGAPPNAME"]) == ("verify-full", "/ca.pem", "a b")
+    assert "PGOPTIONS" not in env
+    socket = _libpq("postgresql+asyncpg://u:p@/my%2Ddb?host=/var/run/postgresql&port=5433&options=-c%20geqo=off", {})
+    assert (socket["PGHOST"], socket["PGPORT"], socket["PGDATABASE"]) == ("/var/run/postgresql", "5433", "my-db")
+    assert socket["PGOPTIONS"] == "-c geqo=off"
+    ours = _libpq("postgresql://db/app?search_path=a,%20b&host=elsewhere", {})
+    assert (ours["PGHOST"], ours["PGOPTIONS"]) == ("db", r"-c search_path=a,\ b")
+
+
+def test_a_prompt_is_not_among_the_processes_that_down_and_up_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOBULA_HOME", "/tmp/x")
+    assert MARKER not in _libpq("postgresql://db/app", {MARKER: "/tmp/x"})
+
+
+def test_ctrl_c_is_the_prompt_s_own_affair(mobula: MobulaCommand, tmp_path: Path) -> None:
+    program = tmp_path / "psql"
+    program.write_text("#!/bin/sh\ntrap 'exit 7' INT\nkill -INT $PPID\nkill -INT $$\n")
+    program.chmod(0o755)
+    before = signal.getsignal(signal.SIGINT)
+    assert _converse_with([str(program)], {"PATH": "/usr/bin:/bin"}) == 7
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_valkey_cli_gets_its_password_as_a_variable() -> None:
@@ -88,3 +120,59 @@ def test_production_is_not_seeded_whatever_the_caller_s_shell_says(
         assert shown.exit_code == 1
         assert "this is production" in shown.output
     lock.release()
+
+
+class Server:
+    """Stands in for the embedded Postgres; `did` is what happened to it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.did: list[str] = []
+        monkeypatch.setattr(EmbeddedPostgres, "start", lambda postgres: self.did.append("start"))
+        monkeypatch.setattr(EmbeddedPostgres, "stop", lambda postgres: self.did.append("stop"))
+
+
+def test_the_last_of_several_commands_stops_the_server_that_the_first_started(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(monkeypatch)
+    with ExitStack() as second:
+        with database_environment("./mobula psql"):
+            second.enter_context(database_environment("./mobula seed"))
+        assert server.did == ["start", "start"], "the second one adopts it"
+    assert server.did == ["start", "start", "stop"]
+
+
+def test_no_supervisor_starts_while_a_command_works(mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    Server(monkeypatch)
+    paths = Paths(mobula.home)
+    ended: list[Paths] = []
+    monkeypatch.setattr(processes, "end_all", lambda paths: ended.append(paths))
+    with database_environment("./mobula seed"):
+        for arguments in (["up"], ["up", "-d"]):
+            shown = mobula.run(*arguments)
+            assert shown.exit_code == 1
+            assert f"./mobula seed (pid {os.getpid()}) works on this checkout" in f"{shown.output}{shown.exception}"
+        assert ended == []
+        assert daemon_state.holder(paths) is None
+    lock = daemon_state.DaemonLock(paths)
+    lock.take()
+    lock.release()
+
+
+def test_a_command_waits_while_another_starts_or_stops_the_server(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(monkeypatch)
+    other = daemon_state.CommandLock(Paths(mobula.home))
+    assert other.take("./mobula migrate")
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        assert server.did == []
+        waited.append(seconds)
+        other.release()
+
+    monkeypatch.setattr("cluster.cli.data.time.sleep", wait)
+    with database_environment("./mobula seed"):
+        assert waited
+        assert server.did == ["start"]

@@ -9,7 +9,7 @@ import pytest
 from cluster.paths import Paths
 from cluster.settings import ROOT
 from cluster.stack import daemon_state
-from cluster.stack.daemon_state import AlreadyRunning, DaemonLock, holder, is_held
+from cluster.stack.daemon_state import AlreadyRunning, CommandLock, DaemonLock, holder, is_held, working
 from tests.fixtures.waiting import eventually_sync
 
 HOLD = """
@@ -73,6 +73,30 @@ def test_the_lock_is_held_whatever_its_file_says(tmp_path: Path) -> None:
     assert holder(paths) is None
     lock.release()
     assert not is_held(paths)
+
+
+def test_commands_keep_a_supervisor_away_and_a_supervisor_keeps_them_away(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    one, two = CommandLock(paths), CommandLock(paths)
+    assert working(paths) == ""
+    assert one.take("./mobula seed")
+    assert not two.take("./mobula psql"), "the first one starts the server"
+    one.share()
+    assert two.take("./mobula psql")
+    lock = DaemonLock(paths)
+    with pytest.raises(AlreadyRunning, match=r"^./mobula psql \(pid \d+\) works on this checkout"):
+        lock.take()
+    assert "./mobula psql" in working(paths)
+    assert not is_held(paths)
+    assert not one.keep_out()
+    assert two.keep_out(), "it is the last one"
+    two.release()
+    lock.take()
+    assert not one.take("./mobula seed")
+    assert working(paths) == ""
+    lock.release()
+    assert one.take("./mobula seed")
+    one.release()
 
 
 def test_status_is_what_was_last_written(tmp_path: Path) -> None:
