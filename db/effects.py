@@ -4,6 +4,7 @@ An effect is a shortcut: the rows (jobs, outbox, invalidations, revoked sessions
 finds them without the effect too, only later.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,9 +16,17 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class JobsEnqueued(Effect):
-    """Rows were added to these job queues."""
+    """Jobs without a key were added to these queues, and jobs with one to these (queue, key)."""
 
     queues: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+def enqueued(effects: Sequence[JobsEnqueued]) -> list[str | tuple[str, str]]:
+    """Queues, then (queue, key), of all these effects."""
+    queues = {queue for effect in effects for queue in effect.queues}
+    keys = {line for effect in effects for line in effect.keys}
+    return [*sorted(queues), *sorted(keys)]
 
 
 @dataclass(frozen=True, slots=True)

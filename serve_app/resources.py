@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from actors.brokers.contract import BrokerClient
 from actors.caches.contract import CacheClient, Tags
 from actors.hosts.survey import HostProcess
+from actors.jobs.handle import Woken
 from actors.metrics.registry import CACHE_HIT_RATE, CACHE_READS, DATABASE_POOL_SIZE
 from actors.metrics.snapshot import Snapshot
 from actors.protocol.namespaces import Namespaces
@@ -41,8 +42,8 @@ async def _nothing() -> None:
     """Nothing to open or close."""
 
 
-async def _no_jobs(_queues: Sequence[str]) -> None:
-    """Nobody to wake: jobs are found by the owner's next look."""
+async def _nobody(_names: Sequence[Any]) -> None:
+    """Nobody to wake: jobs and publications are found by their owner's next look."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,8 +53,8 @@ class ActorClients:
     brokers: BrokerClient | None = None
     sessions: SessionClient | None = None
     cache: CacheClient | None = None
-    wake_jobs: Callable[[Sequence[str]], Awaitable[None]] = _no_jobs
-    poke_channels: Callable[[Sequence[str]], Awaitable[None]] = _no_jobs
+    wake_jobs: Callable[[Sequence[Woken]], Awaitable[None]] = _nobody
+    poke_channels: Callable[[Sequence[str]], Awaitable[None]] = _nobody
     merged_metrics: Callable[[], Awaitable[Snapshot]] | None = None
     """The metrics of all processes, added up."""
     survey_hosts: Callable[[], Awaitable[Sequence[HostProcess]]] | None = None

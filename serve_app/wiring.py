@@ -14,6 +14,7 @@ from db.effects import (
     SessionsRevoked,
     TokensRevoked,
     UserMessaged,
+    enqueued,
 )
 from serve_app.middleware.cache_version import note_version
 from serve_app.realtime.reading import announcer
@@ -25,7 +26,7 @@ def connect_effects(resources: Resources) -> None:
     database, actors = resources.database, resources.actors
 
     async def wake_jobs(effects: Sequence[JobsEnqueued]) -> None:
-        await actors.wake_jobs(sorted({queue for effect in effects for queue in effect.queues}))
+        await actors.wake_jobs(enqueued(effects))
 
     async def poke_channels(effects: Sequence[PublicationsQueued]) -> None:
         await actors.poke_channels(sorted({channel for effect in effects for channel in effect.channels}))

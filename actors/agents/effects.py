@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from actors.brokers import handle as brokers
 from actors.caches.contract import CacheClient
 from actors.jobs import handle as jobs
-from db.effects import CacheInvalidated, JobsEnqueued, PublicationsQueued
+from db.effects import CacheInvalidated, JobsEnqueued, PublicationsQueued, enqueued
 from db.session import Database
 
 
@@ -16,7 +16,7 @@ def register(database: Database, *, cache: CacheClient | None = None) -> None:
     """
 
     async def wake(effects: Sequence[JobsEnqueued]) -> None:
-        await jobs.wake(sorted({queue for effect in effects for queue in effect.queues}))
+        await jobs.wake(enqueued(effects))
 
     async def poke(effects: Sequence[PublicationsQueued]) -> None:
         await brokers.poke(sorted({channel for effect in effects for channel in effect.channels}))

@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 from uuid import UUID, uuid4
@@ -26,14 +25,18 @@ from actors.jobs.contract import (
     OutcomeState,
     PollReply,
     PollRequest,
+    QueuePolicy,
     Registry,
     Token,
 )
+from actors.jobs.discovery import Discovery
 from actors.jobs.ends import write_ends
-from actors.jobs.leases import Lease, LeaseBook, Rescue
+from actors.jobs.handle import MANY_KEYS, Woken
+from actors.jobs.leases import Agent, Lease, LeaseBook, Rescue, leased_job
+from actors.jobs.limits import Limits
 from actors.jobs.policy import UNKNOWN_KIND, decide
 from actors.jobs.ready import ReadyQueues
-from actors.jobs.registry import load_registry
+from actors.jobs.registry import load_policies, load_registry
 from cluster.settings import Settings
 from db.jobs.store import Assertion, ClaimedRow, Fenced, Finish, HeldRow, JobStore, ProgressNote, Release
 
@@ -48,9 +51,6 @@ WAIT_LIMIT_S: Final = 10.0
 TICK_S: Final = 1.0
 RETRY_S: Final = 0.5
 
-DISCOVER_S: Final = 2.0
-"""How often the table is asked which queues have work while there is no rest: a wake-up may have been lost."""
-
 AGENTS_EVERY: Final = 5
 """Ticks between notes of who lives: for people who look at the table, nothing depends on it."""
 
@@ -61,8 +61,9 @@ class QueueOwner:
     """Own the job queue: claim, hand out, end, retry, cancel and rescue jobs.
 
     State:
-        Hard: none; the tables of schema `jobs` are the record. Soft: leases and agents (`LeaseBook`), outcomes that
-        wait for their commit, progress notes of the last second.
+        Hard: none; the tables of schema `jobs` are the record. Soft: leases and agents (`LeaseBook`), which the limits
+        of queues count; whose turn it is (`ReadyQueues`) and rates; outcomes that wait for their commit, progress notes
+        of the last second.
     Concurrency:
         Async, one event loop. One claim at a time (the pump), one write of outcomes at a time (the finisher); agents'
         calls interleave with both.
@@ -72,7 +73,8 @@ class QueueOwner:
         only when it is committed; agents keep sending it until then.
     Restart:
         A new boot id takes the fence and reads which jobs run. Agents report what they hold, under the tokens of the
-        former owner, which stay valid; nothing is rescued before a full lease period has passed.
+        former owner, which stay valid; nothing is rescued before a full lease period has passed. Limits hold on: what
+        runs is read before anything is claimed. Rates begin anew, so one burst of each may come on top.
     """
 
     def __init__(
@@ -91,10 +93,9 @@ class QueueOwner:
         self._registry = registry
         self._clock = clock
         self._jitter = jitter
-        self._book = LeaseBook(clock())
+        self._settings = settings
         self._number = 0
-        self._queues = ReadyQueues()
-        self._discovered_at = -math.inf
+        self._begin({})
         self._waiting: dict[UUID, asyncio.Event] = {}
         self._outbox: dict[UUID, list[LeasedJob]] = {}
         self._ended: list[tuple[Outcome, asyncio.Future[bool]]] = []
@@ -110,13 +111,19 @@ class QueueOwner:
         """Take the fence, read what runs, begin."""
         if self._registry is None:
             self._registry = load_registry()
+        policies = load_policies(self._registry, self._settings)
         fence = await self._store.take()
-        self._book = LeaseBook(self._clock())
+        self._begin(policies)
         await self._adopt()
         self._connected = True
         loops = (self._pump, self._settle, self._tick_for_ever)
         self._tasks = [asyncio.create_task(loop(), name=f"jobs-{loop.__name__}") for loop in loops]
         logger.info("queue owner started", boot=str(self.boot), fence=fence, running=len(self._book.leases))
+
+    def _begin(self, policies: Mapping[str, QueuePolicy]) -> None:
+        self._book = LeaseBook(self._clock())
+        self._queues = ReadyQueues(Limits(policies, self._book))
+        self._discovery = Discovery(self._store, self._queues)
 
     async def stop(self) -> None:
         """Stop and answer everybody who waits."""
@@ -195,9 +202,15 @@ class QueueOwner:
         return msgspec.msgpack.encode(FinishReply(settled=settled))
 
     async def wake(self, payload: bytes) -> bytes:
-        """Jobs were added to these queues, or one is to be cancelled (msgpack list of names)."""
+        """Jobs were added, or one is to be cancelled (msgpack list of `handle.Woken`)."""
         self._check()
-        self._queues.hear_of(msgspec.msgpack.decode(payload, type=list[str]))
+        for line in msgspec.msgpack.decode(payload, type=list[Woken]):
+            if isinstance(line, str):
+                self._queues.hear_of([line])
+            elif line[1] == MANY_KEYS:
+                self._discovery.seek_keys()
+            else:
+                self._queues.hear_of((), [line])
         self._wake.set()
         return b""
 
@@ -217,21 +230,21 @@ class QueueOwner:
 
     async def _pump(self) -> None:
         delay = POLL_FIRST_S
-        found = 0
+        go_on = False
         while True:
             woken = self._wake.is_set()
             self._wake.clear()
             try:
                 if not self._connected:
                     await self._reconnect()
-                found, next_in_s = await self._look(discover=not woken and not found)
+                go_on, next_in_s = await self._look(idle=not woken and not go_on)
             except Fenced:
                 return self._depose()
             except Exception as reason:
                 self._lose_contact("claim", reason)
                 await asyncio.sleep(RETRY_S)
                 continue
-            if found:
+            if go_on:
                 delay = POLL_FIRST_S
                 continue
             delay = POLL_FIRST_S if woken else min(POLL_LIMIT_S, delay * 2)
@@ -240,8 +253,11 @@ class QueueOwner:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
 
-    async def _look(self, *, discover: bool) -> tuple[int, float | None]:
-        """One round: due jobs, cancellations, claims for every agent that waits. Returns jobs claimed, next due."""
+    async def _look(self, *, idle: bool) -> tuple[bool, float | None]:
+        """One round: due jobs, cancellations, claims for every agent that waits.
+
+        Returns whether to look again at once, and when the next job becomes due or the next rate allows one.
+        """
         staged = await self._store.stage()
         unheld = []
         for job_id in staged.cancelled:
@@ -253,12 +269,10 @@ class QueueOwner:
                 self._answer(lease.agent)
         if unheld:
             await self._store.end_cancelled(unheld)
-        self._queues.hear_of(staged.queues)
+        self._queues.hear_of(staged.queues, staged.keys)
         now = self._clock()
-        if discover or now - self._discovered_at >= DISCOVER_S:
-            self._queues.hear_of(await self._store.waiting_queues())
-            self._discovered_at = now
-        claimed = 0
+        await self._discovery.look(now, idle=idle)
+        go_on = False
         for boot in list(self._waiting):
             agent = self._book.agents.get(boot)
             if agent is None or self._outbox.get(boot):
@@ -268,38 +282,33 @@ class QueueOwner:
                 continue
             if self._book.is_silent(boot, self._clock()):
                 continue  # it would be rescued from there, and given there again
-            room = self._book.room(agent, self._queues, BATCH)
-            if not room:
-                continue
-            base, self._number = self._number, self._number + sum(room.values())
-            asked = self._queues.ask(room)
-            rows = await self._store.claim(room, base=base, node=agent.node)
-            self._queues.served(asked, {row.queue for row in rows})
-            if rows:
-                claimed += len(rows)
-                self._outbox.setdefault(boot, []).extend(self._grant(row, boot) for row in rows)
-                self._answer(boot)
-        self._claimed += claimed
-        return claimed, staged.next_in_s
+            go_on = await self._claim_for(agent, now) or go_on
+        waits = (staged.next_in_s, self._queues.next_in_s(now))
+        return go_on, min((seconds for seconds in waits if seconds is not None), default=None)
+
+    async def _claim_for(self, agent: Agent, now: float) -> bool:
+        """Claim what an agent has room for. Returns whether there may be more to claim at once."""
+        room = self._book.room(agent, self._queues.may_start(now), BATCH)
+        asked = self._queues.ask(room, now)
+        if not asked.size:
+            return False
+        base, self._number = self._number, self._number + asked.size
+        try:
+            rows = await self._store.claim(asked.room, asked.lines, base=base, node=agent.node)
+        except BaseException:
+            self._queues.unanswered(asked)
+            raise
+        again = self._queues.answered(asked, rows, now)
+        if rows:
+            self._claimed += len(rows)
+            self._outbox.setdefault(agent.boot, []).extend(self._grant(row, agent.boot) for row in rows)
+            self._answer(agent.boot)
+        return again or bool(rows)
 
     def _grant(self, row: ClaimedRow, boot: UUID) -> LeasedJob:
         lease = self._lease(row, self.boot)
         self._book.grant(lease, self._book.agents[boot])
-        return LeasedJob(
-            id=row.id,
-            owner=self.boot,
-            number=row.number,
-            queue=row.queue,
-            kind=row.kind,
-            args=row.args,
-            attempt=row.attempt,
-            max_attempts=lease.max_attempts,
-            user_id=row.user_id,
-            org_id=row.org_id,
-            created_at=row.created_at,
-            checkpoint=row.checkpoint,
-            traceparent=row.traceparent,
-        )
+        return leased_job(row, lease)
 
     # Ends -------------------------------------------------------------------------------------------------------------
 
@@ -338,13 +347,16 @@ class QueueOwner:
         def over(job_id: UUID) -> None:
             lease = self._book.leases.get(job_id)
             if lease is not None and job_id in given_back:
-                self._queues.hear_of([lease.queue])
+                self._queues.hear_of_one(lease.queue, lease.key)
             self._forget(job_id)
 
         self._finished += await write_ends(self._store, items, over)
 
     def _forget(self, job_id: UUID) -> None:
+        lease = self._book.leases.get(job_id)
         self._book.drop(job_id)
+        if lease is not None:
+            self._queues.freed(lease.queue, lease.key)
         self._notes.pop(job_id, None)
 
     # Time -------------------------------------------------------------------------------------------------------------
@@ -412,6 +424,7 @@ class QueueOwner:
     async def _reconnect(self) -> None:
         """Write back what memory knows better, then take over what only the table knows (DESIGN §5, 14)."""
         await self._store.reopen()
+        await self._store.last_words()
         mine = [
             Assertion(lease.id, lease.owner, lease.number, lease.node, lease.attempt)
             for lease in self._book.leases.values()
@@ -434,6 +447,7 @@ class QueueOwner:
             lease = self._lease(row, row.owner)
             lease.node = row.node or ""
             self._book.adopt([lease])
+            self._queues.remember(lease.queue, lease.key)
 
     def _lease(self, row: ClaimedRow | HeldRow, owner: UUID) -> Lease:
         limit = row.max_attempts or self._kind(row.kind).max_attempts
@@ -446,6 +460,7 @@ class QueueOwner:
             spared=row.spared,
             kind=row.kind,
             queue=row.queue,
+            key=row.key,
             seen_at=self._clock(),
         )
 

@@ -4,7 +4,7 @@ Kinds and schedules are declared in the room above (`tasks.registry`) and found 
 (`cluster.names.JOB_REGISTRY_IMPORT_PATH`); handlers are import strings too, so that the queue owner loads none of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -60,11 +60,40 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """So many starts per `per_s` seconds, evenly spread; after a pause `burst` of them at once."""
+
+    starts: int
+    per_s: float = 60.0
+    burst: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePolicy:
+    """What holds for a queue in the whole cluster; None: no bound.
+
+    `limit` and `limit_per_key`: how many run at once. `rate` and `rate_per_key`: how many start; every attempt counts,
+    and after a change of owner one burst may come on top. Jobs without a key count as one key of their own. With or
+    without a policy the keys of a queue take turns, and within a key jobs go by priority, time and age.
+    """
+
+    limit: int | None = None
+    limit_per_key: int | None = None
+    rate: Rate | None = None
+    rate_per_key: Rate | None = None
+
+
+class InvalidPolicy(ValueError):
+    """A queue's policy cannot be kept; the message names the queue."""
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything that can run here."""
+    """Everything that can run here, and the policies of queues, which settings may bound."""
 
     kinds: Mapping[str, Kind]
     schedules: Sequence[Schedule] = ()
+    policies: Callable[[Settings], Mapping[str, QueuePolicy]] = field(default=lambda _: {})
 
 
 class LeasedJob(msgspec.Struct, frozen=True, kw_only=True):

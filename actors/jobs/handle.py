@@ -14,6 +14,14 @@ SHARD: Final = 0
 WAKE_DEADLINE_S: Final = 1.0
 """A wake-up is a shortcut: the owner looks by itself within five seconds."""
 
+LINES_NAMED: Final = 200
+"""A wake-up names so many keys at most; of more it is said that there are some."""
+
+MANY_KEYS: Final = ""
+
+Woken = str | tuple[str, str]
+"""A queue, or (queue, key)."""
+
 COUNTS_DEADLINE_S: Final = 2.0
 
 
@@ -22,9 +30,15 @@ async def call(method: str, payload: bytes, timeout_s: float) -> bytes:
     return await hosts.call(KIND, SHARD, method, payload, timeout_s)
 
 
-async def wake(queues: Sequence[str]) -> None:
-    """Tell the owner that these queues have new jobs (or that one of their jobs is to be cancelled)."""
-    await call("wake", msgspec.msgpack.encode(list(queues)), WAKE_DEADLINE_S)
+async def wake(lines: Sequence[Woken]) -> None:
+    """Tell the owner of new jobs: in these queues without a key, in these (queue, key) with one.
+
+    The queue's name also tells it that a job is to be cancelled.
+    """
+    if len(lines) > LINES_NAMED:
+        names = {line if isinstance(line, str) else (line[0], MANY_KEYS) for line in lines}
+        lines = sorted(names, key=str)
+    await call("wake", msgspec.msgpack.encode(list(lines)), WAKE_DEADLINE_S)
 
 
 async def counts() -> Counts:

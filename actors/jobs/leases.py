@@ -5,13 +5,17 @@ guess from the wall clock (DESIGN §5, 15 and 16): its agent reports without it 
 a new process on the same node; or nobody has reported it for a lease period of unbroken contact.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
-from actors.jobs.contract import BEAT_S, Token
+from actors.jobs.contract import BEAT_S, LeasedJob, Token
 from actors.jobs.policy import Attempt
+from db.jobs.store import ClaimedRow
+
+_Name = TypeVar("_Name")
 
 LEASE_S: Final = 8.0
 """A silent agent's jobs are rescued after this: four beats, so one lost call costs nothing; within the 10 s that a
@@ -46,6 +50,7 @@ class Lease(Attempt):
     cancelled: bool = False
     ending: bool = False
     """Its outcome is being written: no rescue."""
+    key: str | None = None
 
     @property
     def token(self) -> Token:
@@ -86,6 +91,8 @@ class LeaseBook:
     def __init__(self, now: float) -> None:
         self.leases: dict[UUID, Lease] = {}
         self.agents: dict[UUID, Agent] = {}
+        self._of_queue: Counter[str] = Counter()
+        self._of_key: Counter[tuple[str, str | None]] = Counter()
         self._contact_since = now
         self._ticked_at = now
 
@@ -111,23 +118,33 @@ class LeaseBook:
         """A claimed job goes to an agent."""
         self.drop(lease.id)  # should memory have been wrong about the former lease, its slot must not stay taken
         lease.agent, lease.node = agent.boot, agent.node
-        self.leases[lease.id] = lease
+        self._add(lease)
         agent.held[lease.queue] = agent.held.get(lease.queue, 0) + 1
 
     def adopt(self, leases: Iterable[Lease]) -> None:
         """Leases that a former owner granted, as the table has them."""
         for lease in leases:
             self.drop(lease.id)
-            self.leases[lease.id] = lease
+            self._add(lease)
 
     def drop(self, job_id: UUID) -> None:
         """The lease is over."""
         lease = self.leases.pop(job_id, None)
-        if lease is None or lease.agent is None:
+        if lease is None:
             return
-        agent = self.agents.get(lease.agent)
+        _take_one(self._of_queue, lease.queue)
+        _take_one(self._of_key, (lease.queue, lease.key))
+        agent = self.agents.get(lease.agent) if lease.agent is not None else None
         if agent is not None:
             agent.held[lease.queue] = max(0, agent.held.get(lease.queue, 0) - 1)
+
+    def running(self, queue: str) -> int:
+        """How many leases there are of jobs of a queue, whoever has them."""
+        return self._of_queue[queue]
+
+    def running_of(self, queue: str, key: str | None) -> int:
+        """How many of one key."""
+        return self._of_key[queue, key]
 
     def find(self, token: Token) -> Lease | None:
         """The lease that a token names, while it counts."""
@@ -156,10 +173,14 @@ class LeaseBook:
                 lease.missed += 1
         return lost
 
-    def room(self, agent: Agent, queues: Iterable[str], limit: int) -> dict[str, int]:
-        """How many jobs of each queue the agent can take now, `limit` in all, and one of each before many of any."""
+    def room(self, agent: Agent, may_start: Mapping[str, int], limit: int) -> dict[str, int]:
+        """How many of the jobs that may start in each queue the agent can take now.
+
+        `limit` in all, and one of each queue before many of any.
+        """
         free = {
-            queue: agent.capacity.get(queue, agent.capacity.get("*", 0)) - agent.held.get(queue, 0) for queue in queues
+            queue: min(most, agent.capacity.get(queue, agent.capacity.get("*", 0)) - agent.held.get(queue, 0))
+            for queue, most in may_start.items()
         }
         room = dict.fromkeys([queue for queue, count in free.items() if count > 0][:limit], 1)
         left = limit - len(room)
@@ -195,6 +216,11 @@ class LeaseBook:
             del self.agents[boot]
         return found
 
+    def _add(self, lease: Lease) -> None:
+        self.leases[lease.id] = lease
+        self._of_queue[lease.queue] += 1
+        self._of_key[lease.queue, lease.key] += 1
+
     def _newest(self) -> dict[str, Agent]:
         newest: dict[str, Agent] = {}
         for agent in self.agents.values():
@@ -216,3 +242,28 @@ class LeaseBook:
         ):
             return "its node has fallen silent"
         return ""
+
+
+def leased_job(row: ClaimedRow, lease: Lease) -> LeasedJob:
+    """What the agent is given with a lease."""
+    return LeasedJob(
+        id=row.id,
+        owner=lease.owner,
+        number=row.number,
+        queue=row.queue,
+        kind=row.kind,
+        args=row.args,
+        attempt=row.attempt,
+        max_attempts=lease.max_attempts,
+        user_id=row.user_id,
+        org_id=row.org_id,
+        created_at=row.created_at,
+        checkpoint=row.checkpoint,
+        traceparent=row.traceparent,
+    )
+
+
+def _take_one(counts: Counter[_Name], name: _Name) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]

@@ -50,7 +50,16 @@ class QueueEntry(Base):
 
     __tablename__ = "queue"
     __table_args__ = (
-        Index("ix_queue_claim", "queue", "priority", "run_at", "id", postgresql_where=text("state = 'ready'")),
+        Index(
+            "ix_queue_claim",
+            *("queue", "priority", "run_at", "id"),
+            postgresql_where=text("state = 'ready' AND key IS NULL"),
+        ),
+        Index(
+            "ix_queue_turns",
+            *("queue", "key", "priority", "run_at", "id"),
+            postgresql_where=text("state = 'ready' AND key IS NOT NULL"),
+        ),
         Index("ix_queue_deferred", "run_at", postgresql_where=text("state = 'deferred'")),
         Index("ix_queue_running", "id", postgresql_where=text("state = 'running'")),
         {"schema": JOBS},
@@ -68,6 +77,8 @@ class QueueEntry(Base):
     lease_no: Mapped[int | None] = mapped_column(BigInteger)
     node: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime | None] = mapped_column(_TIMESTAMP)
+    key: Mapped[str | None] = mapped_column(Text)
+    """Whose job it is: the keys of a queue take turns."""
 
 
 class JobCancellation(Base):
@@ -123,6 +134,7 @@ class JobHistory(Base):
     errors: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(_TIMESTAMP)
     started_at: Mapped[datetime | None] = mapped_column(_TIMESTAMP)
+    key: Mapped[str | None] = mapped_column(Text)
 
 
 class JobOwner(Base):

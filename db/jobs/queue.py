@@ -23,22 +23,25 @@ _SQL = text(
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:queues AS text[]), CAST(:kinds AS text[]), CAST(:args AS text[]),
             CAST(:priorities AS smallint[]), CAST(:run_ats AS timestamptz[]), CAST(:unique_keys AS text[]),
-            CAST(:max_attempts AS smallint[]), CAST(:user_ids AS uuid[]), CAST(:org_ids AS uuid[])
-        ) AS g(id, queue, kind, args, priority, run_at, unique_key, max_attempts, user_id, org_id)
+            CAST(:max_attempts AS smallint[]), CAST(:user_ids AS uuid[]), CAST(:org_ids AS uuid[]),
+            CAST(:keys AS text[])
+        ) AS g(id, queue, kind, args, priority, run_at, unique_key, max_attempts, user_id, org_id, key)
     ), made AS (
         INSERT INTO jobs.jobs (id, queue, kind, args, priority, unique_key, max_attempts, user_id, org_id)
         SELECT id, queue, kind, args::jsonb, priority, unique_key, max_attempts, user_id, org_id FROM given
         ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
         RETURNING id
     )
-    INSERT INTO jobs.queue (id, queue, state, priority, run_at)
+    INSERT INTO jobs.queue (id, queue, state, priority, run_at, key)
     SELECT g.id, g.queue, CASE WHEN g.run_at > now() THEN 'deferred' ELSE 'ready' END, g.priority,
-           coalesce(g.run_at, now())
+           coalesce(g.run_at, now()), g.key
     FROM given g JOIN made USING (id)
     RETURNING id
     """
 )
 _BY_KEY = text("SELECT id, unique_key FROM jobs.jobs WHERE unique_key = ANY(CAST(:keys AS text[]))")
+
+MAX_KEY_CHARACTERS = 200
 
 UNIQUE_ATTEMPTS = 5
 """A holder of the same unique key may finish between our insert and our look-up; then the insert is tried again."""
@@ -46,7 +49,11 @@ UNIQUE_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """One job to enqueue. `unique_key`: while a job with the same key is alive, no second one is made."""
+    """One job to enqueue.
+
+    `key` says whose it is (a user, a tenant, a resource): the keys of a queue take turns, and its policy may bound each
+    of them. `unique_key` is something else: while a job with the same one is alive, no second one is made.
+    """
 
     kind: str
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +66,11 @@ class NewJob:
     org_id: UUID | None = None
     id: UUID | None = None
     """From `new_job_id`, for who must know it beforehand."""
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.key is not None and not 0 < len(self.key) <= MAX_KEY_CHARACTERS:
+            raise ValueError(f"a job's key has 1 to {MAX_KEY_CHARACTERS} characters")
 
 
 _last_tick = 0
@@ -84,10 +96,12 @@ async def enqueue(
     max_attempts: int | None = None,
     user_id: UUID | None = None,
     org_id: UUID | None = None,
+    key: str | None = None,
 ) -> UUID:
     """Enqueue one job and return its id; with a `unique_key` that is taken, the id of the job that holds it.
 
-    Smaller `priority` runs first. `max_attempts` None leaves it to the kind. Workers hear of it after the commit.
+    The keys of a queue take turns; among the jobs of one `key`, or without one, smaller `priority` runs first.
+    `max_attempts` None leaves it to the kind. Workers hear of it after the commit.
     """
     job = NewJob(
         kind=kind,
@@ -99,6 +113,7 @@ async def enqueue(
         max_attempts=max_attempts,
         user_id=user_id,
         org_id=org_id,
+        key=key,
     )
     return (await enqueue_many(session, [job]))[0]
 
@@ -122,7 +137,13 @@ async def enqueue_many(session: AsyncSession, jobs: Sequence[NewJob]) -> list[UU
     else:
         raise RuntimeError("a unique job key changed hands repeatedly; try again")
     if len(replaced) < len(ids):
-        record_effect(session, JobsEnqueued(queues=tuple(sorted({job.queue for job in jobs}))))
+        record_effect(
+            session,
+            JobsEnqueued(
+                queues=tuple(sorted({job.queue for job in jobs if job.key is None})),
+                keys=tuple(sorted({(job.queue, job.key) for job in jobs if job.key is not None})),
+            ),
+        )
     return [replaced.get(job_id, job_id) for job_id in ids]
 
 
@@ -141,6 +162,7 @@ async def _insert(session: AsyncSession, jobs: Mapping[UUID, NewJob]) -> set[UUI
             "max_attempts": [job.max_attempts for job in values],
             "user_ids": [job.user_id for job in values],
             "org_ids": [job.org_id for job in values],
+            "keys": [job.key for job in values],
         },
     )
     return {row.id for row in result}

@@ -26,19 +26,19 @@ MAX_OFFSET = 10_000
 
 _COLUMNS = """
     id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node, result, errors, progress,
-    run_at, created_at, started_at, finished_at, cancel_requested
+    run_at, created_at, started_at, finished_at, cancel_requested, key
 """
 _LIVE = """
     SELECT j.id, j.queue, j.kind, j.args, q.priority, q.state, q.attempt, j.max_attempts, j.user_id, j.org_id, q.node,
            NULL::jsonb AS result, j.errors, p.progress, q.run_at, j.created_at, q.started_at,
            NULL::timestamptz AS finished_at,
-           EXISTS (SELECT FROM jobs.cancellations c WHERE c.job_id = j.id) AS cancel_requested
+           EXISTS (SELECT FROM jobs.cancellations c WHERE c.job_id = j.id) AS cancel_requested, q.key
     FROM jobs.jobs j JOIN jobs.queue q USING (id) LEFT JOIN jobs.progress p ON p.job_id = j.id
 """
 _ENDED = """
     SELECT h.id, h.queue, h.kind, h.args, h.priority, h.state, h.attempt, h.max_attempts, h.user_id, h.org_id, h.node,
            h.result, h.errors, NULL::jsonb AS progress, NULL::timestamptz AS run_at, h.created_at, h.started_at,
-           h.finished_at, false AS cancel_requested
+           h.finished_at, false AS cancel_requested, h.key
     FROM jobs.history h
 """
 _ONE = text(
@@ -51,9 +51,9 @@ _CANCEL_WAITING = text(
     paid AS (DELETE FROM jobs.jobs j USING gone g WHERE j.id = g.id RETURNING j.*),
     forgotten AS (DELETE FROM jobs.progress p USING gone g WHERE p.job_id = g.id)
     INSERT INTO jobs.history (id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node,
-                              result, errors, created_at, started_at)
+                              result, errors, created_at, started_at, key)
     SELECT p.id, p.queue, p.kind, p.args, g.priority, 'cancelled', g.attempt, p.max_attempts, p.user_id, p.org_id,
-           g.node, NULL, p.errors, p.created_at, g.started_at
+           g.node, NULL, p.errors, p.created_at, g.started_at, g.key
     FROM gone g JOIN paid p USING (id)
     RETURNING id
     """
@@ -94,6 +94,7 @@ class JobView:
     started_at: datetime | None
     finished_at: datetime | None
     cancel_requested: bool
+    key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,7 @@ async def retry_job(session: AsyncSession, job_id: UUID) -> JobView:
         max_attempts=job.max_attempts,
         user_id=job.user_id,
         org_id=job.org_id,
+        key=job.key,
     )
     return await get_job(session, made)
 

@@ -10,23 +10,42 @@ INSERT INTO jobs.owners AS o (shard, boot) VALUES ($1, $2)
 ON CONFLICT (shard) DO UPDATE SET boot = excluded.boot, fence = o.fence + 1, taken_at = now()
 RETURNING fence
 """
+# Waits until every statement that reads the fence has ended: what lost connections had begun is committed, or void.
+LAST_WORDS = "SELECT 1 FROM jobs.owners WHERE shard = $1 AND boot = $2 FOR UPDATE"
+
 HELD = """
-SELECT id, j.queue, kind, lease_owner, lease_no, node, attempt, max_attempts, spared
-FROM jobs.queue q JOIN jobs.jobs j USING (id) WHERE state = 'running'
+SELECT id, j.queue, kind, lease_owner, lease_no, node, attempt, max_attempts, spared, q.key
+FROM jobs.queue q JOIN jobs.jobs j USING (id) WHERE state = 'running' ORDER BY started_at
 """
 STAGE = f"""
 WITH {FENCE}, due AS (
     SELECT q.id FROM jobs.queue q WHERE q.state = 'deferred' AND q.run_at <= now() AND EXISTS (SELECT FROM fence)
     ORDER BY q.run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
 ), staged AS (
-    UPDATE jobs.queue q SET state = 'ready' FROM due WHERE q.id = due.id RETURNING q.queue
+    UPDATE jobs.queue q SET state = 'ready' FROM due WHERE q.id = due.id RETURNING q.queue, q.key
 )
-SELECT ARRAY(SELECT DISTINCT queue FROM staged) AS staged,
+SELECT ARRAY(SELECT DISTINCT queue FROM staged WHERE key IS NULL) AS staged,
+       ARRAY(SELECT DISTINCT ARRAY[queue, key] FROM staged WHERE key IS NOT NULL) AS keys,
        (SELECT extract(epoch FROM min(run_at) - now())::float8 FROM jobs.queue
         WHERE state = 'deferred' AND run_at > now()) AS next_in_s,
        ARRAY(SELECT job_id FROM jobs.cancellations) AS cancelled
 FROM fence
 """
+_CLAIMED = """
+claimed AS (
+    UPDATE jobs.queue q
+    SET state = 'running', attempt = q.attempt + 1, lease_owner = $2, lease_no = $5 + picked.position, node = $6,
+        started_at = now()
+    FROM picked WHERE q.id = picked.id
+    RETURNING q.id, q.lease_no, q.attempt, q.spared, q.key
+)
+SELECT c.id, c.lease_no, c.attempt, j.queue, j.kind, j.args, j.max_attempts, j.user_id, j.org_id, j.created_at,
+       j.traceparent, p.checkpoint, c.spared, c.key
+"""
+_JOBS = (
+    "FROM fence LEFT JOIN (claimed c JOIN jobs.jobs j USING (id) LEFT JOIN jobs.progress p ON p.job_id = c.id) ON true"
+)
+
 # The lease number is minted by the owner ($5 + position), never read from the row: DESIGN §5, 14.
 CLAIM = f"""
 WITH {FENCE}, wanted AS (
@@ -34,19 +53,41 @@ WITH {FENCE}, wanted AS (
 ), picked AS (
     SELECT p.id, row_number() OVER () AS position FROM wanted w CROSS JOIN LATERAL (
         SELECT q.id FROM jobs.queue q
-        WHERE q.queue = w.queue AND q.state = 'ready' AND EXISTS (SELECT FROM fence)
+        WHERE q.queue = w.queue AND q.key IS NULL AND q.state = 'ready' AND EXISTS (SELECT FROM fence)
         ORDER BY q.priority, q.run_at, q.id LIMIT w.room FOR UPDATE SKIP LOCKED
     ) AS p
-), claimed AS (
-    UPDATE jobs.queue q
-    SET state = 'running', attempt = q.attempt + 1, lease_owner = $2, lease_no = $5 + picked.position, node = $6,
-        started_at = now()
-    FROM picked WHERE q.id = picked.id
-    RETURNING q.id, q.lease_no, q.attempt, q.spared
-)
-SELECT c.id, c.lease_no, c.attempt, j.queue, j.kind, j.args, j.max_attempts, j.user_id, j.org_id, j.created_at,
-       j.traceparent, p.checkpoint, c.spared
-FROM fence LEFT JOIN (claimed c JOIN jobs.jobs j USING (id) LEFT JOIN jobs.progress p ON p.job_id = c.id) ON true
+), {_CLAIMED}
+{_JOBS}
+ORDER BY c.lease_no
+"""
+# The same with keyed jobs beside: one probe of the index per key that is asked for, however many jobs wait. `more`:
+# whether a key has others ready.
+CLAIM_KEYS = f"""
+WITH {FENCE}, wanted AS (
+    SELECT * FROM unnest($3::text[], $4::int[]) AS w(queue, room)
+), lines AS (
+    SELECT * FROM unnest($7::text[], $8::text[], $9::int[]) AS l(queue, key, room)
+), picked AS (
+    SELECT found.id, row_number() OVER () AS position FROM (
+        SELECT p.id FROM wanted w CROSS JOIN LATERAL (
+            SELECT q.id FROM jobs.queue q
+            WHERE q.queue = w.queue AND q.key IS NULL AND q.state = 'ready' AND EXISTS (SELECT FROM fence)
+            ORDER BY q.priority, q.run_at, q.id LIMIT w.room FOR UPDATE SKIP LOCKED
+        ) AS p
+        UNION ALL
+        SELECT p.id FROM lines l CROSS JOIN LATERAL (
+            SELECT q.id FROM jobs.queue q
+            WHERE q.queue = l.queue AND q.key = l.key AND q.state = 'ready' AND EXISTS (SELECT FROM fence)
+            ORDER BY q.priority, q.run_at, q.id LIMIT l.room FOR UPDATE SKIP LOCKED
+        ) AS p
+    ) AS found
+), beyond AS MATERIALIZED (
+    SELECT l.queue, l.key, EXISTS (
+        SELECT FROM jobs.queue q WHERE q.queue = l.queue AND q.key = l.key AND q.state = 'ready' OFFSET l.room
+    ) AS more FROM lines l
+), {_CLAIMED}, coalesce(b.more, false) AS more
+{_JOBS}
+LEFT JOIN beyond b ON b.queue = j.queue AND b.key = c.key
 ORDER BY c.lease_no
 """
 FINISH = f"""
@@ -57,17 +98,17 @@ WITH {FENCE}, done AS (
     DELETE FROM jobs.queue q USING done d
     WHERE q.id = d.id AND q.state = 'running' AND q.lease_owner = d.lease_owner AND q.lease_no = d.lease_no
       AND EXISTS (SELECT FROM fence)
-    RETURNING q.id, q.priority, q.attempt, q.node, q.started_at, d.state, d.result, d.error, d.kept
+    RETURNING q.id, q.priority, q.attempt, q.node, q.started_at, q.key, d.state, d.result, d.error, d.kept
 ), paid AS (
     DELETE FROM jobs.jobs j USING gone g WHERE j.id = g.id RETURNING j.*
 ), forgotten AS (
     DELETE FROM jobs.progress p USING gone g WHERE p.job_id = g.id
 ), filed AS (
     INSERT INTO jobs.history (id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node,
-                              result, errors, created_at, started_at)
+                              result, errors, created_at, started_at, key)
     SELECT p.id, p.queue, p.kind, p.args, g.priority, g.state, g.attempt, p.max_attempts, p.user_id, p.org_id, g.node,
            g.result::jsonb, p.errors || CASE WHEN g.error IS NULL THEN '[]' ELSE jsonb_build_array(g.error::jsonb) END,
-           p.created_at, g.started_at
+           p.created_at, g.started_at, g.key
     FROM gone g JOIN paid p USING (id) WHERE g.kept
 )
 SELECT gone.id FROM fence LEFT JOIN gone ON true
@@ -88,9 +129,9 @@ WITH {FENCE}, asked AS (
     DELETE FROM jobs.cancellations c USING asked a WHERE c.job_id = a.id
 ), filed AS (
     INSERT INTO jobs.history (id, queue, kind, args, priority, state, attempt, max_attempts, user_id, org_id, node,
-                              result, errors, created_at, started_at)
+                              result, errors, created_at, started_at, key)
     SELECT p.id, p.queue, p.kind, p.args, g.priority, 'cancelled', g.attempt, p.max_attempts, p.user_id, p.org_id,
-           g.node, NULL, p.errors, p.created_at, g.started_at
+           g.node, NULL, p.errors, p.created_at, g.started_at, g.key
     FROM gone g JOIN paid p USING (id)
 )
 SELECT gone.id FROM fence LEFT JOIN gone ON true
@@ -169,13 +210,30 @@ BEAT = """
 INSERT INTO jobs.nodes AS n (boot, node, running) VALUES ($1, $2, $3)
 ON CONFLICT (boot) DO UPDATE SET running = excluded.running, last_seen_at = now()
 """
-# A loose index scan: one index probe per distinct queue, however many jobs wait.
+# Loose index scans: one index probe per distinct queue, or (queue, key), however many jobs wait.
 QUEUES = """
 WITH RECURSIVE q AS (
-    (SELECT queue FROM jobs.queue WHERE state = 'ready' ORDER BY queue LIMIT 1)
+    (SELECT queue FROM jobs.queue WHERE state = 'ready' AND key IS NULL ORDER BY queue LIMIT 1)
     UNION ALL
-    SELECT (SELECT n.queue FROM jobs.queue n WHERE n.state = 'ready' AND n.queue > q.queue ORDER BY n.queue LIMIT 1)
-    FROM q WHERE q.queue IS NOT NULL
+    SELECT (
+        SELECT n.queue FROM jobs.queue n
+        WHERE n.state = 'ready' AND n.key IS NULL AND n.queue > q.queue ORDER BY n.queue LIMIT 1
+    ) FROM q WHERE q.queue IS NOT NULL
 )
 SELECT queue FROM q WHERE queue IS NOT NULL
+"""
+KEYS = """
+WITH RECURSIVE k AS (
+    (
+        SELECT queue, key FROM jobs.queue
+        WHERE state = 'ready' AND key IS NOT NULL AND (queue, key) > ($1::text, $2::text) ORDER BY queue, key LIMIT 1
+    )
+    UNION ALL
+    SELECT n.queue, n.key FROM k CROSS JOIN LATERAL (
+        SELECT q.queue, q.key FROM jobs.queue q
+        WHERE q.state = 'ready' AND q.key IS NOT NULL AND (q.queue, q.key) > (k.queue, k.key)
+        ORDER BY q.queue, q.key LIMIT 1
+    ) AS n
+)
+SELECT queue, key FROM k LIMIT $3
 """

@@ -4,7 +4,7 @@ Plain asyncpg on connections of their own: these run all day, and a cut-off owne
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,6 +67,16 @@ class HeldRow:
     attempt: int
     max_attempts: int | None
     spared: int
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where the jobs of one key wait in a queue, and how many of them may be leased."""
+
+    queue: str
+    key: str
+    room: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +95,20 @@ class ClaimedRow:
     created_at: datetime
     checkpoint: dict[str, Any] | None
     spared: int
+    key: str | None = None
+    more: bool = False
+    """Whether its key has others ready."""
     traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Queues of deferred jobs that became ready, when the next one does, and jobs that should stop or never start."""
+    """What has become ready, when the next deferred job does, and jobs that should stop or never start."""
 
     queues: tuple[str, ...]
+    """Of jobs without a key."""
+    keys: tuple[tuple[str, str], ...]
+    """(queue, key) of the others."""
     next_in_s: float | None
     cancelled: tuple[UUID, ...]
 
@@ -177,8 +193,14 @@ class JobStore:
             fence: int = await connection.fetchval(sql.TAKE, self._shard, self._boot)
         return fence
 
+    async def last_words(self) -> None:
+        """After `reopen`: wait until what the lost connections had begun has committed, or never will."""
+        async with self._claims() as connection:
+            if await connection.fetchval(sql.LAST_WORDS, self._shard, self._boot) is None:
+                raise Fenced
+
     async def held(self) -> list[HeldRow]:
-        """All running jobs. Read in a new statement after `take`."""
+        """All running jobs, the longest running first. Read in a new statement after `take` or `last_words`."""
         async with self._claims() as connection:
             rows = await connection.fetch(sql.HELD)
         return [
@@ -192,6 +214,7 @@ class JobStore:
                 r["attempt"],
                 r["max_attempts"],
                 r["spared"],
+                r["key"],
             )
             for r in rows
         ]
@@ -203,24 +226,35 @@ class JobStore:
         if not rows:
             raise Fenced
         row = rows[0]
-        return Staged(tuple(row["staged"]), row["next_in_s"], tuple(row["cancelled"]))
+        keys = tuple((queue, key) for queue, key in row["keys"])
+        return Staged(tuple(row["staged"]), keys, row["next_in_s"], tuple(row["cancelled"]))
 
     async def waiting_queues(self) -> list[str]:
-        """Names of queues with ready jobs."""
+        """Names of queues with ready jobs that have no key."""
         async with self._claims() as connection:
             return [row["queue"] for row in await connection.fetch(sql.QUEUES)]
 
-    async def claim(self, room: dict[str, int], *, base: int, node: str) -> list[ClaimedRow]:
-        """Lease up to `room[queue]` ready jobs for a node, numbered upwards from `base + 1`.
+    async def waiting_keys(self, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """The next (queue, key) with ready jobs behind `after`, in order, `limit` at most."""
+        async with self._claims() as connection:
+            return [(row["queue"], row["key"]) for row in await connection.fetch(sql.KEYS, *after, limit)]
+
+    async def claim(
+        self, room: Mapping[str, int], lines: Sequence[Line] = (), *, base: int, node: str
+    ) -> list[ClaimedRow]:
+        """Lease up to `room[queue]` ready jobs without a key, and those of `lines`, numbered upwards from `base + 1`.
 
         Committed without waiting for the disk: a claim lost in a crash of Postgres is only run again, and numbers are
         never reused because they come from this process's memory.
         """
         async with self._claims() as connection, connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = off")
-            rows = await connection.fetch(
-                sql.CLAIM, self._shard, self._boot, list(room), list(room.values()), base, node
-            )
+            given = (self._shard, self._boot, list(room), list(room.values()), base, node)
+            if lines:
+                columns = ([line.queue for line in lines], [line.key for line in lines], [line.room for line in lines])
+                rows = await connection.fetch(sql.CLAIM_KEYS, *given, *columns)
+            else:
+                rows = await connection.fetch(sql.CLAIM, *given)
         if not rows:
             raise Fenced
         return [
@@ -238,6 +272,8 @@ class JobStore:
                 checkpoint=orjson.loads(r["checkpoint"]) if r["checkpoint"] else None,
                 traceparent=r["traceparent"] or "",
                 spared=r["spared"],
+                key=r["key"],
+                more=bool(lines) and r["more"],
             )
             for r in rows
             if r["id"] is not None

@@ -36,6 +36,9 @@ class Job(ResourceSchema):
     result: Any
     errors: list[dict[str, Any]] = Field(description="What earlier attempts failed of, oldest first.")
     user_id: UUID | None
+    key: str | None = Field(
+        description="Whose job it is: the keys of a queue take turns. Null: nobody's in particular."
+    )
     node: str | None
     cancel_requested: bool
     run_at: datetime | None

@@ -64,8 +64,8 @@ def clients() -> dict[str, Any]:
 
 async def test_shortcuts_are_merged(clients: dict[str, Any]):
     world = World(ActorClients(**clients))
-    await world.run(JobsEnqueued(("default", "mail")), JobsEnqueued(("default",)))
-    assert clients["wake_jobs"].made == [["default", "mail"]]
+    await world.run(JobsEnqueued(("default", "mail")), JobsEnqueued(("default",), (("mail", "k"),)))
+    assert clients["wake_jobs"].made == [["default", "mail", ("mail", "k")]]
     await world.run(PublicationsQueued(("b",)), PublicationsQueued(("a", "b")))
     assert clients["poke_channels"].made == [["a", "b"]]
 

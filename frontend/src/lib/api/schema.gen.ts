@@ -2626,6 +2626,11 @@ export interface components {
             }[];
             /** User Id */
             user_id: string | null;
+            /**
+             * Key
+             * @description Whose job it is: the keys of a queue take turns. Null: nobody's in particular.
+             */
+            key: string | null;
             /** Node */
             node: string | null;
             /** Cancel Requested */

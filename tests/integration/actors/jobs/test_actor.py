@@ -21,7 +21,7 @@ from db.jobs import service
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.session import Database
-from tests.fixtures.queue_owner import Agent, Clock, Start, add, counts, settled, state_of, token
+from tests.fixtures.queue_owner import Agent, Clock, Start, add, counts, cut_off, settled, state_of, token
 from tests.fixtures.waiting import eventually
 
 
@@ -270,12 +270,7 @@ async def test_after_a_reconnect_the_owner_reasserts_before_it_claims(
         await session.execute(
             text("UPDATE jobs.queue SET state = 'ready', attempt = 0, lease_owner = NULL, lease_no = NULL")
         )
-        await session.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mobula:jobs:0'"
-                " AND datname = current_database()"
-            )
-        )
+    await cut_off(database)
     other = Agent(owner, "n2")
     assert (await other.poll(wait_s=2.0)).jobs == [], "the job was claimed a second time while its owner knew better"
     await eventually(lambda: settled(agent, job))

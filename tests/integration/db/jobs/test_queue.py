@@ -78,3 +78,20 @@ def test_ids_grow_with_time() -> None:
     first = ids[0]
     assert first.version == 7
     assert abs((first.int >> 80) / 1000 - datetime.now(UTC).timestamp()) < 5
+
+
+async def test_a_job_says_whose_it_is_and_so_does_its_effect(database: Database) -> None:
+    async with database.transaction() as session:
+        mine = await enqueue(session, "k", {}, queue="q", key="tenant-1")
+        assert recorded_effects(session) == [JobsEnqueued((), (("q", "tenant-1"),))]
+        await enqueue_many(session, [NewJob("k", queue="q"), NewJob("k", queue="q", key="b"), NewJob("k", key="a")])
+        assert recorded_effects(session)[-1] == JobsEnqueued(("q",), (("default", "a"), ("q", "b")))
+        keys = [tuple(row) for row in await session.execute(text("SELECT id, key FROM jobs.queue ORDER BY id"))]
+    assert keys[0] == (mine, "tenant-1")
+    assert [key for _, key in keys] == ["tenant-1", None, "b", "a"]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201])
+def test_a_key_is_a_short_text(key: str) -> None:
+    with pytest.raises(ValueError, match="1 to 200"):
+        NewJob("k", key=key)

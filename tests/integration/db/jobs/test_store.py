@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +16,10 @@ from cluster.settings import Settings
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.jobs.service import cancel_job
-from db.jobs.store import Assertion, Busy, Fenced, Finish, JobStore, ProgressNote, Release, Unstorable
+from db.jobs.statements import CLAIM_KEYS
+from db.jobs.store import Assertion, Busy, Fenced, Finish, JobStore, Line, ProgressNote, Release, Unstorable
 from db.session import Database
+from tests.fixtures.waiting import eventually
 
 Open = Callable[..., Awaitable[JobStore]]
 
@@ -317,3 +320,102 @@ async def test_what_cannot_be_stored_is_told_from_a_server_that_is_away(
     assert await store.progress(notes) == []
     assert await rows(database, "SELECT job_id FROM jobs.progress") == [(other,)]
     assert await store.finish([Finish(job_id, boot, job.number, "succeeded")]) == {job_id}
+
+
+async def test_claims_by_key_as_far_as_each_may_and_tells_who_has_more(database: Database, open_store: Open) -> None:
+    store = await open_store()
+    many = await add(database, 3, queue="a", key="many")
+    (urgent,) = await add(database, 1, queue="a", key="many", priority=-1)
+    (one,) = await add(database, 1, queue="a", key="one")
+    (elsewhere,) = await add(database, 1, queue="b", key="many")
+    (plain,) = await add(database, 1, queue="a")
+    lines = [Line("a", "many", 2), Line("a", "one", 1), Line("a", "none", 9), Line("b", "many", 9)]
+    claimed = await store.claim({"a": 9}, lines, base=100, node="n1")
+    assert [job.id for job in claimed] == [plain, urgent, many[0], one, elsewhere]
+    assert [job.number for job in claimed] == [101, 102, 103, 104, 105]
+    assert [(job.key, job.more) for job in claimed] == [
+        (None, False),
+        ("many", True),
+        ("many", True),
+        ("one", False),
+        ("many", False),
+    ]
+    assert {job.id: job.key for job in await store.held()}[urgent] == "many"
+    assert await store.claim({"a": 9}, base=200, node="n1") == [], "a claim without keys finds none of theirs"
+
+
+async def test_waiting_keys_are_found_in_order_and_in_portions(database: Database, open_store: Open) -> None:
+    store = await open_store()
+    for queue, key in (("b", "x"), ("a", "y"), ("a", "x"), ("a", "x"), ("b", None)):
+        await add(database, 1, queue=queue, key=key)
+    await add(database, 1, queue="c", key="later", run_at=datetime.now(UTC) + timedelta(hours=1))
+    assert await store.waiting_keys(("", ""), 2) == [("a", "x"), ("a", "y")]
+    assert await store.waiting_keys(("a", "y"), 2) == [("b", "x")]
+    assert await store.waiting_keys(("b", "x"), 2) == []
+    assert await store.waiting_queues() == ["b"]
+
+
+async def test_staging_and_releasing_keep_the_key(database: Database, open_store: Open) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    await add(database, 2, queue="a", key="k", run_at=datetime.now(UTC) + timedelta(hours=1))
+    await add(database, 1, queue="b", run_at=datetime.now(UTC) + timedelta(hours=1))
+    assert (await store.stage()).keys == ()
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE jobs.queue SET run_at = now()"))
+    staged = await store.stage()
+    assert (staged.queues, staged.keys) == (("b",), (("a", "k"),))
+    first, second = await store.claim({}, [Line("a", "k", 2)], base=0, node="n")
+    await store.release([Release(first.id, boot, first.number, 0.0)])
+    await store.finish([Finish(second.id, boot, second.number, "succeeded")])
+    assert await store.waiting_keys(("", ""), 9) == [("a", "k")]
+    assert await rows(database, "SELECT id, key FROM jobs.history") == [(second.id, "k")]
+
+
+async def test_a_claim_looks_at_the_keys_it_asks_for_and_not_at_what_waits(
+    database: Database, open_store: Open
+) -> None:
+    store = await open_store()
+    async with database.transaction() as session:
+        await enqueue_many(
+            session, [NewJob("k", queue="a", key=key) for key in ("busy", "quiet") for _ in range(3_000)]
+        )
+        await session.execute(text("ANALYZE jobs.queue"))
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
+        await session.execute(text("PREPARE claim AS " + CLAIM_KEYS))
+        await session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        given = f"0, '{store._boot}', '{{a}}', '{{1}}', 0, 'n', '{{a,a}}', '{{quiet,other}}', '{{2,2}}'"
+        plan = "\n".join(
+            row[0] for row in await session.execute(text(f"EXPLAIN (ANALYZE, BUFFERS) EXECUTE claim({given})"))
+        )
+        await session.rollback()
+    assert "ix_queue_turns" in plan
+    assert "ix_queue_claim" in plan
+    assert "Seq Scan on queue" not in plan
+    assert "Sort" not in plan.split("CTE picked")[1].split("CTE claimed")[0], plan
+
+
+async def test_after_a_reconnect_what_the_lost_connections_had_begun_is_waited_for(
+    database: Database, open_store: Open
+) -> None:
+    boot = uuid4()
+    store = await open_store(boot)
+    await add(database, 1, queue="a")
+    async with database.transaction() as stuck:  # a claim that goes on in the server after its connection was given up
+        await stuck.execute(text("SELECT 1 FROM jobs.owners FOR SHARE"))
+        await stuck.execute(
+            text("UPDATE jobs.queue SET state = 'running', lease_owner = :b, lease_no = 1"), {"b": boot}
+        )
+        await store.reopen()
+        waiting = asyncio.create_task(store.last_words())
+        await eventually(lambda: somebody_waits(database))
+        assert not waiting.done()
+    await waiting
+    assert len(await store.held()) == 1
+    await open_store()
+    with pytest.raises(Fenced):
+        await store.last_words()
+
+
+async def somebody_waits(database: Database) -> bool:
+    return bool(await rows(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))

@@ -13,25 +13,25 @@ from tests.fixtures.client import Api, SignIn, assert_problem
 JOBS = "/api/v1/jobs"
 
 
-async def add(api: Api, kind: str = "k") -> UUID:
+async def add(api: Api, kind: str = "k", key: str | None = None) -> UUID:
     async with api.database.transaction() as session:
         await session.execute(text("TRUNCATE jobs.jobs, jobs.queue"))
-        return await enqueue(session, kind, {"n": 1}, queue="q")
+        return await enqueue(session, kind, {"n": 1}, queue="q", key=key)
 
 
 async def test_an_operator_looks_cancels_and_runs_again(api: Api, operator_client: httpx.AsyncClient) -> None:
-    job_id = await add(api)
+    job_id = await add(api, key="acme")
     listed = await operator_client.get(JOBS, params={"state": "ready"})
     assert listed.status_code == 200, listed.text
     assert [item["id"] for item in listed.json()["items"]] == [str(job_id)]
     assert listed.headers["x-total-count"] == "1"
 
     job = (await operator_client.get(f"{JOBS}/{job_id}")).json()
-    assert (job["state"], job["kind"], job["args"]) == ("ready", "k", {"n": 1})
+    assert (job["state"], job["kind"], job["args"], job["key"]) == ("ready", "k", {"n": 1}, "acme")
     assert set(job["_links"]) == {"self", "cancel"}
 
     cancelled = await operator_client.post(job["_links"]["cancel"]["href"])
-    assert cancelled.json()["state"] == "cancelled"
+    assert (cancelled.json()["state"], cancelled.json()["key"]) == ("cancelled", "acme")
     assert set(cancelled.json()["_links"]) == {"self", "retry"}
     assert_problem(await operator_client.post(job["_links"]["cancel"]["href"]), 409, "job_finished")
 
@@ -39,7 +39,8 @@ async def test_an_operator_looks_cancels_and_runs_again(api: Api, operator_clien
     assert again.status_code == 201
     assert again.headers["location"] == f"{JOBS}/{again.json()['id']}"
     assert again.json()["id"] != str(job_id)
-    assert api.woken.made[-2:] == [["q"], ["q"]]  # enqueued by the test, enqueued anew
+    assert again.json()["key"] == "acme"
+    assert api.woken.made[-2:] == [[("q", "acme")]] * 2  # enqueued by the test, enqueued anew
 
 
 async def test_an_analyst_only_looks_and_a_customer_does_not(api: Api, sign_in: SignIn) -> None:

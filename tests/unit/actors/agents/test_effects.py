@@ -33,11 +33,11 @@ class Cache:
 
 
 async def test_each_effect_reaches_its_actor_once_with_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    woken: list[Sequence[str]] = []
+    woken: list[Sequence[object]] = []
     poked: list[Sequence[str]] = []
 
-    async def wake(queues: Sequence[str]) -> None:
-        woken.append(queues)
+    async def wake(lines: Sequence[object]) -> None:
+        woken.append(lines)
 
     async def poke(channels: Sequence[str]) -> None:
         poked.append(channels)
@@ -46,10 +46,10 @@ async def test_each_effect_reaches_its_actor_once_with_everything(monkeypatch: p
     monkeypatch.setattr(effects.brokers, "poke", poke)
     database, cache = Committed(), Cache()
     effects.register(database, cache=cache)  # type: ignore[arg-type]
-    await database.handlers[JobsEnqueued]([JobsEnqueued(("b", "a")), JobsEnqueued(("a",))])
+    await database.handlers[JobsEnqueued]([JobsEnqueued(("b", "a")), JobsEnqueued(("a",), (("c", "k"),))])
     await database.handlers[PublicationsQueued]([PublicationsQueued(("c",)), PublicationsQueued(("c", "d"))])
     await database.handlers[CacheInvalidated]([CacheInvalidated(keys=("k",)), CacheInvalidated(tags=("t",))])
-    assert (woken, poked, cache.seen) == ([["a", "b"]], [["c", "d"]], [(["k"], ["t"])])
+    assert (woken, poked, cache.seen) == ([["a", "b", ("c", "k")]], [["c", "d"]], [(["k"], ["t"])])
 
 
 async def test_a_worker_without_a_cache_leaves_invalidations_to_the_rows() -> None:

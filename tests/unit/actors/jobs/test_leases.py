@@ -10,8 +10,8 @@ from actors.jobs.contract import BEAT_S, Token
 from actors.jobs.leases import LEASE_S, SILENT_S, STALL_S, Agent, Lease, LeaseBook
 
 
-def lease(book: LeaseBook, agent: Agent, now: float, *, queue: str = "q") -> Lease:
-    made = Lease(uuid4(), uuid4(), 1, 1, 5, kind="k", queue=queue, seen_at=now)
+def lease(book: LeaseBook, agent: Agent, now: float, *, queue: str = "q", key: str | None = None) -> Lease:
+    made = Lease(uuid4(), uuid4(), 1, 1, 5, kind="k", queue=queue, seen_at=now, key=key)
     book.grant(made, agent)
     made.delivered = True
     return made
@@ -201,14 +201,14 @@ def test_room_counts_what_is_held_and_knows_a_place_for_unknown_queues() -> None
     agent.capacity = {"q": 3, "*": 2}
     held = lease(book, agent, 0.0)
     lease(book, agent, 0.0, queue="other")
-    assert book.room(agent, ["q", "other", "third"], 50) == {"q": 2, "other": 1, "third": 2}
-    assert book.room(agent, ["q", "other", "third"], 3) == {"q": 1, "other": 1, "third": 1}
-    assert book.room(agent, ["q", "other", "third"], 4) == {"q": 2, "other": 1, "third": 1}
-    assert book.room(agent, ["q", "other", "third"], 2) == {"q": 1, "other": 1}
+    assert book.room(agent, dict.fromkeys(["q", "other", "third"], 99), 50) == {"q": 2, "other": 1, "third": 2}
+    assert book.room(agent, dict.fromkeys(["q", "other", "third"], 99), 3) == {"q": 1, "other": 1, "third": 1}
+    assert book.room(agent, dict.fromkeys(["q", "other", "third"], 99), 4) == {"q": 2, "other": 1, "third": 1}
+    assert book.room(agent, dict.fromkeys(["q", "other", "third"], 99), 2) == {"q": 1, "other": 1}
     book.drop(held.id)
-    assert book.room(agent, ["q"], 50) == {"q": 3}
+    assert book.room(agent, {"q": 99}, 50) == {"q": 3}
     book.drop(held.id)
-    assert book.room(agent, ["q"], 50) == {"q": 3}
+    assert book.room(agent, {"q": 99}, 50) == {"q": 3}
 
 
 def test_an_idle_agent_has_room_in_every_queue() -> None:
@@ -217,6 +217,29 @@ def test_an_idle_agent_has_room_in_every_queue() -> None:
     agent = book.heard(uuid4(), "node", 0.0)
     agent.capacity = default_capacity(2)
     queues = [queue for queue in agent.capacity if queue != "*"]
-    room = book.room(agent, queues, BATCH)
+    room = book.room(agent, dict.fromkeys(queues, 99), BATCH)
     assert set(room) == set(queues)
     assert sum(room.values()) <= BATCH
+
+
+def test_what_may_start_in_a_queue_bounds_what_an_agent_is_given() -> None:
+    book = LeaseBook(0.0)
+    agent = book.heard(uuid4(), "n", 0.0)
+    agent.capacity = {"*": 4}
+    assert book.room(agent, {"a": 1, "b": 99}, 50) == {"a": 1, "b": 4}
+
+
+def test_leases_are_counted_by_queue_and_key_however_they_come_and_go() -> None:
+    book = LeaseBook(0.0)
+    agent = book.heard(uuid4(), "n", 0.0)
+    held = [lease(book, agent, 0.0, key=key) for key in ("a", "a", "b", None)]
+    assert (book.running("q"), book.running("r")) == (4, 0)
+    assert [book.running_of("q", key) for key in ("a", "b", None, "c")] == [2, 1, 1, 0]
+    again = Lease(held[0].id, uuid4(), 2, 2, 5, kind="k", queue="q", seen_at=1.0, key="a")
+    book.adopt([again])  # another owner's word about the same job
+    book.grant(again, agent)
+    assert (book.running("q"), book.running_of("q", "a")) == (4, 2)
+    for each in held:
+        book.drop(each.id)
+        book.drop(each.id)
+    assert (book.running("q"), book.running_of("q", "a"), book.running_of("q", None)) == (0, 0, 0)

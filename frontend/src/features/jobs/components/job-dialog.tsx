@@ -54,6 +54,11 @@ function Details({ job }: { job: Job }) {
             </span>
           ) : null,
         )}
+        {job.key ? (
+          <span className="text-muted-foreground">
+            Key <span className="text-foreground">{job.key}</span>
+          </span>
+        ) : null}
         {job.cancel_requested ? <span className="text-warning">Asked to stop</span> : null}
       </div>
       <Json title="Arguments" value={job.args} />
