@@ -135,7 +135,7 @@ class BrokerShard:
         self._outbox = Outbox(store, buckets, self._retentions())
         self.committer.feed = Relay(
             self._outbox,
-            buckets=lambda: self.ownership.relayed,
+            buckets=lambda: self.ownership.settled,
             find=self.table.find,
             get=self.table.get,
             publish=self.publishing.publish_memory,

@@ -60,13 +60,8 @@ class Ownership:
 
     @property
     def settled(self) -> set[int]:
-        """Buckets that are ours and stay."""
+        """Buckets that are ours and stay. Outbox rows of those that go are left to the next owner: it has the fence."""
         return self.owned - self.frozen - self.arriving.keys()
-
-    @property
-    def relayed(self) -> set[int]:
-        """Buckets whose outbox rows are ours: also those that go, until they are gone."""
-        return self.owned - self.arriving.keys()
 
     def admits(self, stream: ClientStream, op: Any, seen: int) -> bool:
         """Whether the operation may be carried out now. Otherwise it has been taken care of."""

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from actors.links.placement import bucket_of
 from actors.links.stream import LEASE_S
 from tests.fixtures.moves import Moves
 from tests.fixtures.simulation import passes, simulate
@@ -95,5 +96,39 @@ def test_who_does_not_follow_to_another_shard_leaves_after_a_lease():
             assert set(await hub.brokers.presence("room:4")) == {"ada", "bob"}
             await passes(LEASE_S)
             assert hub.sink.of("leave") == [("leave", "room:4", "bob")]
+
+    simulate(main())
+
+
+def test_what_transactions_publish_during_a_move_is_told_once_and_no_epoch_ends():
+    async def main():
+        async with Moves() as moves:
+            hub = await moves.process("hub")
+            for channel in CHANNELS:
+                await hub.subscribe(channel)
+                await hub.publish(channel, "first")
+            sent = []
+            is_over = False
+
+            async def transact():
+                for number in itertools.count():
+                    if is_over:
+                        return
+                    channel = CHANNELS[number % len(CHANNELS)]
+                    sent.append((channel, str(number)))
+                    moves.rows.outbox.append((number, number, channel, bucket_of(channel), str(number), None, ""))
+                    moves.shards[moves.rows.buckets[bucket_of(channel)][1]].committer.poke()
+                    await passes(0.001)
+
+            transacting = asyncio.create_task(transact())
+            await moves.resize(2)
+            is_over = True
+            await transacting
+            await passes(3)
+            assert moves.begun == [0, 1], "no shard was deposed"
+            assert hub.sink.of("insufficient") == []
+            assert moves.rows.outbox == []
+            heard = [(entry[1], entry[2]) for entry in hub.sink.of("pub") if entry[2] != "first"]
+            assert sorted(heard) == sorted(sent)
 
     simulate(main())

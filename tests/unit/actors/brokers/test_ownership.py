@@ -103,7 +103,7 @@ def test_an_announced_bucket_holds_operations_until_it_is_there():
         assert shard.done == [], "owned, but what it brings is still under way"
         shard.ownership.arrived([BUCKET])
         assert shard.done == [1]
-        assert shard.ownership.relayed == {BUCKET}
+        assert shard.ownership.settled == {BUCKET}
 
     simulate(main())
 
