@@ -16,8 +16,13 @@ PYTHON = """#!/bin/sh
 case "$1 $2" in
 "-c "*) exit 0 ;;
 "--version "*) echo "Python 3.12.0"; exit 0 ;;
-"-m venv") echo "venv" >>"$CALLS"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; exit 0 ;;
-"-m pip") echo "pip" >>"$CALLS"; cp "$TOOLBOX/uv" "${0%python}uv"; chmod 755 "${0%python}uv"; exit 0 ;;
+"-m venv")
+    echo "venv" >>"$CALLS"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"
+    [ ! -e "$TOOLBOX/interrupt" ] || kill -INT $PPID
+    [ ! -e "$TOOLBOX/no-ensurepip" ]; exit ;;
+"-m pip")
+    if [ "$3" = --version ]; then [ ! -e "$TOOLBOX/no-pip" ]; exit; fi
+    echo "pip" >>"$CALLS"; cp "$TOOLBOX/uv" "${0%python}uv"; chmod 755 "${0%python}uv"; exit 0 ;;
 "-m cluster.cli") shift 2; echo "run $*" >>"$CALLS"; exit 7 ;;
 "- "*) exit 0 ;;
 esac
@@ -126,6 +131,27 @@ def test_an_installation_that_failed_is_said_and_tried_again(checkout: Checkout)
     (checkout.toolbox / "registry-is-away").unlink()
     checkout.run("status")
     assert checkout.calls() == ["pip sync", "run status"]
+
+
+def test_an_environment_that_could_not_be_made_or_was_interrupted_is_made_again(checkout: Checkout) -> None:
+    for trouble, status in (("no-ensurepip", 1), ("interrupt", 130)):
+        (checkout.toolbox / trouble).touch()
+        assert checkout.run("status").returncode == status
+        assert checkout.calls() == ["venv"]
+        assert not (checkout.root / ".venv").exists()
+        (checkout.toolbox / trouble).unlink()
+    assert checkout.run("status").returncode == 7
+    assert checkout.calls() == ["venv", "pip", "pip sync", "run status"]
+
+
+def test_an_environment_without_pip_and_uv_is_made_anew(checkout: Checkout) -> None:
+    checkout.run("status")
+    (checkout.root / ".venv" / "bin" / "uv").unlink()
+    (checkout.root / ".venv" / ".mobula-lock").unlink()
+    (checkout.toolbox / "no-pip").touch()
+    checkout.calls()
+    checkout.run("status")
+    assert checkout.calls() == ["venv", "pip", "pip sync", "run status"]
 
 
 def test_a_missing_python_is_said_with_the_ways_out(checkout: Checkout) -> None:
