@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,8 +20,8 @@ from pathlib import Path
 
 import psutil
 
-LOG_ROTATE_BYTES = 20 * 1024 * 1024
-"""A service's log file above this size is moved to `<name>.1` at the service's next start, replacing the older one."""
+LOG_BYTES = 20 * 1024 * 1024
+"""Of a service's log file. It has one more, `<name>.1`, with what was before."""
 
 LOOK_S = 0.2
 """While a command runs, whether it may go on is looked at so often."""
@@ -135,6 +136,21 @@ def run_to_end(
             child.wait()
 
 
+def turn_over(log_file: Path) -> None:
+    """Begin a service's log anew when it is full, also while the service writes it: it appends, and goes on at the new
+    end. Copied, since the service holds the file itself open; a line that is written meanwhile can be lost.
+    """
+    try:
+        if log_file.stat().st_size <= LOG_BYTES:
+            return
+        before = log_file.with_name(log_file.name + ".1")
+        with contextlib.suppress(OSError):  # on a full disk, an older log is not worth keeping a service from running
+            shutil.copyfile(log_file, before)
+        os.truncate(log_file, 0)
+    except OSError:
+        return
+
+
 class ManagedProcess:
     """A service's process, remembered in a small file so that the next command can adopt or end it."""
 
@@ -160,8 +176,7 @@ class ManagedProcess:
     ) -> None:
         """Start the process in a session of its own, so that Ctrl-C in a terminal reaches only the supervisor."""
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        if log_file.exists() and log_file.stat().st_size > LOG_ROTATE_BYTES:
-            log_file.replace(log_file.with_name(log_file.name + ".1"))
+        turn_over(log_file)
         with log_file.open("ab") as log:
             self._child = subprocess.Popen(
                 list(argv),

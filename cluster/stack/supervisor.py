@@ -15,6 +15,7 @@ from cluster import names, secrets
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.head import RayHead
 from cluster.services.errors import ServiceError
+from cluster.services.process import turn_over
 from cluster.stack import applications, budget, checks, daemon_state, external, frontend
 from cluster.stack.applications import Deployment
 from cluster.stack.plan import PRODUCTION, Plan
@@ -23,6 +24,10 @@ from cluster.stack.waiting import wait_for
 
 WATCH_S = 0.5
 READY_LIMIT_S = 120.0
+
+APPENDED_LOGS = ("postgres.log", "valkey.log", "frontend.log", "gcs.log")
+"""Of services that run as long as the stack, and write as long as that."""
+
 CRASH_LOOP = (5, 60.0)
 """More restarts of one part than this in so many seconds: it is left alone, and `status` says so."""
 
@@ -78,6 +83,8 @@ class Stack:
         while not self._stopping.wait(WATCH_S):
             self._look_after()
             self._write_status()
+            for name in APPENDED_LOGS:
+                turn_over(self.plan.paths.logs / name)
 
     def request_stop(self) -> None:
         """Make `watch` return; safe in a signal handler."""

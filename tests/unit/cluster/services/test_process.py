@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from cluster.services.process import Identity, ManagedProcess, run_to_end
+from cluster.services.process import Identity, ManagedProcess, run_to_end, turn_over
 from tests.fixtures.waiting import eventually_sync
 
 SLEEP = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -139,3 +139,25 @@ def test_a_command_that_takes_too_long_or_is_given_up_is_killed(tmp_path: Path, 
     with pytest.raises(subprocess.TimeoutExpired):
         run_to_end(["sh", "-c", "echo $$; exec sleep 600"], env={"PATH": "/bin:/usr/bin"}, log_file=log, **limit)
     assert not psutil.pid_exists(int(log.read_text()))
+
+
+def test_a_service_s_log_is_turned_over_while_it_writes(
+    process: ManagedProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.services.process.LOG_BYTES", 10)
+    log = tmp_path / "log"
+    speak = "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line); sys.stdout.buffer.flush()"
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    process.launch(["sh", "-c", f'exec "$1" -c "$2" <"{told}"', "sh", sys.executable, speak], log_file=log)
+    with told.open("wb", buffering=0) as tell:
+        tell.write(b"a line that fills it\n")
+        eventually_sync(lambda: log.read_text() == "a line that fills it\n")
+        turn_over(log)
+        assert (tmp_path / "log.1").read_text() == "a line that fills it\n"
+        tell.write(b"short\n")
+        eventually_sync(lambda: log.read_text() == "short\n")
+        turn_over(log)
+        assert log.read_text() == "short\n"
+    eventually_sync(lambda: not process.is_running())
+    turn_over(tmp_path / "none")

@@ -140,6 +140,17 @@ def test_a_full_disk_does_not_end_the_watch(stack: Stack, full_disk: None, monke
     assert stack.is_stopping
 
 
+def test_logs_of_services_that_do_not_end_are_turned_over(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.services.process.LOG_BYTES", 10)
+    for name in ("postgres", "valkey", "frontend", "gcs"):
+        (stack.plan.paths.logs / f"{name}.log").write_text("more than ten bytes")
+    Watched(stack, monkeypatch, rounds=2)
+    stack.watch()
+    for name in ("postgres", "valkey", "frontend", "gcs"):
+        assert (stack.plan.paths.logs / f"{name}.log").read_text() == ""
+        assert (stack.plan.paths.logs / f"{name}.log.1").read_text() == "more than ten bytes"
+
+
 def test_what_could_not_be_written_is_written_later(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
