@@ -6,9 +6,10 @@ request, in a transaction-local setting of Postgres, from which jobs and publica
 with what a job worker reports. `traceparent()` or `carrier()` on one side, `span(..., parent=…)` on the other.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,9 @@ Attribute = str | bool | int | float
 SEND_EVERY_MS: Final = 1_000
 """What a killed process takes along."""
 
+FILE_BYTES: Final = 64 * 2**20
+"""Of `spans.jsonl`. There is one more, `spans.jsonl.1`, with what was before."""
+
 SEND_LIMIT_S: Final = 3.0
 """A collector that does not answer holds up the end of a process for about so long."""
 
@@ -32,6 +36,8 @@ class _State:
     """The tracer of this process, or None while tracing is off."""
 
     tracer: "Tracer | None" = None
+    edge: "Tracer | None" = None
+    """The same for requests of strangers, whose word on what is recorded counts for nothing."""
     provider: "TracerProvider | None" = None
 
 
@@ -53,15 +59,22 @@ def configure(settings: Settings, *, process: str, exporter: "SpanExporter | Non
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # noqa: PLC0415 - only processes that trace
 
     resource = Resource.create({"service.name": f"mobula-{process}", "process.pid": os.getpid()})
-    provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.otel_sampling_ratio)))
-    if exporter is not None:
-        provider.add_span_processor(SimpleSpanProcessor(exporter))
-    else:
-        # The provider registers its own shutdown with atexit, which sends what is left.
-        provider.add_span_processor(BatchSpanProcessor(_exporter(settings), schedule_delay_millis=SEND_EVERY_MS))
+    share = TraceIdRatioBased(settings.otel_sampling_ratio)
+    # The provider registers its own shutdown with atexit, which sends what is left.
+    provider = TracerProvider(resource=resource, sampler=ParentBased(share))
+    strangers = ParentBased(share, remote_parent_sampled=share)
+    edge = TracerProvider(resource=resource, sampler=strangers, shutdown_on_exit=False)
+    processor = (
+        BatchSpanProcessor(_exporter(settings), schedule_delay_millis=SEND_EVERY_MS)
+        if exporter is None
+        else SimpleSpanProcessor(exporter)
+    )
+    for one in (provider, edge):
+        one.add_span_processor(processor)
+    if exporter is None:
         trace.set_tracer_provider(provider)
     _State.provider = provider
-    _State.tracer = provider.get_tracer("mobula")
+    _State.tracer, _State.edge = provider.get_tracer("mobula"), edge.get_tracer("mobula")
 
 
 def is_on() -> bool:
@@ -79,7 +92,7 @@ def shutdown() -> None:
     """Send what is buffered and switch tracing off."""
     if _State.provider is not None:
         _State.provider.shutdown()
-    _State.tracer = _State.provider = None
+    _State.tracer = _State.edge = _State.provider = None
 
 
 def span(
@@ -94,6 +107,11 @@ def span(
         return _OFF
     named = {f"mobula.{key}": value for key, value in attributes.items()}
     return _span(tracer, name, parent, named)
+
+
+def strangers_span(name: str, *, parent: Mapping[str, str]) -> AbstractContextManager["Span | None"]:
+    """The same around what a stranger asked for: its trace is continued, and not recorded more often than any other."""
+    return _OFF if _State.edge is None else _span(_State.edge, name, parent, {})
 
 
 @contextmanager
@@ -179,6 +197,7 @@ def _file_exporter(file: Path) -> "SpanExporter":
 
         def export(self, spans: "Sequence[ReadableSpan]") -> "SpanExportResult":
             file.parent.mkdir(parents=True, exist_ok=True)
+            _turn_over(file)
             with file.open("a") as out:
                 for one in spans:
                     out.write(one.to_json(indent=None) + "\n")
@@ -186,3 +205,15 @@ def _file_exporter(file: Path) -> "SpanExporter":
             return SpanExportResult.SUCCESS
 
     return FileExporter()
+
+
+def _turn_over(file: Path) -> None:
+    """Begin the file anew when it is full. Of the processes that see so, one does it, and none waits for it."""
+    with file.open("a") as full:
+        if full.tell() < FILE_BYTES:
+            return
+        with suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(full, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Unless another one has done it since it was opened here.
+            if os.path.samestat(os.fstat(full.fileno()), file.stat()):
+                file.replace(file.with_name(file.name + ".1"))

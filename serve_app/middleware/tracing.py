@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cluster.tracing import span
+from cluster.tracing import strangers_span
 from serve_app.middleware.context import request_headers, route_template
 from serve_app.middleware.response import response_notes
 
@@ -23,7 +23,7 @@ class TracingMiddleware:
         headers = request_headers(scope)
         carrier = {name: headers[name.encode()].decode("latin-1") for name in PROPAGATED if name.encode() in headers}
         method = scope["method"]
-        with span(method, parent=carrier) as current:
+        with strangers_span(method, parent=carrier) as current:
             if current is None:  # this process does not trace
                 await self._app(scope, receive, send)
                 return

@@ -1,3 +1,4 @@
+import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,36 @@ def test_without_a_collector_spans_go_to_a_file(tmp_path: Path) -> None:
     tracing.shutdown()
     [line] = (tmp_path / "logs" / "spans.jsonl").read_text().splitlines()
     assert json.loads(line)["name"] == "work"
+
+
+def test_the_file_is_turned_over_by_one_of_those_who_find_it_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "spans.jsonl"
+    file.write_text("before\n")
+    monkeypatch.setattr(tracing, "FILE_BYTES", 5)
+    exporter = tracing._file_exporter(file)
+    with file.open("a") as another:
+        fcntl.flock(another, fcntl.LOCK_EX)
+        exporter.export([])
+        assert file.read_text() == "before\n", "nobody waits for whom that does it"
+    exporter.export([])
+    assert (tmp_path / "spans.jsonl.1").read_text() == "before\n"
+    assert file.read_text() == ""
+    exporter.export([])
+    assert (tmp_path / "spans.jsonl.1").read_text() == "before\n"
+
+
+def test_strangers_do_not_say_what_is_recorded_and_processes_of_ours_do() -> None:
+    exporter = InMemorySpanExporter()
+    tracing.configure(settings(otel_enabled=True, otel_sampling_ratio=0.0), process="api", exporter=exporter)
+    with tracing.strangers_span("GET", parent={"traceparent": PARENT}), tracing.span("transaction"):
+        assert tracing.current()["trace_id"] == PARENT.split("-")[1], "the trace is the caller's all the same"
+        assert tracing.traceparent().endswith("-00")
+    assert exporter.get_finished_spans() == ()
+    with tracing.span("job", parent={"traceparent": PARENT}):
+        pass
+    assert [one.name for one in exporter.get_finished_spans()] == ["job"]
 
 
 def test_the_current_span_can_be_named_and_handed_on(spans: InMemorySpanExporter) -> None:

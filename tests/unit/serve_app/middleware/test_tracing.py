@@ -38,6 +38,16 @@ async def test_continues_the_callers_trace(spans: InMemorySpanExporter):
     assert span.status.status_code is StatusCode.UNSET
 
 
+async def test_callers_do_not_say_what_is_recorded():
+    tracing.shutdown()
+    exporter = InMemorySpanExporter()
+    settings = build_settings(otel_enabled=True, otel_sampling_ratio=0.0)
+    tracing.configure(settings, process="test", exporter=exporter)
+    await Exchange(traceparent=PARENT).through(TracingMiddleware(Answer(200)))
+    tracing.shutdown()
+    assert exporter.get_finished_spans() == ()
+
+
 async def test_server_errors_are_marked(spans: InMemorySpanExporter):
     await Exchange().through(TracingMiddleware(Answer(503)))
     (span,) = spans.get_finished_spans()
