@@ -180,12 +180,16 @@ class Committer:
                 delay = min(BACKOFF_LIMIT_S, delay * 2)
             except StreamError as reason:
                 logger.warning("turn failed", shard=self._shard, reason=repr(reason))
+                if self.fence is None:
+                    # It refuses: for what needs no database that is no different from being away.
+                    self._on_unreachable()
                 await asyncio.sleep(delay)
                 delay = min(BACKOFF_LIMIT_S, delay * 2)
             except Exception:
                 logger.exception("turn failed", shard=self._shard)
                 self._store.abandon()
                 self.fence = None
+                self._on_unreachable()
                 await asyncio.sleep(delay)
                 delay = min(BACKOFF_LIMIT_S, delay * 2)
 

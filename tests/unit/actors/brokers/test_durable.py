@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from actors.brokers.actor import BrokerShard
 from actors.brokers.channel import Channel
 from actors.brokers.durable import Committer
 from actors.brokers.operations import Publish
@@ -14,7 +15,7 @@ from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
 from db.streams.errors import Ambiguous, Busy, Refused
 from db.streams.store import Head
-from tests.fixtures.brokers import NAMESPACES
+from tests.fixtures.brokers import NAMESPACES, NOWHERE, Network, NoDatabase, Process
 from tests.fixtures.simulation import passes, simulate
 
 CHANNEL = "ledger:a"
@@ -153,5 +154,25 @@ def test_a_channel_that_takes_another_ones_place_while_its_head_is_read_gets_its
         await world.publish([])
         assert before.loaded
         assert successor.loaded
+
+    simulate(main())
+
+
+@pytest.mark.parametrize(
+    "error", [Ambiguous("away"), Busy("53300"), Refused("no such function"), RuntimeError("a bug")]
+)
+def test_memory_channels_do_not_wait_for_a_database_that_refuses(error):
+    class Refusing(NoDatabase):
+        async def connect(self):
+            raise error
+
+    async def main():
+        shard = BrokerShard(
+            0, 1, NOWHERE, namespaces=Namespaces.parse(NAMESPACES), store=Refusing(), reader=NoDatabase()
+        )
+        await shard.start()
+        process = await Process(Network(shard)).start()
+        assert (await process.publish("room:a", 1)).offset == 1
+        await shard.stop()
 
     simulate(main())
