@@ -9,6 +9,7 @@ import structlog
 
 from actors.brokers import answers
 from actors.brokers.attempts import Attempts
+from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
 from actors.brokers.items import Gap
@@ -107,7 +108,7 @@ class BrokerShard:
             store,
             buckets,
             shard,
-            channels=lambda: [c for c in self.table.channels.values() if c.rules.durable and c.loaded],
+            channels=self._durable_channels,
             on_loaded=self.table.loaded,
             on_deposed=lambda: self.streams.close(),
             on_taken=self.ownership.taken,
@@ -278,6 +279,11 @@ class BrokerShard:
                 logger.exception("operation failed", operation=type(op).__name__)
                 answers.refuse(stream, op, BrokerError(100, "internal error"))
         self.publishing.flush(stream)
+
+    def _durable_channels(self) -> list[Channel]:
+        """Not those that were given away and are still being carried over: their heads are the next owner's."""
+        owned = self.ownership.owned
+        return [c for c in self.table.channels.values() if c.rules.durable and c.loaded and c.bucket in owned]
 
     def _alive(self, stream: ClientStream) -> bool:
         return self.streams.clients.get(stream.boot) is stream

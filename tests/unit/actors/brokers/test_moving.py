@@ -7,6 +7,7 @@ import pytest
 
 from actors.links.placement import bucket_of
 from actors.links.stream import LEASE_S
+from db.streams.errors import Ambiguous
 from tests.fixtures.moves import Moves
 from tests.fixtures.simulation import passes, simulate
 
@@ -130,5 +131,24 @@ def test_what_transactions_publish_during_a_move_is_told_once_and_no_epoch_ends(
             assert moves.rows.outbox == []
             heard = [(entry[1], entry[2]) for entry in hub.sink.of("pub") if entry[2] != "first"]
             assert sorted(heard) == sorted(sent)
+
+    simulate(main())
+
+
+def test_a_database_that_comes_back_while_channels_are_carried_over_ends_no_epoch():
+    async def main():
+        async with Moves() as moves:
+            hub = await moves.process("hub")
+            for number in range(60):
+                await hub.subscribe(f"ledger:{number}")
+            for channel in CHANNELS:
+                await hub.subscribe(channel)
+                await hub.publish(channel, "first")
+            moves.land_s = 0.3
+            moves.rows.after_move = [None, None, Ambiguous("connection reset")]
+            await moves.resize(2)
+            await passes(5)
+            assert moves.begun == [0, 1], "no shard was deposed"
+            assert hub.sink.of("insufficient") == []
 
     simulate(main())
