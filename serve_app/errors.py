@@ -98,6 +98,13 @@ class CredentialExpired(Unauthenticated):
     default_message = "The access token has expired; refresh it."
 
 
+class TooManyWrongKeys(TooManyRequests):
+    """This address has shown too many API keys that are not valid."""
+
+    code = "too_many_wrong_keys"
+    default_message = "Too many invalid API keys came from this address; wait a little."
+
+
 class RequestForged(PermissionDenied):
     """An unsafe request by cookie that may come from a foreign page."""
 

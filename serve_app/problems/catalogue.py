@@ -19,7 +19,8 @@ EDGE = {
     "request_timeout": (408, "The body did not arrive in time."),
     "unauthenticated_per_address": (429, "Too many connections of this address have not authenticated."),
 }
-"""Answers given before any application has seen the request, by HAProxy (`connections_per_address`) or by the edge."""
+"""Answers given before any application has seen the request, by HAProxy (`connections_per_address`, `request_timeout`)
+or by the edge."""
 
 
 def catalogue() -> dict[str, tuple[int, str]]:

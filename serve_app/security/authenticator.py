@@ -1,23 +1,28 @@
 """From a request's credential to a principal."""
 
+import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
+from actors.metrics.registry import RATE_LIMITED
+from db.auth.errors import ApiKeyInvalid
 from db.auth.networks import is_within
 from db.auth.permissions import CUSTOMER, ROLES
-from db.errors import DomainError
-from serve_app.errors import CredentialExpired, CredentialInvalid, RequestForged
+from db.errors import DomainError, Unauthenticated
+from serve_app.errors import CredentialExpired, CredentialInvalid, RequestForged, TooManyWrongKeys
 from serve_app.middleware.context import AddressFinder, request_headers
 from serve_app.security.cookies import access_cookie_name
 from serve_app.security.csrf import CSRF_HEADER, is_forged
 from serve_app.security.principal import Method, Principal
+from serve_app.security.quota import LocalQuota, Policy
+from serve_app.security.remembered import Remembered
 from serve_app.security.tokens import AccessClaims, TokenExpired, TokenInvalid, TokenVerifier
 
 IDENTIFIED = "mobula.identified"
@@ -31,9 +36,23 @@ RECHECK_S = 1.0
 
 REMEMBERED_SESSIONS = 10_000
 REMEMBERED_KEYS = 1_000
+REMEMBERED_REFUSALS = 1_000
+
+LONGEST_KEY = 128
+"""Bytes; ours are shorter."""
+
+WRONG_KEYS = Policy("wrong_keys", 120)
+"""Per address and process: each costs the database a look. Enough for a program that does not notice that its key has
+ended and asks every second."""
 
 SessionCheck = Callable[[AccessClaims, Method], Awaitable[Principal | None]]
 """The principal of a token; None when its login session has ended or its user has logged out everywhere since."""
+
+KnownSession = tuple[UUID, str]
+"""Login session, token."""
+
+KnownKey = tuple[str, str]
+"""Key, caller's address."""
 
 KeyCheck = Callable[[str, str], Awaitable[Principal]]
 """(key, caller's address) → its principal. Raises a DomainError."""
@@ -61,9 +80,13 @@ class Authenticator:
         self._allowed_origins = allowed_origins
         self._cookie = access_cookie_name(secure=secure_cookies)
         self._operator_networks = [ip_network(network, strict=False) for network in operator_networks]
-        self._clock = clock
-        self._sessions: OrderedDict[tuple[UUID, str], tuple[float, Principal]] = OrderedDict()
-        self._keys: OrderedDict[tuple[str, str], tuple[float, Principal]] = OrderedDict()
+        self._sessions: Remembered[KnownSession, Principal] = Remembered(REMEMBERED_SESSIONS, RECHECK_S, clock)
+        self._ended: Remembered[KnownSession, bool] = Remembered(REMEMBERED_REFUSALS, RECHECK_S, clock)
+        # Apart, so that wrong keys push no right ones out.
+        self._keys: Remembered[KnownKey, Principal] = Remembered(REMEMBERED_KEYS, RECHECK_S, clock)
+        self._wrong_keys: Remembered[KnownKey, Unauthenticated] = Remembered(REMEMBERED_REFUSALS, RECHECK_S, clock)
+        self._wrong_keys_of = LocalQuota(clock)
+        self._turns: WeakValueDictionary[KnownSession | KnownKey, asyncio.Lock] = WeakValueDictionary()
 
     async def identify(self, scope: Scope) -> None:
         """Put `principal` into the scope, or the reason for refusing the credential. Looks once per request."""
@@ -109,16 +132,51 @@ class Authenticator:
 
     async def principal_of_key(self, key: str, address: str) -> Principal:
         """The principal of an API key. Raises a DomainError when it is not valid, or not from this address."""
-        now = self._clock()
-        known = self._keys.get((key, address))
-        if known is not None and now < known[0]:
-            return known[1]
-        principal = await self._check_key(key, address)
-        self._keys[key, address] = (now + RECHECK_S, principal)
-        self._keys.move_to_end((key, address))
-        if len(self._keys) > REMEMBERED_KEYS:
-            self._keys.popitem(last=False)
+        known = (key, address)
+        principal = self._keys.find(known)
+        if principal is not None:
+            return principal
+        if len(key) > LONGEST_KEY:
+            raise ApiKeyInvalid
+        async with self._turn(known):
+            principal = self._keys.find(known)
+            if principal is None:
+                if (refusal := self._wrong_keys.find(known)) is not None:
+                    raise refusal.with_traceback(None)
+                principal = await self._look_up_key(known)
+            return principal
+
+    async def _look_up_key(self, known: KnownKey) -> Principal:
+        """Ask the database, unless this address has asked for too many keys in vain; one that was good may go on."""
+        key, address = known
+        is_new = known not in self._keys
+        if is_new:
+            # Charged before, or many at the same time would all get through.
+            decision = self._wrong_keys_of.take(WRONG_KEYS, address)
+            if not decision.allowed:
+                RATE_LIMITED.labels(WRONG_KEYS.name).inc()
+                raise TooManyWrongKeys(retry_after_s=decision.retry_after_s)
+        try:
+            principal = await self._check_key(key, address)
+        except Unauthenticated as refusal:
+            self._keys.forget(known)
+            self._wrong_keys.keep(known, refusal)
+            raise
+        except BaseException:
+            if is_new:
+                self._wrong_keys_of.give_back(WRONG_KEYS, address)
+            raise
+        if is_new:
+            self._wrong_keys_of.give_back(WRONG_KEYS, address)
+        self._keys.keep(known, principal)
         return principal
+
+    def _turn(self, known: KnownSession | KnownKey) -> asyncio.Lock:
+        """One request at a time asks about a credential; the others find what it was told."""
+        turn = self._turns.get(known)
+        if turn is None:
+            turn = self._turns[known] = asyncio.Lock()
+        return turn
 
     def is_forged(self, scope: Scope) -> bool:
         """Whether a request that relies on cookies may come from a foreign page."""
@@ -134,12 +192,8 @@ class Authenticator:
 
     def forget(self, *, session_id: UUID | None = None, user_id: UUID | None = None) -> None:
         """A session ended, or all that a user has (sessions and keys): check again at the next request."""
-        for known, (_, principal) in list(self._sessions.items()):
-            if known[0] == session_id or principal.user_id == user_id:
-                del self._sessions[known]
-        for key, (_, principal) in list(self._keys.items()):
-            if principal.user_id == user_id:
-                del self._keys[key]
+        self._sessions.forget_where(lambda known, whose: known[0] == session_id or whose.user_id == user_id)
+        self._keys.forget_where(lambda _, whose: whose.user_id == user_id)
 
     async def _of_token(self, token: str, method: Method) -> Principal:
         try:
@@ -149,18 +203,24 @@ class Authenticator:
         except TokenInvalid as error:
             raise CredentialInvalid from error
         known = (claims.session_id, claims.token_id)
-        now = self._clock()
-        remembered = self._sessions.get(known)
-        if remembered is not None and now < remembered[0]:
-            return remembered[1]
+        principal = self._sessions.find(known)
+        if principal is not None:
+            return principal
+        async with self._turn(known):
+            principal = self._sessions.find(known)
+            if principal is None and not self._ended.find(known):
+                principal = await self._look_up_session(known, claims, method)
+        if principal is None:
+            raise CredentialInvalid("This login session has ended; sign in again.")
+        return principal
+
+    async def _look_up_session(self, known: KnownSession, claims: AccessClaims, method: Method) -> Principal | None:
         principal = await self._check_session(claims, method)
         if principal is None:
-            self._sessions.pop(known, None)
-            raise CredentialInvalid("This login session has ended; sign in again.")
-        self._sessions[known] = (now + RECHECK_S, principal)
-        self._sessions.move_to_end(known)
-        if len(self._sessions) > REMEMBERED_SESSIONS:
-            self._sessions.popitem(last=False)
+            self._sessions.forget(known)
+            self._ended.keep(known, True)
+        else:
+            self._sessions.keep(known, principal)
         return principal
 
 

@@ -99,6 +99,12 @@ class LocalQuota:
             self._arrivals.popitem(last=False)
         return Decision(True, int((policy.window_s - (new - now)) / interval + 1e-6), math.ceil(new - now))
 
+    def give_back(self, policy: Policy, caller: str) -> None:
+        """Take the charge of one request back."""
+        key = f"{policy.name}:{caller}"
+        if key in self._arrivals:
+            self._arrivals[key] -= policy.window_s / policy.quota
+
 
 class QuotaKeeper:
     """Decides for this process: from a lease, from Valkey, or alone."""

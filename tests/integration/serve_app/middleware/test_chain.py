@@ -245,7 +245,7 @@ class TestCredentials:
         person = await sign_in()
         token = person.http.headers["authorization"]
         now = 0.0
-        other.resources.authenticator._clock = lambda: now
+        other.resources.authenticator._sessions._clock = lambda: now
         async with other.client(headers={"Authorization": token}) as elsewhere:
             assert (await elsewhere.get("/api/v1/auth/me")).status_code == 200
             assert (await person.http.post("/api/v1/auth/logout")).status_code == 204

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from actors.brokers.contract import BrokerError
 from actors.protocol.namespaces import Namespaces
 from db.sessions.models import TokenRevocation
+from serve_app.security.authenticator import WRONG_KEYS
 from tests.factories.auth import make_api_key, make_user
 from tests.fakes.brokers import FakeBrokers
 from tests.fixtures.client import Api, assert_problem
@@ -53,6 +54,22 @@ async def test_without_a_valid_key_nothing_happens(http: httpx.AsyncClient, brok
     assert_problem(await http.post("/api/publish", json=body), 401, "authentication_required")
     assert (await http.post("/api/publish", json=body, headers={"X-API-Key": "wrong"})).status_code == 401
     assert brokers.streams["room:1"].top == 0
+
+
+async def test_who_tries_keys_is_told_to_wait_before_the_database_is_asked(
+    api: Api, http: httpx.AsyncClient, brokers: FakeBrokers
+) -> None:
+    api.resources.authenticator._wrong_keys_of._clock = lambda: 0.0  # however long the requests take
+    good = await key_with(api, "realtime:publish")
+    for number in range(WRONG_KEYS.quota):
+        assert (await http.post("/api/info", headers={"X-API-Key": f"wrong-{number}"})).status_code == 401
+    for path in ("/api/info", "/api/batch", "/api/v1/orders"):
+        refused = await http.post(path, headers={"X-API-Key": f"wrong-{path}"})
+        assert_problem(refused, 429, "too_many_wrong_keys")
+        assert refused.headers["retry-after"] == "1"
+    async with api.client(address="192.0.2.2") as elsewhere:
+        body = {"channel": "room:1", "data": 1}
+        assert (await elsewhere.post("/api/publish", json=body, headers=good)).status_code == 200
 
 
 async def test_a_database_key_may_do_what_its_scopes_say(api: Api, http: httpx.AsyncClient) -> None:

@@ -27,6 +27,15 @@ def test_a_burst_then_an_even_rate():
     assert quota.take(FIVE, "ada").remaining == 4
 
 
+def test_what_is_given_back_may_be_taken_again():
+    quota = LocalQuota(ManualClock().monotonic)
+    for _ in range(20):
+        assert quota.take(FIVE, "ada").allowed
+        quota.give_back(FIVE, "ada")
+        quota.give_back(FIVE, "nobody")
+    assert quota.take(FIVE, "ada").remaining == 4
+
+
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("serve_app.security.quota.REMEMBERED_CALLERS", 10)
     quota = LocalQuota(ManualClock().monotonic)
