@@ -20,7 +20,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from cluster.settings import Settings
 from cluster.tracing import span, traceparent
 from db.effects import Effect
-from db.errors import DatabaseBusy, DatabaseUnavailable, DomainError, PreconditionFailed
+from db.errors import DatabaseBusy, DatabaseUnavailable, DomainError, InvalidInput, PreconditionFailed
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,10 @@ _ACT = text("SELECT set_config('app.current_user_id', :user_id, true)")
 _ACT_TRACED = text(
     "SELECT set_config('app.current_user_id', :user_id, true), set_config('app.traceparent', :trace, true)"
 )
+
+DATA_EXCEPTION = "22"
+"""Class of SQLSTATEs for values that Postgres cannot hold: NUL characters, lone surrogates, numbers out of range. The
+driver uses it, too, for what it cannot encode."""
 
 BUSY_SQLSTATES = ("40001", "40P01", "55P03", "57014")
 """Serialisation failure, deadlock, lock not available, statement timeout."""
@@ -130,7 +134,8 @@ class Database:
         """One transaction: commits when the block ends well, rolls back when it raises, then runs effects.
 
         `acting_user_id` is who the audit triggers write down. A DomainError whose class `keeps_changes` commits before
-        it travels on. Raises DatabaseUnavailable, DatabaseBusy and PreconditionFailed for what the driver reports.
+        it travels on. Raises DatabaseUnavailable, DatabaseBusy, PreconditionFailed and, for a value that
+        cannot be stored, InvalidInput for what the driver reports.
         """
         refusal: DomainError | None = None
         with span("db.transaction"):
@@ -212,8 +217,16 @@ def _refuse_closed(dbapi_connection: Any, record: Any, proxy: Any) -> None:
 def translate(error: exc.DBAPIError) -> Exception:
     """The DomainError that a driver error amounts to, or the error itself when it is a bug."""
     state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state.startswith(DATA_EXCEPTION) and not _is_of_wrong_type(error.orig):
+        return InvalidInput("A value cannot be stored.")
     if error.connection_invalidated or state.startswith(UNAVAILABLE_SQLSTATES):
         return DatabaseUnavailable()
     if state in BUSY_SQLSTATES:
         return DatabaseBusy()
     return error
+
+
+def _is_of_wrong_type(refusal: BaseException | None) -> bool:
+    """Whether the driver was given another type than the column has. It says so as the server says of a wrong value."""
+    reason = getattr(refusal, "__cause__", None)
+    return isinstance(getattr(reason, "__cause__", None), TypeError)

@@ -9,6 +9,8 @@ from db.errors import PreconditionFailed
 from serve_app.errors import PreconditionRequired
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_VERSION = re.compile(r"[0-9]{1,18}")
+"""Of any row: Python itself refuses to read numbers of thousands of digits."""
 
 NO_CACHE = "no-cache"
 """May be kept, must be asked about: a 304 costs little, a stale price much."""
@@ -36,7 +38,7 @@ def expected_version(if_match: str | None, *, required: bool) -> int | None:
     if if_match.strip() == "*":
         return None
     tags = _TAG.findall(if_match)
-    if len(tags) != 1 or not tags[0].isdecimal():
+    if len(tags) != 1 or not _VERSION.fullmatch(tags[0]):
         raise PreconditionFailed
     return int(tags[0])
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -40,9 +39,6 @@ STATUSES: dict[type[DomainError], int] = {
     Unavailable: 503,
 }
 """The one place that knows which status a domain error has."""
-
-DATA_EXCEPTION = "22"
-"""Class of SQLSTATEs for values that Postgres cannot hold: NUL characters, lone surrogates, numbers out of range."""
 
 WWW_AUTHENTICATE = 'Bearer realm="mobula"'
 
@@ -199,7 +195,8 @@ def validation_problem(scope: Scope, error: RequestValidationError) -> Response:
 
 def _pointer(location: Sequence[str | int]) -> str:
     where, *path = location
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in path]
+    # Names of members come from the body, which may have in them what is no text.
+    parts = [str(part).encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1") for part in path]
     return "#/" + "/".join(parts if where == "body" else [str(where), *parts])
 
 
@@ -246,13 +243,6 @@ def install(app: FastAPI) -> None:
         logger.error("request failed", exc_info=error)
         return internal_problem(request.scope)
 
-    async def on_database_error(request: Request, error: Exception) -> Response:
-        state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
-        if not state.startswith(DATA_EXCEPTION):
-            return await on_exception(request, error)
-        return domain_problem(request.scope, InvalidInput("A value cannot be stored."))
-
-    app.add_exception_handler(DBAPIError, on_database_error)
     app.add_exception_handler(DomainError, on_domain_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from actors.protocol.json_codec import MAX_NESTING, single_line
 
 ItemT = TypeVar("ItemT")
 
@@ -25,12 +28,33 @@ Money = Annotated[
 
 
 def holds_nul(value: Any) -> bool:
-    """Whether there is a NUL character anywhere in decoded JSON."""
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, Mapping):
-        return any(holds_nul(name) or holds_nul(member) for name, member in value.items())
-    return isinstance(value, list) and any(holds_nul(member) for member in value)
+    """Whether there is a NUL character anywhere in decoded JSON, however deep."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if "\x00" in item:
+                return True
+        elif isinstance(item, Mapping):
+            waiting += item.keys()
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+    return False
+
+
+def refuse_unreadable(value: dict[str, Any]) -> dict[str, Any]:
+    """The value itself. Raises ValueError for what Python decodes, and the database or other programs do not."""
+    try:
+        single_line(orjson.dumps(value))
+    except (TypeError, ValueError) as error:
+        what = f"numbers of 64 bits, no halves of surrogate pairs, {MAX_NESTING} levels"
+        raise ValueError(f"JSON that everybody can read: {what}") from error
+    return value
+
+
+FreeJson = Annotated[dict[str, Any], AfterValidator(refuse_unreadable)]
+"""An object whose members are the caller's own. Stored as it is, and answered again."""
 
 
 class RequestSchema(BaseModel):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import EmailStr, Field, StringConstraints
 
-from serve_app.schemas import RequestSchema, ResourceSchema, ResponseSchema
+from serve_app.schemas import FreeJson, RequestSchema, ResourceSchema, ResponseSchema
 
 MIN_PASSWORD_CHARACTERS = 12
 MAX_PASSWORD_CHARACTERS = 128
@@ -164,7 +164,7 @@ class CurrentUserUpdate(RequestSchema):
     username: Username | None = None
     full_name: FullName | None = None
     email: Email | None = None
-    metadata: dict[str, Any] | None = Field(default=None, description="Replaces the present object.")
+    metadata: FreeJson | None = Field(default=None, description="Replaces the present object.")
     current_password: GivenPassword | None = None
     new_password: NewPassword | None = None
     code: Code | None = Field(default=None, description="Beside the current password, if there is a second factor.")

@@ -78,6 +78,8 @@ class PresenceMethods:
             raise CallError(codes.ERROR_INTERNAL.code, "who is connected cannot be read now")
         try:
             found = await present_users(self._database, sessions, users)
+        except InvalidInput as reason:
+            raise CallError(codes.ERROR_BAD_REQUEST.code, str(reason)) from reason
         except DomainError as reason:
             raise CallError(codes.ERROR_INTERNAL.code, str(reason)) from reason
         return msgspec.json.encode({"users": found})

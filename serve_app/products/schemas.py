@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from serve_app.schemas import Money, RequestSchema, ResourceSchema, ResponseSchema
+from serve_app.schemas import FreeJson, Money, RequestSchema, ResourceSchema, ResponseSchema
 
 MAX_STOCK = 1_000_000_000
 """Fits the column (integer)."""
@@ -56,7 +56,7 @@ class ProductCreate(RequestSchema):
     price: Money
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] = 0
-    attributes: dict[str, Any] = Field(default_factory=dict)
+    attributes: FreeJson = Field(default_factory=dict)
 
 
 class ProductUpdate(RequestSchema):
@@ -68,4 +68,4 @@ class ProductUpdate(RequestSchema):
     category_id: UUID | None = None
     price: Money | None = None
     stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None = None
-    attributes: dict[str, Any] | None = None
+    attributes: FreeJson | None = None

@@ -17,6 +17,7 @@ from actors.protocol.channel_patterns import SLASH
 from actors.protocol.channels import PRIVATE_PREFIX, InvalidChannel, parse
 from actors.protocol.namespaces import DEFAULT_NAMESPACE, Namespaces
 from actors.sessions.contract import SessionClient, SessionsUnreachable
+from db.errors import InvalidInput
 from db.session import Database
 from serve_app.realtime.handlers import Handlers
 from serve_app.security.principal import Principal
@@ -141,6 +142,8 @@ async def outcome(run: Awaitable[Any]) -> Mapping[str, Any]:
         return {"result": await run}
     except (BrokerError, Refused) as reason:
         return failure(reason.code, reason.message)
+    except InvalidInput as reason:
+        return failure(codes.ERROR_BAD_REQUEST.code, str(reason))
     except SessionsUnreachable as reason:
         return failure(codes.ERROR_INTERNAL.code, str(reason))
 

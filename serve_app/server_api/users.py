@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from actors.protocol import codes
-from db.errors import DomainError, InvalidInput
+from db.errors import Unavailable
 from db.presence import service
 from db.session import Database
 from serve_app.presence.reading import present_users
@@ -33,7 +33,7 @@ async def user_presence(context: Context, body: Users) -> Any:
     """Who of these users is online, when they were last active, and their status."""
     try:
         return {"users": await present_users(_database(context), context.shards.sessions, body.users)}
-    except DomainError as reason:
+    except Unavailable as reason:
         raise Refused(codes.ERROR_INTERNAL, str(reason)) from reason
 
 
@@ -45,9 +45,7 @@ async def set_user_status(context: Context, body: UserStatus) -> Any:
                 await service.set_status(
                     session, user, status=body.status, message=body.message, expires_in_s=body.expires_in
                 )
-    except InvalidInput as reason:
-        raise Refused(codes.ERROR_BAD_REQUEST, str(reason)) from reason
-    except DomainError as reason:
+    except Unavailable as reason:
         raise Refused(codes.ERROR_INTERNAL, str(reason)) from reason
     return {}
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from serve_app.auth.schemas import Email, FullName, NewPassword, Username
-from serve_app.schemas import RequestSchema, ResourceSchema
+from serve_app.schemas import FreeJson, RequestSchema, ResourceSchema
 
 Roles = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=16)]
 
@@ -34,7 +34,7 @@ class UserUpdate(RequestSchema):
     email: Email | None = None
     username: Username | None = None
     full_name: FullName | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: FreeJson | None = None
     is_active: bool | None = None
     is_verified: bool | None = None
     roles: Roles | None = None
@@ -57,7 +57,7 @@ class UserReplace(RequestSchema):
     email: Email
     username: Username
     full_name: FullName
-    metadata: dict[str, Any]
+    metadata: FreeJson
     is_active: bool
     is_verified: bool
     roles: Roles

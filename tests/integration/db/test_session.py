@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from typing import ClassVar
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from sqlalchemy import exc, text
 from cluster.services.ports import free_port
 from db.auth.models import Organisation
 from db.effects import CacheInvalidated, Effect, JobsEnqueued
-from db.errors import Conflict, DatabaseBusy, DatabaseUnavailable, PreconditionFailed, Unauthenticated
+from db.errors import Conflict, DatabaseBusy, DatabaseUnavailable, InvalidInput, PreconditionFailed, Unauthenticated
 from db.session import Database, record_effect
 
 
@@ -189,6 +190,34 @@ async def test_a_deadlock_is_reported_as_busy_and_the_other_side_finishes(databa
 
     results = await asyncio.gather(cross(ids[0], ids[1]), cross(ids[1], ids[0]), return_exceptions=True)
     assert sorted(type(result) for result in results if result is not None) == [DatabaseBusy]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("bigint", 2**63),
+        ("integer", 2**31),
+        ("text", "a\ud800"),
+        ("text", "a\x00"),
+        ("jsonb", '"\\u0000"'),
+        ("timestamptz", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))),
+        ("numeric(3)", 1000),
+    ],
+)
+async def test_a_value_that_cannot_be_stored_is_the_caller_s_mistake(
+    database: Database, kind: str, value: object
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        async with database.transaction() as session:
+            await session.execute(text(f"SELECT CAST(:value AS {kind})"), {"value": value})
+    assert refused.value.code == "invalid_input"
+    assert await organisations(database) == 0, "the connection goes on"
+
+
+async def test_a_value_of_the_wrong_type_is_ours(database: Database) -> None:
+    with pytest.raises(exc.DBAPIError):
+        async with database.transaction() as session:
+            await session.execute(text("SELECT CAST(:value AS bigint)"), {"value": "7"})
 
 
 async def test_a_server_that_is_not_there_is_reported_before_the_block_runs() -> None:

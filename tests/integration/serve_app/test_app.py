@@ -46,12 +46,45 @@ class TestErrors:
         assert_problem(response, 503, "database_unavailable")
         assert int(response.headers["retry-after"]) >= 1
 
-    async def test_values_that_postgres_cannot_hold_are_422(self, api: Api, client: httpx.AsyncClient):
-        @api.app.get("/nul")
-        async def nul(session: DbSession) -> None:
-            await session.execute(text("SELECT CAST(:value AS text)"), {"value": "a\x00b"})
+    @pytest.mark.parametrize(("kind", "value"), [("text", "a\x00b"), ("text", "a\ud800"), ("bigint", 2**63)])
+    async def test_values_that_postgres_cannot_hold_are_422(
+        self, api: Api, client: httpx.AsyncClient, kind: str, value: object
+    ):
+        @api.app.get("/unstorable")
+        async def unstorable(session: DbSession) -> None:
+            await session.execute(text(f"SELECT CAST(:value AS {kind})"), {"value": value})
 
-        assert_problem(await client.get("/nul"), 422, "invalid_input")
+        assert_problem(await client.get("/unstorable"), 422, "invalid_input")
+
+    @pytest.mark.parametrize(
+        "free",
+        [
+            r'{"a": "\ud800"}',
+            r'{"\ud800": 1}',
+            r'{"a": "\u0000"}',
+            '{"a": 18446744073709551616}',
+            f'{{"a": {"[" * 300}{"]" * 300}}}',
+        ],
+    )
+    async def test_free_json_that_cannot_be_stored_is_422(self, admin_client: httpx.AsyncClient, free: str):
+        me = (await admin_client.get("/api/v1/auth/me")).json()["id"]
+        for method, path, body in (
+            ("PATCH", "auth/me", f'{{"metadata": {free}}}'),
+            ("PATCH", f"users/{me}", f'{{"metadata": {free}}}'),
+            (
+                "POST",
+                "products",
+                f'{{"attributes": {free}, "sku": "X", "name": "x", "price": "1", "category_id": "{me}"}}',
+            ),
+        ):
+            headers = {"Content-Type": "application/json"}
+            answer = await admin_client.request(method, f"/api/v1/{path}", content=body, headers=headers)
+            assert_problem(answer, 422, "validation_failed")
+
+    async def test_a_name_that_is_no_text_is_422(self, client: httpx.AsyncClient):
+        headers = {"Content-Type": "application/json"}
+        answer = await client.post("/api/v1/auth/login", content=r'{"\ud800": 1}', headers=headers)
+        assert_problem(answer, 422, "validation_failed")
 
     async def test_before_the_lifespan_it_is_503(self):
         from serve_app.app import build_app

@@ -18,7 +18,7 @@ def test_a_version_that_was_read(header: str, version: int | None):
     assert expected_version(header, required=True) == version
 
 
-@pytest.mark.parametrize("header", ['"x"', '"1", "2"', "", "7", '"-1"', '"1.5"'])
+@pytest.mark.parametrize("header", ['"x"', '"1", "2"', "", "7", '"-1"', '"1.5"', f'"{"9" * 5000}"'])
 def test_what_is_no_version_of_ours_is_412(header: str):
     with pytest.raises(PreconditionFailed):
         expected_version(header, required=True)

@@ -6,7 +6,17 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from serve_app.schemas import Link, Money, Page, RequestSchema, ResourceSchema, ResponseSchema, holds_nul
+from actors.protocol.json_codec import MAX_NESTING
+from serve_app.schemas import (
+    FreeJson,
+    Link,
+    Money,
+    Page,
+    RequestSchema,
+    ResourceSchema,
+    ResponseSchema,
+    holds_nul,
+)
 
 
 class Thing(ResourceSchema):
@@ -17,6 +27,7 @@ class Thing(ResourceSchema):
 class Wish(RequestSchema):
     name: str
     tags: dict[str, list[str]] | None = None
+    free: FreeJson | None = None
 
 
 @dataclass
@@ -53,6 +64,37 @@ def test_nul_is_refused_wherever_it_is(body: dict[str, object]):
     with pytest.raises(ValidationError, match="NUL"):
         Wish.model_validate(body)
     assert not holds_nul({"a": [1, None, "b"]})
+    assert not holds_nul(nested(10_000))
+
+
+def nested(levels: int) -> dict[str, object]:
+    value: object = "b"
+    for _ in range(levels - 1):
+        value = [value]
+    return {"a": value}
+
+
+@pytest.mark.parametrize(
+    "free",
+    [
+        {"a": "\ud800"},
+        {"a": [{"\udfff": 1}]},
+        {"a": 2**64},
+        {"a": -(2**63) - 1},
+        nested(MAX_NESTING + 1),
+        nested(10_000),
+    ],
+    ids=["text", "name", "large", "small", "deep", "very deep"],
+)
+def test_what_not_everybody_can_read_is_refused_where_it_is(free: dict[str, object]):
+    with pytest.raises(ValidationError, match="everybody can read") as caught:
+        Wish(name="lamp", free=free)
+    assert caught.value.errors()[0]["loc"] == ("free",)
+
+
+def test_free_json_may_be_anything_else():
+    free = {"a": [1, None, True, 1.5, "\U0001f422", 2**64 - 1, -(2**63)], "\u00e4": {}, "deep": nested(MAX_NESTING - 2)}
+    assert Wish(name="lamp", free=free).free == free
 
 
 def test_response_members_are_required():

@@ -33,6 +33,8 @@ async def test_over_rpc(database, sessions):
         (methods.users(caller, b'{"users": []}'), None, 107),
         (methods.status(caller, b'{"status": "sleepy"}'), None, 107),
         (methods.status(caller, b"nonsense"), None, 107),
+        (methods.users(caller, rb'{"users": ["a\u0000"]}'), None, 107),
+        (methods.status(caller, rb'{"status": "away", "message": "a\u0000"}'), None, 107),
         (PresenceMethods(database, lambda: None).users(caller, b'{"users": ["u1"]}'), None, 100),
     ]:
         with pytest.raises(CallError) as refusal:

@@ -154,6 +154,26 @@ async def test_tokens_are_revoked_in_rows_and_where_they_are_used(api: Api, http
     assert (await http.post("/api/revoke_token", json=never, headers=CONFIGURED)).json()["error"]["code"] == 107
 
 
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("revoke_token", {"uid": "a\x00"}),
+        ("invalidate_user_tokens", {"user": "a\x00"}),
+        ("user_presence", {"users": ["a\x00"]}),
+        ("set_user_status", {"users": ["ada"], "status": "away", "message": "a\x00"}),
+    ],
+)
+async def test_a_value_that_cannot_be_stored_is_an_error_of_its_command(
+    http: httpx.AsyncClient, method: str, body: dict[str, object]
+) -> None:
+    alone = await http.post(f"/api/{method}", json=body, headers=CONFIGURED)
+    assert (alone.status_code, alone.json()["error"]["code"]) == (200, 107)
+    commands = {"commands": [{method: body}, {"info": {}}]}
+    refused, other = (await http.post("/api/batch", json=commands, headers=CONFIGURED)).json()["replies"]
+    assert refused["error"]["code"] == 107
+    assert "error" not in other
+
+
 async def test_commands_of_older_sdks_are_answered_line_by_line(http: httpx.AsyncClient) -> None:
     lines = '{"method":"publish","params":{"channel":"room:1","data":{}}}\n{"method":"info","params":{}}\n'
     answer = await http.post("/api", content=lines, headers={"Authorization": CONFIGURED_OLD})

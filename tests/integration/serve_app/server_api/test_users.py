@@ -3,6 +3,7 @@
 import pytest
 
 from actors.sessions.contract import SessionRecord
+from db.errors import InvalidInput
 from serve_app.realtime.handlers import Handlers
 from serve_app.server_api import users
 from serve_app.server_api.registry import Context, Grant, Refused, Shards
@@ -22,7 +23,7 @@ async def test_over_the_server_api(database, sessions):
     assert await users.set_user_status(context, users.UserStatus(["u2", "u1"], "busy")) == {}
     found = (await users.user_presence(context, users.Users(["u1", "u2"])))["users"]
     assert [(user.user, user.online, user.status) for user in found] == [("u1", True, "busy"), ("u2", False, "busy")]
-    with pytest.raises(Refused, match="a status is one of"):
+    with pytest.raises(InvalidInput, match="a status is one of"):
         await users.set_user_status(context, users.UserStatus(["u1"], "sleepy"))
     with pytest.raises(Refused):
         await users.user_presence(
