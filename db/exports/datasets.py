@@ -18,6 +18,9 @@ FORMATS: tuple[Format, ...] = ("parquet", "arrow", "csv", "ndjson")
 
 _GUARDED = r"""CASE WHEN {sql} ~ '^[=+\-@\t\r]' THEN '''' || {sql} ELSE {sql} END"""
 
+SEES_ALL = "orders:read_all"
+"""The permission for everybody's rows, when they are asked for, written and downloaded."""
+
 ORDER_STATUSES = ("pending", "paid", "packed", "shipped", "delivered", "cancelled")
 
 

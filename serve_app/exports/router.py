@@ -15,7 +15,7 @@ from db.audit import service as audit
 from db.auth import service as auth
 from db.errors import PermissionDenied
 from db.exports import service, storage
-from db.exports.datasets import DATASETS, FORMATS
+from db.exports.datasets import DATASETS, FORMATS, SEES_ALL
 from db.exports.errors import ExportFileNotFound, ExportNotReady
 from db.exports.models import Export as ExportRow
 from db.jobs.service import get_progress
@@ -44,7 +44,6 @@ router = APIRouter(tags=["exports"])
 
 PATH = f"{ROOT}/exports"
 NEEDED = "exports:create"
-SEES_ALL = "orders:read_all"
 Exporter = Annotated[Principal, Depends(require(NEEDED))]
 MEDIA_TYPES = {
     "parquet": "application/vnd.apache.parquet",

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.auth.accounts import load_identity
 from db.errors import Unavailable
 from db.exports import service, storage
-from db.exports.datasets import get_dataset
+from db.exports.datasets import SEES_ALL, get_dataset
 from db.exports.errors import ExportEnded, ExportNotFound
 from db.exports.models import Export
 from db.exports.service import FinishedFile
@@ -23,7 +23,6 @@ from tasks.exports.manifest import make_manifest
 from tasks.exports.progress import Counter, watch
 from tasks.exports.snapshot import Part, Snapshot, take_snapshot
 
-SEES_ALL = "orders:read_all"
 NOT_ALLOWED = "You may not see everybody's rows any more."
 
 STOP_WAIT_S = 5.0
