@@ -312,6 +312,11 @@ class Settings(BaseSettings):
     smtp_tls: Literal["none", "starttls", "tls"] = Field(
         default="starttls", description="How the connection is encrypted."
     )
+    mail_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="E-mails that are sent per minute at most, by the whole cluster, evenly spread; 0: no limit.",
+    )
     mail_from: str = Field(default="Mobula <no-reply@mobula.localhost>", description="Sender of our e-mails.")
 
     # Exports

@@ -1,6 +1,9 @@
-"""Every kind of job, and what the clock starts. Handlers are named, not imported: the queue owner reads this too."""
+"""Every kind of job, what the clock starts, policies of queues. Handlers are named: the queue owner reads this too."""
 
-from actors.jobs.contract import Kind, Registry, Schedule
+from collections.abc import Mapping
+
+from actors.jobs.contract import Kind, QueuePolicy, Rate, Registry, Schedule
+from cluster.settings import Settings
 
 KINDS = (
     Kind("events.dispatch", "tasks.events.dispatch:dispatch", max_attempts=20),
@@ -37,4 +40,14 @@ SCHEDULES = (
     Schedule("dashboard.publish", "dashboard.publish", every_s=5, queue="default"),
 )
 
-REGISTRY = Registry(kinds={kind.name: kind for kind in KINDS}, schedules=SCHEDULES)
+
+def policies(settings: Settings) -> Mapping[str, QueuePolicy]:
+    """What holds for queues in the whole cluster."""
+    # Each export holds one of few places for minutes: one person never has more than two of them.
+    found = {"exports": QueuePolicy(limit_per_key=2)}
+    if settings.mail_per_minute:
+        found["mail"] = QueuePolicy(rate=Rate(settings.mail_per_minute, per_s=60.0))
+    return found
+
+
+REGISTRY = Registry(kinds={kind.name: kind for kind in KINDS}, schedules=SCHEDULES, policies=policies)

@@ -132,8 +132,7 @@ async def request_export(
         KIND,
         {"export_id": str(export.id)},
         queue=QUEUE,
-        # Behind everybody's first, or third: whoever asks for several at once does not keep others waiting.
-        priority=int(unfinished or 0),
+        key=str(user_id),  # users take turns: who asks for several at once does not keep others waiting
         unique_key=f"export:{export.id}",
         user_id=user_id,
         org_id=org_id,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.batches import BATCH, delete_batch
 from db.errors import InvalidInput, NotFound
-from db.jobs.queue import NewJob, enqueue_many, new_job_id
+from db.jobs.queue import MAX_KEY_CHARACTERS, NewJob, enqueue_many, new_job_id
 from db.jobs.service import is_alive
 from db.mail.models import MailMessage
 from db.pagination import Page, SortOrder, fetch_page
@@ -97,12 +97,14 @@ async def compose(
         if found is None:
             raise MailNotFound
         return found
-    await enqueue_many(session, [_sending(message_id, job_id, user_id)])
+    await enqueue_many(session, [_sending(message_id, job_id, user_id, template)])
     return message_id
 
 
-def _sending(message_id: UUID, job_id: UUID, user_id: UUID | None) -> NewJob:
-    return NewJob(KIND, {"mail_id": str(message_id)}, queue=QUEUE, user_id=user_id, id=job_id)
+def _sending(message_id: UUID, job_id: UUID, user_id: UUID | None, template: str) -> NewJob:
+    # Templates take turns: a link that somebody waits for does not wait for a mailing.
+    key = template[:MAX_KEY_CHARACTERS] or None
+    return NewJob(KIND, {"mail_id": str(message_id)}, queue=QUEUE, user_id=user_id, id=job_id, key=key)
 
 
 async def get_message(session: AsyncSession, message_id: UUID, *, captured_only: bool = False) -> MailMessage:
@@ -157,7 +159,7 @@ async def reconcile(session: AsyncSession, *, limit: int = RECONCILE_BATCH) -> i
         elif row.too_old:
             await mark(session, row.id, "failed", error=f"not sent within {GIVE_UP_HOURS} hours")
         else:
-            jobs.append(_sending(row.id, new_job_id(), row.user_id))
+            jobs.append(_sending(row.id, new_job_id(), row.user_id, row.template))
             await session.execute(update(MailMessage).where(MailMessage.id == row.id).values(job_id=jobs[-1].id))
     if jobs:
         await enqueue_many(session, jobs)

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from actors.agents.clockwork import last_fire
-from actors.jobs.contract import Kind, Schedule
+from actors.jobs.contract import Kind, QueuePolicy, Rate, Schedule
+from actors.jobs.registry import load_policies
+from cluster.settings import Settings
 from db.events.service import DISPATCH_KIND
 from db.exports import service as exports
 from db.mail import service as mail
@@ -25,6 +27,13 @@ def test_names_are_unique_and_services_enqueue_known_kinds() -> None:
     assert len(REGISTRY.kinds) == len(KINDS)
     assert {DISPATCH_KIND, mail.KIND, exports.KIND} <= set(REGISTRY.kinds)
     assert REGISTRY.kinds[exports.KIND].mode == "task"
+
+
+def test_policies_can_be_kept_and_settings_bound_them() -> None:
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    assert set(load_policies(REGISTRY, settings)) == {exports.QUEUE}
+    slow = load_policies(REGISTRY, settings.model_copy(update={"mail_per_minute": 30}))
+    assert slow[mail.QUEUE] == QueuePolicy(rate=Rate(30, per_s=60.0))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)

@@ -29,6 +29,14 @@ async def test_one_message_and_one_job_per_key(database: Database) -> None:
         assert await session.scalar(text("SELECT count(*) FROM jobs.jobs")) == 2
 
 
+async def test_templates_take_turns_so_that_a_link_does_not_wait_for_a_mailing(database: Database) -> None:
+    await compose(database, "1", template="newsletter")
+    await compose(database, "2", template=service.RESET_PASSWORD)
+    async with database.transaction() as session:
+        keys = (await session.execute(text("SELECT key FROM jobs.queue ORDER BY id"))).scalars()
+        assert list(keys) == ["newsletter", "reset_password"]
+
+
 @pytest.mark.parametrize("field", ["to_address", "subject"])
 async def test_a_header_value_with_a_line_break_is_refused(database: Database, field: str) -> None:
     with pytest.raises(InvalidInput):

@@ -60,7 +60,7 @@ async def test_from_request_to_file(api: Api, sign_in: SignIn, bench: Bench) -> 
     assert asked.json()["state"] == "queued"
     assert asked.json()["progress"] == {"rows": 0, "total": None, "percent": 0.0}
     assert set(asked.json()["_links"]) == {"self", "cancel"}
-    assert ["exports"] in api.woken.made
+    assert [("exports", str(person.user.id))] in api.woken.made
     assert_problem(await person.http.post(f"{EXPORTS}/{asked.json()['id']}/link"), 409, "export_not_ready")
 
     await bench.drain()

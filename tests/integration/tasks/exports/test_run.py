@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select, text
 
+from actors.jobs.actor import QueueOwner
 from actors.jobs.contract import LeasedJob
 from cluster.settings import Settings
 from db.errors import DatabaseUnavailable
@@ -29,8 +30,10 @@ from db.session import Database
 from tasks.context import JobCancelled, Refused
 from tasks.exports import run as run_module
 from tasks.exports import snapshot
+from tasks.registry import REGISTRY
 from tests.fixtures.exports import INSERT_ORDERS, Shop
 from tests.fixtures.jobs import Bench, Recorder
+from tests.fixtures.queue_owner import Agent
 
 
 @pytest.fixture
@@ -415,10 +418,19 @@ async def test_who_asks_for_several_exports_keeps_nobody_waiting_for_all_of_them
     several = [await many.request() for _ in range(3)]
     other = await Shop(bench.database, shop.url).open(1, forget_jobs=False)
     single = await other.request()
+    owner = QueueOwner(0, 1, bench.settings, registry=REGISTRY)
+    await owner.start()
+    agent = Agent(owner)
+    agent.capacity = {"exports": 1}
     order = []
-    while jobs := await bench.claim(room=1):
-        for job in jobs:
-            await bench.settle(job, await bench.run(job))
-            if job.kind == "exports.run":
-                order.append(UUID(job.args["export_id"]))
+    while len(order) < 4:
+        for job in (await agent.poll()).jobs:
+            order.append(UUID(job.args["export_id"]))
+            await agent.finish(job)
+    agent.capacity = {"exports": 9}
+    for _ in range(3):
+        await bench.enqueue("exports.run", {}, queue="exports", key="somebody")
+    held = (await agent.poll()).jobs
+    await owner.stop()
+    assert len(held) == 2, "not all places to one person"
     assert order == [several[0], single, several[1], several[2]]
