@@ -2,6 +2,7 @@
 
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogContent, DialogFooter } from "@/components/ui/dialog";
+import { JsonBlock } from "@/components/ui/json-block";
 import { Outdated } from "@/components/ui/query-state";
 import { toast } from "@/components/ui/toast";
 import type { Job } from "@/lib/api/types";
@@ -61,22 +62,13 @@ function Details({ job }: { job: Job }) {
         ) : null}
         {job.cancel_requested ? <span className="text-warning">Asked to stop</span> : null}
       </div>
-      <Json title="Arguments" value={job.args} />
-      {job.progress ? <Json title="Progress" value={job.progress} /> : null}
-      {job.result === null || job.result === undefined ? null : <Json title="Result" value={job.result} />}
-      {job.errors.length > 0 ? <Json title="Failed attempts" value={job.errors} /> : null}
+      <JsonBlock title="Arguments" value={job.args} />
+      {job.progress ? <JsonBlock title="Progress" value={job.progress} /> : null}
+      {job.result === null || job.result === undefined ? null : (
+        <JsonBlock title="Result" value={job.result} />
+      )}
+      {job.errors.length > 0 ? <JsonBlock title="Failed attempts" value={job.errors} /> : null}
     </div>
-  );
-}
-
-function Json({ title, value }: { title: string; value: unknown }) {
-  return (
-    <section>
-      <h3 className="mb-1 text-xs font-medium tracking-normal text-muted-foreground">{title}</h3>
-      <pre className="overflow-x-auto rounded-md bg-muted p-3 font-mono text-xs leading-relaxed whitespace-pre-wrap">
-        {JSON.stringify(value, null, 2)}
-      </pre>
-    </section>
   );
 }
 
