@@ -1,14 +1,10 @@
 """Every page of the application opens without a fault; its picture is kept (in docs/screenshots on request)."""
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.async_api import expect
 
-from tests.fixtures.visitors import Welcome
+from tests.fixtures.visitors import PICTURES, Welcome
 
-PICTURES = Path(os.environ.get("MOBULA_SCREENSHOTS") or Path(__file__).resolve().parents[2] / "test-results" / "pages")
 PAGES = ("dashboard", "catalogue", "orders", "conversations", "exports", "settings")
 SCROLLS_SIDEWAYS = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
 

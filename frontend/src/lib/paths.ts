@@ -8,6 +8,7 @@ export const PRIVATE_PREFIXES = [
   "/orders",
   "/conversations",
   "/exports",
+  "/audit",
   "/jobs",
   "/mailbox",
   "/notifications",

@@ -41,6 +41,28 @@ export function Pagination({ page, pages, total, noun, onPage }: PaginationProps
   );
 }
 
+interface CursorPaginationProps {
+  /** Cursors of the pages beside this one; null where there is none. */
+  next: string | null;
+  prev: string | null;
+  onPage: (cursor: string) => void;
+}
+
+/** For lists of which nobody counts how long they are, newest first. */
+export function CursorPagination({ next, prev, onPage }: CursorPaginationProps) {
+  if (next === null && prev === null) return null;
+  return (
+    <nav aria-label="Pagination" className="flex justify-end gap-2">
+      <Button variant="secondary" size="sm" disabled={prev === null} onClick={() => prev && onPage(prev)}>
+        <ChevronLeft aria-hidden /> Newer
+      </Button>
+      <Button variant="secondary" size="sm" disabled={next === null} onClick={() => next && onPage(next)}>
+        Older <ChevronRight aria-hidden />
+      </Button>
+    </nav>
+  );
+}
+
 /** What a page shows that a list has no longer, or never had: a bookmark outlives what was filtered or removed. */
 export function PastTheEnd({ onFirst }: { onFirst: () => void }) {
   return (

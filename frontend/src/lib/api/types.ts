@@ -35,4 +35,6 @@ export type RealtimeTrace = Schemas["RealtimeTrace"];
 export type RealtimeRules = Schemas["RealtimeRules"];
 export type ShardProcess = Schemas["ShardProcess"];
 export type TraceCreate = Schemas["TraceCreate"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type AccountChange = Schemas["AccountChange"];
 export type MailSummary = Schemas["MailSummary"];

@@ -7,6 +7,7 @@ import {
   PackageSearch,
   RadioTower,
   Receipt,
+  ScrollText,
   Settings,
   Share,
 } from "lucide-react";
@@ -40,6 +41,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     items: [
       { href: "/realtime", label: "Realtime", icon: RadioTower, permission: "realtime:read" },
       { href: "/jobs", label: "Jobs", icon: ListChecks, permission: "jobs:read" },
+      { href: "/audit", label: "Audit", icon: ScrollText, permission: "audit:read" },
       { href: "/mailbox", label: "Mailbox", icon: Inbox, permission: "mailbox:read" },
     ],
   },
