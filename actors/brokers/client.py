@@ -11,6 +11,7 @@ import structlog
 
 from actors.brokers import poll_wire
 from actors.brokers.contract import (
+    BrokerError,
     ChannelSink,
     ClientInfo,
     HistoryReply,
@@ -78,7 +79,7 @@ class Brokers:
         self._call = call
         self._places = Places(shards)
         self._learn_at = float("-inf")
-        self._must_learn = True
+        self._learned = asyncio.Event()
         self._sessions: dict[int, int] = {}
         """Shard → the stream that was there when the rows were read."""
         self._views = {shard: self._make(shard) for shard in range(shards)}
@@ -273,8 +274,14 @@ class Brokers:
 
     async def channels(self, pattern: str = "") -> Mapping[str, int]:
         """Channels with subscribers → number of connections, over all shards. `pattern` is a glob."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await self._learned.wait()
+        except TimeoutError:
+            raise BrokerError(100, "it is not known which shards there are") from None
+        views = [self._at(shard) for shard in sorted(self._places.in_use)]
         answers: list[ChannelsRead] = await asyncio.gather(
-            *(view.ask(lambda number: Channels(number, pattern)) for view in self._views.values())
+            *(view.ask(lambda number: Channels(number, pattern)) for view in views)
         )
         return {channel: count for answer in answers for channel, count in answer.channels.items()}
 
@@ -318,13 +325,16 @@ class Brokers:
     def _drop_unused(self) -> None:
         in_use = self._places.in_use | {0}
         for shard in [shard for shard in self._views if shard not in in_use]:
-            self._background.spawn(self._views.pop(shard).link.stop())
+            view = self._views.pop(shard)
+            # What it was asked about all its channels stays behind, and nobody will answer that.
+            view.check(float("inf"))
+            self._background.spawn(view.link.stop())
 
     def _learn_if_due(self, now: float) -> None:
         views = self._views.items()
         is_new = any(view.link.attached and self._sessions.get(shard, 1) != view.link.session for shard, view in views)
         is_away = any(view.answered_at <= now - AWAY_S for view in self._views.values())
-        if (self._must_learn or is_new or is_away) and now >= self._learn_at:
+        if (not self._learned.is_set() or is_new or is_away) and now >= self._learn_at:
             self._learn_at = float("inf")
             self._background.spawn(self._learn())
 
@@ -342,7 +352,6 @@ class Brokers:
             return
         finally:
             self._learn_at = loop.time() + LEARN_AGAIN_S
-        self._must_learn = False
         self._sessions = sessions
         for (shard, owner), buckets in self._places.differing(owners).items():
             view = self._views.get(shard)
@@ -356,6 +365,7 @@ class Brokers:
                 if view is not None and is_away:
                     there.bring(view.take_away(buckets, told=False))
         self._drop_unused()
+        self._learned.set()
 
     def _check(self) -> None:
         loop = asyncio.get_running_loop()

@@ -6,8 +6,10 @@ from typing import Final
 
 import structlog
 
+from actors.brokers import resizing
 from actors.brokers.client import Brokers
 from actors.brokers.contract import ChannelSink
+from actors.brokers.places import Places
 from actors.hosts import handle as hosts
 from actors.links.placement import shard_of
 from cluster.settings import get_settings
@@ -34,21 +36,31 @@ async def agree_on_rules(version: str, *, limit_s: float = AGREE_LIMIT_S) -> Non
     """Wait until every shard has this version of the namespaces; warns and returns when one does not take it."""
     loop = asyncio.get_running_loop()
     until = loop.time() + limit_s
-    waiting = set(range(get_settings().broker_shards))
-    while waiting:
+    agreed: set[int] = set()
+    while waiting := await _shards_in_use() - agreed:
         for shard in sorted(waiting):
             try:
                 found = (await call(shard, "rules", b"", POKE_DEADLINE_S)).decode()
             except Exception as reason:
                 found = repr(reason)
             if found == version:
-                waiting.discard(shard)
+                agreed.add(shard)
             elif loop.time() >= until:
                 # On several nodes the file must be the same on each.
                 logger.warning("broker shard has other namespaces", shard=shard, has=found, wanted=version)
-                waiting.discard(shard)
-        if waiting:
+                agreed.add(shard)
+        if waiting - agreed:
             await asyncio.sleep(AGREE_PAUSE_S)
+
+
+async def _shards_in_use() -> set[int]:
+    """Shards that own something; those of the setting when nobody says more."""
+    places = Places(get_settings().broker_shards)
+    try:
+        places.read(await resizing.owners_of(call))
+    except Exception as reason:
+        logger.warning("owners of buckets are not known", reason=repr(reason))
+    return places.in_use
 
 
 class Poker:

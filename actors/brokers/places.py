@@ -31,6 +31,11 @@ class Places:
         """These buckets are there."""
         self._placed.update(dict.fromkeys(buckets, shard))
 
+    def read(self, owners: Mapping[int, int]) -> None:
+        """All buckets are where the rows say."""
+        for (_, shard), buckets in self.differing(owners).items():
+            self.put(buckets, shard)
+
     def differing(self, owners: Mapping[int, int]) -> dict[tuple[int, int], set[int]]:
         """(from, to) → buckets that the rows place elsewhere."""
         found: dict[tuple[int, int], set[int]] = {}

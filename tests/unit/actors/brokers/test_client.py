@@ -2,8 +2,17 @@
 
 import asyncio
 
+import pytest
+
 from actors.brokers.client import AWAY_S, LEARN_AGAIN_S
-from actors.brokers.contract import ClientInfo, Publication, PublishRequest, SubscribeReply, SubscribeRequest
+from actors.brokers.contract import (
+    BrokerError,
+    ClientInfo,
+    Publication,
+    PublishRequest,
+    SubscribeReply,
+    SubscribeRequest,
+)
 from actors.brokers.items import Moved, Subscribed
 from actors.brokers.poll_wire import DONE, PollReport
 from actors.brokers.wire import Pub
@@ -116,3 +125,57 @@ def test_a_publication_that_a_lost_shard_may_have_made_says_so_where_it_goes_on(
             task.cancel()
 
     scripted(test)
+
+
+def test_all_channels_are_named_also_by_a_process_whose_setting_has_fewer_shards():
+    async def main():
+        async with Moves() as moves:
+            hub = await with_two_shards(moves)
+            await hub.subscribe("room:1")
+            moves.cut_off.add("api")
+            api = await moves.process("api", attached=False)
+            asked = asyncio.create_task(api.brokers.channels())
+            await passes(1)
+            moves.cut_off.clear()
+            assert await asked == {ELSEWHERE: 1, "room:1": 1}
+
+    simulate(main())
+
+
+def test_all_channels_are_named_by_a_process_whose_setting_has_shards_that_are_gone():
+    async def main():
+        async with Moves() as moves:
+            hub = await with_two_shards(moves)
+            await moves.resize(1)
+            api = await moves.process("api", shards=2, attached=False)
+            assert await api.brokers.channels() == {ELSEWHERE: 1}
+            await passes(5)
+            assert api.brokers.attached
+            assert set(api.brokers._views) == {0}
+            await hub.brokers.stop()
+
+    simulate(main())
+
+
+def test_which_shards_there_are_is_not_guessed():
+    async def main():
+        async with Moves() as moves:
+            moves.cut_off.add("api")
+            api = await moves.process("api", attached=False)
+            with pytest.raises(BrokerError, match="100 it is not known"):
+                await api.brokers.channels()
+
+    simulate(main())
+
+
+def test_a_question_to_a_shard_that_ends_is_answered():
+    async def main():
+        async with Moves() as moves:
+            hub = await with_two_shards(moves)
+            asked = asyncio.create_task(hub.brokers.channels())
+            await passes(0)
+            hub.brokers._on_moved(hub.brokers._views[1], list(range(1024)), 0)
+            with pytest.raises(BrokerError, match="100"):
+                await asked
+
+    simulate(main())

@@ -25,3 +25,5 @@ def test_what_the_rows_place_elsewhere_is_named_by_where_it_is_thought_to_be():
     places.put([5], 3)
     rows = {0: 0, 4: 1, 5: 1, 6: 1, BUCKETS - 1: 1}
     assert places.differing(rows) == {(0, 1): {4, 6}, (3, 1): {5}}
+    places.read(rows)
+    assert places.differing(rows) == {}
