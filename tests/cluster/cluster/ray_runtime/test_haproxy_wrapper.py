@@ -13,6 +13,7 @@ from cluster.names import FRONTEND_HEADER, PROXY_HEADER
 from serve_app.edge.body import READ_S
 from serve_app.middleware.body_limit import LEAST_BYTES_PER_S
 from tests.fixtures.addresses import noted_address
+from tests.fixtures.faults import replicas
 from tests.fixtures.stack import BALANCER, RunningStack
 from tests.fixtures.waiting import eventually
 
@@ -70,6 +71,15 @@ async def test_a_client_is_known_by_what_its_balancer_or_front_end_says(stack: R
 async def test_a_guessed_proof_makes_nobody_a_proxy(stack: RunningStack) -> None:
     guess = {PROXY_HEADER: "guess", "X-Forwarded-For": "203.0.113.9"}
     assert await noted_address(stack.http_url, STRANGER, **guess) == STRANGER
+
+
+async def test_a_replica_knows_the_haproxy_of_another_node_by_its_proof(stack: RunningStack) -> None:
+    """Which is a stranger to it, by its address."""
+    replica = f"http://127.0.0.1:{next(iter(replicas(stack, 'ServeReplica:api')))}"
+    proof = json.loads((stack.paths.haproxy / "options.json").read_text())["proxy_token"]
+    visitor = {"X-Forwarded-For": "203.0.113.9"}
+    assert await noted_address(replica, STRANGER, **visitor, **{PROXY_HEADER: proof}) == "203.0.113.9"
+    assert await noted_address(replica, STRANGER, **visitor, **{PROXY_HEADER: proof[:-1]}) == STRANGER
 
 
 @pytest.mark.parametrize("sent", [1, 40_000], ids=["haproxy", "replica"])

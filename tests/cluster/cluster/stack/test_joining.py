@@ -4,6 +4,7 @@ Both are on this machine: the processes, their kernel's word of their death and 
 """
 
 import asyncio
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -70,6 +71,8 @@ async def test_a_node_joins_takes_its_part_and_is_lost_with_everything_on_it(
     async with AsyncExitStack() as leaving, joined(stack) as node:
         active, standby = await eventually(lambda: apart(), LIMIT_S)
         assert (active.node == node.node_id, standby.node == node.node_id) == (False, True)
+        options = [json.loads((paths.haproxy / "options.json").read_text()) for paths in (stack.paths, node.paths)]
+        assert options[0]["proxy_token"] == options[1]["proxy_token"] != "", "replicas believe both HAProxys"
         assert "2 nodes can open" in (node.paths.home / "node.log").read_text(), "its database connections"
         await asyncio.to_thread(stack.redeploy, "realtime")
         port = await eventually(lambda: realtime_port(stack, node), LIMIT_S)
