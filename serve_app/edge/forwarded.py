@@ -22,8 +22,8 @@ LONGEST_KEPT: Final = 160
 """Outcomes kept, and the longest headers (bytes) of them."""
 
 Headers = list[tuple[bytes, bytes]]
-Outcome = tuple[tuple[str, int] | None, str]
-"""`client` and `scheme` of the scope; None: who connected is who calls."""
+Outcome = tuple[tuple[str, int] | None, str, Headers]
+"""`client` and `scheme` of the scope, and headers that go no further; None: who connected is who calls."""
 
 
 class ForwardedAddresses:
@@ -52,8 +52,8 @@ class ForwardedAddresses:
         if known[0] is not None:
             scope["client"] = known[0]
         scope["scheme"] = known[1]
-        if any(name == PROOF for name, _ in said):
-            scope["headers"] = [header for header in scope["headers"] if header[0] != PROOF]
+        for proof in known[2]:
+            scope["headers"].remove(proof)
 
     async def _judge(self, client: Any, scope: Scope, said: Headers, receive: Receive, send: Send) -> Outcome:
         proven = any(name == PROOF and self._is_token(value) for name, value in said)
@@ -64,7 +64,8 @@ class ForwardedAddresses:
         judged: Any = {"type": scope["type"], "client": peer, "scheme": scope["scheme"], "headers": headers}
         await self._rules(judged, receive, send)  # type: ignore[arg-type]  # uvicorn has its own ASGI types
         found = judged["client"]
-        return (None if found is peer else found, judged["scheme"])
+        proofs = [header for header in said if header[0] == PROOF]
+        return (None if found is peer else found, judged["scheme"], proofs)
 
     def _is_token(self, value: bytes) -> bool:
         return bool(self._token) and hmac.compare_digest(value, self._token)
