@@ -6,10 +6,15 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+import ray
+
 from actors.brokers import handle, resizing
 from actors.hosts import handle as hosts
 from cluster.deploy import DeployError, connect
-from cluster.settings import get_settings
+from cluster.services.errors import ServiceError
+from cluster.settings import Settings, get_settings
+from cluster.stack import external
+from cluster.stack.budget import BudgetExceeded, budget, require_within
 
 SHARDS_MOST: Final = 256
 
@@ -23,11 +28,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"between 1 and {SHARDS_MOST} shards")
     try:
         connect(get_settings())
+        if wanted is not None:
+            _require_connections(get_settings(), wanted, _nodes())
         asyncio.run(_run(wanted))
-    except (DeployError, resizing.ResizeFailed, TimeoutError) as failure:
+    except (DeployError, ServiceError, BudgetExceeded, resizing.ResizeFailed, TimeoutError) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
     return 0
+
+
+def _require_connections(settings: Settings, wanted: int, nodes: int) -> None:
+    """More shards open more connections, and beyond what the database allows it is anybody who goes without."""
+    found = external.check_postgres(settings.asyncpg_dsn)
+    if wanted <= found.broker_shards:
+        return
+    try:
+        require_within(budget(settings, nodes=nodes, broker_shards=wanted), found.max_connections)
+    except BudgetExceeded as problem:
+        raise BudgetExceeded(f"{problem}, or have fewer than {wanted} broker shards") from None
+
+
+def _nodes() -> int:
+    alive: list[bool] = [node["Alive"] for node in ray.nodes()]  # type: ignore[no-untyped-call]
+    return max(1, sum(alive))
 
 
 async def _run(wanted: int | None) -> None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from cluster.settings import Settings
 
 CONNECTIONS_PER_HOST = 8
-"""A shard host: group commit, relay, recovery reads, sessions, and the queue owner's claim and listen connections."""
+"""A shard host: sessions, and the queue owner's claim and listen connections."""
+CONNECTIONS_PER_BROKER_SHARD = 3
+"""Group commit and relay on one, recovery reads on two (`db.streams.reader`)."""
 CONNECTIONS_PER_AGENT = 8
 """A node's agent and its inline jobs (`actors.agents.connections`)."""
 CONNECTIONS_PER_WORKER = 4
@@ -44,15 +46,17 @@ class Budget:
         )
 
 
-def budget(settings: Settings, *, nodes: int = 1, job_workers: int = 4) -> Budget:
-    """The most that this configuration opens."""
+def budget(settings: Settings, *, nodes: int = 1, job_workers: int = 4, broker_shards: int = 0) -> Budget:
+    """The most that this configuration opens. `broker_shards`: how many there are when buckets were moved to more."""
+    shards = max(settings.broker_shards, broker_shards)
     per_pool = settings.database_pool_size + settings.database_max_overflow
     # During a redeploy the old and the new replicas run side by side.
     return Budget(
         api=2 * max(settings.api_replicas, settings.api_replicas_max) * per_pool,
         realtime=2 * settings.realtime_replicas * CONNECTIONS_PER_REPLICA,
         # A standby opens none, but a process that was replaced may hold its own for a moment.
-        hosts=settings.shard_hosts * (1 + settings.shard_standby) * (CONNECTIONS_PER_HOST + settings.broker_shards),
+        hosts=(1 + settings.shard_standby)
+        * (settings.shard_hosts * CONNECTIONS_PER_HOST + shards * CONNECTIONS_PER_BROKER_SHARD),
         agents=nodes * CONNECTIONS_PER_AGENT,
         workers=nodes * job_workers * CONNECTIONS_PER_WORKER,
     )

@@ -19,20 +19,22 @@ class ExternalPostgres:
 
     version: str
     max_connections: int
+    broker_shards: int = 0
+    """How many broker shards own buckets, where there are any."""
 
 
 def check_postgres(url: str) -> ExternalPostgres:
     """Ask the server. Raises ServiceError when it does not answer or is too old."""
     try:
-        version, number, connections = asyncio.run(_ask(url))
+        version, number, connections, shards = asyncio.run(_ask(url))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
         raise ServiceError(f"the server of DATABASE_URL does not answer: {problem or type(problem).__name__}") from None
     if number < MIN_POSTGRES:
         raise ServiceError(f"the server of DATABASE_URL is PostgreSQL {version}; Mobula needs 15 or later")
-    return ExternalPostgres(version, connections)
+    return ExternalPostgres(version, connections, shards)
 
 
-async def _ask(url: str) -> tuple[str, int, int]:
+async def _ask(url: str) -> tuple[str, int, int, int]:
     connection = await asyncpg.connect(url, timeout=ANSWER_LIMIT_S)
     try:
         row = await connection.fetchrow(
@@ -41,7 +43,9 @@ async def _ask(url: str) -> tuple[str, int, int]:
         )
         if row is None:
             raise ValueError("no answer")
-        return str(row[0]), int(row[1]), int(row[2])
+        is_migrated = await connection.fetchval("SELECT to_regclass('app.stream_buckets') IS NOT NULL")
+        shards = await connection.fetchval("SELECT count(DISTINCT shard) FROM app.stream_buckets") if is_migrated else 0
+        return str(row[0]), int(row[1]), int(row[2]), int(shards)
     finally:
         await connection.close()
 

@@ -128,17 +128,23 @@ def connections(settings: Settings, nodes: int) -> list[str]:
     A warning and no refusal: it is those who come last that go without, and a node that has to join again must not stay
     away for it.
     """
-    needed, before = budget.budget(settings, nodes=nodes), budget.budget(settings, nodes=max(1, nodes - 1))
-    line = f"{nodes} nodes can open {needed}, {needed.total - before.total} of them this one"
     try:
-        allowed = external.check_postgres(settings.asyncpg_dsn).max_connections
+        found = external.check_postgres(settings.asyncpg_dsn)
     except ServiceError as problem:
-        return [line, str(problem)]
+        return [_can_open(settings, nodes, 0), str(problem)]
+    allowed, shards = found.max_connections, found.broker_shards
+    needed = budget.budget(settings, nodes=nodes, broker_shards=shards)
+    line = _can_open(settings, nodes, shards)
     try:
         budget.require_within(needed, allowed)
     except BudgetExceeded as problem:
         return [line, f"warning: {problem}"]
     return [f"{line}; the database allows {allowed}"]
+
+
+def _can_open(settings: Settings, nodes: int, shards: int) -> str:
+    needed, before = (budget.budget(settings, nodes=n, broker_shards=shards) for n in (nodes, max(1, nodes - 1)))
+    return f"{nodes} nodes can open {needed}, {needed.total - before.total} of them this one"
 
 
 def _join_again(node: RayWorkerNode, stopping: threading.Event, say: Callable[[str], None]) -> None:

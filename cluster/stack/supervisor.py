@@ -157,11 +157,22 @@ class Stack:
         if self.plan.postgres is None:
             found = external.check_postgres(self.plan.settings.asyncpg_dsn)
             budget.require_within(budget.budget(self.plan.settings), found.max_connections)
+            self._warn_of_shards(found)
             self._progress.done("Postgres", f"PostgreSQL {found.version} of DATABASE_URL")
             return
         self.plan.postgres.start()
         self._write_status()
+        self._warn_of_shards(external.check_postgres(self.plan.postgres.dsn))
         self._progress.done("Postgres", f"{self.plan.postgres.description} on port {self.plan.postgres.port}")
+
+    def _warn_of_shards(self, found: external.ExternalPostgres) -> None:
+        """Shards that were added need connections too. No refusal: they can only be removed while everything runs."""
+        try:
+            budget.require_within(
+                budget.budget(self.plan.settings, broker_shards=found.broker_shards), found.max_connections
+            )
+        except budget.BudgetExceeded as problem:
+            self._progress.note("Postgres", f"warning: {problem}, or remove broker shards (./mobula shards N)")
 
     def _start_valkey(self) -> None:
         self._progress.begin("Valkey")

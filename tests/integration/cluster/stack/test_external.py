@@ -1,8 +1,10 @@
 """Servers that somebody else runs, here two of our own."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from cluster.services.errors import ServiceError
@@ -25,6 +27,19 @@ def test_a_server_says_what_it_allows(postgres: EmbeddedPostgres) -> None:
     found = external.check_postgres(postgres.dsn)
     assert found.max_connections == 33
     assert int(found.version.split(".")[0]) >= 15
+
+
+def test_a_server_says_how_many_broker_shards_own_buckets(postgres: EmbeddedPostgres) -> None:
+    assert external.check_postgres(postgres.dsn).broker_shards == 0, "nothing is migrated yet"
+
+    async def migrate() -> None:
+        connection = await asyncpg.connect(postgres.dsn)
+        await connection.execute("CREATE SCHEMA app; CREATE TABLE app.stream_buckets (bucket int, shard int)")
+        await connection.execute("INSERT INTO app.stream_buckets VALUES (1, 0), (2, 0), (3, 4)")
+        await connection.close()
+
+    asyncio.run(migrate())
+    assert external.check_postgres(postgres.dsn).broker_shards == 2
 
 
 def test_a_server_that_is_not_there_is_named() -> None:

@@ -31,3 +31,9 @@ def test_too_many_connections_are_refused_with_the_remedy() -> None:
     assert budget(settings(api_replicas_max=4)).api == budget(settings(api_replicas=4)).api
     with pytest.raises(BudgetExceeded, match="API_REPLICAS"):
         require_within(budget(settings(api_replicas=50)), 100)
+
+
+def test_broker_shards_are_counted_once_each_however_many_hosts_there_are() -> None:
+    assert budget(settings(), broker_shards=4).hosts - budget(settings()).hosts == 2 * 3 * 3
+    assert budget(settings(broker_shards=4, shard_hosts=2)).hosts == 2 * (2 * 8 + 4 * 3)
+    assert budget(settings(broker_shards=4), broker_shards=1) == budget(settings(broker_shards=4))

@@ -229,6 +229,12 @@ def test_what_the_nodes_can_open_together_is_counted_when_one_joins(
     assert ("warning" in shown) is (allowed == 100)
 
 
+def test_shards_that_were_added_are_counted_when_a_node_joins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "check_postgres", lambda url: external.ExternalPostgres("18", 500, 9))
+    settings = Settings(_env_file=None, database_url=HERE)  # type: ignore[arg-type,call-arg]
+    assert f"can open {budget.budget(settings, nodes=3, broker_shards=9)}" in joining.connections(settings, 3)[0]
+
+
 def test_a_database_that_does_not_answer_is_said_and_holds_nobody_up() -> None:
     settings = Settings(_env_file=None, database_url="postgresql://x@127.0.0.1:1/x")  # type: ignore[arg-type,call-arg]
     assert "does not answer" in joining.connections(settings, 2)[-1]

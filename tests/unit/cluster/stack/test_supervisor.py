@@ -8,7 +8,7 @@ from cluster.ray_runtime import processes
 from cluster.services.errors import ServiceError
 from cluster.services.postgres import EmbeddedPostgres
 from cluster.services.valkey import EmbeddedValkey
-from cluster.stack import applications, daemon_state, supervisor
+from cluster.stack import applications, daemon_state, external, supervisor
 from cluster.stack.plan import Options, make
 from cluster.stack.progress import Event, Progress, ProgressFile
 from cluster.stack.supervisor import Stack
@@ -65,6 +65,20 @@ def test_production_looks_for_demo_accounts_once_the_schema_is_there(
     stack = Stack(make(Options(home=tmp_path / "home", production=production), CLEAN), Progress())
     stack._migrate()
     assert ran == asked
+
+
+@pytest.mark.parametrize(("shards", "warned"), [(1, False), (60, True)])
+def test_broker_shards_that_were_added_and_need_too_many_connections_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shards: int, warned: bool
+) -> None:
+    events: list[Event] = []
+    stack = Stack(make(Options(home=tmp_path / "home"), CLEAN), Progress(events.append))
+    monkeypatch.setattr(EmbeddedPostgres, "start", lambda postgres: None)
+    monkeypatch.setattr(EmbeddedPostgres, "description", "PostgreSQL")
+    monkeypatch.setattr(external, "check_postgres", lambda url: external.ExternalPostgres("18", 200, shards))
+    stack._start_postgres()
+    assert any("./mobula shards" in event.text for event in events) is warned
+    assert events[-1].state == "done"
 
 
 @pytest.fixture
