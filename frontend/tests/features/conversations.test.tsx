@@ -125,7 +125,9 @@ describe("a thread", () => {
   });
 
   it("shows that others have seen what I wrote, as they read it", async () => {
+    let stored = conversation();
     server.use(
+      http.get(url("/conversations/c-1"), () => HttpResponse.json(stored)),
       http.get(url("/conversations/c-1/messages"), () =>
         HttpResponse.json(pageOf([message(2, { author: { id: "u-1", username: "ada" } })])),
       ),
@@ -134,13 +136,15 @@ describe("a thread", () => {
     await screen.findByText("message 2");
     expect(screen.queryByTestId("receipt")).toBeNull();
     await waitFor(() => expect(client.subscriptions.has("conversation:c-1")).toBe(true));
-    const reads = (user: string, number?: number) =>
+    const reads = (user: string, number?: number) => {
+      if (number !== undefined) stored = withRead(stored, user, number);
       act(
         () =>
           void client
             .subscription("conversation:c-1")
             .emit("publication", { data: { type: "read", user, epoch: "e", offset: 2, number } }),
       );
+    };
     reads("u-3");
     expect(screen.queryByTestId("receipt")).toBeNull();
     reads("u-2", 2);

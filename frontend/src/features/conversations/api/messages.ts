@@ -73,7 +73,8 @@ export function useMarkConversationRead(conversationId: string) {
       ),
     onSuccess: () => {
       refetchMissed(queryClient, conversationsQuery.queryKey);
-      refetchMissed(queryClient, conversationQuery(conversationId).queryKey);
+      // At once: who else has read is pushed meanwhile, and an answer that is on its way takes that in.
+      void queryClient.invalidateQueries({ queryKey: conversationQuery(conversationId).queryKey });
       // The server marks its notice as read, too.
       const notices = queryClient.getQueryData<{ items: readonly Notification[] }>(NOTICES);
       if (notices?.items.some(({ read_at, data }) => !read_at && data.conversation_id === conversationId))
