@@ -321,6 +321,12 @@ class Settings(BaseSettings):
 
     # Exports
     export_dir: Path | None = Field(default=None, description="Where export files go; default: MOBULA_HOME/exports.")
+    export_processes: int = Field(
+        default=0,
+        ge=0,
+        description="How many processes write one large export at once; 0: as many as the cluster has processors, 4 at"
+        " most. Each keeps a processor of the database busy.",
+    )
     export_link_minutes: int = Field(default=15, description="Life of a signed download link.")
 
     # Observability

@@ -385,7 +385,10 @@ def _kill(pid: int) -> None:
 
 
 def default_capacity(cpus: int) -> dict[str, int]:
-    """How many jobs of each queue run at once on one node. Exports take a processor each, mostly of the database's."""
+    """How many jobs of each queue run at once on one node. Exports take a processor each, mostly of the database's.
+
+    Their part jobs have places of their own: an export never waits for those of another.
+    """
     return {
         "default": 16,
         "events": 16,
@@ -393,5 +396,6 @@ def default_capacity(cpus: int) -> dict[str, int]:
         "orders": 8,
         "maintenance": 2,
         "exports": max(1, cpus // 2),
+        "export_parts": max(1, cpus // 2),
         "*": 4,
     }

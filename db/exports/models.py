@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint, func, text
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, Text, UniqueConstraint, Uuid, func, text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,6 +35,8 @@ class Export(Base):
     scope: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, server_default=text("'queued'"))
     job_id: Mapped[UUID | None]
+    part_job_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'::uuid[]"))
+    """Jobs that write parts beside its own job; they end with it."""
     rows_done: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     rows_total: Mapped[int | None] = mapped_column(BigInteger)
     error: Mapped[str | None] = mapped_column(Text)
@@ -43,6 +45,27 @@ class Export(Base):
     started_at: Mapped[datetime | None] = mapped_column(_TIMESTAMP)
     finished_at: Mapped[datetime | None] = mapped_column(_TIMESTAMP)
     expires_at: Mapped[datetime | None] = mapped_column(_TIMESTAMP)
+
+
+class ExportPart(Base):
+    """A part of a running export that several jobs write. `job_id` has it; written, and done, when it has a `name`.
+
+    `run` is one attempt of the export's own job, and so one snapshot.
+    """
+
+    __tablename__ = "export_parts"
+    __table_args__ = ({"schema": "app"},)
+
+    export_id: Mapped[UUID] = mapped_column(ForeignKey("app.exports.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    run: Mapped[str] = mapped_column(Text)
+    first_block: Mapped[int] = mapped_column(BigInteger)
+    end_block: Mapped[int] = mapped_column(BigInteger)
+    job_id: Mapped[UUID | None]
+    name: Mapped[str | None] = mapped_column(Text)
+    rows: Mapped[int | None] = mapped_column(BigInteger)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(Text)
 
 
 class ExportFile(Base):

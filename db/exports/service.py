@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,9 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.errors import InvalidInput
+from db.exports import parts
 from db.exports.datasets import FORMATS, Scope, get_dataset
 from db.exports.errors import ExportEnded, ExportFileNotFound, ExportNotFound, ExportNotReady, TooManyExports
 from db.exports.models import Export, ExportFile
+from db.exports.parts import FinishedFile
 from db.jobs.errors import JobFinished, JobNotFound
 from db.jobs.queue import enqueue
 from db.jobs.service import JobView, cancel_job, is_alive
@@ -55,19 +56,9 @@ _LEAVINGS = text(
     """
     SELECT e.id FROM app.exports e
     WHERE e.state IN ('cancelled', 'failed') AND e.finished_at > now() - interval '10 minutes'
-      AND NOT EXISTS (SELECT FROM jobs.jobs j WHERE j.id = e.job_id)
+      AND NOT EXISTS (SELECT FROM jobs.jobs j WHERE j.id = e.job_id OR j.id = ANY (e.part_job_ids))
     """
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedFile:
-    """One file that the manifest vouches for."""
-
-    name: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 def progress_channel(user_id: UUID) -> str:
@@ -265,6 +256,8 @@ async def finish(
     session.add_all(
         ExportFile(export_id=export_id, name=f.name, rows=f.rows, bytes=f.bytes, sha256=f.sha256) for f in files
     )
+    if export.part_job_ids:
+        await parts.forget(session, export)
     now = await session.scalar(select(func.now()))
     rows = sum(file.rows for file in files)
     export.state = "succeeded"
@@ -300,11 +293,12 @@ async def end(session: AsyncSession, export_id: UUID, *, state: str, error: str 
         update(Export)
         .where(Export.id == export_id, Export.state.in_(LIVE_STATES))
         .values(state=state, error=error, finished_at=func.now())
-        .returning(Export.user_id, Export.rows_done, Export.rows_total)
+        .returning(Export.user_id, Export.rows_done, Export.rows_total, Export.part_job_ids)
         .execution_options(synchronize_session=False)
     )
     row = (await session.execute(statement)).first()
     if row is not None:
+        await parts.dismiss(session, row.part_job_ids)
         message = make_progress(export_id, state, rows=row.rows_done, total=row.rows_total)
         await publish(session, progress_channel(row.user_id), message)
     return row is not None

@@ -8,7 +8,7 @@ from cluster.settings import Settings
 from db.exports.errors import ExportFileNotFound
 
 MANIFEST = "_manifest.json"
-_NAME = re.compile(r"^[a-z0-9_]{1,60}-part-\d{5}-\d{1,20}\.(parquet|arrow|csv|ndjson)$")
+_NAME = re.compile(r"^[a-z0-9_]{1,60}-part-\d{5}-\d{1,20}(-[0-9a-f]{8})?\.(parquet|arrow|csv|ndjson)$")
 
 
 def root(settings: Settings) -> Path:
@@ -21,9 +21,13 @@ def directory(settings: Settings, export_id: UUID) -> Path:
     return root(settings) / str(export_id)
 
 
-def part_name(dataset: str, part: int, lease_no: int, extension: str) -> str:
-    """A part's file. The lease number is in it, so an attempt that was given up never overwrites its successor's."""
-    return f"{dataset}-part-{part:05d}-{lease_no}.{extension}"
+def part_name(dataset: str, part: int, lease_no: int, run: str, extension: str) -> str:
+    """A part's file. Whoever was given up never overwrites its successor's.
+
+    `run` is random, for the export's attempt; the number is that of the writing job's lease, and begins anew with each
+    owner of the queue.
+    """
+    return f"{dataset}-part-{part:05d}-{lease_no}-{run}.{extension}"
 
 
 def file_path(settings: Settings, export_id: UUID, name: str) -> Path:

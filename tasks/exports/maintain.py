@@ -6,7 +6,7 @@ import time
 from typing import Any
 from uuid import UUID
 
-from db.exports import service, storage
+from db.exports import parts, service, storage
 from tasks.context import JobContext
 
 BATCH = 100
@@ -21,8 +21,8 @@ async def reconcile(job: JobContext) -> dict[str, Any]:
     """
     async with job.transaction() as session:
         ended = await service.end_orphans(session)
-    async with job.database.transaction(read_only=True) as session:
         leavings = await service.list_leavings(session)
+        await parts.discard(session, leavings)
     for export_id in leavings:
         await asyncio.to_thread(shutil.rmtree, storage.directory(job.settings, export_id), ignore_errors=True)
     return {"ended": ended}

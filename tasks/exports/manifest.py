@@ -7,7 +7,7 @@ from typing import Any
 
 from db.exports.datasets import Dataset
 from db.exports.models import Export
-from db.exports.service import FinishedFile
+from db.exports.parts import FinishedFile
 from tasks.exports.snapshot import Snapshot
 
 FORMAT_VERSION = 1

@@ -35,6 +35,7 @@ def write_part(part: Part, path: Path, counter: Counter) -> HashedFile:
                 if rows >= ROW_GROUP_ROWS:
                     writer.write_table(pa.Table.from_batches(waiting, schema), row_group_size=ROW_GROUP_ROWS)
                     waiting, rows = [], 0
-            writer.write_table(pa.Table.from_batches(waiting, schema), row_group_size=ROW_GROUP_ROWS)
+            if waiting:
+                writer.write_table(pa.Table.from_batches(waiting, schema), row_group_size=ROW_GROUP_ROWS)
         file.keep()
         return file

@@ -1,5 +1,6 @@
 """One snapshot of the database, held open by a connection, that every part of an export reads."""
 
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,9 @@ BUDGET_S = 300.0
 
 PART_BLOCKS = 8_192
 """64 MiB of heap per part: work that is lost when a worker dies, and the size of one file."""
+
+PART_ROWS = 100_000
+"""A part is not worth a process of its own for fewer."""
 
 STATEMENT_TIMEOUT_MS = int(BUDGET_S * 1000)
 LOCK_TIMEOUT_MS = 5_000
@@ -40,11 +44,18 @@ class Snapshot:
         if time.monotonic() > self.deadline:
             raise Refused(f"the export needs its snapshot for more than {BUDGET_S:.0f} s; narrow it with filters")
 
-    def parts(self) -> list[tuple[int, int]]:
-        """Half-open block ranges; at least one, so that an empty export has a file too."""
-        starts = range(0, max(1, self.blocks), PART_BLOCKS)
-        # The last part is open towards the end in effect: no visible row is beyond `blocks`.
-        return [(start, min(start + PART_BLOCKS, max(1, self.blocks))) for start in starts]
+    def parts(self, processes: int = 1) -> list[tuple[int, int]]:
+        """Half-open block ranges of one size; at least one, so that an empty export has a file too.
+
+        Several come in multiples of `processes`, so that all of these are done at about the same time. Few rows are one
+        part, however large the table that they are picked from.
+        """
+        end = max(1, self.blocks)
+        count = max(1, min(math.ceil(end / PART_BLOCKS), math.ceil(self.rows / PART_ROWS)))
+        if count > 1:
+            count = math.ceil(count / processes) * processes
+        size = math.ceil(end / count)
+        return [(start, min(start + size, end)) for start in range(0, end, size)]
 
 
 @dataclass(frozen=True, slots=True)

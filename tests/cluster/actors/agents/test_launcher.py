@@ -11,6 +11,7 @@ from uuid import UUID
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import text
 
 from actors.jobs.leases import LEASE_S
 from db.exports import service, storage
@@ -23,6 +24,9 @@ from tests.fixtures.waiting import eventually
 
 ORDERS = 200_000
 """Enough for an export of several seconds, so that there is a middle to be killed in."""
+
+LARGE, LONG = 120_000, 1_200
+"""Orders and the length of their notes: two parts, so that a second process helps."""
 
 LIMIT_S = 120.0
 STOP_LIMIT_S = 20.0
@@ -126,6 +130,35 @@ async def test_an_export_whose_worker_is_killed_in_the_middle_finishes(
     assert (job.state, job.attempt) == ("succeeded", 2), job.errors
     assert "worker died" in job.errors[0]["error"]
     assert check_files(stack, export)["total_rows"] == ORDERS
+
+
+async def test_a_killed_part_worker_costs_its_part_and_not_the_export(stack: RunningStack, database: Database) -> None:
+    async with exporter(database, stack.database_url, LARGE, note_bytes=LONG) as somebody:
+        export = await request(database, somebody)
+        own = await freeze_in_the_middle(stack, database, export)  # or it might be done before the other has begun
+        (worker,) = await eventually(lambda: processes(stack, "job:exports.write_parts"), LIMIT_S, every_s=0.01)
+
+        async def has_a_part() -> bool:
+            worker.suspend()
+            async with database.transaction(read_only=True) as session:
+                taken = await session.scalar(
+                    text("SELECT count(*) FROM app.export_parts WHERE export_id = :id AND job_id <> :own"),
+                    {"id": export.id, "own": export.job_id},
+                )
+            if taken:
+                return True
+            worker.resume()
+            return False
+
+        await eventually(has_a_part, LIMIT_S, every_s=0.02)
+        worker.kill()
+        own.resume()
+        await eventually(lambda: succeeded(database, export), LIMIT_S)
+        job = await job_of(database, export)
+        assert (job.attempt, job.errors) == (1, []), "its own job did not begin anew"
+        manifest = check_files(stack, export)
+        assert (manifest["total_rows"], len(manifest["files"])) == (LARGE, 2)
+        await eventually(lambda: not processes(stack, "job:exports.write_parts"), STOP_LIMIT_S)
 
 
 async def test_an_export_whose_agent_is_killed_finishes(stack: RunningStack, database: Database, user_id: UUID) -> None:

@@ -18,7 +18,7 @@ from db.exports.errors import (
     TooManyExports,
     UnknownDataset,
 )
-from db.exports.service import FinishedFile
+from db.exports.parts import FinishedFile
 from db.session import Database
 from tests.factories.auth import make_user
 

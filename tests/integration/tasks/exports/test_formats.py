@@ -158,6 +158,7 @@ async def test_several_files_hold_every_row_once(
 ) -> None:
     await shop.open(5_000, forget_jobs=True)
     monkeypatch.setattr(snapshot, "PART_BLOCKS", 20)
+    monkeypatch.setattr(snapshot, "PART_ROWS", 1)
     paths = await export(bench, shop, settings, dataset="orders", format=format)
     assert len(paths) > 1
     numbers: list[int] = []

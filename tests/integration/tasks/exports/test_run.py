@@ -85,6 +85,7 @@ async def test_a_parquet_export_shows_one_moment_while_rows_change(
     bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "PART_BLOCKS", 40)
+    monkeypatch.setattr(snapshot, "PART_ROWS", 1)
     await shop.open(20_000)
     export_id = await shop.request()
     stop = asyncio.Event()
@@ -168,6 +169,7 @@ async def test_rows_are_those_the_requester_may_see_and_asked_for(
 
 async def test_progress_is_told_and_published(bench: Bench, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "PART_BLOCKS", 10)
+    monkeypatch.setattr(snapshot, "PART_ROWS", 1)
     monkeypatch.setattr("tasks.exports.progress.TELL_EVERY_S", 0.002)
     await shop.open(5_000)
     export_id = await shop.request()

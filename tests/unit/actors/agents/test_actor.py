@@ -493,4 +493,5 @@ async def test_stopping_gives_back_what_runs() -> None:
 
 
 def test_exports_never_take_all_processors() -> None:
-    assert [default_capacity(cpus)["exports"] for cpus in (1, 2, 8)] == [1, 1, 4]
+    for queue in ("exports", "export_parts"):
+        assert [default_capacity(cpus)[queue] for cpus in (1, 2, 8)] == [1, 1, 4]

@@ -13,9 +13,10 @@ from db.exports.errors import ExportFileNotFound
 def test_files_lie_in_the_export_s_directory(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, export_dir=tmp_path)  # type: ignore[call-arg]
     export_id = uuid4()
-    name = storage.part_name("orders", 3, 17, "parquet")
-    assert name == "orders-part-00003-17.parquet"
-    assert storage.file_path(settings, export_id, name) == tmp_path / str(export_id) / "data" / name
+    name = storage.part_name("orders", 3, 17, "0badcafe", "parquet")
+    assert name == "orders-part-00003-17-0badcafe.parquet"
+    for known in (name, "orders-part-00003-17.csv"):  # as they were called before
+        assert storage.file_path(settings, export_id, known) == tmp_path / str(export_id) / "data" / known
 
 
 @pytest.mark.parametrize(

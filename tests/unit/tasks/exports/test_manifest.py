@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from db.exports.datasets import ORDERS
 from db.exports.models import Export
-from db.exports.service import FinishedFile
+from db.exports.parts import FinishedFile
 from tasks.exports.manifest import make_manifest
 from tasks.exports.snapshot import Snapshot
 

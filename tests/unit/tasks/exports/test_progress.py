@@ -9,7 +9,8 @@ import pytest
 
 from tasks.context import JobCancelled, Refused
 from tasks.exports import progress
-from tasks.exports.progress import Counter, watch
+from tasks.exports.progress import Counter, Teller
+from tasks.exports.progress import follow as follow_work
 
 
 class Job:
@@ -34,10 +35,12 @@ class Job:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "TELL_EVERY_S", 0.005)
+    monkeypatch.setattr(progress, "STOP_WAIT_S", 0.005)
 
 
 async def follow(job: Job, work: "asyncio.Future[None]", counter: Counter, check: Any = lambda: None) -> None:
-    await watch(job, work, counter, export_id=uuid4(), user_id=uuid4(), total=3, check=check)  # type: ignore[arg-type]
+    teller = Teller(job, uuid4(), uuid4(), 3)  # type: ignore[arg-type]
+    await follow_work(job, work, counter, tell=lambda: teller.tell(counter.rows), check=check)  # type: ignore[arg-type]
 
 
 async def test_tells_each_change_once_and_ends_with_the_work() -> None:
@@ -54,6 +57,24 @@ async def test_tells_each_change_once_and_ends_with_the_work() -> None:
     await asyncio.wait_for(following, 5)
     assert sorted(set(job.told)) == job.told[-len(set(job.told)) :]
     assert not counter.stop
+
+
+async def test_it_never_goes_backwards() -> None:
+    job = Job()
+    teller = Teller(job, uuid4(), uuid4(), 3)  # type: ignore[arg-type]
+    for rows in (0, 2, 1, 2, 3):  # a part job that was killed takes back what it had told
+        await teller.tell(rows)
+    assert (job.told, job.checks) == ([0, 2, 3], 5)
+
+
+async def test_what_the_work_raises_is_raised() -> None:
+    async def broken() -> None:
+        raise OSError("disk full")
+
+    counter = Counter()
+    with pytest.raises(OSError, match="disk full"):
+        await follow(Job(), asyncio.ensure_future(broken()), counter)
+    assert counter.stop
 
 
 async def test_a_cancelled_job_stops_the_writer() -> None:
