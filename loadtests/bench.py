@@ -10,6 +10,7 @@ import uvloop
 
 from loadtests import (
     bench_connections,
+    bench_exports,
     bench_fanout,
     bench_idle,
     bench_latency,
@@ -18,6 +19,7 @@ from loadtests import (
     bench_slow_consumer,
     bench_storm,
 )
+from loadtests.bench_exports import ExportFailed
 from loadtests.bench_fanout import Load
 from loadtests.bench_rest import RequestsRefused
 from loadtests.bench_storm import NotBack
@@ -48,6 +50,10 @@ async def _publish(stack: Stack, options: argparse.Namespace) -> Report:
     return await bench_publish.run(stack, options.seconds or 6.0)
 
 
+async def _exports(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_exports.run(stack, options.rows or 2_000_000)
+
+
 async def _connections(stack: Stack, options: argparse.Namespace) -> Report:
     return await bench_connections.run(stack, options.sockets or 2000)
 
@@ -67,6 +73,7 @@ BENCHES: dict[str, tuple[str, Callable[[Stack, argparse.Namespace], Coroutine[An
     "rest": ("CPU per request of a trivial route and of the cached product list", _rest),
     "latency": ("publish to receive on an idle stack, memory and durable", _latency),
     "publish": ("acknowledged publications per second at the broker's API, memory and durable", _publish),
+    "exports": ("rows per second of exports, memory, and rows missing while they change", _exports),
     "connections": ("what opening a connection costs, and an idle one occupies", _connections),
     "slow-consumer": ("one of 500 does not read: what the others notice", _slow_consumer),
     "storm": ("2,000 sockets lost at once: until everybody is back with what was missed", _storm),
@@ -92,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--url", default="", help="where the stack answers (default: MOBULA_URL or port 8000)")
     parser.add_argument("--sockets", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--rows", type=int, default=0, help="of exports")
     options = parser.parse_args(arguments)
     raise_file_limit()
     stack = Stack(options.url)
@@ -99,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in BENCHES if options.name == "all" else [options.name]:
         try:
             report = uvloop.run(BENCHES[name][1](stack, options))
-        except (StackNotReady, RequestsRefused, ConnectionFailed, NotBack) as error:
+        except (StackNotReady, RequestsRefused, ConnectionFailed, NotBack, ExportFailed) as error:
             print(f"bench {name}: {error}", file=sys.stderr)
             status = 1
             continue
