@@ -54,6 +54,9 @@ from cluster.background import Background
 CHECK_EVERY_S: Final = 0.25
 LEARN_S: Final = 3.0
 LEARN_AGAIN_S: Final = 2.0
+LINGERS_S: Final = 1.0
+"""A shard that has nothing any more is left after this: by then it has been told that its last word was read."""
+
 AWAY_S: Final = ANSWER_WITHIN_S
 """A shard that has not answered for so long may have ended, and nobody there will say where its buckets went."""
 
@@ -82,6 +85,8 @@ class Brokers:
         self._learned = asyncio.Event()
         self._sessions: dict[int, int] = {}
         """Shard → the stream that was there when the rows were read."""
+        self._unused: dict[int, float] = {}
+        """Shards that have nothing any more, since when."""
         self._views = {shard: self._make(shard) for shard in range(shards)}
         self._checking: asyncio.TimerHandle | None = None
         self._background = Background()
@@ -107,8 +112,9 @@ class Brokers:
 
     @property
     def attached(self) -> bool:
-        """Whether every shard's stream exists and answers: readiness."""
-        return all(view.link.attached and not view.link.suspect for view in self._views.values())
+        """Whether the stream of every shard that has something exists and answers: readiness."""
+        links = [self._at(shard).link for shard in self._places.in_use]
+        return all(link.attached and not link.suspect for link in links)
 
     def subscribe(self, request: SubscribeRequest, on_result: SubscribeCallback) -> None:
         """Ask; `on_result` is called from the stream, before any publication after its position. Never raises."""
@@ -320,11 +326,11 @@ class Brokers:
             bring.setdefault(places.shard_of(bucket), set()).add(bucket)
         for target, group in bring.items():
             self._at(target).bring(view.take_away(group))
-        self._drop_unused()
 
-    def _drop_unused(self) -> None:
-        in_use = self._places.in_use | {0}
-        for shard in [shard for shard in self._views if shard not in in_use]:
+    def _drop_unused(self, now: float) -> None:
+        unused = self._views.keys() - self._places.in_use - {0}
+        self._unused = {shard: self._unused.get(shard, now) for shard in unused}
+        for shard in [shard for shard, since in self._unused.items() if since <= now - LINGERS_S]:
             view = self._views.pop(shard)
             # What it was asked about all its channels stays behind, and nobody will answer that.
             view.check(float("inf"))
@@ -364,7 +370,6 @@ class Brokers:
                 there = self._at(owner)
                 if view is not None and is_away:
                     there.bring(view.take_away(buckets, told=False))
-        self._drop_unused()
         self._learned.set()
 
     def _check(self) -> None:
@@ -373,6 +378,7 @@ class Brokers:
         for view in list(self._views.values()):
             view.check(now)
             view.comparing.check(now)
+        self._drop_unused(now)
         self._learn_if_due(now)
         self._checking = loop.call_later(CHECK_EVERY_S, self._check)
 

@@ -11,6 +11,7 @@ class Places:
     def __init__(self, shards: int) -> None:
         self._shards = shards
         self._placed: dict[int, int] = {}
+        self._in_use: set[int] | None = None
 
     @property
     def is_one(self) -> bool:
@@ -20,7 +21,9 @@ class Places:
     @property
     def in_use(self) -> set[int]:
         """Shards that have something."""
-        return {self.shard_of(bucket) for bucket in range(BUCKETS)}
+        if self._in_use is None:
+            self._in_use = {self.shard_of(bucket) for bucket in range(BUCKETS)}
+        return self._in_use
 
     def shard_of(self, bucket: int) -> int:
         """The shard that has a bucket."""
@@ -30,6 +33,7 @@ class Places:
     def put(self, buckets: Iterable[int], shard: int) -> None:
         """These buckets are there."""
         self._placed.update(dict.fromkeys(buckets, shard))
+        self._in_use = None
 
     def read(self, owners: Mapping[int, int]) -> None:
         """All buckets are where the rows say."""

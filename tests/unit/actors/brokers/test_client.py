@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from actors.brokers.client import AWAY_S, LEARN_AGAIN_S
+from actors.brokers.client import AWAY_S, LEARN_AGAIN_S, LINGERS_S
 from actors.brokers.contract import (
     BrokerError,
     ClientInfo,
@@ -172,10 +172,12 @@ def test_a_question_to_a_shard_that_ends_is_answered():
     async def main():
         async with Moves() as moves:
             hub = await with_two_shards(moves)
+            moves.cut_off.add("hub")
             asked = asyncio.create_task(hub.brokers.channels())
             await passes(0)
             hub.brokers._on_moved(hub.brokers._views[1], list(range(1024)), 0)
-            with pytest.raises(BrokerError, match="100"):
-                await asked
+            async with asyncio.timeout(LINGERS_S + 1):
+                with pytest.raises(BrokerError, match="100"):
+                    await asked
 
     simulate(main())

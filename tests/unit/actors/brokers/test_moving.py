@@ -52,7 +52,9 @@ def test_hubs_that_are_behind_lose_no_channel_of_a_shard_that_is_removed(delay_s
             await passes(2)
             load = Load(publisher)
             await passes(0.5)
+            began = asyncio.get_running_loop().time()
             await moves.resize(1)
+            assert asyncio.get_running_loop().time() - began < LEASE_S / 2, "nobody is waited for who has followed"
             await load.end()
             assert await deaf_channels(moves, hub, publisher) == set()
             assert hub.sink.of("insufficient") == []
