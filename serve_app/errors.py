@@ -195,8 +195,7 @@ def validation_problem(scope: Scope, error: RequestValidationError) -> Response:
 
 def _pointer(location: Sequence[str | int]) -> str:
     where, *path = location
-    # Names of members come from the body, which may have in them what is no text.
-    parts = [str(part).encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1") for part in path]
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in path]
     return "#/" + "/".join(parts if where == "body" else [str(where), *parts])
 
 

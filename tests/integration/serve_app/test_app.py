@@ -81,11 +81,6 @@ class TestErrors:
             answer = await admin_client.request(method, f"/api/v1/{path}", content=body, headers=headers)
             assert_problem(answer, 422, "validation_failed")
 
-    async def test_a_name_that_is_no_text_is_422(self, client: httpx.AsyncClient):
-        headers = {"Content-Type": "application/json"}
-        answer = await client.post("/api/v1/auth/login", content=r'{"\ud800": 1}', headers=headers)
-        assert_problem(answer, 422, "validation_failed")
-
     async def test_before_the_lifespan_it_is_503(self):
         from serve_app.app import build_app
 

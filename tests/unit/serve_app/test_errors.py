@@ -59,11 +59,10 @@ def test_validation_points_everywhere_and_echoes_nothing():
         [
             {"type": "missing", "loc": ("body", "a/b", 0, "c~"), "msg": "Field required", "input": "hunter2"},
             {"type": "int_parsing", "loc": ("query", "page"), "msg": "no", "input": "x"},
-            {"type": "extra_forbidden", "loc": ("body", "a\ud800"), "msg": "no", "input": "x"},
         ]
     )
     problem = body(errors.validation_problem(SCOPE, error))
-    assert [item["pointer"] for item in problem["errors"]] == ["#/a~1b/0/c~0", "#/query/page", "#/a?"]
+    assert [item["pointer"] for item in problem["errors"]] == ["#/a~1b/0/c~0", "#/query/page"]
     assert "hunter2" not in str(problem)
 
 
