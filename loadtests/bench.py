@@ -13,6 +13,7 @@ from loadtests import (
     bench_exports,
     bench_fanout,
     bench_idle,
+    bench_jobs,
     bench_latency,
     bench_publish,
     bench_rest,
@@ -54,6 +55,10 @@ async def _exports(stack: Stack, options: argparse.Namespace) -> Report:
     return await bench_exports.run(stack, options.rows or 2_000_000)
 
 
+async def _jobs(stack: Stack, options: argparse.Namespace) -> Report:
+    return await bench_jobs.run(stack, options.seconds or 9.0)
+
+
 async def _connections(stack: Stack, options: argparse.Namespace) -> Report:
     return await bench_connections.run(stack, options.sockets or 2000)
 
@@ -74,6 +79,7 @@ BENCHES: dict[str, tuple[str, Callable[[Stack, argparse.Namespace], Coroutine[An
     "latency": ("publish to receive on an idle stack, memory and durable", _latency),
     "publish": ("acknowledged publications per second at the broker's API, memory and durable", _publish),
     "exports": ("rows per second of exports, memory, and rows missing while they change", _exports),
+    "jobs": ("durable no-op jobs per second, and how soon one starts; keys, limits, a busy tenant", _jobs),
     "connections": ("what opening a connection costs, and an idle one occupies", _connections),
     "slow-consumer": ("one of 500 does not read: what the others notice", _slow_consumer),
     "storm": ("2,000 sockets lost at once: until everybody is back with what was missed", _storm),

@@ -130,3 +130,7 @@ class Stack:
     def shard_hosts(self) -> list[psutil.Process]:
         """The processes that host shards on this machine."""
         return find_titled("ShardHost")
+
+    def agents(self) -> list[psutil.Process]:
+        """The node agents on this machine."""
+        return find_titled("NodeAgent")

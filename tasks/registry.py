@@ -32,6 +32,7 @@ KINDS = (
         kept=False,
     ),
     Kind("maintenance.prune", "tasks.maintenance.prune:prune", timeout_s=300.0),
+    Kind("jobs.probe", "tasks.jobs.probe:probe", timeout_s=10.0, max_attempts=1),
     Kind("maintenance.reseal", "tasks.maintenance.reseal:reseal", timeout_s=300.0),
 )
 
@@ -52,7 +53,7 @@ SCHEDULES = (
 def policies(settings: Settings) -> Mapping[str, QueuePolicy]:
     """What holds for queues in the whole cluster."""
     # Each export holds one of few places for minutes: one person never has more than two of them.
-    found = {"exports": QueuePolicy(limit_per_key=2)}
+    found = {"exports": QueuePolicy(limit_per_key=2), "probe-limited": QueuePolicy(limit_per_key=4)}
     if settings.mail_per_minute:
         found["mail"] = QueuePolicy(rate=Rate(settings.mail_per_minute, per_s=60.0))
     return found

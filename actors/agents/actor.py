@@ -397,5 +397,7 @@ def default_capacity(cpus: int) -> dict[str, int]:
         "maintenance": 2,
         "exports": max(1, cpus // 2),
         "export_parts": max(1, cpus // 2),
+        "probe": 64,  # these do nothing (`./mobula bench jobs`)
+        "probe-limited": 64,
         "*": 4,
     }

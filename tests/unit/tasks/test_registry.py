@@ -31,7 +31,7 @@ def test_names_are_unique_and_services_enqueue_known_kinds() -> None:
 
 def test_policies_can_be_kept_and_settings_bound_them() -> None:
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
-    assert set(load_policies(REGISTRY, settings)) == {exports.QUEUE}
+    assert set(load_policies(REGISTRY, settings)) == {exports.QUEUE, "probe-limited"}
     slow = load_policies(REGISTRY, settings.model_copy(update={"mail_per_minute": 30}))
     assert slow[mail.QUEUE] == QueuePolicy(rate=Rate(30, per_s=60.0))
 

@@ -1,0 +1,1 @@
+"""The job queue, seen from a handler."""
