@@ -59,11 +59,12 @@ class CommandLock:
     def take(self, command: str) -> bool:
         """Take the lock, for this command alone if nobody else has it. Returns False while somebody has it alone."""
         held = _open(self._file)
-        if not _lock(held, fcntl.LOCK_EX) and not _lock(held, fcntl.LOCK_SH):
+        if _lock(held, fcntl.LOCK_EX):
+            held.truncate(0)
+        elif not _lock(held, fcntl.LOCK_SH):
             held.close()
             return False
-        held.truncate(0)
-        held.write(f"{command} (pid {os.getpid()})")
+        held.write(f"{os.getpid()} {command}\n")
         held.flush()
         self._held = held
         return True
@@ -80,8 +81,10 @@ class CommandLock:
         return _lock(self._held, fcntl.LOCK_EX)
 
     def who(self) -> str:
-        """For people: who had it last."""
-        return f"{self._file.read_text()} works on this checkout: wait for its end, or end it"
+        """For people: who has it."""
+        entries = [line.partition(" ") for line in self._file.read_text().splitlines()]
+        living = [f"{command} (pid {pid})" for pid, _, command in entries if Identity.of(int(pid)) is not None]
+        return f"{', '.join(living) or 'a command'} works on this checkout: wait for its end, or end it"
 
     def release(self) -> None:
         """Let go."""

@@ -84,7 +84,8 @@ def test_commands_keep_a_supervisor_away_and_a_supervisor_keeps_them_away(tmp_pa
     one.share()
     assert two.take("./mobula psql")
     lock = DaemonLock(paths)
-    with pytest.raises(AlreadyRunning, match=r"^./mobula psql \(pid \d+\) works on this checkout"):
+    both = rf"^./mobula seed \(pid {os.getpid()}\), ./mobula psql \(pid {os.getpid()}\) works on this checkout"
+    with pytest.raises(AlreadyRunning, match=both):
         lock.take()
     assert "./mobula psql" in working(paths)
     assert not is_held(paths)
@@ -97,6 +98,17 @@ def test_commands_keep_a_supervisor_away_and_a_supervisor_keeps_them_away(tmp_pa
     lock.release()
     assert one.take("./mobula seed")
     one.release()
+
+
+def test_a_command_that_has_ended_is_not_named(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    lock = CommandLock(paths)
+    assert lock.take("./mobula seed")
+    lock.share()
+    file = paths.run / "commands.lock"
+    file.write_text(file.read_text() + "4194303 ./mobula psql\n")
+    assert working(paths).startswith(f"./mobula seed (pid {os.getpid()}) works")
+    lock.release()
 
 
 def test_status_is_what_was_last_written(tmp_path: Path) -> None:
