@@ -33,7 +33,10 @@ from loadtests.stack import Account, Stack
 ROUNDS = 3
 FORMATS = ("csv", "parquet", "arrow", "ndjson")
 UPDATES_PER_S = 1_000
-PAIRS_PER_TICK = 10
+PAIRS_PER_TICK = 5
+CHANGERS = 4
+"""Connections that change orders, each its own: a commit of one waits for the disk."""
+
 LIMIT_S = 600.0
 LOOK_S = 0.25
 COLUMNS = (
@@ -47,7 +50,7 @@ FROM generate_series(1, $2::int) g
 """
 PAIR = """
 UPDATE app.orders SET total_amount = total_amount + CASE number WHEN $1 THEN 0.01 ELSE -0.01 END
-WHERE number IN ($1, $2) AND $1 <> $2
+WHERE number IN ($1, $2)
 """
 
 
@@ -270,25 +273,28 @@ async def changing(dsn: str, low: int, high: int) -> AsyncIterator[Changes]:
     """Orders change in pairs, `UPDATES_PER_S` of them, until the block ends."""
     changes = Changes()
     stop = asyncio.Event()
-    connection = await asyncpg.connect(dsn)
+    share = max(1, (high - low + 1) // (2 * CHANGERS))
 
-    async def change() -> None:
-        step = 7_919
-        at = 0
-        begun = time.perf_counter()
-        while not stop.is_set():
-            for _ in range(PAIRS_PER_TICK):
-                at = (at + step) % (high - low + 1)
-                await connection.execute(PAIR, low + at, high - at)
-                changes.rows += 2
-            ahead = changes.rows / UPDATES_PER_S - (time.perf_counter() - begun)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), max(0.0, ahead))
+    async def change(number: int) -> None:
+        connection = await asyncpg.connect(dsn)
+        try:
+            begun = time.perf_counter()
+            done = at = 0
+            while not stop.is_set():
+                for _ in range(PAIRS_PER_TICK):
+                    at = (at + 7_919) % share
+                    await connection.execute(PAIR, low + number * share + at, high - number * share - at)
+                    done += 2
+                    changes.rows += 2
+                ahead = done * CHANGERS / UPDATES_PER_S - (time.perf_counter() - begun)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), max(0.001, ahead))
+        finally:
+            await connection.close()
 
-    task = asyncio.create_task(change())
+    tasks = [asyncio.create_task(change(number)) for number in range(CHANGERS)]
     try:
         yield changes
     finally:
         stop.set()
-        await asyncio.gather(task, return_exceptions=True)
-        await connection.close()
+        await asyncio.gather(*tasks)
