@@ -8,17 +8,20 @@ from loadtests.report import Report
 
 def test_rates_are_medians_and_multiples_of_the_peer_s() -> None:
     report = Report("exports")
-    tell_rates(report, {"csv": [1.0, 300.0, 150.0], "arrow": [5.0]}, {"csv": [100.0]})
+    ours, writing = {"csv": [1.0, 300.0, 150.0], "arrow": [5.0]}, {"csv": [200.0], "arrow": [6.0]}
+    tell_rates(report, ours, writing, {"csv": [100.0]})
     figures = {figure.name: figure.value for figure in report.figures}
     assert figures["mobula, csv"] == 150.0
     assert figures["csv: ratio"] == pytest.approx(1.5)
+    assert figures["csv: ratio from its snapshot on"] == pytest.approx(2.0)
     assert figures["mobula, arrow"] == 5.0
     assert "arrow: ratio" not in figures
 
 
 def test_time_is_from_the_request_to_the_manifest() -> None:
-    made = {"created_at": "2026-11-26T10:00:00Z", "started_at": "x", "finished_at": "2026-11-26T10:00:02.500000Z"}
-    assert took_s(made) == 2.5
+    made = {"created_at": "2026-11-26T10:00:00Z", "finished_at": "2026-11-26T10:00:02.500000Z"}
+    made["started_at"] = "2026-11-26T10:00:02Z"
+    assert (took_s(made), took_s(made, since="started_at")) == (2.5, 0.5)
 
 
 @pytest.mark.parametrize(
