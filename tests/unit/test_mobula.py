@@ -18,7 +18,7 @@ case "$1 $2" in
 "--version "*) echo "Python 3.12.0"; exit 0 ;;
 "-m venv")
     echo "venv" >>"$CALLS"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"
-    [ ! -e "$TOOLBOX/interrupt" ] || kill -INT $PPID
+    [ ! -e "$TOOLBOX/interrupt" ] || kill -TERM $PPID  # an INT is ignored below a shell that ignores it
     [ ! -e "$TOOLBOX/no-ensurepip" ]; exit ;;
 "-m pip")
     if [ "$3" = --version ]; then [ ! -e "$TOOLBOX/no-pip" ]; exit; fi

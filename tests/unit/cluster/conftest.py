@@ -7,11 +7,15 @@ import pytest
 from cluster.paths import Paths
 
 
+@pytest.fixture(autouse=True)
+def no_litter(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short directories of tests' checkouts are nobody's litter."""
+    monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path_factory.mktemp("s"))
+
+
 @pytest.fixture
-def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     """A checkout's directories, all of them in the test's own folder."""
-    monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path / "s")
-    (tmp_path / "s").mkdir()
     paths = Paths(tmp_path / "home")
     paths.prepare()
     return paths

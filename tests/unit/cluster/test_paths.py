@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cluster import paths
-from cluster.paths import Paths
+from cluster.paths import SHORT_BASE, Paths
 
 
 @pytest.fixture
@@ -55,7 +55,8 @@ def test_two_checkouts_have_two_short_directories(tmp_path: Path) -> None:
     assert Paths(tmp_path / "a").short != Paths(tmp_path / "b").short
 
 
-def test_sockets_have_room_below_the_short_directory(tmp_path: Path) -> None:
+def test_sockets_have_room_below_the_short_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "SHORT_BASE", SHORT_BASE)
     assert len(str(Paths(tmp_path / ("long" * 40)).short)) < 40
 
 
