@@ -79,6 +79,7 @@ async def test_a_new_owner_keeps_to_the_limit_that_the_former_one_has_used(
     agent = Agent(await start(policies))
     await add(database, 3, key="a")
     await add(database, 3, key="b")
+    await woken(agent.owner, ("default", "a"), ("default", "b"))
     held = (await agent.poll()).jobs
     assert len(held) == 3
     successor = await start(policies)
@@ -246,6 +247,7 @@ async def test_a_rate_per_key_holds_up_that_key_alone(database: Database, start:
     agent = Agent(owner)
     await add(database, 3, key="a")
     await add(database, 1, key="b")
+    await woken(owner, ("default", "a"), ("default", "b"))
     assert len((await agent.poll()).jobs) == 2
     (late,) = await add(database, 1, key="c")
     await woken(owner, ("default", "c"))

@@ -37,6 +37,7 @@ async def test_with_one_place_the_users_take_turns_and_each_goes_by_priority_the
     first, second, third = await add(database, 3, key="a")
     (urgent,) = await add(database, 1, key="a", priority=-1)
     (single,) = await add(database, 1, key="b")
+    await woken(owner, ("default", "a"), ("default", "b"))
     order: list[UUID] = []
     while len(order) < 5:
         for job in (await agent.poll()).jobs:
