@@ -14,7 +14,7 @@ from typing import Final
 import psutil
 
 from cluster.paths import Paths
-from cluster.ray_runtime.haproxy_wrapper import GENERATIONS
+from cluster.ray_runtime.haproxy_wrapper import GENERATIONS, birth
 from cluster.services.process import Identity
 
 MAX_GENERATIONS: Final = 4
@@ -53,14 +53,13 @@ def living(records: Path) -> list[Generation]:
     found: list[tuple[float, Generation]] = []
     for record in records.glob("[0-9]*"):
         try:
-            pid, edge = int(record.name), record.read_text()
+            pid, (born, edge) = int(record.name), record.read_text().split()
         except (OSError, ValueError):
             continue
         try:
-            process = psutil.Process(pid)
-            identity = Identity.of(pid) if _is_ours(process, records.parent) else None
-            if identity is not None:
-                found.append((identity.started, Generation(pid, process.create_time(), edge)))
+            identity = Identity.of(pid)
+            if identity is not None and born == birth(pid):
+                found.append((identity.started, Generation(pid, psutil.Process(pid).create_time(), edge)))
                 continue
         except psutil.Error:
             pass
@@ -76,10 +75,3 @@ def overdue(living: Sequence[Generation], now: float) -> list[Generation]:
     ages = [(one, now - successor.started) for one, successor in pairwise(living)]
     beyond = [one for one, age in ages if age > SETTLED_S][: -(MAX_GENERATIONS - 1)]
     return [*beyond, *(one for one, age in ages if age > MAX_AGE_S and one not in beyond)]
-
-
-def _is_ours(process: psutil.Process, folder: Path) -> bool:
-    """Whether it was started with the configuration there, as the wrapper and as HAProxy: no process that has come by
-    an ended one's pid was, but for another HAProxy, which has written its own record.
-    """
-    return any(part.startswith(f"{folder}/") for part in process.cmdline())

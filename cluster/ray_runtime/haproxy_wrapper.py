@@ -19,7 +19,8 @@ from typing import Any
 MARK = "# corrected by Mobula"
 
 GENERATIONS = "generations"
-"""Directory beside the options with a file per HAProxy process: its pid as the name, in it the edge it belongs to."""
+"""Directory beside the options with a file per HAProxy process: its pid as the name; in it its `birth` and the edge it
+belongs to."""
 
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -126,8 +127,22 @@ def record(directory: Path, pid: int, edge: str) -> None:
     """Let the node's agent and `mobula status` know of this process (cluster/ray_runtime/generations.py)."""
     directory.mkdir(mode=0o700, exist_ok=True)
     unfinished = directory / f".{pid}"
-    unfinished.write_text(edge)
+    unfinished.write_text(f"{birth(pid)} {edge}")
     unfinished.replace(directory / str(pid))
+
+
+def birth(pid: int) -> str:
+    """What tells a process from others that had or will have its pid, and no step of the wall clock changes.
+
+    The machine's boot and the start in ticks after it; `exec` keeps both. "?" where the kernel does not tell (macOS),
+    or when there is no such process.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # After the name, which may hold spaces and parentheses itself, field 3 is the first; `starttime` is field 22.
+        return f"{boot}:{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return "?"
 
 
 def lambda_free(addition: str) -> str:

@@ -128,14 +128,15 @@ def listens(process: psutil.Process, ports: tuple[int, int]) -> bool:
 async def test_a_request_that_outlives_the_drain_window_is_answered(stack: RunningStack) -> None:
     """Serve does not see requests that the edge answers: the replica ends after them all the same (DESIGN §5, 21)."""
     credentials = json.dumps({"email": "nobody@example.com", "password": "wrong-password", "mode": "bearer"}).encode()
-    body = credentials + b" " * 500  # blanks after a JSON document mean nothing
+    # Blanks after a JSON document mean nothing; so many that have arrived earn the rest four minutes.
+    body = credentials + b" " * 2_000_000
     # Those that an earlier deployment replaced are gone.
     await eventually(lambda: len(find_replicas("api", stack.paths.home)) == stack.settings.api_replicas, 180.0)
     [replica] = find_replicas("api", stack.paths.home)
     reader, writer = await asyncio.open_connection("127.0.0.1", stack.ports.http)
     head = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:10])
-    sent = 10
+    sent = len(body) - 500
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:sent])
 
     def window_is_over() -> bool:
         """A slow client's body goes on; beyond the window the old replica takes nobody new."""

@@ -9,7 +9,7 @@ import pytest
 from cluster.paths import Paths
 from cluster.ray_runtime import generations
 from cluster.ray_runtime.generations import MAX_AGE_S, MAX_GENERATIONS, Generation, living, overdue
-from cluster.ray_runtime.haproxy_wrapper import record
+from cluster.ray_runtime.haproxy_wrapper import birth, record
 
 
 @pytest.fixture
@@ -17,9 +17,8 @@ def haproxys(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Starts processes with a record in `tmp_path / "generations"`, as the wrapper does."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(folder: Path = tmp_path) -> int:
-        argv = [sys.executable, "-c", "import signal; signal.pause()", "-f", str(folder / "haproxy.cfg")]
-        process = subprocess.Popen(argv)
+    def start() -> int:
+        process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
         started.append(process)
         record(tmp_path / "generations", process.pid, "0badc0ffee00")
         return process.pid
@@ -41,7 +40,7 @@ def test_the_living_are_listed_oldest_first_and_the_dead_forgotten(
     records = tmp_path / "generations"
     before = time.time()
     pids = [haproxys(), haproxys()]
-    (records / "4194303").write_text("0badc0ffee00")
+    (records / "4194303").write_text("?:1 0badc0ffee00")
     found = living(records)
     assert [generation.pid for generation in found] == pids
     assert [generation.name for generation in found] == [f"0badc0ffee00-{pid}" for pid in pids]
@@ -60,9 +59,11 @@ def test_a_step_of_the_wall_clock_ends_no_generation_and_changes_no_age(
 
 
 def test_another_process_under_a_used_pid_is_no_generation(tmp_path: Path, haproxys: Callable[..., int]) -> None:
-    pid = haproxys(tmp_path.with_name("another"))
-    assert living(tmp_path / "generations") == []
-    assert not (tmp_path / "generations" / str(pid)).exists()
+    pid, records = haproxys(), tmp_path / "generations"
+    boot, _, _ = birth(pid).partition(":")
+    (records / str(pid)).write_text(f"{boot}:1 0badc0ffee00")  # of one that has ended
+    assert living(records) == []
+    assert not (records / str(pid)).exists()
 
 
 def test_what_is_unfinished_is_not_counted(tmp_path: Path, haproxys: Callable[..., int]) -> None:

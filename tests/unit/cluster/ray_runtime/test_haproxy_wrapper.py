@@ -133,7 +133,8 @@ def test_the_pid_in_the_header_is_haproxys_own(tmp_path: Path, monkeypatch: pyte
     haproxy_wrapper.main([str(options), "-db", "-f", str(configuration)])
     assert ran == [[OPTIONS["binary"], "-db", "-f", str(configuration)]]
     assert f"set-header x-mobula-edge 0badc0ffee00-{os.getpid()}\n" in configuration.read_text()
-    assert (tmp_path / GENERATIONS / str(os.getpid())).read_text() == "0badc0ffee00"
+    born = haproxy_wrapper.birth(os.getpid())
+    assert (tmp_path / GENERATIONS / str(os.getpid())).read_text() == f"{born} 0badc0ffee00"
 
 
 def test_checking_a_configuration_is_no_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
