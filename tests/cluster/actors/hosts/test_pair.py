@@ -1,7 +1,9 @@
 """A host's two processes in the real cluster: whatever is lost, publishing goes on within seconds."""
 
+import contextlib
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,8 @@ async def test_a_stopped_standby_under_load(stack):
     """It is needed for its leave only: the active process ends it before its own lease is over, and misses nothing."""
     stack.connect_ray()
     standby, active = await standby_report(), await host_report()
+    # One that has not given leave yet is nobody whose leave is waited for.
+    await eventually(lambda: watches(active.pid, standby.pid), 20.0)
     async with chaos(stack) as run:
         os.kill(standby.pid, signal.SIGSTOP)
         await eventually(lambda: not os.path.exists(f"/proc/{standby.pid}"), 20.0)
@@ -76,6 +80,14 @@ async def test_a_stopped_standby_under_load(stack):
         for channel in run.channels:
             assert run.longest_silence(channel) < KILL_LIMIT_S
     assert (await standby_report()).pid != standby.pid
+
+
+def watches(pid: int, other: int) -> bool:
+    """Whether a process holds a pidfd of another one: it has had its answer."""
+    said = (file.read_text() for file in Path(f"/proc/{pid}/fdinfo").iterdir())
+    with contextlib.suppress(FileNotFoundError):  # a descriptor that was closed meanwhile
+        return any(f"Pid:\t{other}\n" in text for text in said)
+    return False
 
 
 @pytest.mark.parametrize("service", ["postgres", "valkey"])
