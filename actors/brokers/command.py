@@ -49,7 +49,7 @@ def _require_connections(settings: Settings, wanted: int, nodes: int) -> None:
 
 
 def _nodes() -> int:
-    alive: list[bool] = [node["Alive"] for node in ray.nodes()]  # type: ignore[no-untyped-call]
+    alive: list[bool] = [node["Alive"] for node in ray.nodes()]  # type: ignore[no-untyped-call]  # Ray has no types here
     return max(1, sum(alive))
 
 

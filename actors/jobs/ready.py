@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from actors.jobs.limits import Limits
@@ -103,8 +104,8 @@ class ReadyQueues:
             turns = self._queues[queue]
             asked = turns.ask(
                 count,
-                lambda key, queue=queue: self._limits.of_key(queue, key, now),  # type: ignore[misc]
-                lambda key, queue=queue: self._limits.key_wait_s(queue, key, now),  # type: ignore[misc]
+                partial(self._limits.of_key, queue, now=now),
+                partial(self._limits.key_wait_s, queue, now=now),
                 now,
             )
             news[queue] = turns.news_of(asked)
@@ -131,7 +132,7 @@ class ReadyQueues:
             for key, answer in found[queue].items():
                 self._limits.started(queue, key, answer.count, now)
             turns = self._queues.pop(queue)
-            gone = turns.answered(news, found[queue], lambda key, queue=queue: self._had_turn(queue, key))  # type: ignore[misc]
+            gone = turns.answered(news, found[queue], partial(self._had_turn, queue))
             self.keys -= sum(key is not None for key in gone)
             if len(turns):
                 self._queues[queue] = turns

@@ -53,5 +53,5 @@ def _let_go(paths: Paths) -> bool:
     while daemon_state.is_held(paths):
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(0.05)  # waiting for the lock itself could not be given up
     return True

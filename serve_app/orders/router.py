@@ -21,8 +21,6 @@ from serve_app.security.principal import Principal
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
-"""What an Idempotency-Key is bound to, beside its sender."""
-
 OrderReader = Annotated[Principal, Depends(require("orders:read"))]
 OrderPlacer = Annotated[Principal, Depends(require("orders:place"))]
 OrderKeeper = Annotated[Principal, Depends(require("orders:manage"))]

@@ -1,12 +1,10 @@
 """From a request's credential to a principal."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from starlette.requests import cookie_parser
 from starlette.types import Scope
@@ -20,6 +18,7 @@ from serve_app.errors import CredentialExpired, CredentialInvalid, RequestForged
 from serve_app.middleware.context import AddressFinder, request_headers
 from serve_app.security.cookies import access_cookie_name
 from serve_app.security.csrf import CSRF_HEADER, is_forged
+from serve_app.security.keyed_locks import KeyedLocks
 from serve_app.security.principal import Method, Principal
 from serve_app.security.quota import LocalQuota, Policy
 from serve_app.security.remembered import Remembered
@@ -86,7 +85,7 @@ class Authenticator:
         self._keys: Remembered[KnownKey, Principal] = Remembered(REMEMBERED_KEYS, RECHECK_S, clock)
         self._wrong_keys: Remembered[KnownKey, Unauthenticated] = Remembered(REMEMBERED_REFUSALS, RECHECK_S, clock)
         self._wrong_keys_of = LocalQuota(clock)
-        self._turns: WeakValueDictionary[KnownSession | KnownKey, asyncio.Lock] = WeakValueDictionary()
+        self._turns: KeyedLocks[KnownSession | KnownKey] = KeyedLocks()
 
     async def identify(self, scope: Scope) -> None:
         """Put `principal` into the scope, or the reason for refusing the credential. Looks once per request."""
@@ -138,7 +137,7 @@ class Authenticator:
             return principal
         if len(key) > LONGEST_KEY:
             raise ApiKeyInvalid
-        async with self._turn(known):
+        async with self._turns.of(known):
             principal = self._keys.find(known)
             if principal is None:
                 if (refusal := self._wrong_keys.find(known)) is not None:
@@ -171,13 +170,6 @@ class Authenticator:
         self._keys.keep(known, principal)
         return principal
 
-    def _turn(self, known: KnownSession | KnownKey) -> asyncio.Lock:
-        """One request at a time asks about a credential; the others find what it was told."""
-        turn = self._turns.get(known)
-        if turn is None:
-            turn = self._turns[known] = asyncio.Lock()
-        return turn
-
     def is_forged(self, scope: Scope) -> bool:
         """Whether a request that relies on cookies may come from a foreign page."""
         headers = request_headers(scope)
@@ -206,7 +198,7 @@ class Authenticator:
         principal = self._sessions.find(known)
         if principal is not None:
             return principal
-        async with self._turn(known):
+        async with self._turns.of(known):
             principal = self._sessions.find(known)
             if principal is None and not self._ended.find(known):
                 principal = await self._look_up_session(known, claims, method)

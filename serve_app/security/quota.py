@@ -11,12 +11,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from weakref import WeakValueDictionary
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from cluster.logging import get_logger
+from serve_app.security.keyed_locks import KeyedLocks
 
 LEASE_DIVISOR = 100
 LEASE_S = 5.0
@@ -114,7 +114,7 @@ class QuotaKeeper:
         self._script = valkey.register_script(GCRA) if valkey is not None else None
         self._local = LocalQuota(clock)
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: KeyedLocks[str] = KeyedLocks()
         self._alone_until = 0.0
 
     async def take(self, policy: Policy, caller: str) -> Decision:
@@ -125,10 +125,7 @@ class QuotaKeeper:
         if (decision := self._decide_here(policy, caller, key)) is not None:
             return decision
         # One of a caller's requests asks at a time: each would take a lease, and keep only the last.
-        turn = self._turns.get(key)
-        if turn is None:
-            turn = self._turns[key] = asyncio.Lock()
-        async with turn:
+        async with self._turns.of(key):
             if (decision := self._decide_here(policy, caller, key)) is not None:
                 return decision
             try:

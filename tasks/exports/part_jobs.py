@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from db.exports import parts, service, storage
-from db.exports.datasets import get_dataset
 from db.exports.errors import ExportNotFound
 from db.exports.models import Export
 from db.exports.parts import FinishedFile, TakenPart
@@ -14,7 +13,7 @@ from tasks.context import JobCancelled, JobContext
 from tasks.exports.files import HashedFile
 from tasks.exports.formats import write_part
 from tasks.exports.progress import Counter, follow
-from tasks.exports.snapshot import Part
+from tasks.exports.snapshot import Part, rows_of
 
 
 async def write_parts(job: JobContext) -> dict[str, Any]:
@@ -58,10 +57,7 @@ async def write_parts(job: JobContext) -> dict[str, Any]:
 
 
 async def _write(job: JobContext, export: Export, taken: TakenPart, path: Path) -> tuple[HashedFile, int]:
-    dataset = get_dataset(export.dataset)
-    where = dataset.where(
-        scope="all" if export.scope == "all" else "own", user_id=export.user_id, filters=export.filters
-    )
+    dataset, where = rows_of(export)
     part = Part(job.settings.asyncpg_dsn, export.id, str(job.args["snapshot"]), dataset, where, taken.blocks)
     counter = Counter()
 

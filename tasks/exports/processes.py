@@ -20,4 +20,4 @@ async def count_processes(settings: Settings) -> int:
 def _processors() -> int:
     if not ray.is_initialized():
         return os.cpu_count() or 1
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]  # Ray has no types here

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.auth.accounts import load_identity
 from db.errors import Unavailable
 from db.exports import parts, service, storage
-from db.exports.datasets import SEES_ALL, Dataset, get_dataset
+from db.exports.datasets import SEES_ALL, Dataset
 from db.exports.errors import ExportEnded, ExportNotFound
 from db.exports.models import Export
 from db.exports.parts import FinishedFile, TakenPart, WrittenPart
@@ -25,7 +25,7 @@ from tasks.exports.formats import write_part
 from tasks.exports.manifest import make_manifest
 from tasks.exports.processes import count_processes
 from tasks.exports.progress import Counter, Teller, follow
-from tasks.exports.snapshot import Part, Snapshot, take_snapshot
+from tasks.exports.snapshot import Part, Snapshot, rows_of, take_snapshot
 
 NOT_ALLOWED = "You may not see everybody's rows any more."
 
@@ -103,10 +103,7 @@ class _Run:
 
 
 async def _attempt(job: JobContext, export: Export, data: Path, name: str) -> dict[str, Any]:
-    dataset = get_dataset(export.dataset)
-    where = dataset.where(
-        scope="all" if export.scope == "all" else "own", user_id=export.user_id, filters=export.filters
-    )
+    dataset, where = rows_of(export)
     async with take_snapshot(job.settings.asyncpg_dsn, export.id, dataset, where) as snapshot:
         ranges = snapshot.parts()
         processes = await count_processes(job.settings) if len(ranges) > 1 else 1

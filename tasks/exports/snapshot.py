@@ -10,7 +10,8 @@ from uuid import UUID
 
 import asyncpg
 
-from db.exports.datasets import Dataset
+from db.exports.datasets import Dataset, Scope, get_dataset
+from db.exports.models import Export
 from tasks.context import Refused
 
 BUDGET_S = 300.0
@@ -72,6 +73,13 @@ class Part:
     def select(self, *, for_spreadsheets: bool = False) -> str:
         """Its query."""
         return self.dataset.select(self.where, blocks=self.blocks, for_spreadsheets=for_spreadsheets)
+
+
+def rows_of(export: Export) -> tuple[Dataset, str]:
+    """What an export is of, and which of its rows. Raises InvalidExportFilter."""
+    dataset = get_dataset(export.dataset)
+    scope: Scope = "all" if export.scope == "all" else "own"
+    return dataset, dataset.where(scope=scope, user_id=export.user_id, filters=export.filters)
 
 
 def application_name(export_id: UUID, role: str) -> str:
