@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,13 @@ TOOLS = ("sh", "cat", "cksum", "dirname", "rm", "mkdir", "cp", "chmod", "echo")
 """What the script may use of the system; nothing else is on its PATH."""
 
 PYTHON = """#!/bin/sh
+case "$1 $2 $3" in
+"-P -m cluster.cli")
+    shift 3; echo "run $*" >>"$CALLS"
+    [ ! -e "$TOOLBOX/real-python" ] || exec "$TOOLBOX/real-python" -P -m cluster.cli "$@"
+    exit 7 ;;
+esac
+[ "$1" != -I ] || shift  # what it does alone, it does whatever lies in the directory
 case "$1 $2" in
 "-c "*) exit 0 ;;
 "--version "*) echo "Python 3.12.0"; exit 0 ;;
@@ -23,13 +31,16 @@ case "$1 $2" in
 "-m pip")
     if [ "$3" = --version ]; then [ ! -e "$TOOLBOX/no-pip" ]; exit; fi
     echo "pip" >>"$CALLS"; cp "$TOOLBOX/uv" "${0%python}uv"; chmod 755 "${0%python}uv"; exit 0 ;;
-"-m cluster.cli") shift 2; echo "run $*" >>"$CALLS"; exit 7 ;;
 "- "*) exit 0 ;;
 esac
 exit 99
 """
 UV = """#!/bin/sh
 echo "$1 $2" >>"$CALLS"
+case " $* " in
+*" --python ${0%uv}python "*) ;;
+*) echo "into another Python" >>"$CALLS" ;;
+esac
 [ ! -e "$TOOLBOX/registry-is-away" ]
 """
 
@@ -39,8 +50,11 @@ class Checkout:
     root: Path
     toolbox: Path
 
-    def run(self, *arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *arguments: str, cwd: Path | None = None, **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
         env = {"PATH": str(self.toolbox / "bin"), "CALLS": str(self.toolbox / "calls"), "TOOLBOX": str(self.toolbox)}
+        env |= variables
         return subprocess.run(
             [str(self.root / "mobula"), *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False
         )
@@ -85,6 +99,21 @@ def test_everything_is_installed_once_and_the_command_gets_its_arguments(checkou
     again = checkout.run("status")
     assert checkout.calls() == ["run status"]
     assert again.stderr == ""
+
+
+def test_a_command_is_its_own_checkout_s_wherever_it_is_called_from(checkout: Checkout, tmp_path: Path) -> None:
+    (checkout.toolbox / "real-python").symlink_to(sys.executable)
+    elsewhere = tmp_path / "another checkout"
+    for root, said in ((checkout.root, "this one"), (elsewhere, "the other one")):
+        room = root / "cluster" / "cli"
+        room.mkdir(parents=True)
+        (root / "cluster" / "__init__.py").touch()
+        (room / "__init__.py").touch()
+        (room / "__main__.py").write_text(f"import ssl\nprint({said!r})\n")
+    (elsewhere / "ssl.py").write_text("raise SystemExit('a stray file')\n")
+    assert checkout.run("down", cwd=elsewhere).stdout == "this one\n"
+    (elsewhere / "ssl.py").unlink()
+    assert checkout.run("down", PYTHONPATH=str(elsewhere)).stdout == "this one\n"
 
 
 def test_a_changed_lock_is_installed_again_and_nothing_else(checkout: Checkout) -> None:
