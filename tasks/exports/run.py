@@ -18,6 +18,7 @@ from db.exports.datasets import SEES_ALL, Dataset
 from db.exports.errors import ExportEnded, ExportNotFound
 from db.exports.models import Export
 from db.exports.parts import FinishedFile, TakenPart, WrittenPart
+from db.jobs.errors import LeaseLost
 from db.notifications.service import notify
 from tasks.context import JobCancelled, JobContext, Refused
 from tasks.exports.files import write_atomically
@@ -36,8 +37,8 @@ LOOK_AGAIN_S = 0.2
 async def run(job: JobContext) -> dict[str, Any]:
     """Job `exports.run` (args: export_id). Every write to the database holds the lease; files carry the attempt's name.
 
-    An attempt that dies leaves files that no manifest names: the next attempt deletes them. Its snapshot dies with it,
-    so that one begins anew, whatever part jobs had written.
+    An attempt that dies or fails leaves files that no manifest names: the next attempt deletes them. Its snapshot dies
+    with it, so that one begins anew, whatever part jobs had written.
     """
     export_id = UUID(str(job.args["export_id"]))
     async with job.transaction() as session:
@@ -72,11 +73,14 @@ async def run(job: JobContext) -> dict[str, Any]:
         _remove(data, name)
         await _end(job, export_id, "failed", str(refusal))
         raise
-    except Unavailable:  # not counted, so not the last
+    except LeaseLost:
         _remove(data, name)
         raise
+    # Otherwise the files stay: the export may have succeeded, and only the answer to its commit was lost. What no
+    # manifest names goes with the next attempt, or with `exports.reconcile`.
+    except Unavailable:  # not counted, so not the last
+        raise
     except Exception as error:
-        _remove(data, name)
         if job.last_attempt:
             await _end(job, export_id, "failed", f"{type(error).__name__}: {error}"[:500])
         raise

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +28,7 @@ from db.jobs.service import retry_job
 from db.jobs.store import Finish, Release
 from db.notifications.models import Notification
 from db.session import Database
-from tasks.context import JobCancelled, Refused
+from tasks.context import JobCancelled, JobContext, Refused
 from tasks.exports import run as run_module
 from tasks.exports import snapshot
 from tasks.registry import REGISTRY
@@ -395,6 +396,41 @@ async def test_an_outage_in_the_last_attempt_does_not_end_the_export(
     assert await bench.settle(last, outcome)
     assert (await shop.export(export_id)).state == "running"
     assert await bench.drain(time_passes=True) == [("exports.run", "succeeded")]
+
+
+@pytest.mark.parametrize("lost", [DatabaseUnavailable, OSError])
+async def test_an_export_that_succeeded_keeps_its_files_when_it_does_not_hear_of_it(
+    bench: Bench, shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch, lost: type[Exception]
+) -> None:
+    """The connection is lost between the commit and its answer."""
+    await shop.open(10)
+    export_id = await shop.request()
+    transaction, finish_export = JobContext.transaction, service.finish
+    finished: list[object] = []
+
+    async def note(*args: Any, **fields: Any) -> Any:
+        finished.append(args[0])
+        return await finish_export(*args, **fields)
+
+    @asynccontextmanager
+    async def deaf(context: JobContext) -> AsyncIterator[Any]:
+        async with transaction(context) as session:
+            yield session
+        if session in finished:
+            raise lost
+
+    (job,) = await bench.claim()
+    with monkeypatch.context() as network:
+        network.setattr(service, "finish", note)
+        network.setattr(JobContext, "transaction", deaf)
+        outcome = await bench.run(job)
+    assert outcome.state in ("unavailable", "failed")
+    await bench.settle(job, outcome)
+    assert await bench.drain(time_passes=True) == [("exports.run", "succeeded")]
+    export = await shop.export(export_id)
+    assert export.state == "succeeded"
+    names = [file["name"] for file in (export.manifest or {})["files"]]
+    assert [path.name for path in data_dir(settings, export_id).iterdir()] == names
 
 
 @pytest.mark.parametrize(("scope", "state"), [("all", "refused"), ("own", "succeeded")])
