@@ -8,6 +8,9 @@ from croniter import croniter
 from actors.jobs.contract import Schedule
 
 
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+
 def last_fire(schedule: Schedule, now: datetime) -> datetime:
     """The latest time at or before `now` that the schedule names."""
     if schedule.every_s:
@@ -30,11 +33,17 @@ class Clockwork:
 
     def __init__(self, schedules: Iterable[Schedule]) -> None:
         self._next: dict[str, tuple[Schedule, datetime]] = {
-            schedule.name: (schedule, datetime.min.replace(tzinfo=UTC)) for schedule in schedules
+            schedule.name: (schedule, _AT_ONCE) for schedule in schedules
         }
+        self._last = _AT_ONCE
 
     def due(self, now: datetime) -> list[tuple[Schedule, datetime]]:
         """Schedules to fire, each with the time it fires for."""
+        if now < self._last:
+            # The clock was set back, and what had fired would be waited for again, for as long as it was ahead.
+            for name, (schedule, at) in self._next.items():
+                self._next[name] = (schedule, min(at, next_fire(schedule, now)))
+        self._last = now
         found = []
         for name, (schedule, at) in self._next.items():
             if at <= now:
@@ -44,4 +53,4 @@ class Clockwork:
 
     def again(self, schedule: Schedule) -> None:
         """The firing could not be recorded: it stays due."""
-        self._next[schedule.name] = (schedule, datetime.min.replace(tzinfo=UTC))
+        self._next[schedule.name] = (schedule, _AT_ONCE)

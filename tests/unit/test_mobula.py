@@ -50,9 +50,7 @@ class Checkout:
     root: Path
     toolbox: Path
 
-    def run(
-        self, *arguments: str, cwd: Path | None = None, **variables: str
-    ) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, cwd: Path | None = None, **variables: str) -> "subprocess.CompletedProcess[str]":
         env = {"PATH": str(self.toolbox / "bin"), "CALLS": str(self.toolbox / "calls"), "TOOLBOX": str(self.toolbox)}
         env |= variables
         return subprocess.run(

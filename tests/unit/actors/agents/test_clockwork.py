@@ -47,3 +47,16 @@ def test_two_processes_name_the_same_moment() -> None:
     """The fire key is unique by this moment, so it must not depend on who computes it, and when."""
     moments = {last_fire(OFTEN, datetime(2026, 3, 1, 0, 0, 5, us, tzinfo=UTC)) for us in range(0, 1_000_000, 50_000)}
     assert len(moments) == 1
+
+
+def test_a_clock_that_is_set_back_stops_nothing() -> None:
+    clockwork = Clockwork([DAILY, OFTEN])
+    ahead = datetime(2027, 3, 5, 12, 0, tzinfo=UTC)
+    clockwork.due(ahead)
+    now = datetime(2026, 3, 5, 12, 0, 2, tzinfo=UTC)
+    assert clockwork.due(now) == [], "what fires next is the next, not the last once more"
+    assert clockwork.due(now + timedelta(seconds=2)) == []
+    assert clockwork.due(now + timedelta(seconds=3)) == [(OFTEN, now + timedelta(seconds=3))]
+    assert [schedule for schedule, _ in clockwork.due(now + timedelta(hours=16))] == [DAILY, OFTEN]
+    clockwork.again(DAILY)
+    assert [schedule for schedule, _ in clockwork.due(now)] == [DAILY], "what could not be recorded stays due"
