@@ -13,6 +13,7 @@ from cluster.ray_runtime.environment import process_environment
 from cluster.secrets import Secrets
 from cluster.services.binaries import find_valkey
 from cluster.services.errors import ServiceError
+from cluster.services.ports import is_free
 from cluster.services.postgres import EmbeddedPostgres
 from cluster.services.valkey import EmbeddedValkey
 from cluster.settings import DOTENV, ROOT, ProductionRefused, Settings, changed, require_production_ready, written_by_up
@@ -92,13 +93,13 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
     holder = daemon_state.holder(paths)
     foreign = holder is not None and holder.pid != os.getpid()
     before = port_blocks.recorded(paths.ports_file) if foreign else None
+    generated = secrets.ensure(paths.secrets)
     ports = before or port_blocks.choose(
         paths.ports_file,
         http=options.http_port or _explicit_port(given, "http_port"),
         frontend=options.frontend_port or _explicit_port(given, "frontend_port"),
-        ours=_held(paths),
+        ours=_held(paths, generated),
     )
-    generated = secrets.ensure(paths.secrets)
     if options.fresh:
         generated = secrets.with_new_passwords(generated)
     postgres = None if given.database_url.get_secret_value() else local_postgres(paths, ports, generated)
@@ -184,10 +185,22 @@ def _explicit_port(settings: Settings, name: str) -> int | None:
     return int(getattr(settings, name)) if name in settings.model_fields_set else None
 
 
-def _held(paths: Paths) -> set[int]:
-    """Ports of our own servers that an earlier command left running, which we are about to adopt."""
+def _held(paths: Paths, generated: Secrets) -> set[int]:
+    """Ports of our own servers that an earlier command left running, which we are about to adopt. A stranger's on such
+    a port is in the way, as on any other.
+    """
     before = port_blocks.recorded(paths.ports_file)
-    return set() if before is None else {before.service("postgres"), before.service("valkey")}
+    if before is None:
+        return set()
+    servers = (local_postgres(paths, before, generated), local_valkey(paths, before, generated))
+    return {server.port for server in servers if not is_free(server.port) and _is_left_behind(server)}
+
+
+def _is_left_behind(server: EmbeddedPostgres | EmbeddedValkey) -> bool:
+    try:
+        return server.is_left_behind()
+    except (ServiceError, PermissionError):  # no server of ours could run here
+        return False
 
 
 def _defaults(given: Settings, paths: Paths, ports: Ports, generated: Secrets) -> dict[str, str]:

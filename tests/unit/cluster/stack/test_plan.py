@@ -1,8 +1,11 @@
+import socket
 from pathlib import Path
 
 import pytest
 
 from cluster.services.errors import ServiceError
+from cluster.services.postgres import EmbeddedPostgres
+from cluster.services.valkey import EmbeddedValkey
 from cluster.settings import ProductionRefused, Settings, written_by_up
 from cluster.stack.plan import Options, make
 
@@ -81,6 +84,23 @@ def test_ports_follow_the_option(tmp_path: Path) -> None:
     plan = make(Options(home=tmp_path / "home", http_port=8010), CLEAN)
     assert (plan.ports.http, plan.ports.frontend) == (8010, 3010)
     assert plan.websocket_url == "ws://127.0.0.1:8010/connection/websocket"
+
+
+@pytest.mark.parametrize("service", ["postgres", "valkey"])
+def test_the_block_moves_away_from_a_stranger_and_stays_with_servers_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    before = make(Options(home=tmp_path / "home"), CLEAN).ports
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", before.service(service)))
+        listener.listen()
+        server = {"postgres": EmbeddedPostgres, "valkey": EmbeddedValkey}[service]
+        with monkeypatch.context() as ours:
+            ours.setattr(server, "is_left_behind", lambda self: True)
+            assert make(Options(home=tmp_path / "home"), CLEAN).ports == before
+        moved = make(Options(home=tmp_path / "home"), CLEAN).ports
+        assert moved.base != before.base
+        assert (moved.http, moved.frontend) == (before.http, before.frontend)
 
 
 def test_production_refuses_what_is_weak(tmp_path: Path) -> None:
