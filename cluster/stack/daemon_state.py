@@ -18,10 +18,16 @@ class AlreadyRunning(Exception):
 
 
 class DaemonLock:
-    """Held by the supervisor as long as it lives; the kernel lets go of it at a kill -9."""
+    """Held by the supervisor, or by a node, as long as it lives; the kernel lets go of it at a kill -9.
+
+    It also keeps what cleans /tmp (systemd-tmpfiles removes what nobody has touched for ten days) from the short
+    directory, where Ray and HAProxy have files that they need for as long as they run.
+    """
 
     def __init__(self, paths: Paths) -> None:
         self._file = paths.run / "daemon.lock"
+        self._short = paths.short
+        self._kept = -1
         self._commands = CommandLock(paths)
         self._held: IO[str] | None = None
 
@@ -38,10 +44,16 @@ class DaemonLock:
         held.write((Identity.of(os.getpid()) or Identity(os.getpid(), 0.0)).written())
         held.flush()
         self._held = held
+        with contextlib.suppress(OSError):
+            self._kept = os.open(self._short, os.O_RDONLY)
+            fcntl.flock(self._kept, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Let go."""
         self._commands.release()
+        if self._kept >= 0:
+            os.close(self._kept)
+            self._kept = -1
         if self._held is not None:
             self._held.close()
             self._held = None

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import subprocess
 import sys
@@ -36,6 +37,26 @@ def test_one_supervisor_per_checkout(tmp_path: Path) -> None:
     lock.release()
     assert holder(paths) is None
     DaemonLock(paths).take()
+
+
+def test_what_cleans_tmp_leaves_the_short_directory_alone_while_it_is_held(paths: Paths) -> None:
+    def would_clean() -> bool:
+        """As systemd-tmpfiles decides."""
+        folder = os.open(paths.short, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(folder)
+        return True
+
+    lock = DaemonLock(paths)
+    assert would_clean()
+    lock.take()
+    assert not would_clean()
+    lock.release()
+    assert would_clean()
 
 
 def test_a_killed_supervisor_holds_nothing(tmp_path: Path) -> None:
