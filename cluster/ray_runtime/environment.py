@@ -189,6 +189,7 @@ def process_environment(base: Mapping[str, str], settings: Settings, paths: Path
     python_path = os.pathsep.join(filter(None, [str(ROOT), base.get("PYTHONPATH", "")]))
     return {
         **kept,
+        **_reached_directly(base, settings),
         **ray_environment(settings, paths, ports, maxconn=maxconn),
         MARKER: str(paths.home),
         "MOBULA_HOME": str(paths.home),
@@ -196,6 +197,16 @@ def process_environment(base: Mapping[str, str], settings: Settings, paths: Path
         "PYTHONPATH": python_path,
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _reached_directly(base: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """Where there is a proxy, our processes talk to each other past it."""
+    if not any(name.lower() in ("http_proxy", "all_proxy") and value for name, value in base.items()):
+        return {}
+    said = base.get("no_proxy") or base.get("NO_PROXY") or ""
+    asked = [host for name in said.split(",") if (host := name.strip())]
+    hosts = dict.fromkeys([*asked, "localhost", "127.0.0.1", "::1", settings.node_address])
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(hosts))
 
 
 ALLOWED_FROM_OUTSIDE = frozenset({"RAY_BACKEND_LOG_LEVEL", "RAY_SERVE_LOG_TO_STDERR"})

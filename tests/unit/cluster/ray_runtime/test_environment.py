@@ -71,6 +71,18 @@ def test_nothing_of_the_caller_can_point_ray_elsewhere(tmp_path: Path) -> None:
     assert env["PATH"] == "/bin"
 
 
+def test_our_processes_reach_each_other_past_a_proxy(tmp_path: Path) -> None:
+    def names_of(**base: str) -> tuple[str | None, str | None]:
+        env = process_environment(base, settings(node_address="10.0.0.1"), Paths(tmp_path), PORTS)
+        return env.get("no_proxy"), env.get("NO_PROXY")
+
+    assert names_of() == (None, None)
+    ours = "localhost,127.0.0.1,::1,10.0.0.1"
+    assert names_of(HTTP_PROXY="http://proxy:3128") == (ours, ours)
+    theirs = f".internal,{ours}"
+    assert names_of(all_proxy="http://proxy:3128", NO_PROXY=".internal, localhost") == (theirs, theirs)
+
+
 def test_the_wrapper_is_a_script_that_becomes_haproxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.paths.SHORT_BASE", tmp_path)
     paths = Paths(tmp_path / "home")

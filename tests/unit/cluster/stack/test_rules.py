@@ -1,6 +1,7 @@
 import http.server
 import json
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,12 @@ def running() -> Iterator[tuple[str, dict[str, Any]]]:
     server.server_close()
 
 
-def test_what_runs_is_compared_with_the_file(tmp_path: Path, running: tuple[str, dict[str, Any]]) -> None:
+def test_what_runs_is_compared_with_the_file(
+    tmp_path: Path, running: tuple[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(urllib.request, "_opener", None)  # which remembers the environment of its first use
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # which is for what is elsewhere
+    monkeypatch.setenv("no_proxy", "")
     api, health = running
     good = settings(tmp_path / "n.yaml", "namespaces: {a: }\n")
     version = rules.namespaces_file(good)[0].what.split()[-1].strip(")")

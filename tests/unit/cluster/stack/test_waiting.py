@@ -1,4 +1,5 @@
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -32,6 +33,14 @@ def server() -> Iterator[str]:
 def test_the_status_is_reported_whatever_it_is(server: str) -> None:
     assert [status_of(f"{server}/{status}") for status in (200, 404, 503)] == [200, 404, 503]
     assert status_of(f"http://127.0.0.1:{free_port()}/") == 0
+
+
+def test_a_proxy_of_the_machine_is_not_asked(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urllib.request, "_opener", None)  # which remembers the environment of its first use
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert status_of(f"{server}/200") == 200
 
 
 def test_only_a_good_answer_counts(server: str) -> None:
