@@ -15,7 +15,7 @@ from cluster.settings import ROOT
 from cluster.stack import daemon_state, runner
 from cluster.stack.daemon_state import AlreadyRunning
 from cluster.stack.plan import PRODUCTION, Options
-from cluster.stack.progress import Event, ProgressFile
+from cluster.stack.progress import Event
 
 DEMO_ACCOUNTS = "ada@mobula.localhost (or admin@, operator@, analyst@, lin@)"
 """db/seed makes them, all with the one generated password."""
@@ -94,7 +94,7 @@ def start(options: Options, *, detach: bool) -> int:
         if detach:
             return runner.detach(options, listener)
         paths.prepare()
-        status = runner.run(options, listener, ProgressFile(paths.run / "progress.jsonl"))
+        status = runner.run(options, listener)
     except AlreadyRunning as problem:
         fail(str(problem))
         return 1

@@ -5,7 +5,6 @@ same database, secrets and Ray token everywhere.
 """
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,15 +20,13 @@ from cluster.ray_runtime.loopback import is_loopback
 from cluster.ray_runtime.worker import RayWorkerNode
 from cluster.services.errors import ServiceError
 from cluster.settings import Settings, require_production_ready, written_by_up
-from cluster.stack import budget, external
+from cluster.stack import budget, daemon_state, external, stop_signals
 from cluster.stack.budget import BudgetExceeded
-from cluster.stack.daemon_state import DaemonLock
+from cluster.stack.daemon_state import AlreadyRunning, DaemonLock
 
 WATCH_S = 0.5
 RETRY_S = 5.0
 """Between attempts to join again: the head may be away for a while."""
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +42,17 @@ class NodePlan:
 
 
 def make(home: Path, *, head: str = "", http_port: int | None = None, environ: Mapping[str, str]) -> NodePlan:
-    """Decide. Raises ServiceError, PortError, ProductionRefused or LimitTooLow, each naming its remedy."""
+    """Decide. Raises ServiceError, PortError, ProductionRefused, LimitTooLow or AlreadyRunning, each naming its
+    remedy.
+    """
     paths = Paths(home)
     paths.prepare()
+    # Before ports are chosen and recorded: what runs here has them.
+    if daemon_state.is_held(paths):
+        raise AlreadyRunning(
+            f"Mobula runs already with {paths.home} (./mobula status): a node beside it needs a home of its own, "
+            "MOBULA_HOME=… ./mobula node"
+        )
     os.environ["MOBULA_HOME"] = str(home)
     settings = require_production_ready(Settings())
     head = head or settings.mobula_ray_address
@@ -78,7 +83,7 @@ def run(plan: NodePlan, say: Callable[[str], None]) -> int:
 
     lock = DaemonLock(plan.paths)
     lock.take()
-    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    before = stop_signals.catch(on_signal)
     say = _logged(plan.settings, say)
     node = RayWorkerNode(plan.settings, plan.paths, plan.ports, plan.env, plan.head)
     try:
@@ -97,8 +102,7 @@ def run(plan: NodePlan, say: Callable[[str], None]) -> int:
                 say(f"not drained: {problem}")
     finally:
         left = node.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        stop_signals.restore(before)
         lock.release()
     if left:
         say("these processes do not end: " + ", ".join(str(one.pid) for one in left))

@@ -1,12 +1,13 @@
 """Runs a Stack in this process until somebody stops it, in the foreground or detached.
 
-Detached: `python -m cluster.stack.runner OPTIONS.json`, started by `./mobula up -d` in a session of its own; it writes
-its events to run/progress.jsonl, which the command follows.
+Detached: `python -m cluster.stack.runner PROGRESS`, started by `./mobula up -d` in a session of its own; it reads its
+options from its standard input, and writes its events to the file PROGRESS, which the command follows.
 """
 
+import contextlib
 import json
 import os
-import signal
+import secrets
 import subprocess
 import sys
 import time
@@ -20,31 +21,34 @@ from cluster.ports import PortError
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import LimitTooLow
 from cluster.services.errors import ServiceError, tail
+from cluster.services.process import turn_over
 from cluster.settings import ROOT, ProductionRefused, Settings
-from cluster.stack import daemon_state, plan, progress, reload
+from cluster.stack import daemon_state, plan, progress, reload, stop_signals
 from cluster.stack.budget import BudgetExceeded
 from cluster.stack.daemon_state import AlreadyRunning, DaemonLock
 from cluster.stack.plan import Options
 from cluster.stack.progress import Event, Listener, Progress, ProgressFile
-from cluster.stack.supervisor import Stack
+from cluster.stack.supervisor import DAEMON_LOG, Stack
 
 EXPECTED = (
     *(ServiceError, PortError, LimitTooLow, ProductionRefused, BudgetExceeded, AlreadyRunning),
-    *(PermissionError, TimeoutError, ValueError),
+    *(OSError, ValueError),  # a full disk, a read-only one, no permission, a name that is too long
 )
 """What goes wrong for reasons that the message explains; everything else deserves its traceback."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FOLLOW_S = 0.1
 
 
-def run(options: Options, *listeners: Listener) -> int:
-    """Start, watch, stop. Returns the exit status: 0 after a wanted stop, 1 when the start failed."""
+def run(options: Options, *listeners: Listener, events: Path | None = None) -> int:
+    """Start, watch, stop. Returns the exit status: 0 after a wanted stop, 1 when the start failed.
+
+    `events` is a file for what happens. Raises AlreadyRunning, and then has changed nothing.
+    """
     paths = Paths(options.home)
     lock = DaemonLock(paths)
-    record = Progress(*listeners)
     lock.take()
     try:
+        record = Progress(*listeners, *([] if events is None else [ProgressFile(events)]))
         return _run_locked(options, paths, record)
     finally:
         lock.release()
@@ -68,7 +72,7 @@ def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
         if starting:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    before = stop_signals.catch(on_signal)
     status = 0
     try:
         stack.start()
@@ -87,8 +91,7 @@ def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
     finally:
         starting = False
         left = stack.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        stop_signals.restore(before)
     if left:
         record.failed("stack", "these processes do not end: " + ", ".join(left))
         status = 1
@@ -121,21 +124,31 @@ def detach(options: Options, listener: Callable[[Event], None], environ: Mapping
     busy = daemon_state.working(paths)
     if busy:
         raise AlreadyRunning(busy)
-    events = paths.run / "progress.jsonl"
-    events.unlink(missing_ok=True)
-    file = paths.run / "options.json"
-    file.write_text(json.dumps(asdict(options), default=str))
-    log_file = paths.logs / "daemon.log"
-    with log_file.open("wb") as log:
+    # Its own, and its options by no file either: two that start at once do not take each other's.
+    events = paths.run / f"progress-{secrets.token_hex(4)}.jsonl"
+    log_file = paths.logs / DAEMON_LOG
+    turn_over(log_file)
+    with log_file.open("ab") as log:
+        began = log.tell()
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "cluster.stack.runner", str(file)],
+            [sys.executable, "-m", "cluster.stack.runner", str(events)],
             cwd=ROOT,
             env=dict(os.environ if environ is None else environ),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    try:
+        if daemon.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), daemon.stdin as stdin:  # it ended before it could read
+                stdin.write(json.dumps(asdict(options), default=str).encode())
+        return _follow(daemon, events, lambda: tail(log_file, 15, since=began), listener)
+    finally:
+        events.unlink(missing_ok=True)
+
+
+def _follow(daemon: "subprocess.Popen[bytes]", events: Path, said: Callable[[], str], listener: Listener) -> int:
     position = 0
     failed = False
     while True:
@@ -148,19 +161,20 @@ def detach(options: Options, listener: Callable[[Event], None], environ: Mapping
             failed = failed or event.state == "failed"
         if ended:
             if not failed:
-                listener(Event("failed", "stack", f"the supervisor ended; its log {log_file}:\n{tail(log_file, 15)}"))
+                listener(Event("failed", "stack", f"the supervisor ended; its log (./mobula logs):\n{said()}"))
             return 1
         time.sleep(FOLLOW_S)
 
 
 def main() -> int:
     """The daemon."""
-    data = json.loads(Path(sys.argv[1]).read_text())
+    events = Path(sys.argv[1])
+    data = json.loads(sys.stdin.read())
     options = Options(**{**data, "home": Path(data["home"])})
     try:
-        return run(options, ProgressFile(Paths(options.home).run / "progress.jsonl"))
+        return run(options, events=events)
     except AlreadyRunning as problem:  # within the moment since `detach` looked
-        print(problem, file=sys.stderr)
+        Progress(ProgressFile(events)).failed("stack", str(problem))
         return 1
 
 

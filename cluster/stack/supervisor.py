@@ -25,8 +25,11 @@ from cluster.stack.waiting import wait_for
 WATCH_S = 0.5
 READY_LIMIT_S = 120.0
 
-APPENDED_LOGS = ("postgres.log", "valkey.log", "frontend.log", "gcs.log")
-"""Of services that run as long as the stack, and write as long as that."""
+DAEMON_LOG = "daemon.log"
+"""What a detached supervisor says."""
+
+APPENDED_LOGS = ("postgres.log", "valkey.log", "frontend.log", "gcs.log", DAEMON_LOG)
+"""Of what runs as long as the stack, and writes as long as that."""
 
 CRASH_LOOP = (5, 60.0)
 """More restarts of one part than this in so many seconds: it is left alone, and `status` says so."""

@@ -10,6 +10,7 @@ from cluster.services.errors import ServiceError
 from cluster.services.ports import free_port
 from cluster.settings import ProductionRefused, Settings
 from cluster.stack import budget, external, joining
+from cluster.stack.daemon_state import AlreadyRunning, DaemonLock
 from cluster.stack.joining import NodePlan
 
 HERE = "postgresql://mobula@127.0.0.1:5432/mobula"
@@ -87,6 +88,17 @@ def test_another_machine_is_joined_with_addresses_that_all_reach(home: Path) -> 
     assert plan.env["MOBULA_RAY_ADDRESS"] == "[fd00::1]:20002"
 
 
+def test_the_home_of_what_runs_is_left_as_it_is(home: Path) -> None:
+    paths = make(home, http_port=free_port()).paths
+    recorded = paths.ports_file.read_bytes()
+    running = DaemonLock(paths)
+    running.take()
+    with pytest.raises(AlreadyRunning, match=r"MOBULA_HOME=… \./mobula node"):
+        make(home, http_port=free_port())
+    assert paths.ports_file.read_bytes() == recorded
+    running.release()
+
+
 def test_a_taken_port_is_named(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -158,6 +170,22 @@ def test_it_joins_and_leaves_when_told_to(home: Path, monkeypatch: pytest.Monkey
     status, said = run(home, node, monkeypatch)
     assert (status, node.started, node.stopped) == (0, 1, 1)
     assert "joined 127.0.0.1:20002" in said[0]
+
+
+def test_under_nohup_it_outlives_its_terminal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hangup(Node):
+        def start(self, given_up: Callable[[], bool]) -> None:
+            super().start(given_up)
+            signal.raise_signal(signal.SIGHUP)
+            assert not given_up()
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        status, said = run(home, Hangup(True), monkeypatch)
+        assert (status, "joined" in said[0]) == (0, True)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_lost_node_joins_again_however_long_the_head_is_away(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
