@@ -1,5 +1,6 @@
 """All commands, in the order in which `./mobula --help` shows them."""
 
+import io
 import sys
 
 import typer
@@ -43,6 +44,9 @@ app.command()(quality.hooks)
 
 def main() -> int:
     """Run the command line. Expected problems are sentences, not tracebacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal of 8 bits has no ✓, which ends no start
     try:
         app(prog_name="./mobula")
     except EXPECTED as problem:

@@ -1,9 +1,13 @@
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cluster.cli import app as command_line
 from cluster.services.errors import ServiceError
+from cluster.settings import ROOT
 from tests.fixtures.command import MobulaCommand
 
 PROMISED = {
@@ -39,6 +43,13 @@ def test_what_a_person_can_mend_is_a_sentence(
     shown = capsys.readouterr()
     assert "port 8000 is taken" in shown.err
     assert "Traceback" not in shown.err
+
+
+def test_a_terminal_of_eight_bits_is_told_too(tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "latin-1", "MOBULA_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "cluster.cli", "redeploy", "api"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, encoding="latin-1", check=False)
+    assert (done.returncode, done.stderr) == (1, "? Mobula does not run here: ./mobula up -d\n")
 
 
 def test_ctrl_c_and_exit_codes_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
