@@ -25,6 +25,9 @@ FAST_SHUTDOWN = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL,
 START_LIMIT_S = 60.0
 """Crash recovery of a large write-ahead log takes its time; beyond this something is wrong."""
 
+LIBPQ = {"LC_ALL": "C"}
+"""The environment of programs that ask our server."""
+
 LAUNCH_RETRY_S = 0.5
 """After a kill of the postmaster its children need a moment to go; until then a new one refuses to start."""
 
@@ -63,9 +66,9 @@ class EmbeddedPostgres:
         return self.dsn_of(self.database)
 
     def dsn_of(self, database: str) -> str:
-        """The address of any database of this server."""
+        """The address of any database of this server. It speaks no TLS, whatever PGSSLMODE wants of others."""
         credentials = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
-        return f"postgresql://{credentials}@127.0.0.1:{self.port}/{quote(database)}"
+        return f"postgresql://{credentials}@127.0.0.1:{self.port}/{quote(database)}?sslmode=disable"
 
     @property
     def pid(self) -> int | None:
@@ -260,7 +263,8 @@ class EmbeddedPostgres:
         """Whether our own postmaster accepts connections; a stranger on the port is not an answer."""
         _, account = self._prepared()
         command = [str(account.bindir / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "3"]
-        return self._process.is_running() and subprocess.run(command, check=False, cwd="/").returncode == 0
+        # Without the caller's PG… variables, which are about another server.
+        return self._process.is_running() and subprocess.run(command, env=LIBPQ, check=False, cwd="/").returncode == 0
 
     def _create_database(self) -> None:
         name = self.database.replace("'", "''")
@@ -273,8 +277,9 @@ class EmbeddedPostgres:
         done = subprocess.run(
             [str(account.bindir / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement],
             env={
+                **LIBPQ,
                 **{"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": self.user, "PGPASSWORD": self.password},
-                **{"PGDATABASE": "postgres", "PGCONNECT_TIMEOUT": "5", "LC_ALL": "C"},
+                **{"PGDATABASE": "postgres", "PGCONNECT_TIMEOUT": "5"},
             },
             cwd="/",
             capture_output=True,

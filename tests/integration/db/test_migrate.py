@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -55,7 +56,7 @@ async def oldest_url(postgres_server: str) -> AsyncIterator[str]:
     if await ask(postgres_server, "SELECT current_setting('server_version_num')::int / 10000") == OLDEST:
         url = await new_database(postgres_server)
         yield url
-        await ask(postgres_server, f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
+        await ask(postgres_server, f'DROP DATABASE "{urlsplit(url).path.strip("/")}" WITH (FORCE)')
     elif (bindir / "postgres").exists():
         home = Path(tempfile.mkdtemp(prefix="mobula-pg15-"))
         home.chmod(0o755)  # as root the server runs as another user, who must reach its data

@@ -55,6 +55,16 @@ async def test_it_starts_asks_for_the_password_and_keeps_data(server: EmbeddedPo
         again.stop()
 
 
+async def test_variables_about_another_server_are_not_about_ours(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value_ in (("PGSSLMODE", "require"), ("PGOPTIONS", "-c no.such=thing"), ("PGSERVICE", "elsewhere")):
+        monkeypatch.setenv(name, value_)
+    monkeypatch.setattr("cluster.services.postgres.START_LIMIT_S", 10.0)
+    server.start()
+    assert await value(server.dsn, "SELECT 1") == 1
+
+
 async def test_a_crash_is_repaired_and_a_healthy_server_is_left_alone(server: EmbeddedPostgres) -> None:
     server.start()
     assert not server.ensure_running()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -49,7 +50,7 @@ def data_dir(settings: Settings, export_id: UUID) -> Path:
 @pytest.fixture
 async def far_away(shop: Shop) -> AsyncIterator[str]:
     """The database's sessions are in a zone 14 hours ahead unless they say otherwise."""
-    name = shop.url.rpartition("/")[2]
+    name = urlsplit(shop.url).path.strip("/")
     await shop.execute(f"""ALTER DATABASE "{name}" SET timezone TO 'Pacific/Kiritimati'""")
     yield "Pacific/Kiritimati"
     await shop.execute(f'ALTER DATABASE "{name}" RESET timezone')
