@@ -25,6 +25,7 @@ import asyncpg
 import httpx
 import psutil
 
+from cluster.services import libpq
 from cluster.settings import Settings
 from loadtests import joining
 from loadtests.processes import find_titled
@@ -167,7 +168,7 @@ async def adbc_parquet(dsn: str, user_id: str, path: Path) -> None:
         import adbc_driver_postgresql.dbapi as adbc
         import pyarrow.parquet as pq
 
-        with adbc.connect(dsn) as connection, connection.cursor() as cursor:
+        with adbc.connect(libpq.uri(dsn)) as connection, connection.cursor() as cursor:
             cursor.execute(f"SELECT {COLUMNS} FROM app.orders WHERE user_id = '{user_id}'")
             with (
                 cursor.fetch_record_batch() as batches,

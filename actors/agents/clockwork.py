@@ -7,7 +7,6 @@ from croniter import croniter
 
 from actors.jobs.contract import Schedule
 
-
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 

@@ -22,6 +22,7 @@ from cluster.cli.printing import console, fail
 from cluster.cli.setup import home, running_environment
 from cluster.paths import Paths
 from cluster.ray_runtime.environment import MARKER
+from cluster.services import libpq
 from cluster.services.binaries import find_postgres
 from cluster.settings import ROOT, Settings
 from cluster.stack import daemon_state
@@ -32,16 +33,6 @@ REVISION_LENGTH = 32
 """Alembic keeps the id of the database's revision in so many characters."""
 
 WAIT_S = 0.1
-
-LIBPQ = {
-    **{name: f"PG{name.upper()}" for name in ("options", "passfile", "service", "gssencmode", "krbsrvname", "gsslib")},
-    **{name: f"PG{name.upper()}" for name in ("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir")},
-    **{name: f"PG{name.replace('_', '').upper()}" for name in ("channel_binding", "require_auth", "sslnegotiation")},
-    **{"application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_TIMEOUT", "servicefile": "PGSERVICEFILE"},
-    **{"client_encoding": "PGCLIENTENCODING", "target_session_attrs": "PGTARGETSESSIONATTRS"},
-    **{"ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION", "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION"},
-}
-"""Parameters of a database's address, and the variables in which libpq takes them."""
 
 migrate = typer.Typer(no_args_is_help=True, help="Alembic, with the right database.")
 
@@ -241,19 +232,14 @@ def _libpq(url: str, env: Mapping[str, str]) -> dict[str, str]:
         "PGPASSWORD": of(parts.password, "password"),
         "PGDATABASE": of(parts.path.lstrip("/"), "dbname"),
     }
-    for name, variable in LIBPQ.items():
+    for name, variable in libpq.VARIABLES.items():
         if name in asked:
             chosen[variable] = asked.pop(name)
-    session = [f"-c {name}={_escaped(value)}" for name, value in asked.items()]
-    if session:
-        chosen["PGOPTIONS"] = " ".join([*filter(None, [chosen.get("PGOPTIONS")]), *session])
+    if asked:
+        chosen["PGOPTIONS"] = libpq.options(chosen.get("PGOPTIONS", ""), asked)
     # `down` and the next `up` end what carries our mark; a prompt is its person's.
     kept = {name: value for name, value in env.items() if name != MARKER}
     return {**kept, **chosen, "PSQL_HISTORY": str(Path(home()) / "psql_history")}
-
-
-def _escaped(value: str) -> str:
-    return re.sub(r"([\\\s])", r"\\\1", value)
 
 
 def _converse_with(command: list[str], env: Mapping[str, str]) -> int:

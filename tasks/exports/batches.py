@@ -10,6 +10,7 @@ from typing import Any
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
+from cluster.services import libpq
 from db.exports.datasets import Column, Dataset
 from tasks.context import JobCancelled
 from tasks.exports.progress import Counter
@@ -32,7 +33,7 @@ def schema_of(dataset: Dataset) -> pa.Schema:
 @contextmanager
 def read_batches(part: Part, schema: pa.Schema, counter: Counter) -> Iterator[Iterator[pa.RecordBatch]]:
     """The rows of one part, a few megabytes at a time. They raise JobCancelled when `counter.stop` is set."""
-    with adbc.connect(part.dsn, autocommit=False) as connection, connection.cursor() as cursor:
+    with adbc.connect(libpq.uri(part.dsn), autocommit=False) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute(f"SET TRANSACTION SNAPSHOT '{part.snapshot}'")
         cursor.execute(f"SET LOCAL application_name = '{application_name(part.export_id, 'arrow')}'")

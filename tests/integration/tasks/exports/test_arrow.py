@@ -30,3 +30,15 @@ async def test_feather_readers_open_it(database: Database, database_url: str, tm
     table = feather.read_table(tmp_path / "orders.arrow", columns=["order_number", "total_amount"])
     assert (table.num_rows, table.schema.field("total_amount").type) == (1_000, pa.decimal128(12, 2))
     assert [path.name for path in tmp_path.iterdir()] == ["orders.arrow"]
+
+
+async def test_settings_of_the_session_in_the_address_hold(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    await Shop(database, database_url).open(10)
+    url = f"{database_url}{'&' if '?' in database_url else '?'}jit=off&search_path=app,%20public"
+    counter = Counter()
+    async with take_snapshot(url, uuid4(), ORDERS, "true") as snapshot:
+        part = Part(url, uuid4(), snapshot.name, ORDERS, "true", (0, snapshot.blocks))
+        arrow.write_part(part, tmp_path / "orders.arrow", counter)
+    assert counter.rows == 10
