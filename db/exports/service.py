@@ -336,6 +336,14 @@ async def list_leavings(session: AsyncSession) -> list[UUID]:
     return list((await session.execute(_LEAVINGS)).scalars())
 
 
+async def identify_database(session: AsyncSession) -> str:
+    """What tells this database from others that use the same EXPORT_DIR, and outlives a dump and a new server.
+
+    A role's id: random, made by the first migration, and nobody's to change.
+    """
+    return str(await session.scalar(text("SELECT id FROM auth.roles WHERE name = 'admin'")))
+
+
 async def known_exports(session: AsyncSession, export_ids: Sequence[UUID]) -> dict[UUID, str]:
     """State by id, of those that exist."""
     rows = await session.execute(select(Export.id, Export.state).where(Export.id.in_(export_ids)))

@@ -8,6 +8,9 @@ from cluster.settings import Settings
 from db.exports.errors import ExportFileNotFound
 
 MANIFEST = "_manifest.json"
+OWNER = "_database"
+"""In an export's directory: which database knows the export (`db.exports.service.identify_database`)."""
+
 _NAME = re.compile(r"^[a-z0-9_]{1,60}-part-\d{5}-\d{1,20}(-[0-9a-f]{8})?\.(parquet|arrow|csv|ndjson)$")
 
 

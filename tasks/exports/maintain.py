@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +30,10 @@ async def reconcile(job: JobContext) -> dict[str, Any]:
 
 
 async def prune(job: JobContext) -> dict[str, Any]:
-    """Job `exports.prune`: files of exports whose time is over, and directories that belong to none."""
+    """Job `exports.prune`: files of exports whose time is over, and directories that belong to none.
+
+    What another database's export left, which may use the same EXPORT_DIR, is that one's to delete.
+    """
     root = storage.root(job.settings)
     expired = 0
     until = time.monotonic() + BUDGET_S
@@ -46,10 +50,22 @@ async def prune(job: JobContext) -> dict[str, Any]:
     ids = [found for name in names if (found := _uuid(name)) is not None]
     async with job.database.transaction(read_only=True) as session:
         states = await service.known_exports(session, ids)
-    removed = [i for i in ids if states.get(i) not in (*service.LIVE_STATES, "succeeded")]
+        ours = await service.identify_database(session)
+    over = [i for i in ids if states.get(i) not in (*service.LIVE_STATES, "succeeded")]
+    removed = [i for i in over if i in states or await asyncio.to_thread(_owner, root / str(i)) in (ours, "")]
     for export_id in removed:
         await asyncio.to_thread(shutil.rmtree, root / str(export_id), ignore_errors=True)
     return {"expired": expired, "removed": len(removed)}
+
+
+def _owner(directory: Path) -> str:
+    """Whose export this is; "" when nobody has said so, "?" when that may not be known."""
+    try:
+        return (directory / storage.OWNER).read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError:
+        return "?"
 
 
 def _uuid(name: str) -> UUID | None:

@@ -114,7 +114,7 @@ async def _attempt(job: JobContext, export: Export, data: Path, name: str) -> di
         ranges = snapshot.parts(processes)
         async with job.transaction() as session:
             started = await service.start(session, export.id, rows_total=snapshot.rows)
-            await asyncio.to_thread(_clear, data)
+            await asyncio.to_thread(_clear, data, await service.identify_database(session))
             if processes > 1:
                 others = min(processes, len(ranges)) - 1
                 await parts.plan(session, started, run=name, snapshot=snapshot.name, ranges=ranges, jobs=others)
@@ -196,9 +196,10 @@ async def _end(job: JobContext, export_id: UUID, state: str, error: str | None =
         await service.end(session, export_id, state=state, error=error)
 
 
-def _clear(data: Path) -> None:
+def _clear(data: Path, owner: str) -> None:
     """Make the directory, and delete what attempts before left: no manifest names it."""
     data.mkdir(parents=True, exist_ok=True)
+    write_atomically(data.parent / storage.OWNER, owner.encode())
     for path in data.iterdir():
         path.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """Exports that ended without a word, and files whose time is over."""
 
+import shutil
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -91,12 +92,15 @@ async def test_expired_exports_lose_their_files_and_strangers_are_swept(bench: B
             text("UPDATE app.exports SET state = 'succeeded', expires_at = now() - interval '1 s' WHERE id = :i"),
             {"i": old},
         )
-    stranger = uuid4()
-    for export_id in (old, stranger):
+    stranger, deleted, theirs = uuid4(), uuid4(), uuid4()
+    for export_id in (old, stranger, deleted, theirs):
         (storage.directory(settings, export_id) / "data").mkdir(parents=True, exist_ok=True)
+    ours = storage.directory(settings, kept) / storage.OWNER
+    shutil.copy(ours, storage.directory(settings, deleted))
+    (storage.directory(settings, theirs) / storage.OWNER).write_text(str(uuid4()))
     (storage.root(settings) / "notes.txt").write_text("not ours")
     await bench.enqueue("exports.prune", {}, queue="solo")
     assert await bench.drain() == [("exports.prune", "succeeded")]
     assert await state(bench, old) == "expired"
     names = {path.name for path in Path(storage.root(settings)).iterdir()}
-    assert names == {str(kept), "notes.txt"}
+    assert names == {str(kept), str(theirs), "notes.txt"}, "what another stack with the same EXPORT_DIR made is kept"
