@@ -50,18 +50,35 @@ class ServiceAccount:
 
 
 def choose_account(bindir: Path, data_dir: Path) -> ServiceAccount:
-    """The first way that works here. Raises PermissionError naming the remedies when root has none."""
+    """The first way that works here and leads to the data that there is: which way works may have changed, with a
+    folder's mode or a kernel's settings, and a new, empty database instead of the old one would be no answer.
+
+    Raises PermissionError naming the remedies when root has none.
+    """
     if os.geteuid() != 0:
         return ServiceAccount("direct", bindir=bindir, data_dir=data_dir)
+    elsewhere = _public(data_dir) / "data" / data_dir.name
+    here_is_data, elsewhere_is_data = ((place / "PG_VERSION").exists() for place in (data_dir, elsewhere))
+    if elsewhere_is_data and not here_is_data:
+        return _copied(bindir, data_dir)
     if _nobody_can(bindir / "postgres", data_dir):
         return ServiceAccount("nobody", user=NOBODY, bindir=bindir, data_dir=data_dir)
     if _works([*NAMESPACE_PREFIX, str(bindir / "postgres"), "--version"]):
         return ServiceAccount("namespace", prefix=NAMESPACE_PREFIX, bindir=bindir, data_dir=data_dir)
+    if here_is_data and not elsewhere_is_data:
+        raise PermissionError(
+            f"the data in {data_dir} can no longer be reached by uid {NOBODY}, as which Postgres runs here: let it walk "
+            f"there (chmod o+x on every folder above it) and read the programs in {bindir}, or remove the data"
+        )
     return _copied(bindir, data_dir)
 
 
+def _public(data_dir: Path) -> Path:
+    return PUBLIC_ROOT / f"mobula-root-{hashlib.sha256(str(data_dir).encode()).hexdigest()[:8]}"
+
+
 def _copied(bindir: Path, data_dir: Path) -> ServiceAccount:
-    root = PUBLIC_ROOT / f"mobula-root-{hashlib.sha256(str(data_dir).encode()).hexdigest()[:8]}"
+    root = _public(data_dir)
     root.mkdir(mode=0o755, exist_ok=True)
     if root.is_symlink() or root.stat().st_uid != 0:
         raise PermissionError(f"{root} belongs to somebody else; remove it and start again")
