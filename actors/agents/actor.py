@@ -17,7 +17,7 @@ import structlog
 from actors.agents.clockwork import Clockwork
 from actors.agents.edge_watch import LOOK_S, EdgeWatch
 from actors.agents.launcher import LaunchedTask, Launcher, WorkerDied, WorkerReport
-from actors.agents.running import Running
+from actors.agents.running import STOPPED_LIMIT_S, Running
 from actors.jobs.contract import (
     BEAT_S,
     BeatReply,
@@ -35,6 +35,8 @@ from actors.jobs.contract import (
     Token,
 )
 from cluster import tracing
+from cluster.settings import Settings
+from cluster.stack import budget
 
 POLL_WAIT_S: Final = 10.0
 POLL_DEADLINE_S: Final = POLL_WAIT_S + 3.0
@@ -280,7 +282,9 @@ class NodeAgent:
             return
         kind = self._registry.kinds.get(job.kind)
         if kind is None:
-            self._end(token, Outcome(token=token, state="failed", error=f"no kind {job.kind!r} is registered here"))
+            # A node with older code, or newer: another one knows it, or this one after its next start.
+            error = f"no kind {job.kind!r} is registered here"
+            self._end(token, Outcome(token=token, state="unavailable", error=error))
             return
         running = Running(job, kind, self._publish, self._clock)
         self._running[token] = running
@@ -350,6 +354,8 @@ class NodeAgent:
                 if running.pid is not None and self._launcher.memory_mb(running.pid) > running.kind.memory_mb:
                     _kill(running.pid)
                     return _ended(running, "died", f"used more memory than {running.kind.memory_mb} MiB")
+                if running.stands_still(running.pid is not None and self._launcher.is_stopped(running.pid)):
+                    return _ended(running, "died", f"its process was stopped for {STOPPED_LIMIT_S:g} s")
             return work.result()
         except WorkerDied as reason:
             if running.stop_asked_at is not None:
@@ -384,10 +390,10 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def default_capacity(cpus: int) -> dict[str, int]:
-    """How many jobs of each queue run at once on one node. Exports take a processor each, mostly of the database's.
-
-    Their part jobs have places of their own: an export never waits for those of another.
+def default_capacity(cpus: int, settings: Settings) -> dict[str, int]:
+    """How many jobs of each queue run at once on one node. Exports take a processor each, mostly of the database's, and
+    connections, which `budget` counts. Their part jobs have places of their own: an export never waits for those of
+    another.
     """
     return {
         "default": 16,
@@ -395,8 +401,7 @@ def default_capacity(cpus: int) -> dict[str, int]:
         "mail": 8,
         "orders": 8,
         "maintenance": 2,
-        "exports": max(1, cpus // 2),
-        "export_parts": max(1, cpus // 2),
+        **{queue: min(most, max(1, cpus // 2)) for queue, most in budget.job_workers(settings).items()},
         "probe": 64,  # these do nothing (`./mobula bench jobs`)
         "probe-limited": 64,
         "*": 4,

@@ -48,7 +48,7 @@ class NodeAgentProcess(NodeAgent):
             call=jobs.call,
             fire=connections.fire,
             publish=connections.publish,
-            capacity=default_capacity(os.cpu_count() or 1),
+            capacity=default_capacity(os.cpu_count() or 1, settings),
             edge=EdgeWatch(partial(generations.living, generations.directory(Paths(settings.mobula_home))), retire),
         )
         watchdog = Watchdog(self.busy_with)

@@ -74,6 +74,9 @@ class Launcher(Protocol):
     def memory_mb(self, pid: int) -> float:
         """Resident memory of a worker; 0 when it is gone."""
 
+    def is_stopped(self, pid: int) -> bool:
+        """Whether somebody has stopped a worker's process (SIGSTOP)."""
+
 
 class RayTask:
     """A running Ray task."""
@@ -116,6 +119,13 @@ class RayLauncher:
             return float(psutil.Process(pid).memory_info().rss) / 2**20
         except psutil.Error:
             return 0.0
+
+    def is_stopped(self, pid: int) -> bool:
+        """Whether somebody has stopped a worker's process (SIGSTOP). One that a debugger holds is not."""
+        try:
+            return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+        except psutil.Error:
+            return False
 
 
 class AgentReporter:

@@ -12,6 +12,9 @@ from actors.jobs.contract import Kind, LeasedJob, ProgressReport, Token
 CANCEL_GRACE_S = 3.0
 """A handler that asks whether to go on gets this long to stop by itself; then its coroutine or process is ended."""
 
+STOPPED_LIMIT_S = 30.0
+"""A worker's process that is stopped (SIGSTOP) for so long is given up: others may wait for what it has taken."""
+
 logger = structlog.get_logger(__name__)
 
 
@@ -29,6 +32,8 @@ class Running:
     """The lease is another attempt's by now: this one's end is nobody's business."""
     pid: int | None = None
     """Of the worker process, in task mode."""
+    stopped_at: float | None = None
+    """Since when that process is stopped."""
     progress: dict[str, Any] | None = None
     checkpoint: dict[str, Any] | None = None
     unsent: bool = False
@@ -58,6 +63,14 @@ class Running:
     def timed_out(self) -> bool:
         """It has run longer than its kind may."""
         return self.clock() - self.started_at >= self.kind.timeout_s
+
+    def stands_still(self, stopped: bool) -> bool:
+        """Whether its process has been stopped for too long; to be told regularly whether it is stopped now."""
+        if not stopped:
+            self.stopped_at = None
+        elif self.stopped_at is None:
+            self.stopped_at = self.clock()
+        return self.stopped_at is not None and self.clock() - self.stopped_at >= STOPPED_LIMIT_S
 
     async def report(self, progress: dict[str, Any] | None, checkpoint: dict[str, Any] | None) -> bool:
         """Take progress over; True while the attempt should go on (`Reporter`)."""

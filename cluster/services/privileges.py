@@ -67,7 +67,7 @@ def choose_account(bindir: Path, data_dir: Path) -> ServiceAccount:
         return ServiceAccount("namespace", prefix=NAMESPACE_PREFIX, bindir=bindir, data_dir=data_dir)
     if here_is_data and not elsewhere_is_data:
         raise PermissionError(
-            f"the data in {data_dir} can no longer be reached by uid {NOBODY}, as which Postgres runs here: let it walk "
+            f"the data in {data_dir} can no longer be reached by uid {NOBODY}, which Postgres runs as: let it walk "
             f"there (chmod o+x on every folder above it) and read the programs in {bindir}, or remove the data"
         )
     return _copied(bindir, data_dir)

@@ -46,7 +46,14 @@ class Budget:
         )
 
 
-def budget(settings: Settings, *, nodes: int = 1, job_workers: int = 4, broker_shards: int = 0) -> Budget:
+def job_workers(settings: Settings) -> dict[str, int]:
+    """How many jobs of the queues whose jobs are processes run at once on one node, at most: one export's processes,
+    and another export.
+    """
+    return {"exports": 2, "export_parts": max(3, settings.export_processes - 1)}
+
+
+def budget(settings: Settings, *, nodes: int = 1, broker_shards: int = 0) -> Budget:
     """The most that this configuration opens. `broker_shards`: how many there are when buckets were moved to more."""
     shards = max(settings.broker_shards, broker_shards)
     per_pool = settings.database_pool_size + settings.database_max_overflow
@@ -58,7 +65,7 @@ def budget(settings: Settings, *, nodes: int = 1, job_workers: int = 4, broker_s
         hosts=(1 + settings.shard_standby)
         * (settings.shard_hosts * CONNECTIONS_PER_HOST + shards * CONNECTIONS_PER_BROKER_SHARD),
         agents=nodes * CONNECTIONS_PER_AGENT,
-        workers=nodes * job_workers * CONNECTIONS_PER_WORKER,
+        workers=nodes * sum(job_workers(settings).values()) * CONNECTIONS_PER_WORKER,
     )
 
 

@@ -35,6 +35,7 @@ from actors.jobs.contract import (
 from cluster import tracing
 from cluster.ray_runtime.generations import Generation
 from cluster.settings import Settings
+from cluster.stack.budget import CONNECTIONS_PER_WORKER, budget
 from tests.fixtures.waiting import eventually
 
 KINDS = {
@@ -141,6 +142,7 @@ class Workers:
     def __init__(self) -> None:
         self.workers: dict[UUID, Worker] = {}
         self.memory: dict[int, float] = {}
+        self.stopped: set[int] = set()
 
     def submit(self, job: LeasedJob, kind: Kind) -> Worker:
         self.workers[job.id] = Worker()
@@ -148,6 +150,9 @@ class Workers:
 
     def memory_mb(self, pid: int) -> float:
         return self.memory.get(pid, 0.0)
+
+    def is_stopped(self, pid: int) -> bool:
+        return pid in self.stopped
 
 
 class World:
@@ -216,10 +221,10 @@ async def test_runs_an_inline_job_and_reports_its_end(world: World) -> None:
     assert (outcome.token, outcome.state, outcome.result) == (token(job), "succeeded", {"by": "handler"})
 
 
-async def test_an_unknown_kind_fails_and_may_be_tried_elsewhere(world: World) -> None:
+async def test_an_unknown_kind_costs_no_attempt_where_a_node_has_older_code(world: World) -> None:
     world.owner.jobs.put_nowait(make_job("from-the-future"))
     outcome = await world.outcome()
-    assert outcome.state == "failed"
+    assert outcome.state == "unavailable"
     assert "from-the-future" in outcome.error
 
 
@@ -430,6 +435,26 @@ async def test_a_worker_over_its_memory_limit_is_killed(world: World) -> None:
         assert os.getpid() != victim.pid
 
 
+async def test_a_worker_that_somebody_has_stopped_is_killed_and_its_job_goes_on_elsewhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.agents.running.STOPPED_LIMIT_S", 0.1)
+    victim = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    try:
+        job = make_job("task")
+        world.owner.jobs.put_nowait(job)
+        await eventually(lambda: job.id in world.workers.workers)
+        world.workers.stopped.add(victim.pid)
+        await world.agent.report(msgspec.msgpack.encode(WorkerReport(token=token(job), pid=victim.pid)))
+        outcome = await world.outcome()
+        assert outcome.state == "died"
+        assert "was stopped" in outcome.error
+        assert await asyncio.to_thread(victim.wait, 10) == -signal.SIGKILL
+    finally:
+        victim.kill()
+        victim.wait()
+
+
 @pytest.mark.parametrize(("kind", "cancel", "state"), [("short-task", False, "failed"), ("task", True, "cancelled")])
 async def test_a_worker_that_does_not_stop_is_ended(world: World, kind: str, cancel: bool, state: str) -> None:
     job = make_job(kind)
@@ -492,6 +517,11 @@ async def test_stopping_gives_back_what_runs() -> None:
     assert [outcome.state for outcome in world.owner.outcomes] == ["orphaned"]
 
 
-def test_exports_never_take_all_processors() -> None:
-    for queue in ("exports", "export_parts"):
-        assert [default_capacity(cpus)[queue] for cpus in (1, 2, 8)] == [1, 1, 4]
+def test_exports_never_take_all_processors_nor_more_connections_than_are_counted() -> None:
+    for processes, parts in ((0, 3), (9, 8)):
+        settings = Settings(_env_file=None, export_processes=processes)  # type: ignore[call-arg]
+        found = [default_capacity(cpus, settings) for cpus in (1, 2, 4, 64)]
+        assert [capacity["exports"] for capacity in found] == [1, 1, 2, 2]
+        assert [capacity["export_parts"] for capacity in found] == [1, 1, 2, parts]
+        processes_of_jobs = found[-1]["exports"] + found[-1]["export_parts"]
+        assert budget(settings).workers == processes_of_jobs * CONNECTIONS_PER_WORKER

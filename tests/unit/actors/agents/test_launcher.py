@@ -1,6 +1,9 @@
 """A worker's line to its agent."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -9,9 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.agents import launcher
-from actors.agents.launcher import AgentReporter
+from actors.agents.launcher import AgentReporter, RayLauncher
 from actors.jobs.contract import LeasedJob
-from tests.fixtures.waiting import eventually
+from tests.fixtures.waiting import eventually, eventually_sync
 
 JOB = LeasedJob(
     id=uuid4(),
@@ -69,3 +72,18 @@ async def test_contact_is_kept_after_a_call_that_failed(monkeypatch: pytest.Monk
     touch = asyncio.create_task(reporter(sink).keep_in_touch())
     await eventually(lambda: sink.calls > 2)
     touch.cancel()
+
+
+def test_a_stopped_process_is_known_from_one_that_waits_or_is_gone() -> None:
+    launcher = RayLauncher.__new__(RayLauncher)
+    worker = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    try:
+        assert not launcher.is_stopped(worker.pid)
+        worker.send_signal(signal.SIGSTOP)
+        eventually_sync(lambda: launcher.is_stopped(worker.pid))
+        worker.send_signal(signal.SIGCONT)
+        eventually_sync(lambda: not launcher.is_stopped(worker.pid))
+    finally:
+        worker.kill()
+        worker.wait()
+    assert not launcher.is_stopped(worker.pid)

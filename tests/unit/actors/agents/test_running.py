@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from actors.agents.running import CANCEL_GRACE_S, Running
+from actors.agents.running import CANCEL_GRACE_S, STOPPED_LIMIT_S, Running
 from actors.jobs.contract import Kind, LeasedJob, ProgressReport
 
 
@@ -85,3 +85,15 @@ async def test_what_cannot_be_published_stops_no_attempt_and_is_said_once(monkey
         await running.publish("ch", b"")
     assert await running.report({"rows": 1}, None)
     assert [log["event"] for log in logs] == ["job could not publish"]
+
+
+def test_a_process_that_is_stopped_for_a_moment_is_left_alone() -> None:
+    running, clock, _ = make()
+    assert not running.stands_still(True)
+    clock.now += STOPPED_LIMIT_S - 1
+    assert not running.stands_still(True)
+    assert not running.stands_still(False)
+    clock.now += 2
+    assert not running.stands_still(True)
+    clock.now += STOPPED_LIMIT_S
+    assert running.stands_still(True)

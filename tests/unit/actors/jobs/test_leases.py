@@ -8,6 +8,7 @@ from actors.agents.actor import default_capacity
 from actors.jobs.actor import BATCH
 from actors.jobs.contract import BEAT_S, Token
 from actors.jobs.leases import LEASE_S, SILENT_S, STALL_S, Agent, Lease, LeaseBook
+from cluster.settings import Settings
 
 
 def lease(book: LeaseBook, agent: Agent, now: float, *, queue: str = "q", key: str | None = None) -> Lease:
@@ -215,7 +216,7 @@ def test_an_idle_agent_has_room_in_every_queue() -> None:
     """Exports used to wait until something else ran: what was free in the others used up the whole round."""
     book = LeaseBook(0.0)
     agent = book.heard(uuid4(), "node", 0.0)
-    agent.capacity = default_capacity(2)
+    agent.capacity = default_capacity(2, Settings(_env_file=None))  # type: ignore[call-arg]
     queues = [queue for queue in agent.capacity if queue != "*"]
     room = book.room(agent, dict.fromkeys(queues, 99), BATCH)
     assert set(room) == set(queues)

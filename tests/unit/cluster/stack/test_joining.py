@@ -252,7 +252,7 @@ def test_what_the_nodes_can_open_together_is_counted_when_one_joins(
     settings = Settings(_env_file=None, database_url=HERE)  # type: ignore[arg-type,call-arg]
     shown = "\n".join(joining.connections(settings, 3))
     both = budget.budget(settings, nodes=3)
-    assert f"3 nodes can open {both}, 24 of them this one" in shown
+    assert f"3 nodes can open {both}, 28 of them this one" in shown
     assert said in shown
     assert ("warning" in shown) is (allowed == 100)
 
