@@ -5,196 +5,27 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID, uuid4
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from actors.agents import actor
-from actors.agents.actor import NodeAgent, default_capacity
-from actors.agents.edge_watch import EdgeWatch
+from actors.agents.actor import default_capacity
 from actors.agents.launcher import WorkerDied, WorkerReport
 from actors.jobs.contract import (
-    BeatReply,
-    BeatRequest,
-    FinishReply,
-    FinishRequest,
-    Kind,
     LeasedJob,
     Outcome,
-    PollReply,
-    Registry,
     Reporter,
     Schedule,
     Token,
 )
 from cluster import tracing
-from cluster.ray_runtime.generations import Generation
 from cluster.settings import Settings
 from cluster.stack.budget import CONNECTIONS_PER_WORKER, budget
+from tests.fixtures.node_agent import World, make_job, token
 from tests.fixtures.waiting import eventually
-
-KINDS = {
-    "inline": Kind("inline", "m:f", timeout_s=30.0),
-    "short": Kind("short", "m:f", timeout_s=0.2),
-    "task": Kind("task", "m:f", mode="task", timeout_s=30.0, memory_mb=100),
-    "short-task": Kind("short-task", "m:f", mode="task", timeout_s=0.2),
-}
-
-
-def make_job(kind: str = "inline", number: int = 1) -> LeasedJob:
-    return LeasedJob(
-        id=uuid4(),
-        owner=uuid4(),
-        number=number,
-        queue="q",
-        kind=kind,
-        args={},
-        attempt=1,
-        max_attempts=3,
-        user_id=None,
-        org_id=None,
-        created_at=datetime.now(UTC),
-    )
-
-
-def token(job: LeasedJob) -> Token:
-    return Token(job.id, job.owner, job.number)
-
-
-class Owner:
-    """Answers the agent's calls as the test says."""
-
-    def __init__(self) -> None:
-        self.jobs: asyncio.Queue[LeasedJob] = asyncio.Queue()
-        self.cancel: list[UUID] = []
-        self.lost: list[Token] = []
-        self.beats: list[BeatRequest] = []
-        self.outcomes: list[Outcome] = []
-        self.refuse_finishes = 0
-        self.largest = 0
-        self.lose_beats = 0
-
-    async def call(self, method: str, payload: bytes, timeout_s: float) -> bytes:
-        return msgspec.msgpack.encode(await getattr(self, method)(payload))
-
-    async def poll(self, payload: bytes) -> PollReply:
-        return PollReply(jobs=[await self.jobs.get()])
-
-    async def beat(self, payload: bytes) -> BeatReply:
-        self.beats.append(msgspec.msgpack.decode(payload, type=BeatRequest))
-        if self.lose_beats and self.beats[-1].progress:
-            self.lose_beats -= 1
-            raise TimeoutError
-        lost, self.lost = self.lost, []
-        return BeatReply(cancel=self.cancel, lost=lost)
-
-    async def finish(self, payload: bytes) -> FinishReply:
-        request = msgspec.msgpack.decode(payload, type=FinishRequest)
-        if self.refuse_finishes:
-            self.refuse_finishes -= 1
-            raise ConnectionError("owner is away")
-        self.largest = max(self.largest, len(payload))
-        self.outcomes += request.outcomes
-        return FinishReply(settled=[outcome.token for outcome in request.outcomes])
-
-
-class Handlers:
-    """A runner whose handlers are the test's."""
-
-    def __init__(self) -> None:
-        self.started: list[UUID] = []
-        self.body: Callable[[LeasedJob, Reporter], Any] = self.succeed
-
-    async def run(self, job: LeasedJob, kind: Kind, reporter: Reporter) -> Outcome:
-        self.started.append(job.id)
-        return await self.body(job, reporter)
-
-    async def succeed(self, job: LeasedJob, reporter: Reporter) -> Outcome:
-        return Outcome(token=token(job), state="succeeded", result={"by": "handler"})
-
-    async def hang(self, job: LeasedJob, reporter: Reporter) -> Outcome:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-
-class Worker:
-    """A process of its own, as far as the agent can tell."""
-
-    def __init__(self) -> None:
-        self.ended = False
-        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-    async def result(self) -> Outcome:
-        return await asyncio.shield(self.outcome)
-
-    def end(self) -> None:
-        self.ended = True
-
-
-class Workers:
-    """A launcher."""
-
-    def __init__(self) -> None:
-        self.workers: dict[UUID, Worker] = {}
-        self.memory: dict[int, float] = {}
-        self.stopped: set[int] = set()
-
-    def submit(self, job: LeasedJob, kind: Kind) -> Worker:
-        self.workers[job.id] = Worker()
-        return self.workers[job.id]
-
-    def memory_mb(self, pid: int) -> float:
-        return self.memory.get(pid, 0.0)
-
-    def is_stopped(self, pid: int) -> bool:
-        return pid in self.stopped
-
-
-class World:
-    def __init__(self, schedules: tuple[Schedule, ...] = ()) -> None:
-        self.owner, self.handlers, self.workers = Owner(), Handlers(), Workers()
-        self.published: list[tuple[str, bytes]] = []
-        self.fired: list[str] = []
-        self.fail_fires = 0
-        self.looks = 0
-        self.retired: list[str] = []
-        self.agent = NodeAgent(
-            "node",
-            registry=Registry(kinds=KINDS, schedules=schedules),
-            runner=self.handlers,  # type: ignore[arg-type]
-            call=self.owner.call,
-            fire=self.fire,
-            publish=self.publish,
-            capacity={"*": 5},
-            edge=EdgeWatch(self.look, self.retire),
-        )
-
-    async def fire(self, schedule: Schedule, fire_at: datetime) -> None:
-        if self.fail_fires:
-            self.fail_fires -= 1
-            raise ConnectionError("no database")
-        self.fired.append(schedule.name)
-
-    def look(self) -> list[Generation]:
-        self.looks += 1
-        if self.looks == 1:
-            raise PermissionError("records")
-        return [Generation(1, 0.0, "a"), Generation(2, 1.0, "a")]
-
-    async def retire(self, generations: Sequence[str]) -> None:
-        self.retired += generations
-
-    async def publish(self, channel: str, data: bytes) -> None:
-        self.published.append((channel, data))
-
-    async def outcome(self) -> Outcome:
-        await eventually(lambda: self.owner.outcomes)
-        return self.owner.outcomes[0]
 
 
 @pytest.fixture(autouse=True)
