@@ -148,7 +148,11 @@ class Supervisor:
             return seen.state
 
         place = self._place(index, side, nodes)
-        can_go = place and not watch.answered
+        # Of one that Ray is still to make the other has no leave, and of one that is removed it needs none. What says
+        # that it is active has taken over after this one's lease: this one cannot be active.
+        other = self._watches.get((index, 1 - side))
+        taken_over = other is not None and other.state in (State.READY, State.STARTING)
+        can_go = not watch.answered and (place or taken_over)
         await self._look_at(
             watch,
             f"shard host {index} side {side}",
@@ -159,7 +163,7 @@ class Supervisor:
         )
 
     async def _bring_back(self, index: int, side: int, place: str) -> None:
-        """It does not start at this place. Killed it would be started there again, so it is made elsewhere."""
+        """It does not start at this place. Killed it would be started there again, so it is made anew, elsewhere."""
         self._watches[index, side].refused_by = place
         await self._world.remove_host(index, side)
 

@@ -29,6 +29,7 @@ class Cluster:
         self.full: set[str] = set()
         self.places: dict[tuple[int, int], str] = {}
         self.removed: list[tuple[int, int]] = []
+        self.taken_over: set[int] = set()
         self.agents: set[str] = set()
         self.broken_agents: set[str] = set()
         self.silent_agents: set[str] = set()
@@ -59,7 +60,8 @@ class Cluster:
         if side:
             if self.places[index, side] in self.full:
                 raise TimeoutError
-            return Seen(State.STANDBY, self.places[index, side])
+            state = State.READY if index in self.taken_over else State.STANDBY
+            return Seen(state, self.places[index, side])
         if index in self.restarting:
             raise HostRestarting
         if index not in self.alive or index in self.silent:
@@ -319,6 +321,32 @@ def test_a_node_that_takes_nobody_is_not_tried_for_ever():
         assert cluster.removed == [(0, 1)] * (1 + 2 * MOVES_LIMIT), "from there, and then there and back again"
         assert cluster.killed == [], "it would be started where it does not start"
         assert cluster.places[0, 1] == "n1", "a standby beside the active one is better than none"
+        assert await supervisor.ready() == []
+
+    simulate(main())
+
+
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_a_process_that_is_never_made_again_is_removed_only_when_the_other_is_active(taken_over):
+    """Ray goes on making it for ever, and meanwhile the other one has no leave. What is removed might be active itself
+    when nobody has taken over: then it is ended, after which the other waits until its lease is over.
+    """
+
+    async def main():
+        cluster = Cluster(hosts=1, sides=2)
+        supervisor = Supervisor(cluster.world)
+        for _ in range(3):
+            await supervisor.look()
+        cluster.restarting.add(0)
+        if taken_over:
+            cluster.taken_over.add(0)
+        for _ in range(STARTING_LIMIT):
+            await supervisor.look()
+        assert cluster.removed == ([(0, 0)] if taken_over else [])
+        assert cluster.killed == ([] if taken_over else [0])
+        cluster.restarting.clear()
+        await supervisor.look()
+        assert cluster.places == {(0, 0): "n1", (0, 1): "n1"}
         assert await supervisor.ready() == []
 
     simulate(main())
