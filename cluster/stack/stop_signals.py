@@ -7,18 +7,18 @@ from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-IGNORABLE = (signal.SIGINT, signal.SIGHUP)
-"""What a terminal sends. SIGTERM comes from `down`, and is never meant for somebody else."""
-
 
 def catch(handler: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, Any]:
-    """Call this on each of them, except on those that whoever started us had ignored: `nohup` means that. Returns what
-    was there before.
+    """Call this on each of them. Returns what was there before.
+
+    Not on a SIGHUP that is ignored already, which is how `nohup` says that the terminal's end is not ours. SIGINT is
+    ignored below every shell that puts something into the background, where Ctrl-C on that shell's script is meant.
     """
+    outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return {
         number: signal.signal(number, handler)
         for number in SIGNALS
-        if number not in IGNORABLE or signal.getsignal(number) is not signal.SIG_IGN
+        if number is not signal.SIGHUP or not outlives_terminal
     }
 
 

@@ -30,13 +30,13 @@ def test_every_signal_that_means_us_is_heard_and_everything_is_as_before_afterwa
     assert {signal.getsignal(number) for number in stop_signals.SIGNALS} == {signal.SIG_DFL}
 
 
-def test_what_nohup_ignores_stays_ignored_and_down_is_heard_all_the_same() -> None:
+def test_what_nohup_ignores_stays_ignored_and_everything_else_is_heard_all_the_same() -> None:
     for number in stop_signals.SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     heard: list[int] = []
     before = stop_signals.catch(lambda number, frame: heard.append(number))
     for number in stop_signals.SIGNALS:
         signal.raise_signal(number)
-    assert heard == [signal.SIGTERM]
+    assert heard == [signal.SIGINT, signal.SIGTERM]
     stop_signals.restore(before)
     assert {signal.getsignal(number) for number in stop_signals.SIGNALS} == {signal.SIG_IGN}
