@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from serve_app.realtime.counts import COUNTS
 from serve_app.realtime.peer import Peer
+
+logger = structlog.get_logger(__name__)
 
 QUEUE_BYTES: Final = 1024 * 1024
 """Bytes a client may leave unread before it is closed with 3008."""
@@ -43,7 +47,12 @@ class Flusher:
         if self._dirty:
             dirty, self._dirty = self._dirty, []
             for peer in dirty:
-                self.flush_one(peer)
+                try:
+                    self.flush_one(peer)
+                except Exception:
+                    # The others behind it would never be written to again, and a publication that waits for this
+                    # would be lost to all.
+                    logger.exception("connection cannot be written to")
 
     def flush_one(self, peer: Peer) -> None:
         """Write now what is queued for one connection."""

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from serve_app.realtime.flushing import LARGE_BYTES, QUEUE_BYTES
+from serve_app.realtime.peer import Peer
 from tests.fixtures.hub import World
 
 
@@ -36,3 +37,23 @@ async def test_one_large_answer_does_not_count_as_unread(world: World) -> None:
         flusher.queue(client.peer, b"{}")
         flusher.flush()
     assert socket.expected == [LARGE_BYTES + 1, 0]
+
+
+async def test_a_connection_that_cannot_be_written_to_keeps_nothing_from_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = await world.connected(), await world.connected()
+    flusher = world.hub._flusher
+
+    def refuse(peer: Peer, _: list[bytes]) -> None:
+        if peer is broken.peer:
+            raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    monkeypatch.setattr(flusher, "_sent", refuse)
+    before = len(whole.socket.payloads)
+    for client in (broken, whole):
+        flusher.queue(client.peer, b"{}")
+    flusher.flush()
+    flusher.queue(whole.peer, b"{}")
+    flusher.flush()
+    assert len(whole.socket.payloads) == before + 2
