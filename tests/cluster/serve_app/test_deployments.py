@@ -34,20 +34,19 @@ async def test_redeploying_api_disturbs_no_open_socket(stack: RunningStack) -> N
     listeners = [await Listener.open(stack, f"user-{number}", channel) for number in range(SOCKETS)]
     async with httpx.AsyncClient(timeout=30) as http:
         await publish(stack, http, channel, "before")
-        await eventually(lambda: all(listener.heard == ["before"] for listener in listeners))
+        await Listener.all_heard(listeners, ["before"])
         base, token = f"{stack.http_url}/connection", own_token(stack, "streamer")
         async with raw_client(base, "http_stream", token=token) as stream:
             assert "subscribe" in await stream.ask("subscribe", channel=channel)
             await asyncio.to_thread(stack.redeploy, "api")
-            assert [listener for listener in listeners if listener.task.done()] == []
+            assert [listener.ended for listener in listeners if listener.ended] == []
             await publish(stack, http, channel, "after")
-            await eventually(lambda: all(listener.heard == ["before", "after"] for listener in listeners))
+            await Listener.all_heard(listeners, ["before", "after"])
             await eventually(lambda: stream.heard(channel) == ["after"])
             assert stream.code is None
-    assert [listener for listener in listeners if listener.task.done()] == []
+    assert [listener.ended for listener in listeners if listener.ended] == []
     for listener in listeners:
-        listener.task.cancel()
-        await listener.socket.close()
+        await listener.leave()
 
 
 async def test_requests_during_a_redeploy_are_answered(stack: RunningStack) -> None:
