@@ -8,6 +8,8 @@ may overtake each other between channels and never within one.
 from collections.abc import Callable
 from typing import Any, Final
 
+import structlog
+
 from actors.protocol import codes, frames
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.codec import ProtocolError
@@ -21,6 +23,8 @@ from serve_app.realtime.credentials import CredentialsUnverifiable, KeysMissing
 from serve_app.realtime.subscription import SubscriptionState
 
 __all__ = ["CallError", "CallResult", "Connection", "ConnectionState"]
+
+logger = structlog.get_logger(__name__)
 
 
 class Connection(Connecting, Calling):
@@ -60,10 +64,18 @@ class Connection(Connecting, Calling):
     # Time
 
     def tick(self, now: float) -> list[Action]:
-        """Do what is due."""
+        """Do what is due. A connection in which that fails is closed: nobody would look at it again in time."""
         actions: list[Action] = []
-        if self.is_closed():
-            return actions
+        try:
+            if not self.is_closed():
+                self._do_what_is_due(now, actions)
+        except Exception:
+            logger.exception("tick_failed", client=self.client)
+            if not self.is_closed():
+                self._close(codes.DISCONNECT_SERVER_ERROR, actions)
+        return actions
+
+    def _do_what_is_due(self, now: float, actions: list[Action]) -> None:
         if now >= self._state_due:
             stale = self.state is not ConnectionState.CONNECTING
             self._close(codes.DISCONNECT_STALE if stale else codes.DISCONNECT_SERVER_ERROR, actions)
@@ -75,7 +87,6 @@ class Connection(Connecting, Calling):
             self._ping_due = now + self._env.limits.ping_s
             self._pong_due = now + self._env.limits.pong_s
             actions.append(Ping() if self._native_ping else Send(self._codec.ping))
-        return actions
 
     def _expire(self, now: float, actions: list[Action]) -> bool:
         """End what was not refreshed, or read, in time. Returns whether that was the connection."""
@@ -88,6 +99,9 @@ class Connection(Connecting, Calling):
         for sub in list(self.subscriptions.values()):
             if sub.expires_at is not None and sub.expires_at <= limit and sub.state is SubscriptionState.LIVE:
                 self._take_away(sub, codes.UNSUBSCRIBE_EXPIRED, actions)
+                if self.is_closed():
+                    # It was the server's. What else has expired has ended with the connection.
+                    return True
         self._set_expiry_due(now)
         return False
 

@@ -407,10 +407,16 @@ class Hub:
     # Time
 
     def _on_due(self, peer: Peer) -> None:
-        if not peer.connection.is_closed():
-            now = self._loop.time()
+        if peer.connection.is_closed():
+            return
+        now = self._loop.time()
+        try:
             self._recent.settle(peer, now)
             self.apply(peer, peer.connection.tick(now))
+        except Exception:
+            # Without its next deadline nobody would ever ping it, or notice that it is gone.
+            logger.exception("deadline_failed", client=peer.connection.client)
+            self.apply(peer, peer.connection.close(codes.DISCONNECT_SERVER_ERROR))
 
 
 def new_boot_id() -> str:

@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
+import structlog
+
 TICK_S: Final = 0.2
 """Deadlines are met this late at most; pings of thousands of connections spread over such steps."""
 
 UNSCHEDULED: Final = -1
+
+logger = structlog.get_logger(__name__)
 
 
 class Scheduled(Protocol):
@@ -63,7 +67,14 @@ class TimerWheel(Generic[Item]):
                 # An item that was given an earlier deadline later left its old entry behind.
                 if item.slot == slot:
                     item.slot = UNSCHEDULED
-                    self._on_due(item)
+                    self._call(item)
+
+    def _call(self, item: Item) -> None:
+        """One item that fails must not cost the others of its slot their deadlines."""
+        try:
+            self._on_due(item)
+        except Exception:
+            logger.exception("deadline_failed")
 
     def _turn(self) -> None:
         if self._loop is None:

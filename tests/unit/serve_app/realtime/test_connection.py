@@ -8,11 +8,12 @@ from actors.protocol.codes import DISCONNECT_FORCE, DISCONNECT_SHUTDOWN
 from actors.protocol.frames import Join, Push, Reply
 from actors.protocol.json_codec import JSON
 from serve_app.realtime import actions as act
-from serve_app.realtime.connection import CallError, ConnectionState
+from serve_app.realtime.connection import CallError, Connection, ConnectionState
 from serve_app.realtime.core import Address
-from serve_app.realtime.credentials import ClaimedSubscription, Credentials
+from serve_app.realtime.credentials import ClaimedSubscription, Credentials, SubscriptionGrant
 from serve_app.realtime.encoding import info_message
 from serve_app.realtime.environment import Limits
+from serve_app.realtime.server_side import ServerSubscription
 from tests.fixtures.realtime import WALL_START, Driver, close_code, error_code, only, reply, sent
 
 # Connect
@@ -264,6 +265,36 @@ def test_insecure_connections_do_not_expire() -> None:
     driver = Driver(insecure=True, limits=Limits(ping_s=100_000))
     assert "expires" not in connected_for(driver, 60)
     assert close_code(driver.pass_time(90_000)) is None
+
+
+@pytest.mark.parametrize("servers_first", [True, False])
+def test_a_subscription_of_the_servers_and_one_of_the_client_may_expire_together(servers_first: bool) -> None:
+    driver = Driver(limits=Limits(ping_s=1000))
+    driver.connect()
+    driver.verifier.subscriptions["t"] = SubscriptionGrant("u1", "$room:1", expires_at=WALL_START + 10)
+    for servers in (servers_first, not servers_first):
+        if servers:
+            driver.accept(driver.connection.subscribe_client(ServerSubscription("a", expires_at=WALL_START + 10)))
+        else:
+            driver.subscribe("$room:1", token="t")
+    done = driver.pass_time(36)
+    assert close_code(done) == 3006
+    assert sorted(action.channel for action in done if isinstance(action, act.Detach)) == ["$room:1", "a"]
+
+
+def test_a_connection_whose_deadlines_cannot_be_met_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Driver()
+    driver.command("connect", token=expiring(driver, seconds=10))
+    driver.connection.registered(True, driver.now)
+    driver.subscribe("a")
+
+    def fail(*_arguments: object) -> bool:
+        raise RuntimeError
+
+    monkeypatch.setattr(Connection, "_expire", fail)
+    done = driver.pass_time(36)
+    assert close_code(done) == 3004
+    assert only(done, act.Detach).channel == "a"
 
 
 # Messages and ends

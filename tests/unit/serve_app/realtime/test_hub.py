@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -8,7 +8,9 @@ from actors.protocol.namespaces import Namespaces
 from actors.sessions.contract import RefreshOrder, SubscribeOrder
 from serve_app.edge.arrival import Arrival
 from serve_app.edge.retirement import Retirement
+from serve_app.realtime import actions as act
 from serve_app.realtime.environment import Limits
+from serve_app.realtime.peer import Peer
 from serve_app.realtime.server_side import ServerSubscription
 from tests.fixtures.hub import Client, World, settle
 from tests.fixtures.hub_states import HubStates
@@ -130,6 +132,23 @@ async def test_deadlines_are_kept_by_the_wheel() -> None:
     client = Client(world.hub)
     await eventually(lambda: client.socket.closed is not None)
     assert client.socket.closed == (3502, "stale")
+    await world.hub.stop()
+
+
+async def test_a_connection_whose_deadline_fails_is_closed_and_the_others_are_pinged() -> None:
+    world = World(limits=Limits(ping_s=0.05))  # type: ignore[arg-type]
+    bad, *others = [await world.connected(f"u{number}") for number in range(4)]
+    carry_out = world.hub.apply
+
+    def fail_once(peer: Peer, actions: Sequence[act.Action]) -> None:
+        if peer is bad.peer and not peer.connection.is_closed():
+            raise RuntimeError
+        carry_out(peer, actions)
+
+    world.hub.apply = fail_once  # type: ignore[method-assign]
+    await eventually(lambda: bad.socket.closed is not None)
+    assert bad.socket.closed == (3004, "internal server error")
+    await eventually(lambda: all({} in client.socket.messages for client in others))
     await world.hub.stop()
 
 

@@ -69,6 +69,27 @@ def test_an_item_may_schedule_itself_again_while_it_fires(fired: list[Item]) -> 
     assert fired == [item] * 3
 
 
+def test_an_item_that_fails_costs_the_others_nothing(fired: list[Item]) -> None:
+    bad = Item()
+
+    def due(item: Item) -> None:
+        if item is bad:
+            raise RuntimeError
+        fired.append(item)
+
+    wheel: TimerWheel[Item] = TimerWheel(due, tick_s=1.0)
+    good, later = Item(), Item()
+    for item in (bad, good):
+        wheel.schedule(item, 0.5)
+    wheel.schedule(later, 2.5)
+    wheel.advance(5.0)
+    assert fired == [good, later]
+    for item in (bad, good):
+        wheel.schedule(item, 6.0)
+    wheel.advance(8.0)
+    assert fired == [good, later, good]
+
+
 async def test_it_turns_on_the_loop_until_it_is_stopped() -> None:
     done = asyncio.Event()
     wheel: TimerWheel[Item] = TimerWheel(lambda item: done.set(), tick_s=0.001)
