@@ -11,6 +11,7 @@ from typing import Any, Final
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.frames import CloseCode, Frame
 
 from actors.protocol.codes import DISCONNECT_SHUTDOWN, DISCONNECT_SLOW
 from serve_app.edge.arrival import EXTENSION, Arrival
@@ -26,6 +27,9 @@ SLOW_CLOSE_S: Final = 1.0
 """A peer that does not read at all is cut sooner: its queue is memory."""
 
 PING_FRAME: Final = websocket_frame(0x89, b"")
+
+MAX_FRAGMENTS: Final = 1_024
+"""Frames of one message. The bound of its bytes counts no empty ones, and each is kept until the last has come."""
 
 CLOSE_REASON_BYTES: Final = 123
 """What fits into a close frame beside the code."""
@@ -101,6 +105,18 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         self.frames = []
         if not self.close_sent:
             self.hub.receive(self.peer, bytes(data))
+
+    def handle_cont(self, event: Frame) -> None:
+        """The message goes on."""
+        if self.close_sent:
+            # It is read for the answer to our close frame, and for nothing else.
+            self.frames = []
+        elif len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self.frames = []
+            self.conn.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+            self.handle_parser_exception()
 
     def handle_pong(self, event: Any) -> None:
         """The peer has answered a ping frame."""

@@ -14,6 +14,7 @@ from websockets.frames import Frame, Opcode
 
 from actors.brokers.contract import PublishRequest
 from actors.protocol.codec import MAX_FRAME_BYTES
+from serve_app.edge.websocket import MAX_FRAGMENTS, TransportProtocol
 from serve_app.realtime.application import RealtimeApplication
 from serve_app.realtime.environment import Limits
 from serve_app.realtime.flushing import QUEUE_BYTES
@@ -70,6 +71,11 @@ async def messages(client: ClientConnection, count: int) -> list[dict[str, Any]]
         while len(found) < count:
             found += [json.loads(line) for line in (await client.recv()).split("\n")]
     return found
+
+
+def client_transport(world: World) -> object:
+    (peer,) = world.hub.peers
+    return peer.socket
 
 
 async def test_a_socket_lives_from_connect_to_close(world: World) -> None:
@@ -129,6 +135,21 @@ async def test_fragments_are_one_message_and_native_pings_are_answered(world: Wo
     await client.send(['{"id":2,"rpc":', '{"method":"x"}}'])
     assert (await messages(client, 1))[0]["id"] == 2
     await (await client.ping())
+
+
+async def test_a_message_has_so_many_fragments_and_no_more(world: World) -> None:
+    client = await world.connected()
+    # The client adds the last frame, an empty one.
+    fragments = ['{"id":2,"rpc":', *[""] * (MAX_FRAGMENTS - 3), '{"method":"x"}}']
+    await client.send(fragments)
+    assert (await messages(client, 1))[0]["id"] == 2
+    if not isinstance(client_transport(world), TransportProtocol):
+        # Another server's protocol, with bounds of its own.
+        return
+    with contextlib.suppress(ConnectionClosed):
+        await client.send(["", *fragments])
+    assert (await closed(client))[0] == 1009
+    await eventually(lambda: world.hub.connections == 0)
 
 
 class Pinged(ClientConnection):
