@@ -308,7 +308,7 @@ class Committer:
             await self._store.commit(fence, commit)
         except AlreadyKnown:
             self._requeue(batch)
-            await self._answer_known()
+            await self._answer_known(batch)
         except StaleHead:
             self._requeue(batch)
             await self.correct_heads(fence, [entry.channel for entry in batch])
@@ -426,9 +426,8 @@ class Committer:
             results.append((entry, entry.offset, channel.epoch))
         self._acknowledge(results)
 
-    async def _answer_known(self) -> None:
-        """Answer what of the queue's first batch is already in the database."""
-        batch = [entry for _, entry in zip(range(MAX_BATCH), self._queue, strict=False)]
+    async def _answer_known(self, batch: Sequence[Entry]) -> None:
+        """Answer what of a batch, which waits again, is already in the database."""
         found = await self._store.find([e.op.channel for e in batch], [e.op.publication_id for e in batch])
         keyed = [e for e in batch if e.op.idempotency_key]
         keys = await self._store.find_keys([e.op.channel for e in keyed], [e.op.idempotency_key for e in keyed])

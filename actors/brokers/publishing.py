@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from actors.brokers.channel import Channel, encode_pub
 from actors.brokers.contract import BrokerError
@@ -11,6 +12,8 @@ from actors.brokers.operations import Publish
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import encode
 from actors.links.stream import ClientStream
+
+NUL: Final = "\0"
 
 
 class Publishing:
@@ -53,6 +56,7 @@ class Publishing:
                 # What a history keeps makes room for itself; these stay.
                 self._table.room.check(now)
         if channel.rules.durable and not _is_ephemeral(op):
+            _refuse_what_no_row_holds(op)
             self._committer.publish(stream, channel, op)
         elif op.resent:
             raise BrokerError(100, "not acknowledged by the shard's last incarnation")
@@ -97,6 +101,15 @@ class Publishing:
         if op.idempotency_key:
             channel.remember(op.idempotency_key, offset, epoch, now)
         return offset, epoch, ""
+
+
+def _refuse_what_no_row_holds(op: Publish) -> None:
+    """Before it is among others: Postgres, whose text has no NUL, would refuse a question about all of them."""
+    texts = (op.idempotency_key, op.publication_id, op.version_epoch, "" if op.change is None else op.change.key)
+    if any(NUL in text for text in texts):
+        raise BrokerError(107, "NUL cannot be stored")
+    if op.skip_history and op.change is None:
+        raise BrokerError(107, "in a durable channel skip_history goes with neither idempotency_key nor version")
 
 
 def _is_ephemeral(op: Publish) -> bool:

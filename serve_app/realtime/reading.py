@@ -44,7 +44,8 @@ class MarkBody(msgspec.Struct):
     """What `read` is given."""
 
     channel: str
-    epoch: str
+    epoch: Annotated[str, msgspec.Meta(pattern="^[^\0]*$")]
+    """Without NUL, which no row holds: others' positions are written in the same statement."""
     offset: UInt63
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from actors.brokers.actor import BrokerShard
 from actors.brokers.channel import Channel
+from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
 from actors.brokers.operations import Publish
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
-from db.streams.errors import Ambiguous, Busy, Refused
+from db.streams.errors import AlreadyKnown, Ambiguous, Busy, Refused
 from db.streams.store import Head
 from tests.fixtures.brokers import NAMESPACES, NOWHERE, Network, NoDatabase, Process
 from tests.fixtures.simulation import passes, simulate
@@ -27,6 +28,8 @@ class Store:
     def __init__(self):
         self.rows: list[str] = []
         self.offsets: list[int] = []
+        self.keys: set[str] = set()
+        self.asked: list[str] = []
         self.poison: set[str] = set()
         self.fails = lambda ids: None
 
@@ -49,7 +52,8 @@ class Store:
         return {(CHANNEL, name): self.rows.index(name) + 1 for name in ids if name in self.rows}
 
     async def find_keys(self, channels, keys):
-        return {}
+        self.asked += keys
+        return {(CHANNEL, key): (1, "e") for key in keys if key in self.keys}
 
     async def map_keys(self, channels):
         return []
@@ -58,6 +62,8 @@ class Store:
         await passes(0.001)
         if self.poison & set(commit.ids):
             raise Refused("a value")
+        if self.keys & {key for _, key, _, _ in commit.keys}:
+            raise AlreadyKnown("a key")
         error, written = self.fails(commit.ids) or (None, True)
         if written:
             assert commit.offsets == [len(self.rows) + n + 1 for n in range(len(commit.ids))]
@@ -154,6 +160,68 @@ def test_a_channel_that_takes_another_ones_place_while_its_head_is_read_gets_its
         await world.publish([])
         assert before.loaded
         assert successor.loaded
+
+    simulate(main())
+
+
+def test_what_came_after_a_batch_with_a_known_key_is_not_asked_about():
+    async def main():
+        world = World()
+        world.store.keys = {"k"}
+        commit = world.store.commit
+
+        async def while_others_arrive(fence, made):
+            if not world.store.asked:
+                world.committer.publish(world.stream, world.channel, Publish(9, CHANNEL, b"x", "later", idempotency_key="l"))
+            await commit(fence, made)
+
+        world.store.commit = while_others_arrive
+        world.committer.publish(world.stream, world.channel, Publish(1, CHANNEL, b"x", "p", idempotency_key="k"))
+        await world.publish([])
+        assert world.store.asked == ["k"]
+        assert world.store.rows == ["later"]
+
+    simulate(main())
+
+
+class Reachable(Store, NoDatabase):
+    """Enough of a database for a whole shard."""
+
+    async def open(self, fence, buckets, channels, epochs, ttls):
+        return [Head(channel, "e", len(self.rows), 0, "") for channel in channels]
+
+    async def take_shard(self, shard, defaults, *, again):
+        return 1, dict.fromkeys(defaults, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"idempotency_key": "\0"},
+        {"publication_id": "\0"},
+        {"version": 1, "version_epoch": "\0"},
+        {"skip_history": True, "idempotency_key": "k"},
+        {"skip_history": True, "version": 1},
+    ],
+)
+def test_what_no_row_can_hold_is_refused_before_it_is_among_others(options):
+    async def main():
+        store = Reachable()
+        rules = Namespaces.parse(NAMESPACES)
+        shard = BrokerShard(0, 1, NOWHERE, namespaces=rules, store=store, reader=NoDatabase())
+        shard.committer.feed = None
+        await shard.start()
+        process = await Process(Network(shard)).start()
+        with pytest.raises(BrokerError) as refused:
+            await process.publish(CHANNEL, 1, **options)
+        assert refused.value.code == 107
+        assert store.rows == []
+        await process.publish(CHANNEL, 1, idempotency_key="k", version=1)
+        assert len(store.rows) == 1
+        await process.publish(CHANNEL, 2, skip_history=True)
+        assert len(store.rows) == 1
+        await process.brokers.stop()
+        await shard.stop()
 
     simulate(main())
 

@@ -89,6 +89,7 @@ async def test_refusals_have_their_codes(world):
     read, anonymous = world.reading.read, Caller("", "c2", channels=("talk:1",))
     assert await code_of(read(CALLER, b"nonsense")) == 107
     assert await code_of(read(CALLER, mark(offset=-1))) == 107
+    assert await code_of(read(CALLER, mark(epoch="good\0"))) == 107, "no row holds it, nor those beside it"
     assert await code_of(read(CALLER, mark("talk:2"))) == 103, "not subscribed"
     assert await code_of(read(anonymous, mark())) == 103
     assert await code_of(read(CALLER, mark("room:1"))) == 108
