@@ -19,6 +19,7 @@ class Batch:
     """What gathered in one channel."""
 
     def __init__(self, rules: Namespace, is_due: Callable[[], None]) -> None:
+        self._rules = _options(rules)
         self._delay_s = rules.batch_max_delay_ms / 1000
         self._max_size = rules.batch_max_size
         self.latest_only = rules.batch_flush_latest
@@ -26,6 +27,10 @@ class Batch:
         self._gathered: list[Publication] = []
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
+
+    def keeps_to(self, rules: Namespace) -> bool:
+        """Whether these rules say the same of batches as those that it was made by."""
+        return self._rules == _options(rules)
 
     def add(self, publications: Sequence[Publication], loop: asyncio.AbstractEventLoop) -> bool:
         """Let these wait, `is_due` is called in time. Returns whether the batch is full and must leave now."""
@@ -51,6 +56,10 @@ class Batch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _options(rules: Namespace) -> tuple[int, int, bool]:
+    return rules.batch_max_delay_ms, rules.batch_max_size, rules.batch_flush_latest
 
 
 def _latest(publications: Sequence[Publication]) -> list[Publication]:

@@ -14,7 +14,9 @@ from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
 from actors.metrics.registry import REALTIME_SUBSCRIBE_DURATION
 from actors.protocol import codes
+from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespace import Namespace
+from actors.protocol.namespaces import Namespaces, UnknownNamespace
 from serve_app.realtime import actions as act
 from serve_app.realtime.batching import Batch
 from serve_app.realtime.channel import Channel
@@ -108,9 +110,31 @@ class Channels:
     def _begin(self, name: str, rules: Namespace) -> Channel:
         channel = self._channels[name] = Channel(name, next(self._numbers))
         channel.tap = self.taps.get(name)
-        if rules.batch_max_delay_ms:
-            channel.batch = Batch(rules, lambda: self._turns.run(self._write_batch(channel)))
+        channel.batch = self._batch(channel, rules)
         return channel
+
+    def _batch(self, channel: Channel, rules: Namespace) -> Batch | None:
+        return Batch(rules, lambda: self._turns.run(self._write_batch(channel))) if rules.batch_max_delay_ms else None
+
+    def replace_namespaces(self, namespaces: Namespaces) -> None:
+        """Gather publications by other rules from now on."""
+        self._turns.run(self._gather_by(namespaces))
+
+    def _gather_by(self, namespaces: Namespaces) -> Iterator[None]:
+        for channel in list(self._channels.values()):
+            yield
+            try:
+                rules = namespaces.for_channel(channel.name)
+            except (UnknownNamespace, InvalidChannel):
+                continue
+            batch = channel.batch
+            if batch.keeps_to(rules) if batch is not None else not rules.batch_max_delay_ms:
+                continue
+            if rules.batch_flush_latest and (batch is None or not batch.latest_only):
+                # Who is subscribed keeps a position, and gets every publication, until nobody is.
+                continue
+            yield from self._write_batch(channel)
+            channel.batch = self._batch(channel, rules)
 
     def _subscribed(
         self,

@@ -115,6 +115,7 @@ class Hub:
     def replace_namespaces(self, namespaces: Namespaces) -> None:
         """Use other rules from now on; existing subscriptions keep theirs."""
         self.env.use(namespaces)
+        self.channels.replace_namespaces(namespaces)
 
     async def drain(self, window_s: float) -> None:
         """Close all connections with 3001, a few at a time, within the window."""

@@ -59,3 +59,12 @@ async def test_those_whom_the_latest_leaves_out_get_the_one_before(excluded: dic
     batch = Batch(rules(batch_flush_latest=True), lambda: None)
     await add(batch, [*publications("1", "2"), *publications("3", **excluded)])
     assert texts(batch) == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"batch_max_delay_ms": 1}, {"batch_max_size": 3}, {"batch_flush_latest": True}, {"batch_max_delay_ms": 0}]
+)
+def test_it_keeps_to_rules_that_say_the_same_of_batches(other: dict[str, Any]) -> None:
+    batch = Batch(rules(), lambda: None)
+    assert batch.keeps_to(rules(presence=True))
+    assert not batch.keeps_to(rules(**other))

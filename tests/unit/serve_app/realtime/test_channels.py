@@ -7,10 +7,12 @@ import pytest
 
 from actors.brokers.contract import ClientInfo, Publication, PublishRequest
 from actors.protocol import codes
+from actors.protocol.namespaces import Namespaces
 from serve_app.realtime import channel
 from serve_app.realtime.channels import PEERS_PER_STEP
 from serve_app.realtime.flushing import QUEUE_BYTES
 from tests.fixtures.hub import Client, World, settle
+from tests.fixtures.realtime import NAMESPACES
 from tests.fixtures.waiting import eventually
 
 
@@ -236,6 +238,38 @@ async def test_a_gap_or_the_last_leave_ends_a_batch(world: World) -> None:
     await world.publish("batched:1", 3)
     await eventually(lambda: third.received == [3])
     assert again.received == []
+
+
+def with_rules(world: World, old: str, new: str) -> None:
+    """Replace part of the rules while everything runs."""
+    assert old in NAMESPACES
+    text = NAMESPACES.replace("personal_channel_namespace: user", "").replace(old, new)
+    world.brokers.namespaces = Namespaces.parse(text)
+    world.hub.replace_namespaces(world.brokers.namespaces)
+
+
+LATEST = "batch_max_delay_ms: 20\n    batch_flush_latest: true\n"
+
+
+async def test_positions_are_whole_once_not_only_the_latest_counts(world: World) -> None:
+    old = await world.subscribed("latest:1")
+    await world.publish("latest:1", 0)
+    await world.publish("latest:1", 1)
+    with_rules(world, LATEST, "force_recovery: true\n")
+    assert old.received == [1], "what gathered is written"
+    new = await world.connected("u2")
+    assert (await new.command("subscribe", channel="latest:1"))["subscribe"]["positioned"]
+    for number in range(2, 5):
+        await world.publish("latest:1", number)
+    assert (old.received, new.received) == ([1, 2, 3, 4], [2, 3, 4])
+
+
+async def test_who_has_a_position_misses_nothing_when_only_the_latest_counts_from_now_on(world: World) -> None:
+    client = await world.subscribed("batched:1")
+    with_rules(world, "force_recovery: true\n    batch_max_delay_ms: 20\n    batch_max_size: 3\n", LATEST)
+    for number in range(4):
+        await world.publish("batched:1", number)
+    await eventually(lambda: client.received == [0, 1, 2, 3])
 
 
 async def test_where_only_the_latest_counts_there_are_no_positions(world: World) -> None:
