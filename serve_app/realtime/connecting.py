@@ -130,6 +130,8 @@ class Connecting(ServerSide):
     def _on_refresh(self, command: int, body: frames.RefreshRequest, now: float, actions: list[Action]) -> None:
         if not self._refreshes:
             raise ProtocolError("this connection was not opened with a token: there is nothing to refresh")
+        if not body.token:
+            raise ProtocolError("refresh without a token")
         try:
             credentials = self._env.verifier.connection(body.token)
         except CredentialsExpired:

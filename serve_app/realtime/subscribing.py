@@ -85,6 +85,10 @@ class Subscribing(Tracking):
             if grant.channel != body.channel or grant.user != self.user or grant.client not in ("", self.client):
                 self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
                 return
+            if self._has_ended(grant.expires_at):
+                # As with `connect`: the client asks for another token, which may open the channel for longer.
+                self._error(command, codes.ERROR_TOKEN_EXPIRED, actions)
+                return
             info = contract.ClientInfo(self.user, self.client, self.info.conn_info, grant.info)
             expires_at = None if self._env.insecure else grant.expires_at
             if shown is None:
@@ -165,13 +169,18 @@ class Subscribing(Tracking):
         if sub is None:
             return actions
         if isinstance(verdict, Granted):
+            ended = self._has_ended(verdict.expires_at)
             self._accept_grant(sub, verdict)
-            verdict = True
+            verdict = codes.ERROR_EXPIRED if ended else True
         if verdict is True:
             self._ask_broker(sub, actions)
         else:
             self._subscribe_failed(sub, codes.ERROR_PERMISSION_DENIED if verdict is False else verdict, now, actions)
         return actions
+
+    def _has_ended(self, expires_at: float | None) -> bool:
+        """Whether what was to last until then is over already."""
+        return expires_at is not None and expires_at <= self._env.wall() and not self._env.insecure
 
     def _accept_grant(self, sub: Subscription, granted: Granted) -> None:
         """What a callback gives beyond permission. To presence as a map it gives nothing but an end."""
@@ -304,6 +313,9 @@ class Subscribing(Tracking):
         if sub is None:
             self._error(command, codes.ERROR_PERMISSION_DENIED, actions)
             return
+        if not body.token:
+            self._error(command, codes.ERROR_BAD_REQUEST, actions)
+            return
         try:
             grant = self._env.verifier.subscription(body.token)
         except CredentialsExpired:
@@ -314,6 +326,9 @@ class Subscribing(Tracking):
             return
         if grant.channel != body.channel or grant.user != self.user or grant.client not in ("", self.client):
             self._close(codes.DISCONNECT_INVALID_TOKEN, actions)
+            return
+        if self._has_ended(grant.expires_at):
+            self._close(codes.DISCONNECT_SUBSCRIPTION_EXPIRED, actions)
             return
         sub.expires_at, sub.allow, sub.refreshes = None if self._env.insecure else grant.expires_at, grant.allow, True
         self._set_expiry_due(now)

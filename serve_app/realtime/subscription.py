@@ -119,8 +119,9 @@ class Subscription:
             result.recoverable = self.features.recoverable
             result.epoch = reply.position.epoch
             result.offset = reply.position.offset
+        # Also where there is no recovery, any more: the client has missed something, and loads its state again.
+        result.was_recovering = request is not None and request.recover
         if request is not None and request.recover and self.features.recoverable:
-            result.was_recovering = True
             # What does not fit into one answer is as good as lost: the client loads its state again.
             result.recovered = reply.recovered and len(fitting(reply.publications)) == len(reply.publications)
             if result.recovered:
@@ -154,8 +155,13 @@ class Subscription:
 
     @property
     def rejects_unrecovered(self) -> bool:
-        """The client asked for error 112 instead of an unrecovered result."""
-        return self.request is not None and bool(self.request.flag & frames.FLAG_REJECT_UNRECOVERED)
+        """The client asked for error 112 instead of an unrecovered result.
+
+        Not where nothing is ever recovered: SDKs answer 112 with another position to recover from, without end.
+        """
+        if self.request is None or not self.features.recoverable:
+            return False
+        return bool(self.request.flag & frames.FLAG_REJECT_UNRECOVERED)
 
 
 def ttl(expires_at: float, now_wall: float) -> int:

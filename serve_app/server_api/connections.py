@@ -4,6 +4,7 @@ Each order goes to the session shard that knows the user and from there to which
 without a user are addressed one by one, by `client`. Answering means passed on; nobody connected is no error.
 """
 
+import time
 from typing import Any
 
 from actors.brokers.contract import BrokerError
@@ -24,6 +25,8 @@ async def subscribe(context: Context, body: schemas.Subscribe) -> Any:
     _require_target(body)
     await _require_channel(context, body.channel)
     _require_stream(context, body.channel)
+    if body.expire_at and body.expire_at <= time.time():
+        raise Refused(codes.ERROR_BAD_REQUEST, "expire_at is in the past")
     order = SubscribeOrder(
         channel=body.channel,
         info=optional_payload(body.info, body.b64info, name="info"),

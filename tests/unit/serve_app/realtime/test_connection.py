@@ -252,7 +252,7 @@ def test_a_refresh_to_an_endless_token_ends_the_countdown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "code"), [("expired", 3005), ("forged", 3500), ("good:somebody else", 3500), ("u1+0", 3005)]
+    ("token", "code"), [("", 3501), ("expired", 3005), ("forged", 3500), ("good:somebody else", 3500), ("u1+0", 3005)]
 )
 def test_a_bad_refresh_ends_the_connection(token: str, code: int) -> None:
     driver = Driver()

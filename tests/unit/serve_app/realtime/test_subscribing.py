@@ -11,6 +11,7 @@ from actors.protocol.protobuf_codec import PROTOBUF, WIRE
 from serve_app.realtime import actions as act
 from serve_app.realtime.credentials import SubscriptionGrant
 from serve_app.realtime.environment import Limits
+from serve_app.realtime.verdicts import Granted
 from tests.fixtures.realtime import WALL_START, Driver, close_code, error_code, only, reply, sent
 
 
@@ -130,7 +131,9 @@ def test_a_client_may_prefer_an_error_to_an_unrecovered_result(driver: Driver) -
 def test_recovery_is_not_asked_where_the_namespace_has_none(driver: Driver) -> None:
     asked = driver.command("subscribe", channel="plain:1", recover=True, epoch="e", offset=2)
     assert only(asked, act.Subscribe).request.since is None
-    assert reply(driver.accept(asked))["subscribe"] == {}
+    assert reply(driver.accept(asked))["subscribe"] == {"was_recovering": True}, "SDKs say that it was not recovered"
+    asked = driver.command("subscribe", channel="plain:2", recover=True, epoch="e", offset=2, flag=2)
+    assert reply(driver.accept(asked))["subscribe"] == {"was_recovering": True}, "112 would come again for ever"
 
 
 @pytest.mark.parametrize(
@@ -317,6 +320,32 @@ def test_an_expiring_subscription_lives_on_when_refreshed_and_ends_with_2501_whe
     assert driver.pass_time(84) == []
     assert reply(driver.pass_time(2))["push"]["unsubscribe"]["code"] == 2501
     assert not driver.connection.is_closed()
+
+
+def test_what_a_subscription_token_opens_must_not_be_over(driver: Driver) -> None:
+    assert error_code(driver.command("subscribe", channel="$room:1", token=grant(driver, "t", 0))) == 109
+    assert driver.connection.subscriptions == {}
+    driver.subscribe("$room:1", token=grant(driver, "ok", 60))
+    assert close_code(driver.command("sub_refresh", channel="$room:1", token="t")) == 3006
+    driver = Driver(insecure=True)
+    driver.connect()
+    assert "expires" not in reply(driver.subscribe("$room:1", token=grant(driver, "t", 0)))["subscribe"]
+    assert reply(driver.command("sub_refresh", channel="$room:1", token="t"))["sub_refresh"] == {}
+
+
+def test_a_callback_cannot_open_what_is_over(driver: Driver) -> None:
+    asked = only(driver.command("subscribe", channel="members:1"), act.AskPermission)
+    over = Granted(expires_at=WALL_START)
+    refused = driver.connection.permission_answered("members:1", asked.attempt, over, driver.now)
+    assert error_code(refused) == 110
+    assert driver.connection.subscriptions == {}
+
+
+@pytest.mark.parametrize("token", ["", None])
+def test_a_subscription_refresh_without_a_token_is_a_bad_request(driver: Driver, token: str | None) -> None:
+    driver.subscribe("$room:1", token=grant(driver, "t", 60))
+    body = {} if token is None else {"token": token}
+    assert error_code(driver.command("sub_refresh", channel="$room:1", **body)) == 107
 
 
 def test_a_refresh_without_channel_means_the_only_expiring_subscription(driver: Driver) -> None:

@@ -1,4 +1,5 @@
 import base64
+import time
 from dataclasses import replace
 
 import msgspec
@@ -86,6 +87,16 @@ async def test_the_server_subscribes_nobody_to_a_map(world: World, server: Serve
     assert await server.call("subscribe", user="u1", channel="board:1") == {}
     await settle()
     assert (client.peer.connection.subscriptions, client.pushes) == ({}, [])
+
+
+async def test_a_subscription_whose_end_is_past_is_refused(world: World, server: ServerApi) -> None:
+    client = await world.connected("u1")
+    with pytest.raises(Refused) as refused:
+        await server.call("subscribe", user="u1", channel="room:1", expire_at=int(time.time()) - 1)
+    assert refused.value.code == 107
+    await server.call("subscribe", user="u1", channel="room:1", expire_at=int(time.time()) + 60)
+    await settle()
+    assert set(client.peer.connection.subscriptions) == {"room:1"}
 
 
 async def test_a_subscription_ends_with_the_code_that_was_said(world: World, server: ServerApi) -> None:
