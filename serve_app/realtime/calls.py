@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from actors.brokers import contract
-from actors.protocol import codes, frames
+from actors.protocol import codes, frames, presence_maps
 from actors.protocol.namespaces import Namespace
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, History, Presence, PresenceStats, Publish, Rpc
@@ -49,6 +49,10 @@ class Calling(MapChanging):
         """
         resolved = self._resolve(command, channel, actions)
         if resolved is None:
+            return
+        if presence_maps.parse(channel) is not None:
+            # Who may read presence may subscribe to it; its changes are no history, and nobody publishes them.
+            self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
             return
         sub = self.subscriptions.get(channel)
         subscribed = sub is not None and sub.state is SubscriptionState.LIVE

@@ -1,7 +1,7 @@
 """The part of a connection that sets and removes keys of maps."""
 
 from actors.brokers import contract
-from actors.protocol import codes, frames
+from actors.protocol import codes, frames, presence_maps
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, Publish
 from serve_app.realtime.core import ConnectionCore
@@ -18,7 +18,7 @@ class MapChanging(ConnectionCore):
         if resolved is None:
             return
         namespace = resolved[0]
-        if namespace.map is None:
+        if namespace.map is None or presence_maps.parse(body.channel) is not None:
             self._error(command, codes.ERROR_NOT_AVAILABLE, actions)
             return
         sub = self.subscriptions.get(body.channel)

@@ -3,6 +3,8 @@ import pytest
 from actors.brokers.contract import ClientInfo, HistoryReply, PresenceStats, Publication, StreamPosition
 from serve_app.realtime import actions as act
 from serve_app.realtime.calls import CallError
+from serve_app.realtime.capabilities import parse
+from serve_app.realtime.credentials import Credentials
 from tests.fixtures.realtime import Driver, close_code, error_code, only, reply
 
 
@@ -123,3 +125,16 @@ def test_calls_in_flight_are_bounded_and_freed() -> None:
     assert error_code(driver.command("publish", channel="room:1", data=1)) == 111
     driver.connection.call_answered(calls[0].command, StreamPosition("e", 1))
     assert isinstance(driver.command("publish", channel="room:1", data=1)[0], act.Publish)
+
+
+@pytest.mark.parametrize("channel", ["$clients:guarded:1", "$users:room:1"])
+def test_no_capability_reads_presence_as_a_history_or_publishes_into_it(channel: str) -> None:
+    driver = Driver()
+    caps = parse([{"channels": ["*"], "match": "wildcard", "allow": ["hst", "pub", "prs"]}])
+    driver.verifier.connections["t"] = Credentials("u1", capabilities=caps)
+    driver.command("connect", token="t")
+    driver.connection.registered(True, driver.now)
+    assert error_code(driver.command("history", channel=channel, limit=10)) == 108
+    assert error_code(driver.command("presence", channel=channel)) == 108
+    assert error_code(driver.command("publish", channel=channel, data=1)) == 108
+    assert error_code(driver.command("publish", channel=channel, type=1, key="k", data=1)) == 108

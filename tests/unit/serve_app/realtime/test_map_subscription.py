@@ -126,7 +126,7 @@ def test_presence_is_a_map_that_hides_its_stream(driver: MapDriver, channel: str
     live = reply(driver.answer(asked, MapPage(0, StreamPosition("e", 7))))["subscribe"]
     assert live["type"] == kind
     assert not {"phase", "recoverable", "epoch", "offset"} & set(live)
-    assert error_code(driver.command("publish", channel=channel, type=1, key="a", data=1)) == 103
+    assert error_code(driver.command("publish", channel=channel, type=1, key="a", data=1)) == 108
     assert error_code(driver.command("presence", channel=channel)) == 108
 
 
