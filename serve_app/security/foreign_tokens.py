@@ -90,7 +90,8 @@ class ForeignTokens:
                 return [published] if kid else [published, *fixed]
             if published is not None and kid:
                 return []
-        if fixed or self._jwks is None or algorithm not in PUBLIC_ALGORITHMS:
+        is_public = isinstance(algorithm, str) and algorithm in PUBLIC_ALGORITHMS
+        if fixed or self._jwks is None or not is_public:
             return fixed
         if self._jwks.may_ask:
             raise KeysNotFetched(self._jwks.refresh)

@@ -1,4 +1,5 @@
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,6 @@ def test_a_public_key_is_no_shared_secret(tmp_path: Path, key: Any) -> None:
 def _hmac_token(secret: bytes) -> str:
     import hashlib
     import hmac
-    from base64 import urlsafe_b64encode
 
     def part(data: bytes) -> bytes:
         return urlsafe_b64encode(data).rstrip(b"=")
@@ -201,3 +201,12 @@ async def test_fixed_keys_go_on_working_once_the_only_published_key_is_here() ->
     assert issuer.tokens.verify(sign({"sub": "4"}, "ES256")) == {"sub": "4"}
     with pytest.raises(TokenInvalid):
         issuer.tokens.verify(sign({"sub": "5"}, "HS256", SECRET, kid="only"))
+
+
+@pytest.mark.parametrize("algorithm", ["[]", "{}", "5", "null", '["RS256"]'])
+def test_an_algorithm_that_is_no_text_is_none(algorithm: str) -> None:
+    header = urlsafe_b64encode(b'{"typ":"JWT","alg":%s}' % algorithm.encode()).rstrip(b"=").decode()
+    issuer = Published()
+    with pytest.raises(TokenInvalid):
+        issuer.tokens.verify(f"{header}.e30.AAAA")
+    assert issuer.requests == 0
