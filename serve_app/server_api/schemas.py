@@ -19,6 +19,10 @@ MAX_KEY_TTL_S = 366 * 86_400
 MAX_CHANNELS = 1000
 """Channels of one broadcast."""
 
+MAX_EXCLUDED = 1000
+"""Connections, and users, that one publication leaves out: each of them is kept with it."""
+
+Excluded = Annotated[tuple[str, ...], Meta(max_length=MAX_EXCLUDED)]
 Channel = Annotated[str, Meta(min_length=1, max_length=255)]
 Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 User = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -42,8 +46,8 @@ class Publish(Struct):
     delta: bool = False
     version: UInt63 = 0
     version_epoch: str = ""
-    exclude_clients: tuple[str, ...] = ()
-    exclude_users: tuple[str, ...] = ()
+    exclude_clients: Excluded = ()
+    exclude_users: Excluded = ()
 
 
 class Broadcast(Struct):
@@ -58,8 +62,8 @@ class Broadcast(Struct):
     delta: bool = False
     version: UInt63 = 0
     version_epoch: str = ""
-    exclude_clients: tuple[str, ...] = ()
-    exclude_users: tuple[str, ...] = ()
+    exclude_clients: Excluded = ()
+    exclude_users: Excluded = ()
 
 
 class OneChannel(Struct):

@@ -240,6 +240,20 @@ def test_who_was_left_out_gets_the_next_one_whole() -> None:
     assert left_out.texts[-1] == other.texts[-1]
 
 
+class Listed(tuple[str, ...]):
+    """Not to be looked through for each member: a long list times many members stops the process for seconds."""
+
+    def __contains__(self, item: object) -> bool:
+        raise AssertionError
+
+
+def test_a_list_of_the_excluded_is_read_once() -> None:
+    channel = at(0)
+    readers = [Reader(channel, JSON_MESSAGES, name, None) for name in ("a", "b")]
+    run(channel, flagged(1, LONG, exclude_clients=Listed(("a",)), exclude_users=Listed(("x",))))
+    assert [len(reader.deltas) for reader in readers] == [0, 1]
+
+
 def test_bases_are_kept_only_while_somebody_uses_them() -> None:
     channel = at(0)
     member(channel)

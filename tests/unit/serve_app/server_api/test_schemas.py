@@ -29,6 +29,8 @@ def test_only_options_that_are_given_are_overridden() -> None:
         (schemas.Publish, b'{"channel": "", "data": 1}'),
         (schemas.Publish, b'{"channel": "c", "data": 1, "version": -1}'),
         (schemas.Broadcast, b'{"channels": ["a", ""], "data": 1}'),
+        (schemas.Publish, b'{"channel": "c", "data": 1, "exclude_users": [%s]}' % b",".join([b'"u"'] * 1001)),
+        (schemas.Broadcast, b'{"channels": ["a"], "data": 1, "exclude_clients": [%s]}' % b",".join([b'"c"'] * 1001)),
         (schemas.Subscribe, b'{"user": "u"}'),
         (schemas.Subscribe, b'{"user": 1, "channel": "c"}'),
         (schemas.Refresh, b'{"user": "u", "expire_at": -1}'),
