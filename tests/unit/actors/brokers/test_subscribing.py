@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from actors.brokers.contract import BrokerError, StreamPosition
+from actors.brokers.contract import BrokerError, ClientInfo, StreamPosition, SubscribeRequest
 from tests.fixtures.brokers import MemoryWorld
 from tests.fixtures.simulation import passes, simulate
 
@@ -86,6 +86,20 @@ def test_presence_joins_and_leaves():
             assert one.sink.of("leave") == [("leave", "room:a", "c2")]
             heard = [entry[0] for entry in one.sink.heard if entry[-1] == "c1"]
             assert heard == ["subscribed", "join"], "the reply comes before one's own join"
+
+    simulate(main())
+
+
+def test_everybody_without_a_user_counts_as_one_user():
+    async def main():
+        async with MemoryWorld() as world:
+            process = await world.process()
+            for number, user in enumerate(("", "", "u")):
+                request = SubscribeRequest("room:a", number, ClientInfo(user, f"c{number}"), presence=True)
+                process.brokers.subscribe(request, lambda reply: None)
+            await passes(1)
+            stats = await process.brokers.presence_stats("room:a")
+            assert (stats.clients, stats.users) == (3, 2)
 
     simulate(main())
 
