@@ -261,7 +261,7 @@ class SubscribeResult(Message):
 
 
 class ConnectResult(Message):
-    """`session` and `node` only for emulation transports."""
+    """`session` and `node` only for emulation transports. `time` is not sent: no SDK reads it."""
 
     client: str
     version: str

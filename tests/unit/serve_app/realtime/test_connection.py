@@ -40,6 +40,12 @@ def test_a_revoked_session_is_closed_for_good() -> None:
     assert driver.connection.registered(True, driver.now) == []
 
 
+@pytest.mark.parametrize("field", ["name", "version"])
+def test_an_sdk_has_a_short_name_and_version(field: str) -> None:
+    only(Driver().command("connect", token="good:u1", **{field: "x" * 64}), act.Register)
+    assert close_code(Driver().command("connect", token="good:u1", **{field: "x" * 65})) == 3501
+
+
 def test_an_invalid_token_closes_with_3500() -> None:
     assert close_code(Driver().command("connect", token="forged")) == 3500
 
