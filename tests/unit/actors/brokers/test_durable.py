@@ -172,7 +172,9 @@ def test_what_came_after_a_batch_with_a_known_key_is_not_asked_about():
 
         async def while_others_arrive(fence, made):
             if not world.store.asked:
-                world.committer.publish(world.stream, world.channel, Publish(9, CHANNEL, b"x", "later", idempotency_key="l"))
+                world.committer.publish(
+                    world.stream, world.channel, Publish(9, CHANNEL, b"x", "later", idempotency_key="l")
+                )
             await commit(fence, made)
 
         world.store.commit = while_others_arrive
