@@ -289,7 +289,7 @@ def test_a_subscription_of_the_servers_and_one_of_the_client_may_expire_together
 
 
 def test_a_connection_whose_deadlines_cannot_be_met_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    driver = Driver()
+    driver = Driver(limits=Limits(ping_s=1000))
     driver.command("connect", token=expiring(driver, seconds=10))
     driver.connection.registered(True, driver.now)
     driver.subscribe("a")
