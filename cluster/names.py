@@ -41,6 +41,7 @@ JOB_REGISTRY_IMPORT_PATH = "tasks.registry:REGISTRY"
 JOB_RUNNER_IMPORT_PATH = "tasks.runner:JobRunner"
 """The queue owner and the agents run what the room above them declares."""
 SEED_MODULE = "db.seed"
+ADMIN_MODULE = "db.auth.appointing"
 SHARDS_MODULE = "actors.brokers.command"
 
 BUCKETS = 1024

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from cluster.cli import data, fuzzing, looking, measuring, node, quality, testing, up
+from cluster.cli import admin, data, fuzzing, looking, measuring, node, quality, testing, up
 from cluster.cli.printing import fail
 from cluster.stack.runner import EXPECTED
 
@@ -34,6 +34,7 @@ app.command()(quality.check)
 app.command()(quality.fix)
 app.add_typer(data.migrate, name="migrate")
 app.command()(data.seed)
+app.command()(admin.admin)
 app.command(context_settings=_PASSES_ON)(data.psql)
 app.command(context_settings=_PASSES_ON)(data.valkey)
 app.command(context_settings=_PASSES_ON)(measuring.load)

@@ -1,6 +1,9 @@
 """What this room needs of a password hasher. The implementation is `serve_app.security.passwords`."""
 
-from typing import Protocol
+from typing import Final, Protocol
+
+UNUSABLE: Final = "!"
+"""In place of a hash: no password matches it."""
 
 
 class PasswordHasher(Protocol):

@@ -56,6 +56,12 @@ async def roles_of(session: AsyncSession, user_ids: Iterable[UUID]) -> dict[UUID
     return {user_id: tuple(sorted(names)) for user_id, names in found.items()}
 
 
+async def usernames_of(session: AsyncSession, user_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What these people are called, also those whose accounts are removed."""
+    rows = await session.execute(select(User.id, User.username).where(User.id.in_(set(user_ids))))
+    return {row.id: row.username for row in rows}
+
+
 async def permissions_of(session: AsyncSession, user_id: UUID) -> frozenset[str]:
     """Everything that the user's roles allow, less what is withheld until the address is verified."""
     held = (

@@ -11,10 +11,11 @@ from passlib.hash import argon2  # type: ignore[attr-defined]
 from sqlalchemy import select, text
 
 from cluster.settings import get_settings
+from db.auth.hashing import UNUSABLE
 from db.auth.models import User
 from db.seed.people import DEMO_PEOPLE
 from db.seed.scales import SCALES
-from db.seed.writer import UNUSABLE, Writer
+from db.seed.writer import Writer
 from db.session import Database
 
 SEED_LOCK = 7_306_202

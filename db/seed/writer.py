@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from db.auth.hashing import UNUSABLE
 from db.seed.catalogue import SHELVES, invent_products
 from db.seed.history import LINES, QUANTITIES, Popularity, invent_steps, invent_times
 from db.seed.people import InventedPerson, invent_message, invent_people
@@ -20,9 +21,6 @@ CHUNK = 10_000
 """Orders per COPY: about 60 MB of Python objects."""
 
 LOBBY = "Lobby"
-
-UNUSABLE = "!"
-"""In place of a hash: no password matches it."""
 
 UNREAD = 6
 """So many of the newest notices have not been read."""

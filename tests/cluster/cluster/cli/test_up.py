@@ -83,13 +83,37 @@ async def _is_production(mine: RunningStack) -> None:
         for cookie in cookies:
             assert cookie.startswith("__Host-")
             assert {"secure", "httponly", "path=/"} <= {part.strip().lower() for part in cookie.split(";")}
-        for page in ("/docs", "/api/v1/mailbox"):
-            assert (await http.get(page)).status_code in (401, 404), page
         assert (await http.get("/docs")).status_code == 404
+        await _has_no_mailbox(mine, person)
+        await _gets_its_first_administrator(mine, http)
         demo = {"email": "admin@mobula.localhost", "password": mine.demo_password}
         assert (await http.post("/api/v1/auth/login", json=demo)).status_code == 401
         assert (await http.get("/health")).json()["status"] == "healthy"
     await person.close()
+
+
+async def _has_no_mailbox(mine: RunningStack, person: Person) -> None:
+    """Not even for those who may read it."""
+    refused = mine.run("admin", person.email, "--role", "operator")
+    assert refused.returncode == 1
+    assert "--unverified" in refused.stderr
+    assert mine.run("admin", person.email, "--role", "operator", "--unverified").returncode == 0
+    await person.sign_in()
+    assert "mailbox:read" in (await person.get("/api/v1/auth/me"))["permissions"]
+    answer = await person.http.get("/api/v1/dev/mailbox")
+    assert (answer.status_code, answer.json()["code"]) == (404, "mail_not_found"), answer.text
+
+
+async def _gets_its_first_administrator(mine: RunningStack, http: httpx.AsyncClient) -> None:
+    made = mine.run("admin", "boss@example.com")
+    assert made.returncode == 0, made.stderr
+    link = made.stdout.strip().splitlines()[-1]
+    assert link.startswith(f"{mine.settings.public_url}/reset-password#")
+    boss = Person(http, "boss", "a wide river with seven bridges")
+    chosen = {"token": link.partition("#")[2], "new_password": boss.password}
+    assert (await http.post("/api/v1/auth/password/reset", json=chosen)).status_code == 204
+    await boss.sign_in()
+    assert (await boss.get("/api/v1/users"))["total"] == 2
 
 
 def _commands_know(mine: RunningStack) -> None:
