@@ -19,6 +19,7 @@ from serve_app.notifications.router import router as notifications_router
 from serve_app.orders.router import router as orders_router
 from serve_app.presence.router import router as presence_router
 from serve_app.problems.router import router as problems_router
+from serve_app.products.category_router import router as categories_router
 from serve_app.products.router import router as products_router
 from serve_app.realtime_inspection.router import router as realtime_inspection_router
 from serve_app.realtime_inspection.rules_router import router as realtime_rules_router
@@ -40,6 +41,7 @@ VERSIONED: tuple[APIRouter, ...] = (
     users_router,
     directory_router,
     products_router,
+    categories_router,
     orders_router,
     conversations_router,
     presence_router,

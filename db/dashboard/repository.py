@@ -15,11 +15,10 @@ from db.notifications.service import unread_count
 from db.orders.models import Order
 from db.orders.status import OPEN, OrderStatus
 from db.products.models import Product
+from db.products.repository import LOW_STOCK
 
 CURRENCY = "EUR"
 """Revenue is added up in one currency: the shop's."""
-
-LOW_STOCK = 10
 
 
 @dataclass(frozen=True, slots=True)

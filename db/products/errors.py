@@ -17,6 +17,27 @@ class UnknownCategory(InvalidInput):
     default_message = "There is no such category."
 
 
+class CategoryNotFound(NotFound):
+    """No category has this id."""
+
+    code = "category_not_found"
+    default_message = "There is no such category."
+
+
+class CategoryInUse(Conflict):
+    """Something is in it, or products that orders still show were."""
+
+    code = "category_in_use"
+    default_message = "There are products in this category, or removed ones that orders still show; rename it instead."
+
+
+class SlugTaken(Conflict):
+    """Another category has this slug."""
+
+    code = "slug_taken"
+    default_message = "Another category has this slug."
+
+
 class SkuTaken(Conflict):
     """Another live product has this SKU."""
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from db.base import APP, EMPTY_OBJECT, Base, Identified, Timestamped, Versioned
 
 
-class Category(Identified, Timestamped, Base):
+class Category(Identified, Timestamped, Versioned, Base):
     """A shelf of the catalogue."""
 
     __tablename__ = "categories"

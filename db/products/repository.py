@@ -14,6 +14,9 @@ from db.errors import InvalidInput
 from db.products.models import Category, Product
 from db.search import check_query, matches
 
+LOW_STOCK = 10
+"""Of a product with less than this, little is left."""
+
 SORTS: Mapping[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "name": (Product.name, Product.id),
     "price": (Product.price, Product.id),
@@ -30,6 +33,7 @@ class ProductFilter:
     price_min: Decimal | None = None
     price_max: Decimal | None = None
     in_stock: bool | None = None
+    low: bool | None = None
     q: str | None = None
     org_id: UUID | None = None
 
@@ -49,6 +53,8 @@ async def filtered(session: AsyncSession, wanted: ProductFilter) -> Select[Produ
         statement = statement.where(Product.price <= wanted.price_max)
     if wanted.in_stock is not None:
         statement = statement.where(Product.stock > 0 if wanted.in_stock else Product.stock == 0)
+    if wanted.low is not None:
+        statement = statement.where(Product.stock < LOW_STOCK if wanted.low else Product.stock >= LOW_STOCK)
     if wanted.org_id is not None:
         statement = statement.where(Product.org_id == wanted.org_id)
     if wanted.q:

@@ -1,6 +1,6 @@
 """The catalogue's rules. Changes void what was cached by tags: of lists, of stock, and of each product."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from db.pagination import Cursor, CursorPage, Page, choose_sort, fetch_cursor_pa
 from db.products import repository
 from db.products.errors import ProductNotFound, SkuTaken, UnknownCategory
 from db.products.events import ProductChanged
-from db.products.models import Category, Product
+from db.products.models import Product
 from db.products.repository import ProductFilter
 
 LIST_TAG = "products"
@@ -79,11 +79,6 @@ async def get_product(session: AsyncSession, product_id: UUID) -> Product:
     if product is None:
         raise ProductNotFound
     return product
-
-
-async def list_categories(session: AsyncSession) -> Sequence[Category]:
-    """All categories in the order of the shelves."""
-    return await repository.categories(session)
 
 
 async def create_product(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response, status
 from pydantic import Field
 
 from db.products import service
+from db.products.categories import category_tag
 from db.products.repository import ProductFilter
 from serve_app.conditional import NO_CACHE, content_tag, expected_version, not_modified, version_tag
 from serve_app.dependencies import DbSession, OptionalPrincipal, ResourcesDep, require, resources_of
@@ -18,7 +19,7 @@ from serve_app.middleware.cache_version import version_wanted
 from serve_app.openapi_parts import CACHED, ETAG_HEADER, LOCATION_HEADER, PUBLIC, problems
 from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
 from serve_app.products.presenting import as_json, present_product, product_links
-from serve_app.products.schemas import Category, CategoryList, Product, ProductCreate, ProductUpdate
+from serve_app.products.schemas import Product, ProductCreate, ProductUpdate
 from serve_app.query import parsed, query_parameters
 from serve_app.resources import Resources
 from serve_app.schemas import Page
@@ -34,8 +35,6 @@ LIST_TTL_S = 5.0
 PRODUCT_TTL_S = 300.0
 """A product is voided by every change, orders included; this only bounds what idle entries hold."""
 
-CATEGORIES_TAG = "categories"
-
 
 class ProductQuery(PageQuery):
     """Filters of the catalogue."""
@@ -46,6 +45,7 @@ class ProductQuery(PageQuery):
     price_min: Annotated[Decimal | None, Field(ge=0, max_digits=12, decimal_places=2)] = None
     price_max: Annotated[Decimal | None, Field(ge=0, max_digits=12, decimal_places=2)] = None
     in_stock: bool | None = None
+    low: Annotated[bool | None, Field(description="Of which little is left, or nothing.")] = None
     q: Annotated[str | None, Field(max_length=100, description="Words of the name or the description.")] = None
     sort: Annotated[SortKey, Field(description="`-price` is the same as `sort=price&order=desc`.")] = "name"
     order: Literal["asc", "desc"] | None = None
@@ -97,7 +97,7 @@ async def get_product(product_id: UUID, principal: OptionalPrincipal, request: R
         f"products:one:{product_id}",
         load,
         ttl_s=PRODUCT_TTL_S,
-        tags=(service.product_tag(product_id),),
+        tags=lambda found: (service.product_tag(product_id), category_tag(found["category"]["id"])),
         at_least=version_wanted(request.scope),
     )
     etag = version_tag(product["version"])
@@ -138,7 +138,8 @@ async def update_product(
 ) -> Any:
     """Change a product. If-Match is required, so that two editors cannot overwrite one another."""
     version = expected_version(if_match, required=True)
-    changes = body.model_dump(exclude_unset=True, exclude_none=True)
+    given = body.model_dump(exclude_unset=True)
+    changes = {name: value for name, value in given.items() if value is not None or name == "image_url"}
     product = await service.update_product(session, product_id, changes, expected_version=version)
     response.headers["ETag"] = version_tag(product.version)
     return present_product(product, principal=principal)
@@ -156,23 +157,9 @@ async def delete_product(
     await service.delete_product(session, product_id, expected_version=expected_version(if_match, required=True))
 
 
-@router.get("/categories", response_model=CategoryList, openapi_extra=PUBLIC | CACHED)
-async def list_categories(request: Request, resources: ResourcesDep) -> Any:
-    """All categories."""
-
-    async def load() -> dict[str, Any]:
-        async with resources.database.transaction(read_only=True) as session:
-            rows = await service.list_categories(session)
-            return CategoryList(items=[Category.model_validate(row) for row in rows]).model_dump(mode="json")
-
-    wanted = version_wanted(request.scope)
-    content = await resources.cached("categories", load, ttl_s=LIST_TTL_S, tags=(CATEGORIES_TAG,), at_least=wanted)
-    return Response(orjson.dumps(content), headers={"Cache-Control": NO_CACHE}, media_type="application/json")
-
-
 def _list_tags(query: ProductQuery, found: dict[str, Any]) -> tuple[str, ...]:
     """What the list was made from: at most one tag per item of a page, and two."""
-    by_stock = query.in_stock is not None or query.sort.lstrip("-") == "stock"
+    by_stock = query.in_stock is not None or query.low is not None or query.sort.lstrip("-") == "stock"
     general = (service.LIST_TAG, service.STOCK_TAG) if by_stock else (service.LIST_TAG,)
     return (*general, *map(service.product_tag, found["products"]))
 
@@ -184,6 +171,7 @@ async def _load_list(query: ProductQuery, request: Request, resources: Resources
         price_min=query.price_min,
         price_max=query.price_max,
         in_stock=query.in_stock,
+        low=query.low,
         q=query.q,
     )
     scratch = Response()

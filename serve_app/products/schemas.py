@@ -20,12 +20,40 @@ class Category(ResponseSchema):
     name: str
     description: str
     parent_id: UUID | None
+    position: int = Field(description="Its place among the shelves, ascending; then by name.")
+    version: int = Field(description="Also the ETag; send it back in If-Match to change the category.")
 
 
 class CategoryList(ResponseSchema):
     """All categories, in the order of the shelves."""
 
     items: list[Category]
+
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60, examples=["electronics"])]
+CategoryName = Annotated[str, Field(min_length=1, max_length=80)]
+CategoryDescription = Annotated[str, Field(max_length=2000)]
+Position = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class CategoryCreate(RequestSchema):
+    """A new category. `parent_id`: a category that is itself below none."""
+
+    slug: Slug
+    name: CategoryName
+    description: CategoryDescription = ""
+    parent_id: UUID | None = None
+    position: Position = 0
+
+
+class CategoryUpdate(RequestSchema):
+    """Changes to a category (JSON Merge Patch)."""
+
+    slug: Slug | None = None
+    name: CategoryName | None = None
+    description: CategoryDescription | None = None
+    parent_id: UUID | None = None
+    position: Position | None = None
 
 
 class Product(ResourceSchema):
@@ -46,6 +74,17 @@ class Product(ResourceSchema):
     updated_at: datetime
 
 
+ImageUrl = Annotated[
+    str,
+    Field(
+        max_length=400,
+        pattern=r"^(https://[^\s/]\S*|/|/[^\s/\\]\S*)$",
+        description="An `https://` address, or a path of the front end.",
+        examples=["https://images.example/lamp.webp"],
+    ),
+]
+
+
 class ProductCreate(RequestSchema):
     """A new product."""
 
@@ -56,11 +95,12 @@ class ProductCreate(RequestSchema):
     price: Money
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
     stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] = 0
+    image_url: ImageUrl | None = None
     attributes: FreeJson = Field(default_factory=dict)
 
 
 class ProductUpdate(RequestSchema):
-    """Changes to a product (JSON Merge Patch of its top level)."""
+    """Changes to a product (JSON Merge Patch of its top level). `image_url: null` takes the picture away."""
 
     sku: Annotated[str, Field(min_length=1, max_length=40)] | None = None
     name: Annotated[str, Field(min_length=1, max_length=160)] | None = None
@@ -68,4 +108,5 @@ class ProductUpdate(RequestSchema):
     category_id: UUID | None = None
     price: Money | None = None
     stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None = None
+    image_url: ImageUrl | None = None
     attributes: FreeJson | None = None

@@ -150,10 +150,3 @@ async def test_a_product_has_a_category_that_exists(database: Database) -> None:
     product = await in_transaction(database, make_product)
     await refused(database, UnknownCategory, lambda s: service.update_product(s, product.id, {"category_id": uuid4()}))
     await refused(database, InvalidInput, lambda s: service.update_product(s, product.id, {"version": 9}))
-
-
-async def test_categories_come_in_the_order_of_the_shelves(database: Database) -> None:
-    async with database.transaction() as session:
-        for position, slug in enumerate(["c", "a", "b"]):
-            await make_category(session, slug=slug, name=slug, position=position)
-    assert [c.slug for c in await in_transaction(database, service.list_categories)] == ["c", "a", "b"]

@@ -36,6 +36,8 @@ class TestList:
             ({"sort": "price", "order": "desc"}, [5, 4, 3, 2, 1]),
             ({"sort": "-price", "limit": 2}, [5, 4]),
             ({"in_stock": False}, [1]),
+            ({"low": True}, [1, 2, 3, 4, 5]),
+            ({"low": False}, []),
             ({"q": "%"}, []),
             ({"limit": 2, "page": 3}, [5]),
             ({"page": 99}, []),
@@ -187,6 +189,31 @@ class TestWrite:
         assert (await admin_client.delete(path, headers={"If-Match": '"2"'})).status_code == 204
         assert_problem(await client.get(path), 404, "product_not_found")
 
+    async def test_a_picture_comes_and_goes(self, admin_client: httpx.AsyncClient, shelf: list[Product]):
+        path = f"/api/v1/products/{shelf[0].id}"
+        body = {"sku": "P-1", "name": "x", "price": "1", "category_id": str(shelf[0].category_id)}
+        created = await admin_client.post("/api/v1/products", json=body | {"image_url": "/pictures/x.webp"})
+        assert created.json()["image_url"] == "/pictures/x.webp"
+        for address in ("https://images.example/lamp.webp?w=400", None):
+            changed = await admin_client.patch(path, json={"image_url": address}, headers={"If-Match": "*"})
+            assert changed.json()["image_url"] == address
+            assert (await admin_client.get(path)).json()["image_url"] == address
+        for address in (
+            *("http://images.example/x.png", "javascript:alert(1)", "data:image/png;base64,AA", "//evil.example/x"),
+            *(
+                "/\\evil.example/x",
+                "x.png",
+                "https://",
+                "https:///x",
+                "https://a b",
+                f"https://x.example/{'a' * 400}",
+                "",
+            ),
+        ):
+            refused = await admin_client.patch(path, json={"image_url": address}, headers={"If-Match": "*"})
+            problem = assert_problem(refused, 422, "validation_failed")
+            assert problem["errors"][0]["pointer"] == "#/image_url", address
+
     async def test_two_editors(self, admin_client: httpx.AsyncClient, shelf: list[Product]):
         path = f"/api/v1/products/{shelf[0].id}"
         assert_problem(await admin_client.patch(path, json={"stock": 1}), 428, "precondition_required")
@@ -226,8 +253,3 @@ class TestWrite:
         assert_problem(await authenticated_client.patch(path, json={}, headers=headers), 403, "permission_denied")
         assert_problem(await authenticated_client.delete(path, headers=headers), 403, "permission_denied")
         assert_problem(await authenticated_client.post("/api/v1/products", json={}), 403, "permission_denied")
-
-
-async def test_categories(client: httpx.AsyncClient, shelf: list[Product]):
-    body = (await client.get("/api/v1/categories")).json()
-    assert [category["slug"] for category in body["items"]] == ["lamps"]
