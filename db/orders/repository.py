@@ -15,7 +15,11 @@ SORTS: Mapping[str, tuple[InstrumentedAttribute[Any], ...]] = {"created_at": (Or
 
 
 def filtered(
-    *, user_id: UUID | None = None, status: OrderStatus | None = None, org_id: UUID | None = None
+    *,
+    user_id: UUID | None = None,
+    status: OrderStatus | None = None,
+    org_id: UUID | None = None,
+    number: int | None = None,
 ) -> Select[Order]:
     """Orders that match; without `user_id`, everybody's."""
     statement = select(Order)
@@ -23,6 +27,8 @@ def filtered(
         statement = statement.where(Order.user_id == user_id)
     if status is not None:
         statement = statement.where(Order.status == status.value)
+    if number is not None:
+        statement = statement.where(Order.number == number)
     if org_id is not None:
         statement = statement.where(Order.org_id == org_id)
     return statement

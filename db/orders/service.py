@@ -123,13 +123,14 @@ async def list_orders(
     user_id: UUID | None = None,
     status: str | None = None,
     org_id: UUID | None = None,
+    number: int | None = None,
     sort: str | None = None,
     page: int = 1,
     limit: int = 20,
     count: bool = True,
 ) -> Page[Order]:
     """One numbered page, newest first; without `user_id`, everybody's. Lines are not loaded."""
-    statement = repository.filtered(user_id=user_id, status=_status(status), org_id=org_id)
+    statement = repository.filtered(user_id=user_id, status=_status(status), org_id=org_id, number=number)
     chosen = choose_sort(repository.SORTS, sort, None, "-created_at")
     return await fetch_page(session, statement, chosen, page=page, limit=limit, count=count)
 
@@ -140,12 +141,13 @@ async def list_orders_by_cursor(
     user_id: UUID | None = None,
     status: str | None = None,
     org_id: UUID | None = None,
+    number: int | None = None,
     sort: str | None = None,
     cursor: Cursor | None = None,
     limit: int = 20,
 ) -> CursorPage[Order]:
     """The same by cursor."""
-    statement = repository.filtered(user_id=user_id, status=_status(status), org_id=org_id)
+    statement = repository.filtered(user_id=user_id, status=_status(status), org_id=org_id, number=number)
     chosen = choose_sort(repository.SORTS, sort, None, "-created_at")
     return await fetch_cursor_page(session, statement, chosen, cursor=cursor, limit=limit)
 

@@ -48,6 +48,12 @@ async def list_notifications(
     return numbered(page, _present, request=request, response=response)
 
 
+@router.post("/read", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403))
+async def mark_all_notifications_read(principal: LoginPrincipal, session: DbSession) -> None:
+    """Mark all of one's own as read."""
+    await service.mark_all_read(session, principal.user_id)
+
+
 @router.post("/{notification_id}/read", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403, 404))
 async def mark_notification_read(notification_id: UUID, principal: LoginPrincipal, session: DbSession) -> None:
     """Mark one as read; twice is fine."""

@@ -10,15 +10,16 @@ from serve_app.schemas import Links
 from serve_app.security.principal import Principal
 
 
-def present_summary(row: OrderRow) -> OrderSummary:
-    """An order in a list."""
-    return OrderSummary.of(row, links=self_link(f"/orders/{row.id}"))
+def present_summary(row: OrderRow, *, username: str | None = None) -> OrderSummary:
+    """An order in a list. `username`: whose it is, where that is not clear."""
+    return OrderSummary.of(row, username=username, links=self_link(f"/orders/{row.id}"))
 
 
-def present_order(row: OrderRow, principal: Principal) -> Order:
-    """An order with lines, history, and what the caller may do next."""
+def present_order(row: OrderRow, principal: Principal, *, username: str | None = None) -> Order:
+    """An order with lines, history, and what the caller may do next. `username`: whose it is."""
     return Order.of(
         row,
+        username=username,
         items=[_item(item) for item in row.items],
         history=[OrderHistoryEntry.model_validate(step) for step in row.history],
         links=self_link(f"/orders/{row.id}") | _actions(row, principal),

@@ -6,8 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import Field
 
+from db.auth.repository import usernames_of
 from db.errors import PermissionDenied
 from db.orders import service
+from db.orders.models import Order as OrderRow
 from serve_app.dependencies import DbSession, ResourcesDep, require
 from serve_app.idempotency import IdempotencyKey
 from serve_app.openapi_parts import LOCATION_HEADER, problems
@@ -26,11 +28,17 @@ OrderPlacer = Annotated[Principal, Depends(require("orders:place"))]
 OrderKeeper = Annotated[Principal, Depends(require("orders:manage"))]
 
 
+MAX_DIGITS = 18
+"""Of a number that the column holds."""
+
+
 class OrderQuery(PageQuery):
     """Filters of the list of orders."""
 
     status: OrderStatus | None = None
     everyone: Annotated[bool, Field(description="All people's orders; needs `orders:read_all`.")] = False
+    user_id: Annotated[UUID | None, Field(description="Of everybody's, only this person's.")] = None
+    number: Annotated[str | None, Field(max_length=20, description="Only the order that people call so.")] = None
 
 
 @router.post(
@@ -62,16 +70,27 @@ async def list_orders(
     """Orders, newest first: one's own, or everybody's."""
     if query.everyone and not principal.may("orders:read_all"):
         raise PermissionDenied("Seeing everybody's orders needs 'orders:read_all'.")
-    user_id = None if query.everyone else principal.user_id
+    user_id = query.user_id if query.everyone else principal.user_id
     state = query.status.value if query.status is not None else None
-    return await answer_orders(session, query, request, response, resources, user_id=user_id, status=state)
+    return await answer_orders(
+        session,
+        query,
+        request,
+        response,
+        resources,
+        user_id=user_id,
+        status=state,
+        number=_number(query.number),
+        named=query.everyone,
+    )
 
 
 @router.get("/{order_id}", response_model=Order, responses=problems(403, 404))
 async def get_order(order_id: UUID, principal: OrderReader, session: DbSession) -> Any:
     """One order with its lines and history: one's own, or anybody's with `orders:read_all`."""
     whose = None if principal.may("orders:read_all") else principal.user_id
-    return present_order(await service.get_order(session, order_id, user_id=whose), principal)
+    order = await service.get_order(session, order_id, user_id=whose)
+    return await _answer(session, order, principal)
 
 
 @router.post(
@@ -90,7 +109,7 @@ async def cancel_order(
         user_id=None if principal.may("orders:manage") else principal.user_id,
         reason=body.reason if body is not None else "",
     )
-    return present_order(order, principal)
+    return await _answer(session, order, principal)
 
 
 @router.post(
@@ -105,4 +124,19 @@ async def change_order_status(
     order = await service.change_status(
         session, order_id, body.status.value, changed_by=principal.user_id, reason=body.reason
     )
-    return present_order(order, principal)
+    return await _answer(session, order, principal)
+
+
+async def _answer(session: DbSession, order: OrderRow, principal: Principal) -> Order:
+    """Somebody else's order says whose it is."""
+    foreign = order.user_id != principal.user_id
+    names = await usernames_of(session, [order.user_id]) if foreign else {}
+    return present_order(order, principal, username=names.get(order.user_id))
+
+
+def _number(called: str | None) -> int | None:
+    """The number of an order that is called `M-100042`; of what is no order's name, one that no order has."""
+    if called is None:
+        return None
+    digits = called.strip().upper().removeprefix("M-")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS else 0

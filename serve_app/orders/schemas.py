@@ -80,6 +80,7 @@ class OrderSummary(ResourceSchema):
     id: UUID
     order_number: str = Field(description="What people call it.", examples=["M-100042"])
     user_id: UUID
+    username: str | None = Field(description="Whose it is: said of other people's orders, and in lists of everybody's.")
     status: OrderStatus
     total_amount: Money
     currency: str

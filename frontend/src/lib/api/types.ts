@@ -8,6 +8,7 @@ export type SecondFactor = Schemas["SecondFactor"];
 export type Enrolment = Schemas["Enrolment"];
 export type ApiKey = Schemas["ApiKey"];
 export type ApiKeyCreated = Schemas["ApiKeyCreated"];
+export type Account = Schemas["User"];
 export type UserSummary = Schemas["UserSummary"];
 export type Category = Schemas["Category"];
 export type Product = Schemas["Product"];

@@ -29,3 +29,14 @@ async def test_cursors(api: Api, sign_in: SignIn):
     first = (await person.http.get("/api/v1/notifications", params={"cursor": "", "limit": 2})).json()
     second = (await person.http.get("/api/v1/notifications", params={"cursor": first["next"], "limit": 2})).json()
     assert [item["title"] for item in first["items"] + second["items"]] == ["2", "1", "0"]
+
+
+async def test_all_of_ones_own_are_marked_as_read(api: Api, sign_in: SignIn):
+    mine, theirs = await sign_in(), await sign_in()
+    async with api.database.transaction() as session:
+        for person in (mine, mine, theirs):
+            await notify(session, person.user.id, kind="note", title="Note")
+    for _ in range(2):
+        assert (await mine.http.post("/api/v1/notifications/read")).status_code == 204
+    left = [(await one.http.get("/api/v1/notifications?unread=true")).json()["total"] for one in (mine, theirs)]
+    assert left == [0, 1]

@@ -107,6 +107,36 @@ class TestOwnership:
         shipped = await operator_client.get("/api/v1/orders", params={"everyone": True, "status": "shipped"})
         assert shipped.json()["items"] == []
 
+    async def test_operators_hear_whose_orders_they_are_and_find_one(
+        self, api: Api, sign_in: SignIn, operator_client: httpx.AsyncClient
+    ):
+        ada = await sign_in()
+        async with api.database.transaction() as session:
+            hers, other = await make_order(session, ada.user), await make_order(session)
+
+        async def found(**query: str) -> list[str]:
+            answer = await operator_client.get("/api/v1/orders", params={"everyone": True, **query})
+            assert answer.status_code == 200, answer.text
+            return [item["id"] for item in answer.json()["items"]]
+
+        for query in ({}, {"cursor": ""}):
+            page = await operator_client.get("/api/v1/orders", params={"everyone": True, **query})
+            names = {item["id"]: item["username"] for item in page.json()["items"]}
+            assert names[str(hers.id)] == ada.user.username
+        assert await found(user_id=str(ada.user.id)) == [str(hers.id)]
+        for called in (other.order_number, f" {other.number} ", other.order_number.lower()):
+            assert await found(number=called) == [str(other.id)]
+        for called in ("M-", "no number", "9" * 19, "-1"):
+            assert await found(number=called) == []
+        path = f"/api/v1/orders/{hers.id}"
+        assert (await operator_client.get(path)).json()["username"] == ada.user.username
+        moved = await operator_client.post(f"{path}/status", json={"status": "paid", "reason": "by hand"})
+        assert (moved.json()["username"], moved.json()["history"][-1]["reason"]) == (ada.user.username, "by hand")
+        assert (await ada.http.get(path)).json()["username"] is None, "she knows"
+        assert (await ada.http.get("/api/v1/orders", params={"user_id": str(other.user_id)})).json()["items"][0][
+            "id"
+        ] == str(hers.id), "one's own, whoever is asked for"
+
 
 class TestMove:
     async def test_step_by_step(self, api: Api, sign_in: SignIn, operator_client: httpx.AsyncClient):
