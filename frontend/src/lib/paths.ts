@@ -7,11 +7,13 @@ export const PRIVATE_PREFIXES = [
   "/catalogue",
   "/orders",
   "/conversations",
+  "/desk",
   "/exports",
   "/audit",
   "/jobs",
   "/mailbox",
   "/notifications",
+  "/people",
   "/realtime",
   "/settings",
 ] as const;

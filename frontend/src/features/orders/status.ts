@@ -24,6 +24,17 @@ export function isFinal(status: OrderStatus): boolean {
   return status === "delivered" || status === "cancelled";
 }
 
+const CANCELLABLE: readonly OrderStatus[] = ["pending", "paid", "packed"];
+
+/** Where an order may go from here, the ordinary way first. The API is what refuses. */
+export function reachable(status: OrderStatus): readonly OrderStatus[] {
+  const next = STEPS.slice(0, -1).findIndex((step) => step === status) + 1;
+  return [
+    ...(next > 0 ? [STEPS[next] as OrderStatus] : []),
+    ...(CANCELLABLE.includes(status) ? (["cancelled"] as const) : []),
+  ];
+}
+
 /** The order after a live event. Events may come twice or late: what the history has already is left alone. */
 export function withStatus(order: Order | undefined, event: OrderStatusEvent): Order | undefined {
   if (!order || order.id !== event.order_id) return order;

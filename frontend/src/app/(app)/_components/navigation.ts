@@ -1,4 +1,5 @@
 import {
+  ClipboardList,
   Inbox,
   LayoutDashboard,
   ListChecks,
@@ -10,6 +11,7 @@ import {
   ScrollText,
   Settings,
   Share,
+  UsersRound,
 } from "lucide-react";
 
 export interface NavigationItem {
@@ -39,6 +41,8 @@ export const NAVIGATION: readonly NavigationGroup[] = [
   {
     title: "Operations",
     items: [
+      { href: "/desk", label: "Order desk", icon: ClipboardList, permission: "orders:read_all" },
+      { href: "/people", label: "People", icon: UsersRound, permission: "users:read" },
       { href: "/realtime", label: "Realtime", icon: RadioTower, permission: "realtime:read" },
       { href: "/jobs", label: "Jobs", icon: ListChecks, permission: "jobs:read" },
       { href: "/audit", label: "Audit", icon: ScrollText, permission: "audit:read" },

@@ -2,6 +2,7 @@
 
 import { ChevronLeft } from "lucide-react";
 import Link from "next/link";
+import { useState } from "react";
 
 import { Button } from "@/components/ui/button";
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
@@ -20,6 +21,7 @@ import { useConnectionState } from "@/lib/realtime/hooks";
 import { useCancelOrder, useOrder } from "../api/orders";
 import { useLiveOrders } from "../hooks/use-live-orders";
 import { isFinal } from "../status";
+import { MoveDialog } from "./move-dialog";
 import { StatusBadge } from "./status-badge";
 import { StatusTimeline } from "./status-timeline";
 
@@ -51,17 +53,25 @@ function Loaded({ order }: { order: Order }) {
   return (
     <>
       <Link
-        href="/orders"
+        href={foreign ? "/desk" : "/orders"}
         className="mb-3 inline-flex items-center gap-1 rounded-sm text-sm text-muted-foreground hover:text-foreground"
       >
-        <ChevronLeft aria-hidden className="size-4" /> Orders
+        <ChevronLeft aria-hidden className="size-4" /> {foreign ? "Order desk" : "Orders"}
       </Link>
       <PageHeader
         title={`Order ${order.order_number}`}
-        actions={order._links.cancel ? <CancelButton order={order} /> : null}
+        actions={
+          // Who moves orders cancels them there, too.
+          order._links.status ? (
+            <MoveButton order={order} />
+          ) : order._links.cancel ? (
+            <CancelButton order={order} />
+          ) : null
+        }
       >
         <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
           <StatusBadge status={order.status} /> Placed {formatDateTime(order.created_at)}
+          {order.username ? <> by {order.username}</> : null}
         </span>
       </PageHeader>
       <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
@@ -128,6 +138,16 @@ function Loaded({ order }: { order: Order }) {
           </CardBody>
         </Card>
       </div>
+    </>
+  );
+}
+
+function MoveButton({ order }: { order: Order }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button onClick={() => setOpen(true)}>Move on</Button>
+      <MoveDialog order={open ? order : null} onClose={() => setOpen(false)} />
     </>
   );
 }
