@@ -5,7 +5,7 @@ interface CspOptions {
   realtimeUrl: string | undefined;
 }
 
-/** The Content-Security-Policy of one page view. Scripts run by nonce only; nothing is loaded from elsewhere. */
+/** The Content-Security-Policy of one page view. Scripts run by nonce only; of elsewhere, only pictures of products are shown. */
 export function contentSecurityPolicy({ nonce, development, realtimeUrl }: CspOptions): string {
   const directives: Record<string, string[]> = {
     "default-src": ["'self'"],
@@ -18,7 +18,7 @@ export function contentSecurityPolicy({ nonce, development, realtimeUrl }: CspOp
     // Positions and progress bars are style attributes, which no nonce covers; style elements need theirs.
     "style-src": ["'self'", "'unsafe-inline'"],
     "style-src-elem": ["'self'", development ? "'unsafe-inline'" : `'nonce-${nonce}'`],
-    "img-src": ["'self'", "blob:", "data:"],
+    "img-src": ["'self'", "blob:", "data:", "https:"],
     "font-src": ["'self'"],
     "connect-src": ["'self'", ...socketSources(realtimeUrl)],
     "object-src": ["'none'"],

@@ -12,7 +12,15 @@ import { http, HttpResponse, server, url } from "../support/server";
 describe("the address of the catalogue", () => {
   it("becomes the API's query", () => {
     expect(
-      toQuery({ q: " lamp ", category: "home", min: "5", max: "9,5", sort: "price-desc", page: 2 }),
+      toQuery({
+        q: " lamp ",
+        category: "home",
+        min: "5",
+        max: "9,5",
+        low: false,
+        sort: "price-desc",
+        page: 2,
+      }),
     ).toMatchObject({
       q: "lamp",
       category: "home",
@@ -22,7 +30,9 @@ describe("the address of the catalogue", () => {
       order: "desc",
       page: 2,
     });
-    expect(toQuery({ q: "", category: "", min: "", max: "x", sort: "featured", page: -1 })).toMatchObject({
+    expect(
+      toQuery({ q: "", category: "", min: "", max: "x", low: false, sort: "featured", page: -1 }),
+    ).toMatchObject({
       q: undefined,
       price_max: undefined,
       sort: "created_at",

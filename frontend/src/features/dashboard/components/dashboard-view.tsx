@@ -1,7 +1,8 @@
 "use client";
 
-import { Banknote, Cable, ListChecks, ShoppingBag } from "lucide-react";
+import { Banknote, Cable, ListChecks, PackageMinus, ShoppingBag } from "lucide-react";
 import dynamic from "next/dynamic";
+import Link from "next/link";
 import type { ReactNode } from "react";
 
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
@@ -105,6 +106,16 @@ function Loaded({ dashboard, recentOrders }: { dashboard: Dashboard } & Dashboar
           </CardHeader>
           <CardBody>
             <StatusBars counts={dashboard.orders_by_status} />
+            {dashboard.scope === "all" && dashboard.products_low > 0 ? (
+              <Link
+                href="/catalogue?low=true"
+                className="mt-4 inline-flex items-center gap-2 rounded-sm text-sm font-medium text-warning hover:underline"
+              >
+                <PackageMinus aria-hidden className="size-4" />
+                {formatInteger(dashboard.products_low)}{" "}
+                {dashboard.products_low === 1 ? "product is" : "products are"} low in stock
+              </Link>
+            ) : null}
           </CardBody>
         </Card>
       </div>

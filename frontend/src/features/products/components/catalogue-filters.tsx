@@ -5,6 +5,7 @@ import { Search, X } from "lucide-react";
 import { Button } from "@/components/ui/button";
 import { Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
+import { can, useCurrentUser } from "@/lib/current-user";
 
 import { useCategories } from "../api/products";
 import { SORTS, useFilters } from "../hooks/use-filters";
@@ -14,6 +15,7 @@ const ALL = "all";
 export function CatalogueFilters() {
   const { filters, change, reset, active } = useFilters();
   const categories = useCategories();
+  const keeps = can(useCurrentUser(), "products:write");
   const options = [
     { value: ALL, label: "All categories" },
     ...(categories.data?.items ?? []).map(({ slug, name }) => ({ value: slug, label: name })),
@@ -23,7 +25,7 @@ export function CatalogueFilters() {
       role="search"
       aria-label="Catalogue"
       onSubmit={(event) => event.preventDefault()}
-      className="mb-6 grid grid-cols-2 gap-3 md:flex"
+      className="mb-6 grid grid-cols-2 gap-3 md:flex md:flex-wrap"
     >
       <div className="relative col-span-2 min-w-40 flex-1">
         <Search
@@ -69,6 +71,16 @@ export function CatalogueFilters() {
         value={filters.sort}
         onChange={(sort) => change({ sort })}
       />
+      {keeps || filters.low ? (
+        <Button
+          variant={filters.low ? "soft" : "secondary"}
+          aria-pressed={filters.low}
+          className="max-md:col-span-2"
+          onClick={() => change({ low: !filters.low })}
+        >
+          Low in stock
+        </Button>
+      ) : null}
       {active ? (
         <Button variant="ghost" onClick={reset} className="max-md:col-span-2">
           <X aria-hidden /> Clear

@@ -5,11 +5,12 @@ import { useEffect, useState } from "react";
 
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
-import { ProductArt } from "@/components/ui/product-art";
 import { toast } from "@/components/ui/toast";
 import type { Product } from "@/lib/api/types";
 import { MAX_LINES, useCart } from "@/lib/cart";
 import { formatInteger, formatMoney } from "@/lib/format";
+
+import { ProductPicture } from "./product-picture";
 
 const LOW_STOCK = 10;
 const CONFIRMED_MS = 1_500;
@@ -17,7 +18,7 @@ const CONFIRMED_MS = 1_500;
 export function ProductCard({ product, onOpen }: { product: Product; onOpen: (product: Product) => void }) {
   return (
     <article className="group relative flex flex-col overflow-hidden rounded-lg border bg-card shadow-card transition-shadow hover:shadow-float">
-      <ProductArt seed={product.sku} category={product.category.slug} className="aspect-[16/10]" />
+      <ProductPicture product={product} className="aspect-[16/10]" />
       <div className="flex flex-1 flex-col p-4">
         <p className="text-xs text-muted-foreground">{product.category.name}</p>
         <h2 className="mt-0.5 text-sm leading-snug font-semibold">

@@ -1,12 +1,16 @@
 "use client";
 
+import Link from "next/link";
+
+import { buttonVariants } from "@/components/ui/button";
 import { Dialog, DialogContent } from "@/components/ui/dialog";
-import { ProductArt } from "@/components/ui/product-art";
 import type { Product } from "@/lib/api/types";
+import { cn } from "@/lib/cn";
 import { formatMoney, humanise } from "@/lib/format";
 
 import { useLiveStock } from "../hooks/use-live-stock";
 import { AddToCart, Stock } from "./product-card";
+import { ProductPicture } from "./product-picture";
 
 interface ProductDialogProps {
   product: Product | null;
@@ -19,11 +23,7 @@ export function ProductDialog({ product: opened, onClose }: ProductDialogProps) 
     <Dialog open={product !== undefined} onOpenChange={(open) => !open && onClose()}>
       {product ? (
         <DialogContent title={product.name} description={`${product.category.name} · ${product.sku}`}>
-          <ProductArt
-            seed={product.sku}
-            category={product.category.slug}
-            className="aspect-[16/7] rounded-lg"
-          />
+          <ProductPicture product={product} className="aspect-[16/7] rounded-lg" />
           {product.description ? <p className="mt-4 text-sm leading-relaxed">{product.description}</p> : null}
           <Attributes attributes={product.attributes} />
           <div className="mt-6 flex items-center justify-between gap-4">
@@ -35,13 +35,20 @@ export function ProductDialog({ product: opened, onClose }: ProductDialogProps) 
             </div>
             <AddToCart product={product} label="Add to cart" />
           </div>
+          <Link
+            href={`/catalogue/${product.id}`}
+            className={cn(buttonVariants({ variant: "link", size: "inline" }), "mt-4")}
+          >
+            Open its page
+          </Link>
         </DialogContent>
       ) : null}
     </Dialog>
   );
 }
 
-function Attributes({ attributes }: { attributes: Product["attributes"] }) {
+/** What else is known of a product: plain values only. */
+export function Attributes({ attributes }: { attributes: Product["attributes"] }) {
   const shown = Object.entries(attributes).filter(([, value]) =>
     ["string", "number", "boolean"].includes(typeof value),
   );

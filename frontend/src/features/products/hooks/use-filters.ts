@@ -1,6 +1,13 @@
 "use client";
 
-import { debounce, parseAsInteger, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
+import {
+  debounce,
+  parseAsBoolean,
+  parseAsInteger,
+  parseAsString,
+  parseAsStringLiteral,
+  useQueryStates,
+} from "nuqs";
 
 import type { ProductQuery } from "../api/products";
 
@@ -21,6 +28,7 @@ const parsers = {
   category: parseAsString.withDefault(""),
   min: parseAsString.withDefault(""),
   max: parseAsString.withDefault(""),
+  low: parseAsBoolean.withDefault(false),
   sort: parseAsStringLiteral(SORTS.map((sort) => sort.value)).withDefault("featured"),
   page: parseAsInteger.withDefault(1),
 };
@@ -32,6 +40,8 @@ export interface Filters {
   category: string;
   min: string;
   max: string;
+  /** Only those of which little is left. */
+  low: boolean;
   sort: Sort;
   page: number;
 }
@@ -44,7 +54,7 @@ export function useFilters() {
     change: (part: Partial<Filters>, { typing = false }: { typing?: boolean } = {}) =>
       void setFilters({ page: 1, ...part }, typing ? { limitUrlUpdates: debounce(TYPING_MS) } : undefined),
     reset: () => void setFilters(null),
-    active: Boolean(filters.q || filters.category || filters.min || filters.max),
+    active: Boolean(filters.q || filters.category || filters.min || filters.max || filters.low),
   };
 }
 
@@ -56,7 +66,7 @@ export function amount(text: string): string | undefined {
   return AMOUNT.test(trimmed) ? trimmed.replace(",", ".") : undefined;
 }
 
-export function toQuery({ q, category, min, max, sort, page }: Filters): ProductQuery {
+export function toQuery({ q, category, min, max, low, sort, page }: Filters): ProductQuery {
   const [field, order] = sort === "featured" ? ["created_at", "desc"] : sort.split("-");
   return {
     page: Math.max(1, page),
@@ -65,6 +75,7 @@ export function toQuery({ q, category, min, max, sort, page }: Filters): Product
     category: category || undefined,
     price_min: amount(min),
     price_max: amount(max),
+    low: low || undefined,
     sort: field as ProductQuery["sort"],
     order: order as ProductQuery["order"],
   };
