@@ -1,10 +1,13 @@
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { Notification } from "@/lib/api/types";
 
 const SHOWN = 20;
+
+/** Pages of all notifications; the first key alone is the bell's. */
+export const pagesKey = ["notifications", "pages"] as const;
 
 export const notificationsQuery = queryOptions({
   queryKey: ["notifications"],
@@ -15,6 +18,16 @@ export type NotificationPage = Awaited<ReturnType<NonNullable<typeof notificatio
 
 export function useNotifications() {
   return useQuery(notificationsQuery);
+}
+
+/** All of them, or the unread ones, a page at a time. */
+export function useNotificationPage({ unread, cursor }: { unread: boolean; cursor: string }) {
+  return useQuery({
+    queryKey: [...pagesKey, { unread, cursor }],
+    queryFn: () =>
+      unwrap(api.GET("/api/v1/notifications", { params: { query: { limit: SHOWN, unread, cursor } } })),
+    placeholderData: keepPreviousData,
+  });
 }
 
 /**
@@ -53,5 +66,14 @@ export function useMarkRead() {
       );
     },
     onError: () => queryClient.invalidateQueries({ queryKey: notificationsQuery.queryKey }),
+    onSuccess: () => queryClient.invalidateQueries({ queryKey: pagesKey }),
+  });
+}
+
+export function useMarkAllRead() {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: () => unwrap(api.POST("/api/v1/notifications/read")),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: notificationsQuery.queryKey }),
   });
 }

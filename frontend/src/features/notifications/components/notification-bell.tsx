@@ -1,6 +1,7 @@
 "use client";
 
 import { Bell } from "lucide-react";
+import Link from "next/link";
 import { useState } from "react";
 
 import { Button } from "@/components/ui/button";
@@ -47,6 +48,15 @@ export function NotificationBell({ onNotification }: NotificationBellProps) {
         <PopoverTitle className="border-b px-4 py-3 text-sm font-semibold">Notifications</PopoverTitle>
         <div className="max-h-[min(28rem,70dvh)] overflow-y-auto">
           <NotificationList onFollow={() => setOpen(false)} />
+        </div>
+        <div className="border-t px-4 py-2.5">
+          <Link
+            href="/notifications"
+            onClick={() => setOpen(false)}
+            className="rounded-sm text-sm font-medium text-primary hover:underline"
+          >
+            All notifications
+          </Link>
         </div>
       </PopoverContent>
     </Popover>

@@ -16,12 +16,19 @@ import { targetOf } from "../target";
 export function NotificationList({ onFollow }: { onFollow?: () => void }) {
   return (
     <QueryState query={useNotifications()} loading={<SkeletonRows rows={3} />}>
-      {({ items }) => <Items items={items} onFollow={onFollow} />}
+      {({ items }) => <NotificationItems items={items} onFollow={onFollow} />}
     </QueryState>
   );
 }
 
-function Items({ items, onFollow }: { items: readonly Notification[]; onFollow?: () => void }) {
+/** Notices, each of which leads to what it is about, and is read then. */
+export function NotificationItems({
+  items,
+  onFollow,
+}: {
+  items: readonly Notification[];
+  onFollow?: () => void;
+}) {
   const markRead = useMarkRead();
   if (items.length === 0) {
     return (

@@ -12,6 +12,7 @@ import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 import {
   type NotificationPage,
   notificationsQuery,
+  pagesKey,
   useMarkRead,
   withNotification,
 } from "../api/notifications";
@@ -29,6 +30,7 @@ export function useLiveNotifications(onNotification?: (notification: Notificatio
       mergePushed<NotificationPage>(queryClient, notificationsQuery.queryKey, (page) =>
         withNotification(page, event.notification),
       );
+      refetchMissed(queryClient, pagesKey);
       onNotification?.(event.notification);
       if (isOnScreen(event.notification)) {
         markRead.mutate(event.notification.id);
