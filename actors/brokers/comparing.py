@@ -2,7 +2,7 @@
 
 Breaks are found by the publication after them. Without one, as when the last publication of a quiet channel was lost,
 only a comparison finds them: one operation for many channels, spread over the period, and no word of a channel about
-which both agree.
+which both agree. A channel without history has no position: there the question is only whether the shard knows of us.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,8 +43,7 @@ class Comparing:
     def _compare(self, channels: list[str]) -> None:
         held = self._following.held
         seen = [(name, held[name].epoch, held[name].offset) for name in channels if name in held]
-        # A channel without history has no position.
-        positions = [position for position in seen if position[1] and not held[position[0]].repairing]
+        positions = [position for position in seen if not held[position[0]].repairing]
         if positions:
             self._send(Compare(positions), OVERHEAD_BYTES + 64 * len(positions), may_expire=False)
 
@@ -56,6 +55,8 @@ class Comparing:
                 continue
             if not is_registered:
                 self._following.resume_one(channel, held)
+            elif not held.epoch:
+                held.epoch, held.offset = epoch, offset
             elif _lacks(held, epoch, offset):
                 self._following.repair(channel, held)
 

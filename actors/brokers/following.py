@@ -1,8 +1,10 @@
 """What this process follows: its channels, up to where it has seen each, and what it does about breaks."""
 
+import asyncio
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -12,6 +14,10 @@ from actors.brokers.operations import Repair, Resume
 from actors.brokers.poll_wire import PollChanged, polled
 from actors.brokers.wire import Subscriber, publication
 from actors.links.requests import OVERHEAD_BYTES, Send
+
+AGAIN_FIRST_S: Final = 0.5
+AGAIN_LIMIT_S: Final = 8.0
+"""A refused `Resume` is sent again after this, each time a little later: nobody else registers what is held."""
 
 logger = structlog.get_logger(__name__)
 
@@ -24,7 +30,9 @@ class Held:
     offset: int = 0
     subscribers: dict[int, Subscriber] = field(default_factory=dict)
     repairing: bool = False
-    """Publications are dropped until `Resumed` brings them: it contains all that come before it."""
+    """Publications with an offset are dropped until `Resumed` brings them: it contains all that come before it."""
+    refusals: int = 0
+    """How often in a row the shard could not say what was missed."""
 
 
 class Following:
@@ -34,6 +42,8 @@ class Following:
         self.held: dict[str, Held] = {}
         self._sink = sink
         self._send = send
+        self._again: dict[str, float] = {}
+        """Channels that the shard may not have registered → when it is told of them again."""
         self.handlers: Mapping[type, Callable[[Any], None]] = {
             Joined: self._on_joined,
             Left: self._on_left,
@@ -64,6 +74,7 @@ class Following:
 
     def resume(self) -> None:
         """Tell a shard that knows nothing of us what we hold."""
+        self._again.clear()
         for channel, held in self.held.items():
             self.resume_one(channel, held)
 
@@ -72,6 +83,14 @@ class Following:
         held.repairing = True
         resume = Resume(channel, held.epoch, held.offset, list(held.subscribers.values()))
         self._send(resume, OVERHEAD_BYTES * (1 + len(held.subscribers)), may_expire=False)
+
+    def check(self, now: float) -> None:
+        """Tell the shard again what it refused to take, where that is due."""
+        for channel in [channel for channel, due in self._again.items() if due <= now]:
+            del self._again[channel]
+            held = self.held.get(channel)
+            if held is not None and not held.repairing:
+                self.resume_one(channel, held)
 
     def take(self, items: list[Item], other: Callable[[Item], None]) -> None:
         """Deliver a batch of the stream, publications in runs per channel; `other` gets everything else, in order."""
@@ -85,16 +104,21 @@ class Following:
                 channel = item.channel
                 pub = item.pub
                 held = self.held.get(channel)
-                if held is None or held.repairing:
+                if held is None:
                     continue
                 if pub.offset:
-                    if pub.epoch != held.epoch or pub.offset > held.offset + 1:
-                        if run:
-                            self._deliver(channel, run)
-                            run = []
-                        self.repair(channel, held)
+                    if held.repairing:
                         continue
-                    if pub.offset <= held.offset:
+                    if pub.epoch != held.epoch or pub.offset > held.offset + 1:
+                        if held.epoch:
+                            if run:
+                                self._deliver(channel, run)
+                                run = []
+                            self.repair(channel, held)
+                            continue
+                        # The channel had no history until now, or nothing is known of its past: from here on.
+                        held.epoch = pub.epoch
+                    elif pub.offset <= held.offset:
                         continue
                     held.offset = pub.offset
                 run.append(publication(pub))
@@ -131,6 +155,14 @@ class Following:
         held.repairing = False
         had = bool(held.epoch)
         held.epoch, held.offset = item.epoch, item.offset
+        if not item.ok and not item.epoch:
+            # Refused. Those with a position come back one by one; the others would wait for ever.
+            delay = min(AGAIN_LIMIT_S, AGAIN_FIRST_S * 2 ** min(held.refusals, 10))
+            delay *= 0.5 + 0.5 * random.random()  # noqa: S311 - spreads load, guards nothing
+            self._again[item.channel] = asyncio.get_running_loop().time() + delay
+            held.refusals += 1
+        else:
+            held.refusals = 0
         if item.ok:
             if item.pubs:
                 self._deliver(item.channel, [publication(pub) for pub in item.pubs])

@@ -159,18 +159,19 @@ class Subscribing:
         if not channel.rules.has_history:
             stream.push(encode(Resumed(channel.name, "", 0, ok=True, pubs=[])))
             return
+        if not epoch:
+            # Who had no position yet has missed nothing.
+            stream.push(encode(Resumed(channel.name, channel.epoch, channel.top, ok=True, pubs=[])))
+            return
         channel.ring.expire(asyncio.get_running_loop().time())
         outcome = recovery.recover(channel, epoch, offset, channel.rules.recovery_max_publications)
         if outcome.needs_database:
             self._background.spawn(self._repair_later(stream, channel, epoch, offset))
         else:
-            self._answer_repair(stream, channel, epoch, outcome)
+            self._answer_repair(stream, channel, outcome)
 
-    def _answer_repair(self, stream: ClientStream, channel: Channel, epoch: str, outcome: recovery.Outcome) -> None:
-        # Who had no position yet has missed nothing.
-        ok = outcome.recovered or not epoch
-        pubs = raw(outcome.pubs) if outcome.recovered and epoch else []
-        stream.push(encode(Resumed(channel.name, channel.epoch, channel.top, ok, pubs)))
+    def _answer_repair(self, stream: ClientStream, channel: Channel, outcome: recovery.Outcome) -> None:
+        stream.push(encode(Resumed(channel.name, channel.epoch, channel.top, outcome.recovered, raw(outcome.pubs))))
 
     async def _repair_later(self, stream: ClientStream, channel: Channel, epoch: str, offset: int) -> None:
         limit = channel.rules.recovery_max_publications
@@ -179,7 +180,7 @@ class Subscribing:
         except StreamError as reason:
             logger.warning("repair cannot read the database", channel=channel.name, reason=str(reason))
             outcome = recovery.Outcome(recovered=False)
-        self._answer_repair(stream, channel, epoch, outcome)
+        self._answer_repair(stream, channel, outcome)
 
     def _compare(self, stream: ClientStream, op: Compare) -> None:
         behind = []
@@ -189,8 +190,9 @@ class Subscribing:
                 behind.append((name, "", 0, False))
                 continue
             is_registered = stream.boot in channel.hubs
-            if channel.loaded and not (is_registered and (channel.epoch, channel.top) == (epoch, offset)):
-                behind.append((name, channel.epoch, channel.top, is_registered))
+            stands = (channel.epoch, channel.top) if channel.rules.has_history else ("", 0)
+            if channel.loaded and not (is_registered and stands == (epoch, offset)):
+                behind.append((name, *stands, is_registered))
         if behind:
             stream.push(encode(Behind(behind)))
 

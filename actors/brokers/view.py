@@ -159,6 +159,7 @@ class ShardView:
         self.answered_at = now if answers else min(self.answered_at, now)
         if answers:
             self.notices.check(now)
+            self.following.check(now)
         while self.pending:
             (channel, subscription), pending = next(iter(self.pending.items()))
             if pending.since > now - ANSWER_WITHIN_S:

@@ -34,15 +34,34 @@ def _subscriber(number):
     return Subscriber(number, ClientInfo("u", f"c{number}"), False, False)
 
 
-def test_channels_without_a_position_and_those_in_repair_are_left_out():
+def test_channels_in_repair_are_left_out():
     async def test(script):
-        await script.subscribed(epoch="", offset=0)
-        await passes(TWO_ROUNDS_S)
-        assert script.up == []
         await script.subscribed(subscription=2, offset=4)
         await script.down(Gap(CHANNEL))
         await passes(TWO_ROUNDS_S)
         assert script.up == [Repair(CHANNEL, "e", 4)]
+
+    scripted(test)
+
+
+def test_of_a_channel_without_history_only_the_registration_is_compared():
+    async def test(script):
+        await script.subscribed(epoch="", offset=0)
+        await passes(TWO_ROUNDS_S)
+        assert script.up[0] == Compare([(CHANNEL, "", 0)])
+        script.up.clear()
+        await script.down(Behind([(CHANNEL, "", 0, False)]))
+        assert [type(op) for op in script.up] == [Resume]
+
+    scripted(test)
+
+
+def test_where_history_began_unheard_it_is_followed_from_its_top():
+    async def test(script):
+        await script.subscribed(epoch="", offset=0)
+        await script.down(Behind([(CHANNEL, "e", 4, True)]), published(5))
+        assert script.up == []
+        assert [entry[3] for entry in script.sink.of("pub")] == [5]
 
     scripted(test)
 
@@ -109,6 +128,24 @@ def test_a_lost_last_publication_arrives_within_the_period():
             await process.publish("room:a", 4)
             await passes(1)
             assert [p.data for p in process.sink.publications] == [b"1", b"2", b"3", b"4"]
+            await process.brokers.stop()
+
+    simulate(main())
+
+
+def test_a_shard_that_lost_a_process_in_a_channel_without_history_has_it_again_within_the_period():
+    async def main():
+        async with MemoryWorld() as world:
+            process = await world.process()
+            await process.subscribe("chat", presence=False)
+            await passes(TWO_ROUNDS_S)
+            calls = world.network.calls
+            await passes(TWO_ROUNDS_S)
+            assert world.network.calls - calls < 4 * PERIOD_S, "agreement costs next to nothing"
+            world.shard.table.get("chat").hubs = {}
+            await passes(TWO_ROUNDS_S)
+            await process.publish("chat", 1)
+            assert [p.data for p in process.sink.publications] == [b"1"]
             await process.brokers.stop()
 
     simulate(main())

@@ -3,10 +3,24 @@
 import pytest
 
 from actors.brokers.contract import ClientInfo
+from actors.brokers.following import AGAIN_FIRST_S, AGAIN_LIMIT_S
 from actors.brokers.items import EpochChanged, Gap, Published, Resumed, TakenAway
-from actors.brokers.operations import Repair, Unsubscribe
+from actors.brokers.operations import Compare, Repair, Resume, Unsubscribe
 from actors.brokers.wire import Pub
-from tests.fixtures.brokers import CHANNEL, published, scripted
+from actors.protocol.namespaces import Namespaces
+from db.streams.errors import Ambiguous
+from tests.fixtures.brokers import (
+    CHANNEL,
+    NAMESPACES,
+    MemoryWorld,
+    NoDatabase,
+    memory_shard,
+    published,
+    scripted,
+)
+from tests.fixtures.simulation import passes, simulate
+
+REFUSED = Resumed(CHANNEL, "", 0, ok=False, pubs=[])
 
 
 def test_contiguous_publications_are_delivered_in_runs():
@@ -85,3 +99,90 @@ def test_channels_that_are_not_held_any_more_are_not_delivered():
         assert script.up == [Unsubscribe(CHANNEL, 1)]
 
     scripted(test)
+
+
+def test_what_has_no_offset_is_delivered_while_a_break_is_repaired():
+    async def test(script):
+        await script.subscribed(offset=4)
+        await script.down(Gap(CHANNEL), Published(CHANNEL, Pub(b"x")), published(5))
+        assert [entry[2] for entry in script.sink.of("pub")] == ["x"]
+
+    scripted(test)
+
+
+def test_a_refused_resume_is_sent_again_less_and_less_often_until_it_is_taken():
+    async def test(script):
+        await script.subscribed(epoch="", offset=0)
+        script.brokers._views[0].following.resume()
+        for number in range(20):
+            await passes(0.1)
+            assert [type(op) for op in script.up if type(op) is not Compare] == [Resume], number
+            script.up.clear()
+            await script.down(REFUSED)
+            if number == 0:
+                await passes(AGAIN_FIRST_S + 0.5)
+            else:
+                await passes(AGAIN_LIMIT_S + 0.5)
+        await script.down(Resumed(CHANNEL, "", 0, ok=True, pubs=[]))
+        script.up.clear()
+        await passes(2 * AGAIN_LIMIT_S)
+        assert not [op for op in script.up if type(op) is Resume]
+        assert script.sink.heard == [], "nobody here has a position to lose"
+
+    scripted(test)
+
+
+def test_who_subscribes_in_between_does_not_hide_that_the_others_are_not_registered():
+    async def test(script):
+        await script.subscribed(offset=4)
+        await script.down(Gap(CHANNEL), REFUSED)
+        script.up.clear()
+        await script.subscribed(subscription=2, offset=7)
+        await passes(AGAIN_FIRST_S + 0.5)
+        (resume,) = script.up
+        assert (resume.epoch, resume.offset) == ("e", 7)
+        assert [subscriber.subscription for subscriber in resume.subscribers] == [1, 2]
+
+    scripted(test)
+
+
+class _SlowTakeOver(NoDatabase):
+    async def connect(self):
+        await passes(4.0)
+        raise Ambiguous("no database")
+
+
+def test_a_shard_whose_take_over_takes_longer_than_operations_wait_is_heard_of_again():
+    async def main():
+        async with MemoryWorld() as world:
+            process, other = await world.process(), await world.process("other")
+            await process.subscribe("plain", presence=False)
+            old = world.shard
+            world.network.shard = world.shard = memory_shard(store=_SlowTakeOver())
+            await world.shard.start()
+            await old.stop()
+            await passes(15)
+            await other.publish("plain", 1)
+            await passes(1)
+            assert [p.data for p in process.sink.publications] == [b"1"]
+            await process.brokers.stop()
+            await other.brokers.stop()
+
+    simulate(main())
+
+
+def test_a_channel_that_gets_a_history_loses_nothing():
+    async def main():
+        async with MemoryWorld() as world:
+            process, other = await world.process(), await world.process("other")
+            await process.subscribe("plain", presence=False)
+            with_history = NAMESPACES.replace("default: {}", "default: {history_size: 10, history_ttl: 60s}")
+            world.shard.use(Namespaces.parse(with_history))
+            for number in (1, 2, 3):
+                await other.publish("plain", number)
+            await passes(1)
+            assert [(p.data, p.offset) for p in process.sink.publications] == [(b"1", 1), (b"2", 2), (b"3", 3)]
+            await process.brokers.stop()
+            await other.brokers.stop()
+
+    simulate(main())
