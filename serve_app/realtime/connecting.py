@@ -88,11 +88,11 @@ class Connecting(ServerSide):
         return Credentials(user="") if self._env.insecure or self._env.anonymous else None
 
     def registered(self, accepted: bool, now: float) -> list[Action]:
-        """The session shard's answer."""
+        """The session shard's answer. Who need not wait for it has asked for its subscriptions before."""
         actions: list[Action] = []
         if not accepted and not self.is_closed():
             self._close(codes.DISCONNECT_FORCE, actions)
-        if self.state is not ConnectionState.CONNECTING:
+        if self.state is not ConnectionState.CONNECTING or self._results is not None:
             return actions
         self._results = {}
         for sub in self.subscriptions.values():

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from actors.brokers.contract import Publication
 from actors.protocol.codes import DISCONNECT_PERMISSION_DENIED, ERROR_UNAUTHORIZED
 from serve_app.realtime import actions as act
 from serve_app.realtime import capabilities
@@ -190,6 +191,21 @@ def test_capabilities_allow_what_the_namespace_does_not() -> None:
     assert error_code(driver.command("subscribe", channel="own:x#other")) == 103
     assert error_code(driver.command("subscribe", channel="$closed:1")) == 103
     assert error_code(driver.command("history", channel="closed:1")) == 108
+
+
+def test_who_need_not_wait_for_registration_asks_for_its_subscriptions_once() -> None:
+    driver = Driver()
+    claims = {"room:1": ClaimedSubscription(), "room:2": ClaimedSubscription()}
+    driver.verifier.connections["t"] = Credentials("", subs=claims)
+    since = {"room:1": {"recover": True, "epoch": "e", "offset": 3}}
+    asked = [a for a in driver.command("connect", token="t", subs=since) if isinstance(a, act.Subscribe)]
+    missed = (Publication(b"4", offset=4, epoch="e"),)
+    driver.accept(asked[:1], top=4, recovered=True, publications=missed)
+    assert driver.connection.registered(True, driver.now) == []
+    result = reply(driver.accept(asked[1:]))["connect"]["subs"]["room:1"]
+    assert (result["recovered"], [pub["offset"] for pub in result["publications"]]) == (True, [4])
+    assert driver.connection.registered(True, driver.now) == []
+    assert close_code(driver.connection.registered(False, driver.now)) == 3503
 
 
 def test_a_refresh_is_checked_where_connections_are_registered() -> None:
