@@ -8,7 +8,7 @@ from actors.protocol.codec import ProtocolError
 from actors.protocol.tags_filter import InvalidFilter
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
-from serve_app.realtime.core import NEVER
+from serve_app.realtime.core import NEVER, ConnectionState
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
 from serve_app.realtime.map_subscription import TYPES, MapSubscription, type_of
 from serve_app.realtime.poll_subscription import PollSubscription
@@ -288,6 +288,10 @@ class Subscribing(Tracking):
         if sub.server_side and code.resubscribe:
             # SDKs cannot subscribe again by themselves to what the server chose: they reconnect and recover.
             self._close(_ENDINGS.get(code, codes.DISCONNECT_INSUFFICIENT_STATE), actions)
+            return
+        if self.state is ConnectionState.CONNECTING:
+            # The client learns that it has it from the connect reply, and after that that it has it no more.
+            sub.ends_with = code
             return
         del self.subscriptions[sub.channel]
         actions.append(Detach(sub.channel, sub.attempt, sub.info, tell_broker))

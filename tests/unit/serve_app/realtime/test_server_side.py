@@ -117,6 +117,24 @@ def test_orders_during_connect_are_part_of_it() -> None:
     assert "unsubscribe" in done[1]["push"]
 
 
+def test_what_is_live_before_the_connect_reply_ends_after_it() -> None:
+    driver = Driver()
+    claims = {channel: ClaimedSubscription() for channel in ("room:1", "room:2", "room:3")}
+    driver.verifier.connections["t"] = Credentials("u1", subs=claims)
+    driver.command("connect", token="t")
+    asked = [a for a in driver.connection.registered(True, driver.now) if isinstance(a, act.Subscribe)]
+    driver.accept(asked[:1])
+    assert driver.connection.unsubscribe_client("room:1", UNSUBSCRIBE_SERVER) == []
+    assert sent(driver.accept(asked[1:2])) == [], "the third is not answered yet"
+    done = driver.accept(asked[2:])
+    connected, ended = sent(done)
+    assert set(connected["connect"]["subs"]) == set(claims)
+    assert (ended["push"]["channel"], "unsubscribe" in ended["push"]) == ("room:1", True)
+    assert only(done, act.Detach).tell_broker
+    assert set(driver.connection.subscriptions) == {"room:2", "room:3"}
+    assert sent(driver.subscribe("room:1")) != [], "none of its commands is missing"
+
+
 def test_claims_choose_info_data_and_rules() -> None:
     driver = Driver()
     claimed = ClaimedSubscription(b"1", b"2", (("presence", False),))
