@@ -16,8 +16,9 @@ from actors.brokers.items import Gap
 from actors.brokers.map_relay import MapRelay
 from actors.brokers.map_turns import MapTurns
 from actors.brokers.moving import Moving
-from actors.brokers.operations import Channels, Compare, Operation, Resume, Synced
+from actors.brokers.operations import Channels, Compare, Operation, Repair, Resume, Synced
 from actors.brokers.ownership import Ownership
+from actors.brokers.pacing import Pacing
 from actors.brokers.polling import Polling
 from actors.brokers.presence import Registry
 from actors.brokers.presence_view import PresenceViews
@@ -25,7 +26,7 @@ from actors.brokers.publishing import Publishing
 from actors.brokers.questions import Questions
 from actors.brokers.relay import Relay
 from actors.brokers.subscribing import Subscribing
-from actors.brokers.table import ChannelTable, Handler
+from actors.brokers.table import ChannelTable
 from actors.brokers.wire import encode
 from actors.hosts import handle as hosts
 from actors.hosts.contract import ShardDeposed
@@ -118,6 +119,7 @@ class BrokerShard:
         self.table.load, self.table.unload = self.committer.load, self.committer.unload
         self.table.again = self._carry_out
         attempts = Attempts()
+        self.pacing = Pacing(self._decide)
         views = PresenceViews(self.table.find, wall_ms)
         self.maps = MapTurns(
             self.table,
@@ -126,6 +128,7 @@ class BrokerShard:
             self._reader,
             self.background,
             attempts,
+            self.pacing,
             views=views,
             alive=self._alive,
             wall_ms=wall_ms,
@@ -148,11 +151,12 @@ class BrokerShard:
             self._reader,
             self.background,
             attempts,
+            self.pacing,
             alive=self._alive,
             attached=lambda boot: boot in self.streams.clients,
             resuming=lambda stream: self.ownership.holds(stream, Resume) or self.table.waits(stream, Resume),
         )
-        questions = Questions(self.table, self.registry, self._reader, self.background)
+        questions = Questions(self.table, self.registry, self._reader, self.background, self.pacing)
         self.streams: StreamServer[Operation] = StreamServer(
             self.incarnation,
             Submit[Operation],
@@ -160,6 +164,7 @@ class BrokerShard:
             encode_gap=lambda channel: encode(Gap(channel)),
             on_attach=self.subscribing.on_attach,
             on_expire=lambda stream: self.registry.expire(stream.boot),
+            on_read=self.pacing.release,
         )
         self.ownership.carry_out = self._carry_out
         self.ownership.refuse = lambda stream, op: answers.refuse(stream, op, BrokerError(100, "the channel is moving"))
@@ -176,13 +181,16 @@ class BrokerShard:
             open_shard=open_shard or open_other,
         )
         self.moving.landed = self.maps.schedule
-        self._handlers: dict[type, Handler] = {
-            **self.publishing.handlers,
-            **self.subscribing.handlers,
-            **questions.handlers,
-            **self.maps.handlers,
-            **Polling(self.table).handlers,
-        }
+        self._handlers = self.pacing.paced(
+            {
+                **self.publishing.handlers,
+                **self.subscribing.handlers,
+                **questions.handlers,
+                **self.maps.handlers,
+                **Polling(self.table).handlers,
+            }
+        )
+        self.subscribing.repair = self._handlers[Repair]
 
     async def start(self) -> None:
         """Begin to work. Memory channels do not wait for the database; durable ones wait until it is there."""
@@ -264,9 +272,15 @@ class BrokerShard:
             raise ShardDeposed(f"broker shard {self._shard}")
 
     def _apply(self, stream: ClientStream, operations: list[Operation]) -> None:
+        if stream.held_back:
+            self.pacing.given_up(stream, operations)
         ownership, seen = self.ownership, stream.seen
         admitted = [op for op in operations if isinstance(op, WITHOUT_CHANNEL) or ownership.admits(stream, op, seen)]
         self._carry_out(stream, admitted)
+
+    def _decide(self, stream: ClientStream, op: Operation, seen: int) -> None:
+        if isinstance(op, WITHOUT_CHANNEL) or self.ownership.admits(stream, op, seen):
+            self._carry_out(stream, [op])
 
     def _carry_out(self, stream: ClientStream, operations: list[Operation]) -> None:
         handlers = self._handlers
@@ -299,6 +313,7 @@ class BrokerShard:
                 self.maps.expire(now)
                 self.moving.check(now)
                 self.subscribing.settle()
+                self.pacing.check(list(self.streams.clients.values()), now)
                 self._measure(len(self.table.channels), self.table.room.memory.bytes)
                 if self._shard == 0 and now >= self._prune_at:
                     self._prune_at = now + PRUNE_EVERY_S

@@ -21,6 +21,7 @@ from actors.brokers.operations import (
     Subscribe,
 )
 from actors.brokers.poll_wire import PollClaim
+from actors.brokers.recovery import ANSWER_BYTES
 from actors.brokers.wire import encode
 from actors.links.stream import ClientStream
 from actors.protocol.channels import InvalidChannel
@@ -53,6 +54,12 @@ def presence(namespaces: Namespaces, channels: Mapping[str, Channel], op: Presen
     if channel is None:
         return PresenceRead(op.request, 0, 0, [])
     infos: list[ClientInfo] = []
+    size = 0
     if op.full:
-        infos = [present.info for present in islice(channel.presence.values(), rules.presence_limit or None)]
+        for present in islice(channel.presence.values(), rules.presence_limit or None):
+            info = present.info
+            size += len(info.user) + len(info.client) + len(info.conn_info) + len(info.chan_info)
+            if size > ANSWER_BYTES:
+                break
+            infos.append(info)
     return PresenceRead(op.request, len(channel.presence), len(channel.users), infos)

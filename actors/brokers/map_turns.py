@@ -22,6 +22,7 @@ from actors.brokers.items import MapAnswer, MapPage
 from actors.brokers.map_durable import forget
 from actors.brokers.map_state import NEVER, Draft, MapState, Page
 from actors.brokers.operations import KeyChange, MapClear, MapRead, MapSubscribe, Publish
+from actors.brokers.pacing import Pacing
 from actors.brokers.presence import Registry
 from actors.brokers.presence_view import PresenceViews
 from actors.brokers.table import ChannelTable, Handler
@@ -55,6 +56,7 @@ class MapTurns:
         reader: StreamReader,
         background: Background,
         attempts: Attempts,
+        pacing: Pacing,
         *,
         views: PresenceViews,
         alive: Callable[[ClientStream], bool],
@@ -66,6 +68,7 @@ class MapTurns:
         self._reader = reader
         self._background = background
         self._attempts = attempts
+        self._pacing = pacing
         self._views = views
         self._alive = alive
         self._wall_ms = wall_ms
@@ -175,9 +178,13 @@ class MapTurns:
         if since < channel.ring.base:
             if not channel.rules.durable:
                 raise BrokerError(112, "the stream no longer reaches back")
-            self._background.spawn(self._go_on_later(stream, channel, op, since, state, wanted))
+            reading = self._go_on_later(stream, channel, op, since, state, wanted)
+            self._background.spawn(self._pacing.reading(stream, reading))
             return
-        self._bring(stream, channel, op, since, state, channel.ring.after(since, wanted), live=live)
+        pubs = channel.ring.after(since, wanted)
+        if not _has_stream(channel) and len(recovery.fitting(pubs)) < len(pubs):
+            raise BrokerError(112, "too much has changed since then")
+        self._bring(stream, channel, op, since, state, pubs, live=live)
 
     async def _go_on_later(
         self, stream: ClientStream, channel: Channel, op: MapSubscribe, since: int, state: list[bytes], wanted: int
@@ -213,7 +220,7 @@ class MapTurns:
         live: bool,
     ) -> None:
         if sum(map(len, pubs)) > CATCH_UP_BYTES and _has_stream(channel):
-            pubs, live = _fitting(pubs), False
+            pubs, live = recovery.fitting(pubs, CATCH_UP_BYTES), False
         if not live:
             # Keys first, changes with the next step: a reply has one or the other until it goes live.
             pubs = pubs if op.phase != PHASE_STATE else []
@@ -269,15 +276,6 @@ def _state(channel: Channel) -> MapState:
     if channel.map is None:
         raise BrokerError(107, "the channel is no map")
     return channel.map
-
-
-def _fitting(pubs: list[bytes]) -> list[bytes]:
-    size = 0
-    for count, pub in enumerate(pubs):
-        size += len(pub)
-        if count and size > CATCH_UP_BYTES:
-            return pubs[:count]
-    return pubs
 
 
 def _page(

@@ -10,6 +10,7 @@ from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.items import ChannelsRead, HistoryRead
 from actors.brokers.operations import Channels, History, HistoryRemove, Presence
+from actors.brokers.pacing import Pacing
 from actors.brokers.presence import Registry
 from actors.brokers.table import ChannelTable, Handler
 from actors.brokers.wire import encode, raw
@@ -24,11 +25,14 @@ logger = structlog.get_logger(__name__)
 class Questions:
     """Takes what reads, and the removal of a stream's history."""
 
-    def __init__(self, table: ChannelTable, registry: Registry, reader: StreamReader, background: Background) -> None:
+    def __init__(
+        self, table: ChannelTable, registry: Registry, reader: StreamReader, background: Background, pacing: Pacing
+    ) -> None:
         self._table = table
         self._registry = registry
         self._reader = reader
         self._background = background
+        self._pacing = pacing
         self.handlers: Mapping[type, Handler] = {
             History: self._history,
             HistoryRemove: self._history_remove,
@@ -51,7 +55,8 @@ class Questions:
         offset = op.offset if op.since else None
         pubs = recovery.read_history(channel, offset, limit, reverse=op.reverse) if limit else []
         if pubs is None:
-            self._background.spawn(self._history_later(stream, channel, op, offset, limit))
+            reading = self._history_later(stream, channel, op, offset, limit)
+            self._background.spawn(self._pacing.reading(stream, reading))
         else:
             stream.push(encode(HistoryRead(op.request, channel.epoch, channel.top, raw(pubs))))
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from actors.brokers.channel import Channel
 from actors.brokers.stored import encode_row
 from db.streams.reader import StoredPublication
+
+ANSWER_BYTES: Final = 5 * 1024 * 1024
+"""Publications in one answer end here: a little more than what hubs pass on, 4 MiB of data."""
 
 READS = 3
 """A stream that grows faster than it is read is given up after this many: the client starts from its top."""
@@ -36,8 +39,24 @@ def recover(channel: Channel, epoch: str, offset: int, limit: int) -> Outcome:
     if (epoch and epoch != channel.epoch) or offset > channel.top or channel.top - offset > limit:
         return Outcome(recovered=False)
     if offset >= channel.ring.base:
-        return Outcome(recovered=True, pubs=channel.ring.after(offset))
+        return _complete(channel.ring.after(offset))
     return Outcome(recovered=False, needs_database=channel.rules.durable)
+
+
+def fitting(pubs: list[bytes], limit: int = ANSWER_BYTES) -> list[bytes]:
+    """As many of the first publications as one answer may have; at least one."""
+    size = 0
+    for count, pub in enumerate(pubs):
+        size += len(pub)
+        if size > limit and count:
+            return pubs[:count]
+    return pubs
+
+
+def _complete(pubs: list[bytes]) -> Outcome:
+    """What was missed, unless no answer holds it."""
+    fits = len(fitting(pubs)) == len(pubs)
+    return Outcome(recovered=fits, pubs=pubs if fits else [])
 
 
 def recover_latest(channel: Channel, epoch: str, offset: int) -> Outcome:
@@ -67,7 +86,7 @@ async def recover_from_database(reader: Reader, channel: Channel, epoch: str, of
         if rows[-1].offset >= channel.ring.base:
             delta = channel.rules.delta_publish
             pubs = [encode_row(row, channel.epoch, delta=delta) for row in rows]
-            return Outcome(recovered=True, pubs=pubs + channel.ring.after(rows[-1].offset))
+            return _complete(pubs + channel.ring.after(rows[-1].offset))
     return Outcome(recovered=False)
 
 
@@ -106,7 +125,7 @@ def read_history(channel: Channel, offset: int | None, limit: int, *, reverse: b
         start = 0 if offset is None else offset
         pubs = ring.after(start, limit)
         complete = start >= ring.base
-    return pubs if complete or not channel.rules.durable or ring.base == 0 else None
+    return fitting(pubs) if complete or not channel.rules.durable or ring.base == 0 else None
 
 
 async def read_history_from_database(
@@ -119,4 +138,4 @@ async def read_history_from_database(
     else:
         rows = await reader.after(channel.name, 0 if offset is None else offset, limit)
     delta = channel.rules.delta_publish
-    return [encode_row(row, channel.epoch, delta=delta) for row in rows if row.offset <= channel.top]
+    return fitting([encode_row(row, channel.epoch, delta=delta) for row in rows if row.offset <= channel.top])

@@ -13,6 +13,7 @@ from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.items import Behind, Noted, Resumed, Subscribed
 from actors.brokers.operations import Compare, Departed, Repair, Resume, Subscribe, Synced, Unsubscribe
+from actors.brokers.pacing import Pacing
 from actors.brokers.presence import Registry
 from actors.brokers.rebuilding import Rebuilding
 from actors.brokers.table import ChannelTable, Handler
@@ -42,6 +43,7 @@ class Subscribing:
         reader: StreamReader,
         background: Background,
         attempts: Attempts,
+        pacing: Pacing,
         *,
         alive: Callable[[ClientStream], bool],
         attached: Callable[[str], bool],
@@ -52,11 +54,14 @@ class Subscribing:
         self._reader = reader
         self._background = background
         self._attempts = attempts
+        self._pacing = pacing
         self._alive = alive
         self._attached = attached
         self._resuming = resuming
         self._syncing: dict[str, ClientStream] = {}
         """Processes that have said everything that they hold, some of which is not taken yet."""
+        self.repair: Handler = self._repair
+        """Bring what was missed, in its turn."""
         self._settling: asyncio.Handle | None = None
         self.handlers: Mapping[type, Handler] = {
             Subscribe: self._subscribe,
@@ -86,7 +91,7 @@ class Subscribing:
             else:
                 outcome = recovery.recover(channel, op.epoch, op.offset, self._recovery_limit(channel, op))
         if outcome.needs_database:
-            self._background.spawn(self._subscribe_later(stream, channel, op))
+            self._background.spawn(self._pacing.reading(stream, self._subscribe_later(stream, channel, op)))
         else:
             self._register(stream, channel, op, outcome)
 
@@ -145,38 +150,37 @@ class Subscribing:
         channel = self._table.ready(stream, op)
         if channel is not None:
             self._registry.resume(channel, stream, op.subscribers)
-            self._repair_channel(stream, channel, op.epoch, op.offset)
+            # Registered at once; what was missed may have to wait for its turn, and is all that there is by then.
+            self.repair(stream, Repair(op.channel, op.epoch, op.offset))
             if self._syncing and self._settling is None:
                 # Once for all that are resumed in this turn.
                 self._settling = asyncio.get_running_loop().call_soon(self.settle)
 
     def _repair(self, stream: ClientStream, op: Repair) -> None:
         channel = self._table.ready(stream, op)
-        if channel is not None:
-            self._repair_channel(stream, channel, op.epoch, op.offset)
-
-    def _repair_channel(self, stream: ClientStream, channel: Channel, epoch: str, offset: int) -> None:
+        if channel is None:
+            return
         if not channel.rules.has_history:
             stream.push(encode(Resumed(channel.name, "", 0, ok=True, pubs=[])))
             return
-        if not epoch:
+        if not op.epoch:
             # Who had no position yet has missed nothing.
             stream.push(encode(Resumed(channel.name, channel.epoch, channel.top, ok=True, pubs=[])))
             return
         channel.ring.expire(asyncio.get_running_loop().time())
-        outcome = recovery.recover(channel, epoch, offset, channel.rules.recovery_max_publications)
+        outcome = recovery.recover(channel, op.epoch, op.offset, channel.rules.recovery_max_publications)
         if outcome.needs_database:
-            self._background.spawn(self._repair_later(stream, channel, epoch, offset))
+            self._background.spawn(self._pacing.reading(stream, self._repair_later(stream, channel, op)))
         else:
             self._answer_repair(stream, channel, outcome)
 
     def _answer_repair(self, stream: ClientStream, channel: Channel, outcome: recovery.Outcome) -> None:
         stream.push(encode(Resumed(channel.name, channel.epoch, channel.top, outcome.recovered, raw(outcome.pubs))))
 
-    async def _repair_later(self, stream: ClientStream, channel: Channel, epoch: str, offset: int) -> None:
+    async def _repair_later(self, stream: ClientStream, channel: Channel, op: Repair) -> None:
         limit = channel.rules.recovery_max_publications
         try:
-            outcome = await recovery.recover_from_database(self._reader, channel, epoch, offset, limit)
+            outcome = await recovery.recover_from_database(self._reader, channel, op.epoch, op.offset, limit)
         except StreamError as reason:
             logger.warning("repair cannot read the database", channel=channel.name, reason=str(reason))
             outcome = recovery.Outcome(recovered=False)

@@ -53,10 +53,12 @@ class ClientStream:
         "_limit_bytes",
         "accepted",
         "boot",
+        "held_back",
         "last_seen",
         "lost",
         "moved",
         "overflows",
+        "reading",
         "seen",
         "session",
         "top",
@@ -80,6 +82,10 @@ class ClientStream:
         """Up to where the client had read this stream when it sent what is being applied."""
         self.moved: dict[int, int] = {}
         """Whatever is keyed by the owner → sequence of the mark that it went elsewhere (`brokers.ownership`)."""
+        self.held_back: dict[Any, Any] = {}
+        """What its owner carries out once the client has read more (`brokers.pacing`)."""
+        self.reading = 0
+        """Answers that are being read for it elsewhere."""
         self.last_seen = now
         self.lost = False
         self.waiter: asyncio.Future[None] | None = None
@@ -93,6 +99,11 @@ class ClientStream:
     def size(self) -> int:
         """Size of what is queued."""
         return self._droppable + self._kept
+
+    @property
+    def kept(self) -> int:
+        """Size of what is queued and cannot be dropped."""
+        return self._kept
 
     def push(self, item: bytes, channel: str | None = None) -> None:
         """Append one encoded item and wake the reader."""
@@ -168,7 +179,8 @@ class StreamServer(Generic[T]):
     """All client streams of one shard incarnation.
 
     `apply(stream, operations)` runs synchronously for each accepted submit. `on_attach(stream, previous)` is told of a
-    new session and what it replaces, `on_expire(stream)` of one whose lease ran out.
+    new session and what it replaces, `on_expire(stream)` of one whose lease ran out, `on_read(stream)` of a client that
+    has read on, where something is held back for it.
     """
 
     def __init__(
@@ -180,6 +192,7 @@ class StreamServer(Generic[T]):
         encode_gap: Callable[[str], bytes],
         on_attach: Callable[[ClientStream, ClientStream | None], None] | None = None,
         on_expire: Callable[[ClientStream], None] | None = None,
+        on_read: Callable[[ClientStream], None] | None = None,
         poll_limit_s: float = POLL_LIMIT_S,
         lease_s: float = LEASE_S,
         queue_bytes: int = QUEUE_BYTES,
@@ -190,6 +203,7 @@ class StreamServer(Generic[T]):
         self._encode_gap = encode_gap
         self._on_attach = on_attach
         self._on_expire = on_expire
+        self._on_read = on_read
         self._poll_limit_s = poll_limit_s
         self._lease_s = lease_s
         self._queue_bytes = queue_bytes
@@ -215,6 +229,8 @@ class StreamServer(Generic[T]):
         if not stream.trim(ask.cursor):
             # Not dropped: the asker may be an old poll, delivered late, whose client has read on since.
             return self._batch(0, reset=True)
+        if stream.held_back and self._on_read is not None:
+            self._on_read(stream)
         if stream.top == ask.cursor:
             waiter: asyncio.Future[None] = loop.create_future()
             stream.waiter = waiter

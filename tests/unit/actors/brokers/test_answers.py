@@ -2,7 +2,9 @@ import msgspec
 import pytest
 
 from actors.brokers import answers, items, operations
+from actors.brokers.channel import Channel, Present
 from actors.brokers.contract import BrokerError, ClientInfo
+from actors.brokers.recovery import ANSWER_BYTES
 from actors.brokers.wire import Subscriber, encode
 from actors.links.stream import ClientStream
 from actors.protocol.namespaces import Namespaces
@@ -47,3 +49,12 @@ def test_an_unknown_channel_is_empty():
     namespaces = Namespaces.load(Settings(_env_file=None).namespaces_file)
     found = answers.presence(namespaces, {}, operations.Presence(1, "room:x", full=True))
     assert (found.request, found.clients, found.infos) == (1, 0, [])
+
+
+def test_presence_ends_where_an_answer_does():
+    namespaces = Namespaces.parse("namespaces: {room: {presence: true, presence_limit: 0}}")
+    channel = Channel("room:x", namespaces.for_channel("room:x"), 0.0)
+    for number in range(100):
+        channel.admit(Present(ClientInfo("u", str(number), b"1" * 100_000), "hub", number))
+    found = answers.presence(namespaces, {"room:x": channel}, operations.Presence(1, "room:x", full=True))
+    assert (found.clients, len(found.infos)) == (100, ANSWER_BYTES // 100_000)

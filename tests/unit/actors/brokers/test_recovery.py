@@ -167,3 +167,37 @@ def test_a_page_is_the_same_from_memory_and_from_the_database(top, in_memory, of
     assert in_ring is None or in_ring == expected
     if offset is None or offset <= top + 1:
         assert stored == expected
+
+
+def test_what_no_answer_holds_is_not_recovered_and_a_page_ends_there():
+    async def main():
+        long = "x" * 1_000_000
+        rows = [StoredPublication(n, long.encode(), None, n) for n in range(1, 11)]
+        channel = durable(10, in_memory=0)
+
+        class Large(Rows):
+            async def after(self, channel, offset, limit):
+                return [row for row in rows if row.offset > offset][:limit]
+
+            async def before(self, channel, offset, limit):
+                return [row for row in reversed(rows) if row.offset < offset][:limit]
+
+        async def read(offset):
+            outcome = await recovery.recover_from_database(Large([]), channel, EPOCH, offset, 100)
+            return outcome.recovered, len(outcome.pubs)
+
+        assert await read(5) == (True, 5)
+        assert await read(4) == (False, 0)
+        for reverse in (False, True):
+            assert len(await recovery.read_history_from_database(Large([]), channel, None, 9, reverse=reverse)) == 5
+        channel.ring.clear(0)
+        channel.ring.keep(20, 3600.0)
+        for row in rows:
+            channel.ring.append(encode_row(row, EPOCH, delta=False), 0.0)
+        assert len(recovery.recover(channel, EPOCH, 5, 100).pubs) == 5
+        refused = recovery.recover(channel, EPOCH, 4, 100)
+        assert (refused.recovered, refused.needs_database) == (False, False)
+        for reverse in (False, True):
+            assert len(recovery.read_history(channel, None, 9, reverse=reverse)) == 5
+
+    simulate(main())
