@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from actors.brokers import answers, map_changes, recovery
-from actors.brokers.attempts import Attempts
+from actors.brokers.attempts import Attempt, Attempts
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import Committer
@@ -178,7 +178,7 @@ class MapTurns:
         if since < channel.ring.base:
             if not channel.rules.durable:
                 raise BrokerError(112, "the stream no longer reaches back")
-            reading = self._go_on_later(stream, channel, op, since, state, wanted)
+            reading = self._go_on_later(stream, channel, op, since, state, wanted, self._attempts.begin(stream, op))
             self._background.spawn(self._pacing.reading(stream, reading))
             return
         pubs = channel.ring.after(since, wanted)
@@ -187,10 +187,16 @@ class MapTurns:
         self._bring(stream, channel, op, since, state, pubs, live=live)
 
     async def _go_on_later(
-        self, stream: ClientStream, channel: Channel, op: MapSubscribe, since: int, state: list[bytes], wanted: int
+        self,
+        stream: ClientStream,
+        channel: Channel,
+        op: MapSubscribe,
+        since: int,
+        state: list[bytes],
+        wanted: int,
+        attempt: Attempt,
     ) -> None:
         """The same beyond memory. After the last `await`, one turn decides and registers (rule 9)."""
-        attempt = self._attempts.begin(stream, op)
         try:
             outcome = await recovery.read_changes_from_database(self._reader, channel, op.epoch, since, wanted)
         except StreamError as reason:

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from actors.brokers import answers, recovery
-from actors.brokers.attempts import Attempts
+from actors.brokers.attempts import Attempt, Attempts
 from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.items import Behind, Noted, Resumed, Subscribed
@@ -91,7 +91,9 @@ class Subscribing:
             else:
                 outcome = recovery.recover(channel, op.epoch, op.offset, self._recovery_limit(channel, op))
         if outcome.needs_database:
-            self._background.spawn(self._pacing.reading(stream, self._subscribe_later(stream, channel, op)))
+            # From this turn on it can be given up: what gives it up may be the next operation.
+            reading = self._subscribe_later(stream, channel, op, self._attempts.begin(stream, op))
+            self._background.spawn(self._pacing.reading(stream, reading))
         else:
             self._register(stream, channel, op, outcome)
 
@@ -111,8 +113,7 @@ class Subscribing:
         if is_new:
             self._registry.join(channel, op.subscriber)
 
-    async def _subscribe_later(self, stream: ClientStream, channel: Channel, op: Subscribe) -> None:
-        attempt = self._attempts.begin(stream, op)
+    async def _subscribe_later(self, stream: ClientStream, channel: Channel, op: Subscribe, attempt: Attempt) -> None:
         try:
             if op.cache_mode:
                 outcome = await recovery.recover_latest_from_database(self._reader, channel, op.epoch, op.offset)

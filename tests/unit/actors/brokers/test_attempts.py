@@ -91,3 +91,33 @@ def test_what_is_given_up_while_a_map_is_read_from_the_database_is_not_registere
             stepping.cancel()
 
     simulate(main())
+
+
+def test_what_is_given_up_with_the_next_operation_is_not_registered():
+    async def main():
+        async with MemoryWorld() as world:
+            hub = await world.process()
+            world.shard.subscribing._reader.after = _after
+            first = asyncio.create_task(hub.subscribe(DURABLE, "c1"))
+            stepping = asyncio.create_task(hub.step(DURABLE_MAP, 2, "c2"))
+            await passes(0.1)
+            plain, board = world.load(DURABLE, top=10), world.load(DURABLE_MAP, top=10)
+            await first
+            asked = [
+                asyncio.create_task(hub.subscribe(DURABLE, "c3", since=StreamPosition("e", 9))),
+                asyncio.create_task(hub.step(DURABLE_MAP, 0, "c4", since=StreamPosition("e", 9))),
+            ]
+            await asyncio.sleep(0)
+            hub.unsubscribe(DURABLE, 3)
+            hub.unsubscribe(DURABLE_MAP, 4)
+            await passes(0.5)
+            assert list(plain.hubs["hub"].subscribers) == [1]
+            assert all(4 not in held.subscribers for held in board.hubs.values())
+            for task in (stepping, *asked):
+                task.cancel()
+
+    simulate(main())
+
+
+async def _after(channel, offset, limit):
+    return [StoredPublication(10, b"1", None, 1)]
