@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+import structlog
+
 from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
 from actors.metrics.registry import REALTIME_SUBSCRIBE_DURATION
@@ -39,10 +41,14 @@ SPREAD_PER_S: Final = 500
 SPREAD_LIMIT_S: Final = 10.0
 """A channel's subscribers are told to come back at this rate, within this time."""
 
+BEHIND_EVERY_S: Final = 10.0
+"""A process that is behind says so no more often."""
 
 PEERS_PER_STEP: Final = 32
 """About 2 ms of ending subscriptions, each with its state machine and a message: between steps the hub looks at the
 clock."""
+
+logger = structlog.get_logger(__name__)
 
 
 def newest(publications: Sequence[contract.Publication]) -> Sequence[contract.Publication]:
@@ -74,6 +80,9 @@ class Channels:
         """Channels that are traced."""
         self.patches = Patches()
         self._turns = Turns()
+        self._broken: set[str] = set()
+        """Channels of which publications were left out: the last of their work that waits tells their subscribers."""
+        self._said_at = float("-inf")
         self._brokers: BrokerClient
         self._loop: asyncio.AbstractEventLoop
 
@@ -103,9 +112,13 @@ class Channels:
             channel = self._begin(request.channel, sub.namespace)
         channel.interest.add(request.subscription)
         asked_at = self._loop.time()
-        self._brokers.subscribe(
-            request, lambda reply: self._turns.run(self._subscribed(peer, request, reply, asked_at))
-        )
+
+        def answered(reply: contract.SubscribeReply | BrokerError) -> None:
+            # What is left out from here on is a gap for this one too.
+            self._broken.discard(request.channel)
+            self._turns.run(self._subscribed(peer, request, reply, asked_at))
+
+        self._brokers.subscribe(request, answered)
 
     def _begin(self, name: str, rules: Namespace) -> Channel:
         channel = self._channels[name] = Channel(name, next(self._numbers))
@@ -249,7 +262,31 @@ class Channels:
 
     def on_publications(self, channel: str, publications: Sequence[contract.Publication]) -> None:
         """New publications of a channel."""
-        self._turns.run(self._publications(channel, publications))
+        if self._turns.waiting:
+            self._queue(channel, publications)
+        else:
+            self._turns.run(self._publications(channel, publications))
+
+    def _queue(self, channel: str, publications: Sequence[contract.Publication]) -> None:
+        """More came than could be done at once. What comes after too much is a gap: its subscribers come back later."""
+        if not self._turns.is_full:
+            self._broken.discard(channel)
+            size = sum(len(publication.data) for publication in publications)
+            self._turns.run(self._publications(channel, publications), size)
+        elif channel not in self._broken:
+            self._say_behind(channel)
+            self._broken.add(channel)
+            self._turns.run(self._break(channel))
+
+    def _say_behind(self, channel: str) -> None:
+        now = self._loop.time()
+        if now >= self._said_at + BEHIND_EVERY_S:
+            self._said_at = now
+            logger.warning("publications_left_out", waiting=self._turns.waiting, channel=channel)
+
+    def _break(self, channel: str) -> Iterator[None]:
+        self._broken.discard(channel)
+        yield from self._on_insufficient(channel)
 
     def _publications(self, name: str, publications: Sequence[contract.Publication]) -> Iterator[None]:
         channel = self._channels.get(name)

@@ -1,7 +1,9 @@
 """What comes from the stream happens in its order, and never blocks the event loop for long.
 
 Health checks, timers and other clients share the loop with a fan-out to thousands: work is done in steps, and after
-20 ms of it the rest waits for the next turn of the loop. While something waits, everything newer queues behind it.
+20 ms of it the rest waits for the next turn of the loop. While something waits, everything newer queues behind it. A
+process for which the stream is too much would fall behind without end: while the queue is full, it leaves out what it
+can.
 """
 
 import asyncio
@@ -15,6 +17,10 @@ import structlog
 BUDGET_S: Final = 0.020
 """Time per turn of the event loop."""
 
+WAITING: Final = 5_000
+WAITING_BYTES: Final = 8 * 1024 * 1024
+"""With so many pieces of work, or so much in them, the queue is full."""
+
 logger = structlog.get_logger(__name__)
 
 
@@ -24,7 +30,8 @@ class Turns:
     def __init__(self, *, budget_s: float = BUDGET_S, clock: Callable[[], float] = time.perf_counter) -> None:
         self._budget_s = budget_s
         self._clock = clock
-        self._queue: deque[Iterator[None]] = deque()
+        self._queue: deque[tuple[Iterator[None], int]] = deque()
+        self._bytes = 0
         self._turn_end = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -33,19 +40,26 @@ class Turns:
         """Pieces of work that did not fit into this turn."""
         return len(self._queue)
 
+    @property
+    def is_full(self) -> bool:
+        """So much waits that what can be left out should be."""
+        return len(self._queue) >= WAITING or self._bytes >= WAITING_BYTES
+
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Use this loop."""
         self._loop = loop
 
-    def run(self, work: Iterator[None]) -> None:
-        """Do it now if nothing older waits and the turn has time left, else as soon as possible."""
+    def run(self, work: Iterator[None], size: int = 0) -> None:
+        """Do it now if nothing older waits and the turn has time left, else as soon as possible. `size`: its bytes."""
         if self._queue:
-            self._queue.append(work)
+            self._queue.append((work, size))
+            self._bytes += size
             return
         if self._turn_end == 0.0:
             self._begin_turn()
         if self._clock() >= self._turn_end or not self._step(work):
-            self._queue.append(work)
+            self._queue.append((work, size))
+            self._bytes += size
             self._continue_later()
 
     def _begin_turn(self) -> None:
@@ -75,8 +89,10 @@ class Turns:
         """Go on with what waits."""
         self._turn_end = self._clock() + self._budget_s
         while self._queue:
-            if not self._step(self._queue[0]):
+            work, size = self._queue[0]
+            if not self._step(work):
                 self._continue_later()
                 return
             self._queue.popleft()
+            self._bytes -= size
         self._turn_end = 0.0

@@ -8,7 +8,7 @@ import pytest
 from actors.brokers.contract import ClientInfo, Publication, PublishRequest
 from actors.protocol import codes
 from actors.protocol.namespaces import Namespaces
-from serve_app.realtime import channel
+from serve_app.realtime import channel, turns
 from serve_app.realtime.channels import PEERS_PER_STEP
 from serve_app.realtime.flushing import QUEUE_BYTES
 from tests.fixtures.hub import Client, World, settle
@@ -310,3 +310,51 @@ async def test_nothing_follows_an_unsubscribe_reply_even_in_the_middle_of_a_fan_
     await settle()
     assert [client.received for client in clients] == [[1], [1], []]
     assert last.socket.messages[-1] == {"id": 9, "unsubscribe": {}}
+
+
+async def burst(world: World, channel: str, numbers: range) -> None:
+    """Publish all of it within one turn of the loop, in which the hub does nothing of it."""
+    for number in numbers:
+        await world.brokers.publish(PublishRequest(channel, json.dumps(number).encode(), "id"))
+
+
+@pytest.fixture
+def slow(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A hub without time, whose queue is full with four pieces of work."""
+    monkeypatch.setattr(turns, "WAITING", 4)
+    monkeypatch.setattr(turns, "BUDGET_S", 0.0)
+    world.hub.channels._turns._budget_s = 0.0
+    return world
+
+
+async def test_what_is_too_much_is_left_out_and_the_subscribers_come_back(slow: World) -> None:
+    positioned, plain = await slow.subscribed("room:1"), await slow.subscribed("plain:1", "u2")
+    await burst(slow, "room:1", range(3))
+    await burst(slow, "plain:1", range(3))
+    await burst(slow, "room:1", range(3, 100))
+    assert slow.hub.channels._turns.waiting == 6, "four, and one for each of the channels"
+    await settle()
+    assert (positioned.received, plain.received) == ([0, 1, 2], [0])
+    await eventually(lambda: "unsubscribe" in positioned.pushes[-1])
+    assert positioned.pushes[-1]["unsubscribe"]["code"] == 2500
+    await slow.publish("plain:1", "next")
+    assert plain.received == [0, "next"]
+    again = await slow.subscribed("room:1", "u3")
+    await slow.publish("room:1", "next")
+    assert again.received == ["next"]
+
+
+async def test_who_subscribes_while_publications_are_left_out_is_told_too(
+    slow: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await slow.subscribed("room:1")
+    client, work = await slow.connected("u2"), slow.hub.channels._turns
+    with monkeypatch.context() as standing:
+        standing.setattr(work, "_continue_later", lambda: None)
+        await burst(slow, "room:1", range(6))
+        await client.command("subscribe", channel="room:1")
+        await burst(slow, "room:1", range(6, 7))
+    while work.waiting:
+        work.drain()
+    await eventually(lambda: any("unsubscribe" in push for push in client.pushes))
+    assert client.received == []

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 
-from serve_app.realtime.turns import Turns
+from serve_app.realtime.turns import WAITING, WAITING_BYTES, Turns
 
 
 class Clock:
@@ -81,3 +81,19 @@ async def test_the_loop_has_its_turn_in_between() -> None:
         await asyncio.sleep(0)
     assert log.index("loop") < log.index("a5")
     assert turns.waiting == 0
+
+
+def test_it_is_full_with_many_pieces_or_large_ones_until_they_are_done() -> None:
+    clock = Clock()
+    turns = Turns(budget_s=1.0, clock=clock)
+    for sizes in ([1] * WAITING, [1, WAITING_BYTES // 2, WAITING_BYTES // 2]):
+        for size in sizes:
+            assert not turns.is_full
+            turns.run(steps([], "a", 1, clock, 1.0), size)
+        turns.run(steps([], "b", 1, clock, 1.0), 1)
+        assert turns.is_full
+        while turns.waiting:
+            turns.drain()
+        assert (turns.is_full, turns._bytes) == (False, 0)
+        clock.now += 1.0
+        turns._end_turn()
