@@ -67,9 +67,9 @@ class Landing(msgspec.Struct, array_like=True, frozen=True):
     last: bool
 
 
-def pack(channel: Channel, now: float) -> Carried:
+def pack(channel: Channel, registry: Registry, now: float) -> Carried:
     """A channel as it is."""
-    hubs = [(boot, list(hub.subscribers.values())) for boot, hub in channel.hubs.items()]
+    hubs = registry.subscribers(channel)
     if channel.rules.durable:
         return Carried(channel.name, "", 0, [], [], 0, "", [], hubs)
     values = [] if channel.map is None else list(channel.map.values.items())

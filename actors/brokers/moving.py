@@ -179,7 +179,11 @@ class Moving:
         channels = [channel for channel in self._table.channels.values() if channel.bucket in moving]
         # Presence as a map begins anew there, and is read again by who listens.
         carried = [channel for channel in channels if channel.shows is None]
-        packed = [carrying.pack(channel, now) for channel in carried if channel.loaded or channel.rules.durable]
+        packed = [
+            carrying.pack(channel, self._registry, now)
+            for channel in carried
+            if channel.loaded or channel.rules.durable
+        ]
         parts = [packed[start : start + CHUNK] for start in range(0, len(packed), CHUNK)] or [[]]
         try:
             for number, part in enumerate(parts, 1):

@@ -113,6 +113,16 @@ class Registry:
             if subscriber.presence:
                 self._admit(channel, Present(subscriber.info, boot, subscriber.subscription))
 
+    def subscribers(self, channel: Channel) -> list[tuple[str, list[Subscriber]]]:
+        """What each process holds of a channel, registered in its current session or not yet."""
+        found: dict[str, dict[int, Subscriber]] = {}
+        for boot, orphans in self._orphans.items():
+            if channel.name in orphans:
+                found[boot] = dict(orphans[channel.name].subscribers)
+        for boot, hub in channel.hubs.items():
+            found.setdefault(boot, {}).update(hub.subscribers)
+        return [(boot, list(held.values())) for boot, held in found.items()]
+
     def end_orphans(self, name: str) -> None:
         """Whoever has not registered what it held of a channel has left it."""
         channel = self._find(name)

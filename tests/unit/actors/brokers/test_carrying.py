@@ -17,7 +17,8 @@ RULES = Namespaces.parse(NAMESPACES)
 
 
 def carried(channel, now, then):
-    packed = msgspec.msgpack.decode(msgspec.msgpack.encode(pack(channel, now)), type=Carried)
+    there = Registry({channel.name: channel}.get)
+    packed = msgspec.msgpack.decode(msgspec.msgpack.encode(pack(channel, there, now)), type=Carried)
     channels = {}
     registry = Registry(channels.get)
     channels[channel.name] = unpack(packed, RULES, registry, Memory(), then)

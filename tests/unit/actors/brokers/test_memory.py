@@ -91,7 +91,7 @@ def carry(shard, channel):
     """As if its bucket had gone and come back."""
     now = asyncio.get_running_loop().time()
     table = shard.table
-    packed = carrying.pack(channel, now)
+    packed = carrying.pack(channel, shard.registry, now)
     table.forget(channel)
     table.left([channel.bucket])
     registry = Registry(table.find)

@@ -103,6 +103,22 @@ def test_who_does_not_follow_to_another_shard_leaves_after_a_lease():
     simulate(main())
 
 
+def test_who_does_not_follow_through_two_moves_is_told_to_have_left():
+    async def main():
+        async with Moves() as moves:
+            hub, dying = await moves.process("hub"), await moves.process("dying")
+            await hub.subscribe("room:4", "ada")
+            await dying.subscribe("room:4", "bob")
+            moves.cut_off.add("dying")
+            await moves.resize(2)
+            await moves.resize(1)
+            await passes(LEASE_S + 1)
+            assert hub.sink.of("leave") == [("leave", "room:4", "bob")]
+            assert set(await hub.brokers.presence("room:4")) == {"ada"}
+
+    simulate(main())
+
+
 def test_what_transactions_publish_during_a_move_is_told_once_and_no_epoch_ends():
     async def main():
         async with Moves() as moves:
