@@ -127,7 +127,8 @@ class Settings(BaseSettings):
     # Identity
     secret_key: SecretStr = Field(
         default=SecretStr(""),
-        description="Signs download links, cursors, CSRF tokens and ids of emulated sessions; generated when empty.",
+        description="Signs download links, cursors and ids of emulated sessions, and proves our HAProxys to replicas; "
+        "the same on every node; generated when empty.",
     )
     encryption_key: SecretStr = Field(
         default=SecretStr(""),
@@ -157,7 +158,10 @@ class Settings(BaseSettings):
 
     # Realtime
     realtime_replicas: int = Field(
-        default=2, ge=1, description="Replicas of the realtime application; fixed while it runs."
+        default=2,
+        ge=2,
+        description="Replicas of the realtime application, two at least: clients of one that is lost need another. "
+        "Fixed while it runs.",
     )
     api_replicas: int = Field(default=1, ge=1, description="Replicas of the api application.")
     api_replicas_max: int = Field(

@@ -52,6 +52,24 @@ SEED_NAMES = {
 }
 """The variables of the architecture that this project carries over, and what became of each."""
 
+OUTSIDE = {
+    "MOBULA_DOTENV": "The file read in `.env`'s place.",
+    "MOBULA_PYTHON": "The interpreter that `./mobula` makes `.venv` with.",
+    "MOBULA_URL": "`./mobula load` and `./mobula bench`: the stack to measure in place of the one in `MOBULA_HOME`.",
+    "MOBULA_TEST_STACK": "Tests: the state directory of a running stack to use in place of one of their own.",
+    "MOBULA_TEST_STACK_HOME": "Tests: where the stack of a tier lives and is kept, with its logs.",
+    "MOBULA_TEST_DRAIN_SECONDS": "Tests: `DRAIN_SECONDS` of their stack.",
+    "MOBULA_TEST_DATABASE_URL": "Integration tests: a Postgres server in place of the embedded one.",
+    "MOBULA_SCREENSHOTS": "e2e tests: where pictures of failed pages go.",
+    "MOBULA_OPENAPI": "`npm run types`: the file in place of `openapi.json`.",
+    "MOBULA_NO_APT": "e2e tests: do not install a browser by apt.",
+    "CHROMIUM": "e2e tests: the browser to use.",
+    "MOBULA_API_ORIGIN": "The front end's server: where REST is; set by `up`.",
+    "MOBULA_FRONTEND_HOST": "The front end's server: the interface it listens on; `up` says loopback.",
+    "MOBULA_TRUST_PROXY": "The front end's server: whether what stands before it says who calls; set by `up`.",
+}
+"""What is read before or beside the settings."""
+
 ENV_EXAMPLE = ROOT / ".env.example"
 MARKDOWN = ROOT / "docs" / "settings.md"
 
@@ -85,6 +103,14 @@ def render_markdown() -> str:
         shown = _default(field)
         lines.append(f"| `{name.upper()}` | {f'`{shown}`' if shown else 'empty'} | {field.description} |")
     lines += [
+        "",
+        "## Outside the settings",
+        "",
+        "From the environment only.",
+        "",
+        "| variable | meaning |",
+        "|---|---|",
+        *(f"| `{name}` | {meaning} |" for name, meaning in OUTSIDE.items()),
         "",
         "## Names in the architecture that Mobula carries over",
         "",

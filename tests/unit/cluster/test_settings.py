@@ -37,6 +37,7 @@ def test_the_environment_is_stronger_than_what_up_wrote(monkeypatch: pytest.Monk
     [
         ("http_port", "many"),
         ("environment", "staging"),
+        ("realtime_replicas", 1),
         ("access_token_expire_minutes", 0),
         ("frontend_token", "a } || { always_true"),
     ],

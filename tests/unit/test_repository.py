@@ -1,0 +1,41 @@
+"""What holds for every tracked file, whatever it is written in."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from cluster.settings import ROOT
+
+LARGE_BYTES = 1_000_000
+TAKEN_OVER = Path("serve_app/docs/static")
+"""Files of others, as they came."""
+MERGE_MARK = re.compile(rb"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
+TRAILING_BLANKS = re.compile(rb"[ \t]+$", re.MULTILINE)
+
+
+def tracked() -> Iterator[tuple[Path, bytes]]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        file = ROOT / name
+        if not Path(name).is_relative_to(TAKEN_OVER) and file.is_file() and not file.is_symlink():
+            yield Path(name), file.read_bytes()
+
+
+def is_text(content: bytes) -> bool:
+    return b"\0" not in content
+
+
+def test_nothing_large_is_tracked() -> None:
+    assert [name for name, content in tracked() if len(content) > LARGE_BYTES] == []
+
+
+def test_no_marks_of_a_merge_are_left() -> None:
+    assert [name for name, content in tracked() if is_text(content) and MERGE_MARK.search(content)] == []
+
+
+def test_lines_end_where_their_text_ends_and_files_with_a_line() -> None:
+    def is_untidy(content: bytes) -> bool:
+        return bool(TRAILING_BLANKS.search(content)) or not content.endswith(b"\n")
+
+    assert [name for name, content in tracked() if content and is_text(content) and is_untidy(content)] == []
