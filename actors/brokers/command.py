@@ -10,6 +10,7 @@ import ray
 
 from actors.brokers import handle, resizing
 from actors.hosts import handle as hosts
+from actors.hosts.contract import HostReport
 from cluster.deploy import DeployError, connect
 from cluster.services.errors import ServiceError
 from cluster.settings import Settings, get_settings
@@ -55,7 +56,7 @@ def _nodes() -> int:
 
 async def _run(wanted: int | None) -> None:
     if wanted is not None:
-        await resizing.resize(wanted, call=handle.call, open_shard=_open, close_shard=_close, say=_say)
+        await resizing.resize(wanted, call=handle.call, open_shard=_open, close_shard=_close, say=_say, hosted=_hosted)
     _say(resizing.table(await resizing.owners_of(handle.call)))
 
 
@@ -65,6 +66,13 @@ async def _open(shard: int, shards: int) -> None:
 
 async def _close(shard: int) -> None:
     await hosts.close_shard(handle.KIND, shard)
+
+
+async def _hosted() -> set[int]:
+    asked = (hosts.report(index) for index in range(get_settings().shard_hosts))
+    reports = await asyncio.gather(*asked, return_exceptions=True)
+    names = [name.split("/") for report in reports if isinstance(report, HostReport) for name in report.ready]
+    return {int(shard) for kind, shard in names if kind == handle.KIND}
 
 
 def _say(line: str) -> None:

@@ -68,8 +68,24 @@ async def owners_of(call: ShardCall) -> dict[int, int]:
     return msgspec.msgpack.decode(await call(0, "owners", b"", READ_S), type=dict[int, int])
 
 
-async def resize(shards: int, *, call: ShardCall, open_shard: Open, close_shard: Close, say: Say) -> None:
-    """Spread all buckets over `shards` shards. Raises ResizeFailed."""
+async def nothing_else() -> set[int]:
+    """Nobody says what else is hosted."""
+    return set()
+
+
+async def resize(
+    shards: int,
+    *,
+    call: ShardCall,
+    open_shard: Open,
+    close_shard: Close,
+    say: Say,
+    hosted: Callable[[], Awaitable[set[int]]] = nothing_else,
+) -> None:
+    """Spread all buckets over `shards` shards. Raises ResizeFailed.
+
+    `hosted`: the shards that run. A run that was cut off may have left some behind that have nothing any more.
+    """
     for shard in range(shards):
         # Nothing is dealt to it by its number: it has what is moved to it.
         await open_shard(shard, 0)
@@ -79,7 +95,7 @@ async def resize(shards: int, *, call: ShardCall, open_shard: Open, close_shard:
     for done, (owner, shard, buckets) in enumerate(moves, 1):
         await _move(call, owner, shard, buckets)
         say(f"{done}/{len(moves)}: {len(buckets)} buckets from shard {owner} to shard {shard}")
-    for shard in sorted({owner for owner in owners.values() if owner >= shards}):
+    for shard in sorted(owner for owner in {*owners.values(), *await hosted()} if owner >= shards):
         # What it has told nobody yet ends with it, and whoever did not read it would go on asking a shard that is gone.
         await _followed(call, shard)
         await close_shard(shard)

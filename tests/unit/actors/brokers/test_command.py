@@ -3,10 +3,23 @@
 import pytest
 
 from actors.brokers import command
+from actors.hosts import handle as hosts
+from actors.hosts.contract import HostReport
 from cluster.deploy import DeployError
 from cluster.settings import Settings
 from cluster.stack import external
 from cluster.stack.budget import budget
+
+
+async def test_what_is_hosted_is_what_the_hosts_that_answer_say(monkeypatch):
+    async def report(index):
+        if index == 1:
+            raise TimeoutError
+        return HostReport("i", 1, 0, active=True, ready={"brokers/0": True, "brokers/3": False, f"jobs/{index}": True})
+
+    monkeypatch.setattr(command, "get_settings", lambda: Settings(_env_file=None, shard_hosts=3))
+    monkeypatch.setattr(hosts, "report", report)
+    assert await command._hosted() == {0, 3}
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "257", "many"])

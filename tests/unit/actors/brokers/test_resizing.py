@@ -70,8 +70,18 @@ class Cluster:
         self.closed.append(shard)
         assert self.unread == 0
 
+    async def hosted(self):
+        return set(self.opened) - set(self.closed)
+
     async def resize(self, shards):
-        await resize(shards, call=self.call, open_shard=self.open, close_shard=self.close, say=self.said.append)
+        await resize(
+            shards,
+            call=self.call,
+            open_shard=self.open,
+            close_shard=self.close,
+            say=self.said.append,
+            hosted=self.hosted,
+        )
 
 
 def test_shards_are_opened_first_and_closed_last_and_failures_are_tried_again():
@@ -95,6 +105,19 @@ def test_a_shard_ends_when_those_who_listen_have_followed():
         cluster.unread = 3
         await cluster.resize(1)
         assert cluster.closed == [1]
+
+    simulate(main())
+
+
+def test_what_a_run_that_was_cut_off_left_behind_is_ended_by_the_next():
+    async def main():
+        cluster = Cluster()
+        await cluster.resize(3)
+        cluster.owners = dict.fromkeys(range(BUCKETS), 0)
+        await cluster.resize(1)
+        assert cluster.closed == [1, 2]
+        await cluster.resize(1)
+        assert cluster.closed == [1, 2]
 
     simulate(main())
 
