@@ -6,7 +6,13 @@ import { isApiPath, upstreamHeaders, upstreamUrl } from "@/lib/proxy/upstream";
 import { SESSION_HINT } from "@/lib/session-hint";
 
 /** Any will do: the access token's cookie may have expired while the session can still be renewed. */
-const SESSION_COOKIES = ["mobula_access", "__Host-mobula_access", SESSION_HINT];
+const SESSION_COOKIES = [
+  "mobula_access",
+  "__Host-mobula_access",
+  "mobula_refresh",
+  "__Host-mobula_refresh",
+  SESSION_HINT,
+];
 
 /**
  * Passes what is the API's on to it (Next streams both ways: downloads with Range and several cookies come through),

@@ -1,7 +1,7 @@
-import { QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
-import { render, screen, waitFor } from "@testing-library/react";
+import { onlineManager, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
+import { act, render, screen, waitFor } from "@testing-library/react";
 import type { ReactNode } from "react";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { SessionGate } from "@/app/(app)/_components/session-gate";
 import { Toaster } from "@/components/ui/toast";
@@ -14,7 +14,7 @@ import { currentUser } from "../support/fixtures";
 import { http, HttpResponse, problem, server, url } from "../support/server";
 
 const replace = vi.fn();
-vi.mock("next/navigation", () => ({ useRouter: () => ({ replace }), usePathname: () => "/orders" }));
+vi.mock("next/navigation", () => ({ useRouter: () => ({ replace }) }));
 vi.mock("@/lib/realtime/provider", () => ({
   RealtimeProvider: ({ children }: { children: ReactNode }) => children,
 }));
@@ -30,11 +30,14 @@ beforeEach(() => {
   who = ada;
   drawn = [];
   replace.mockReset();
+  window.history.replaceState(null, "", "/orders?page=2&status=paid");
   server.use(
     http.get(url("/auth/me"), () => (who ? HttpResponse.json(who) : problem(401, "unauthenticated"))),
     http.post(url("/auth/refresh"), () => problem(401, "unauthenticated")),
   );
 });
+
+afterEach(() => onlineManager.setOnline(true));
 
 /** Shows something of the person's, as the cache has it. */
 function Secret() {
@@ -93,8 +96,18 @@ describe("the session's gate", () => {
     await waitFor(() => expect(replace).toHaveBeenCalledWith(expect.stringContaining("/login")));
     other.close();
     await waitFor(() => expect(screen.queryByText("secret of ada")).not.toBeInTheDocument());
+    const asked = new Set(replace.mock.calls.map(([path]) => path));
+    expect([...asked]).toEqual([`/login?next=${encodeURIComponent("/orders?page=2&status=paid")}`]);
     view.unmount();
     expect(queryClient.getQueryCache().getAll()).toEqual([]);
+  });
+
+  it("says that there is no network instead of loading for ever", async () => {
+    onlineManager.setOnline(false);
+    open();
+    expect(await screen.findByRole("alert")).toHaveTextContent("You are offline");
+    act(() => onlineManager.setOnline(true));
+    expect(await screen.findByText("secret of ada")).toBeInTheDocument();
   });
 
   it("leaves everything alone when the same person signs in again", async () => {

@@ -1,3 +1,4 @@
+import { onlineManager } from "@tanstack/react-query";
 import { act, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -93,6 +94,27 @@ describe("writing", () => {
     answers[1]?.();
     await waitFor(() => expect(bodies()).toEqual(["message 2", "one", "two"]));
     expect(unsent()).toEqual([]);
+  });
+
+  it("waits for the network, says so, and is sent once it is there", async () => {
+    server.use(
+      http.post(url("/conversations/c-1/messages"), async ({ request }) => {
+        const { body } = (await request.json()) as { body: string };
+        return HttpResponse.json(message(3, { body, author: { id: "u-1", username: "ada" } }), {
+          status: 201,
+        });
+      }),
+    );
+    renderApp(<Thread conversationId="c-1" />);
+    await screen.findByText("message 2");
+    act(() => onlineManager.setOnline(false));
+    try {
+      await userEvent.type(screen.getByLabelText("Message"), "hello{Enter}");
+      expect(screen.getByTestId("unsent")).toHaveTextContent("You are offline");
+    } finally {
+      act(() => onlineManager.setOnline(true));
+    }
+    await waitFor(() => expect(bodies()).toEqual(["message 2", "hello"]));
   });
 
   it("knows its own message when it arrives on the channel although the answer was lost", async () => {

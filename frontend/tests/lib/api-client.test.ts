@@ -5,11 +5,15 @@ import { versionSeen } from "@/lib/api/cache-version";
 import { api } from "@/lib/api/client";
 import { ApiError, messageOf, unwrap, Unreachable } from "@/lib/api/problem";
 import { onSessionEnded } from "@/lib/api/session";
+import { forgetSession } from "@/lib/session-hint";
 
 import { http, HttpResponse, problem, server, url } from "../support/server";
 
 const stops: (() => void)[] = [];
-afterEach(() => stops.splice(0).forEach((stop) => stop()));
+afterEach(() => {
+  stops.splice(0).forEach((stop) => stop());
+  forgetSession();
+});
 
 /** A server whose access token has expired until it is refreshed. */
 function expiredSession({ refreshStatus = 200 } = {}) {
@@ -72,6 +76,15 @@ describe("renewing the session", () => {
     expect(dashboard.scope).toBe("own");
     expect(again.id).toBe("u-1");
     expect(state.refreshed).toBe(1);
+  });
+
+  it("keeps the hint of the session for as long as the session, and gives up on a server that is silent", async () => {
+    const limits = vi.spyOn(AbortSignal, "timeout");
+    expiredSession();
+    expect(document.cookie).not.toContain("mobula_signed_in");
+    await unwrap(api.GET("/api/v1/auth/me"));
+    expect(document.cookie).toContain("mobula_signed_in=1");
+    expect(limits).toHaveBeenCalledWith(10_000); // Every tab waits for it.
   });
 
   it("repeats a request with its body", async () => {

@@ -135,12 +135,15 @@ describe("proxy", () => {
     expect(response.headers.get("location")).toBe("http://shop.test/login?next=%2Forders%3Fpage%3D2");
   });
 
-  it.each(["mobula_access=x", "__Host-mobula_access=x", "mobula_signed_in=1"])(
-    "lets %s through",
-    (cookie) => {
-      expect(visit("/orders", cookie).status).toBe(200);
-    },
-  );
+  it.each([
+    "mobula_access=x",
+    "__Host-mobula_access=x",
+    "mobula_refresh=x",
+    "__Host-mobula_refresh=x",
+    "mobula_signed_in=1",
+  ])("lets %s through", (cookie) => {
+    expect(visit("/orders", cookie).status).toBe(200);
+  });
 
   it("gives every page a nonce of its own", () => {
     const [first, second] = [visit("/"), visit("/")].map(({ headers }) =>

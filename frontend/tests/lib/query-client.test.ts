@@ -1,7 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { onlineManager } from "@tanstack/react-query";
+import { delay } from "msw";
+import { describe, expect, it, vi } from "vitest";
 
-import { ApiError, messageOf, Unreachable } from "@/lib/api/problem";
-import { retryDelay, shouldRetry } from "@/lib/api/query-client";
+import { ApiError, messageOf, Unreachable, unwrap } from "@/lib/api/problem";
+import { createQueryClient, retryDelay, shouldRetry } from "@/lib/api/query-client";
 import { reach } from "@/lib/api/reach";
 
 import { http, HttpResponse, server, url } from "../support/server";
@@ -27,6 +29,53 @@ describe("asking again", () => {
     expect(retryDelay(1, answer(503), 0)).toBe(2_000);
     expect(retryDelay(0, answer(503, 600), 0)).toBe(1_000);
     expect(retryDelay(0, new Unreachable(), 1)).toBe(1_500);
+  });
+});
+
+describe("without a network", () => {
+  it("an act fails at once, and is not done later by itself", async () => {
+    const act = vi.fn(() => Promise.reject(new Unreachable()));
+    const queryClient = createQueryClient();
+    onlineManager.setOnline(false);
+    try {
+      const mutation = queryClient.getMutationCache().build(queryClient, { mutationFn: act });
+      await expect(mutation.execute(undefined)).rejects.toBeInstanceOf(Unreachable);
+    } finally {
+      onlineManager.setOnline(true);
+    }
+    await queryClient.resumePausedMutations();
+    expect(act).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("the limit", () => {
+  const slow = () =>
+    server.use(
+      http.get(url("/x"), async () => {
+        await delay("infinite");
+        return HttpResponse.json({});
+      }),
+    );
+
+  it("ends what is not answered, and says that nobody can be reached", async () => {
+    slow();
+    const late = reach(new Request(url("/x")), { limitMs: 20 });
+    await expect(late).rejects.toBeInstanceOf(Unreachable);
+  });
+
+  it("is half a minute for what is JSON, and none for a file that is sent", async () => {
+    server.use(http.post(url("/x"), () => HttpResponse.json({})));
+    const limits = vi.spyOn(AbortSignal, "timeout");
+    const send = (type: string) =>
+      reach(new Request(url("/x"), { method: "POST", body: "{}", headers: { "content-type": type } }));
+    await send("application/json");
+    await send("image/png");
+    expect(limits.mock.calls).toEqual([[30_000]]);
+  });
+
+  it("holds until the answer has been read", async () => {
+    const reading = Promise.reject(new DOMException("late", "TimeoutError"));
+    await expect(unwrap(reading)).rejects.toBeInstanceOf(Unreachable);
   });
 });
 

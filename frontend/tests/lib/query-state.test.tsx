@@ -1,5 +1,5 @@
-import { useQuery } from "@tanstack/react-query";
-import { screen, waitFor } from "@testing-library/react";
+import { onlineManager, useQuery } from "@tanstack/react-query";
+import { act, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 
@@ -55,6 +55,18 @@ it("shows no longer what is not ours to see any more", async () => {
   await queryClient.invalidateQueries();
   expect(await screen.findByText("This could not be loaded")).toBeInTheDocument();
   expect(screen.queryByText("0 found")).not.toBeInTheDocument();
+});
+
+it("says that there is no network instead of loading for ever", async () => {
+  answer(200);
+  onlineManager.setOnline(false);
+  try {
+    renderApp(<Page />);
+    expect(await screen.findByText("You are offline")).toBeInTheDocument();
+  } finally {
+    act(() => onlineManager.setOnline(true));
+  }
+  expect(await screen.findByText("0 found")).toBeInTheDocument();
 });
 
 it("says what failed when there was nothing yet", async () => {

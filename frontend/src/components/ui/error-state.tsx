@@ -1,6 +1,7 @@
 "use client";
 
-import { RotateCw, TriangleAlert } from "lucide-react";
+import { RotateCw, TriangleAlert, WifiOff } from "lucide-react";
+import type { ReactNode } from "react";
 
 import { ApiError, messageOf } from "@/lib/api/problem";
 import { cn } from "@/lib/cn";
@@ -41,6 +42,19 @@ export function ErrorState({
   );
 }
 
+/** There is no network, and what is asked for will be fetched by itself once there is one. */
+export function OfflineState({ className }: { className?: string }) {
+  return (
+    <div role="alert" className={cn("flex flex-col items-center px-6 py-12 text-center", className)}>
+      <span className="mb-4 flex size-12 items-center justify-center rounded-full bg-warning-soft text-warning">
+        <WifiOff aria-hidden className="size-6" />
+      </span>
+      <h2 className="text-base font-semibold">You are offline</h2>
+      <p className="mt-1 max-w-md text-sm text-muted-foreground">This loads as soon as you are connected.</p>
+    </div>
+  );
+}
+
 export function RequestId({ error }: { error: unknown }) {
   if (!(error instanceof ApiError) || !error.requestId) return null;
   return (
@@ -51,13 +65,14 @@ export function RequestId({ error }: { error: unknown }) {
 }
 
 /** The same beside a form: shorter, and announced when it appears. */
-export function FormError({ error }: { error: unknown }) {
+export function FormError({ error, children }: { error: unknown; children?: ReactNode }) {
   if (!error) return null;
   return (
     <div role="alert" className="flex gap-2.5 rounded-md bg-danger-soft px-3 py-2.5 text-sm text-danger">
       <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0" />
       <div>
         <p className="font-medium">{messageOf(error)}</p>
+        {children}
         {error instanceof ApiError && error.requestId ? (
           <p className="mt-0.5 font-mono text-xs opacity-80">Request {error.requestId}</p>
         ) : null}

@@ -1,5 +1,6 @@
 "use client";
 
+import type { FetchStatus } from "@tanstack/react-query";
 import { RotateCw, TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 
@@ -7,7 +8,7 @@ import { ApiError, messageOf } from "@/lib/api/problem";
 import { cn } from "@/lib/cn";
 
 import { Button } from "./button";
-import { ErrorState } from "./error-state";
+import { ErrorState, OfflineState } from "./error-state";
 
 /** As much of a query's result as is needed to show it. */
 interface Result<T> {
@@ -15,6 +16,7 @@ interface Result<T> {
   error: unknown;
   isError: boolean;
   isFetching: boolean;
+  fetchStatus: FetchStatus;
   refetch: () => unknown;
 }
 
@@ -44,6 +46,7 @@ export function QueryState<T>({ query, loading, children, failed, className }: Q
       </>
     );
   }
+  if (query.fetchStatus === "paused") return <OfflineState className={className} />;
   if (!query.isError) return loading;
   return (
     failed?.(query.error) ?? (

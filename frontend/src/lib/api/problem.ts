@@ -9,6 +9,8 @@ export class ApiError extends Error {
   readonly requestId: string | null;
   readonly fieldErrors: ReadonlyMap<string, string>;
   readonly retryAfter: number | null;
+  /** What this kind of problem says beyond the usual (RFC 9457, 3.2), such as which lines of an order are short. */
+  readonly extension: Readonly<Record<string, unknown>>;
 
   constructor(response: Response, problem: Problem | undefined) {
     super(problem?.detail || problem?.title || fallbackMessage(response.status));
@@ -17,18 +19,24 @@ export class ApiError extends Error {
     this.code = problem?.code ?? `http_${response.status}`;
     this.requestId = problem?.request_id ?? response.headers.get("x-request-id");
     this.fieldErrors = new Map((problem?.errors ?? []).map((item) => [fieldOf(item.pointer), item.message]));
+    this.extension = problem ?? {};
     const retryAfter = Number(response.headers.get("retry-after"));
     this.retryAfter = Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : null;
   }
 }
 
-/** The request got no answer: there is no network, or nobody listens. */
+/** The request got no answer: there is no network, nobody listens, or it took too long. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
 
   constructor(cause?: unknown) {
     super("The server cannot be reached. Check your connection.", { cause });
   }
+}
+
+/** That the limit of `reach` was over, which holds until the whole answer has been read. */
+export function isTimeout(error: unknown): boolean {
+  return (error as { name?: unknown } | null)?.name === "TimeoutError";
 }
 
 /** "#/lines/0/quantity" → "lines.0.quantity", the way form libraries name fields. */
@@ -57,7 +65,9 @@ interface Result<T> {
 
 /** What the API returned, or an ApiError thrown. */
 export async function unwrap<T>(call: Promise<Result<T>>): Promise<T> {
-  const { data, error, response } = await call;
+  const { data, error, response } = await call.catch((thrown: unknown) => {
+    throw isTimeout(thrown) ? new Unreachable(thrown) : thrown;
+  });
   if (!response.ok) {
     throw new ApiError(
       response,

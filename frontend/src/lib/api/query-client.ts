@@ -30,7 +30,9 @@ export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
       queries: { retry: shouldRetry, retryDelay, staleTime: 15_000 },
-      mutations: { retry: false },
+      // Offline, an act fails at once and is told: one that waits for the network holds its form, and is done long after
+      // whoever asked for it has given up.
+      mutations: { retry: false, networkMode: "always" },
     },
   });
 }

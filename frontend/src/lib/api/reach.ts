@@ -1,11 +1,30 @@
-import { Unreachable } from "./problem";
+import { isTimeout, Unreachable } from "./problem";
 
-/** fetch, which says a network that fails and a mistake in the call with one and the same TypeError; here it is told. */
-export async function reach(input: Request | URL, init?: RequestInit): Promise<Response> {
-  const request = new Request(input, init);
+/** How long an answer is waited for: longer than the slowest takes, shorter than anybody watches a spinner. */
+const LIMIT_MS = 30_000;
+
+/** JSON is answered in no time. What carries a file takes as long as it takes. */
+function limitOf(request: Request): number | null {
+  const type = request.headers.get("content-type");
+  return type === null || type.startsWith("application/json") ? LIMIT_MS : null;
+}
+
+/**
+ * fetch, which says a network that fails and a mistake in the call with one and the same TypeError; here it is told. So
+ * is an answer that does not come within the limit.
+ */
+export async function reach(
+  input: Request | URL,
+  init?: RequestInit & { limitMs?: number },
+): Promise<Response> {
+  const { limitMs, ...rest } = init ?? {};
+  const request = new Request(input, rest);
+  const limit = limitMs ?? limitOf(request);
+  const signal =
+    limit === null ? request.signal : AbortSignal.any([request.signal, AbortSignal.timeout(limit)]);
   try {
-    return await fetch(request);
+    return await fetch(request, { signal });
   } catch (error) {
-    throw error instanceof TypeError ? new Unreachable(error) : error;
+    throw error instanceof TypeError || isTimeout(error) ? new Unreachable(error) : error;
   }
 }

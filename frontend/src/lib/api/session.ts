@@ -1,3 +1,5 @@
+import { renewHint } from "@/lib/session-hint";
+
 import { Unreachable } from "./problem";
 import { reach } from "./reach";
 
@@ -6,6 +8,9 @@ import { reach } from "./reach";
  * kept here is only how to renew them and whom to tell when that is no longer possible.
  */
 type Listener = () => void;
+
+/** While a refresh is under way, every tab waits for it. */
+const REFRESH_LIMIT_MS = 10_000;
 
 const listeners = new Set<Listener>();
 let renewal: Promise<boolean> | null = null;
@@ -40,10 +45,12 @@ async function sendRefresh(): Promise<boolean> {
     credentials: "same-origin",
     headers: { "Content-Type": "application/json", "X-Mobula-CSRF": "1" },
     body: "{}",
+    limitMs: REFRESH_LIMIT_MS,
   });
   // Only a refusal ends the session. A server that is restarting (5xx) or busy (429) says nothing about it.
   if (response.status >= 500 || response.status === 429) {
     throw new Unreachable(`refresh answered ${response.status}`);
   }
+  if (response.ok) renewHint();
   return response.ok;
 }

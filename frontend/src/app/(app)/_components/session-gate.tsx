@@ -1,17 +1,17 @@
 "use client";
 
 import { useQueryClient } from "@tanstack/react-query";
-import { usePathname, useRouter } from "next/navigation";
-import { type ReactNode, useEffect } from "react";
+import { useRouter } from "next/navigation";
+import { type ReactNode, useEffect, useEffectEvent } from "react";
 
-import { ErrorState } from "@/components/ui/error-state";
+import { ErrorState, OfflineState } from "@/components/ui/error-state";
 import { LogoMark } from "@/components/ui/logo";
 import { toast } from "@/components/ui/toast";
 import { meQuery, useMe } from "@/features/auth/api/session";
 import { ApiError } from "@/lib/api/problem";
 import { onSessionEnded } from "@/lib/api/session";
 import { CurrentUserProvider } from "@/lib/current-user";
-import { loginPath } from "@/lib/paths";
+import { isPrivate, loginPath } from "@/lib/paths";
 import { forgetSession } from "@/lib/session-hint";
 import { RealtimeProvider } from "@/lib/realtime/provider";
 
@@ -21,26 +21,20 @@ import { useOnePerson } from "./use-one-person";
 export function SessionGate({ children }: { children: ReactNode }) {
   const me = useMe();
   const router = useRouter();
-  const pathname = usePathname();
   const queryClient = useQueryClient();
   const signedOut = me.error instanceof ApiError && me.error.status === 401;
   useOnePerson(me.data, signedOut);
 
-  useEffect(
-    () =>
-      onSessionEnded(() => {
-        const here = `${window.location.pathname}${window.location.search}`;
-        forgetSession();
-        router.replace(loginPath(here));
-      }),
-    [router],
-  );
-
-  useEffect(() => {
-    if (!signedOut) return;
+  // Asked of the address itself, so that signing in leads back to the very page, with its filters.
+  const leave = useEffectEvent(() => {
+    const { pathname, search } = window.location;
     forgetSession();
-    router.replace(loginPath(pathname));
-  }, [signedOut, router, pathname]);
+    if (isPrivate(pathname)) router.replace(loginPath(`${pathname}${search}`));
+  });
+  useEffect(() => onSessionEnded(() => leave()), []);
+  useEffect(() => {
+    if (signedOut) leave();
+  }, [signedOut]);
 
   // What is known of whoever was signed in stays in the cache; it is no longer theirs to see.
   if (me.data && !signedOut) {
@@ -64,6 +58,13 @@ export function SessionGate({ children }: { children: ReactNode }) {
     return (
       <main id="main" className="grid min-h-dvh place-items-center">
         <ErrorState title="Mobula cannot be reached" error={me.error} onRetry={() => void me.refetch()} />
+      </main>
+    );
+  }
+  if (me.fetchStatus === "paused") {
+    return (
+      <main id="main" className="grid min-h-dvh place-items-center">
+        <OfflineState />
       </main>
     );
   }

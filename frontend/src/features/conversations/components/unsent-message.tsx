@@ -3,6 +3,7 @@
 import { Button } from "@/components/ui/button";
 import { messageOf } from "@/lib/api/problem";
 import { cn } from "@/lib/cn";
+import { useOnline } from "@/lib/hooks/use-online";
 
 import type { useSay } from "../hooks/use-outgoing";
 import type { Outgoing } from "../outgoing";
@@ -15,6 +16,7 @@ interface UnsentMessageProps {
 /** What one has just said, on its way; or why it did not arrive, and what to do about it. */
 export function UnsentMessage({ message, actions }: UnsentMessageProps) {
   const failed = message.error !== null;
+  const online = useOnline();
   return (
     <li data-testid="unsent" data-failed={failed} className="mt-2 flex flex-col items-end">
       <p
@@ -41,7 +43,9 @@ export function UnsentMessage({ message, actions }: UnsentMessageProps) {
           </Button>
         </div>
       ) : (
-        <span className="mt-1 text-[0.6875rem] text-muted-foreground">Sending</span>
+        <span className="mt-1 text-[0.6875rem] text-muted-foreground">
+          {online ? "Sending" : "You are offline: it is sent as soon as you are connected"}
+        </span>
       )}
     </li>
   );

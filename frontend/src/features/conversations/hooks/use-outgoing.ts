@@ -7,6 +7,7 @@ import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { Message } from "@/lib/api/types";
 import { useCurrentUser } from "@/lib/current-user";
+import { newId } from "@/lib/new-id";
 import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
 import { conversationsQuery } from "../api/conversations";
@@ -31,6 +32,8 @@ export function useSay(conversationId: string) {
   const { queryKey } = messagesQuery(conversationId);
   const { mutate } = useMutation({
     scope: { id: `say ${thread}` },
+    // The one act that waits for the network: it holds nothing up, and the message says what it waits for.
+    networkMode: "online",
     mutationFn: ({ id, body }: Outgoing) =>
       unwrap(
         api.POST("/api/v1/conversations/{conversation_id}/messages", {
@@ -53,7 +56,7 @@ export function useSay(conversationId: string) {
       const data = queryClient.getQueryData(queryKey);
       // Before the history is here, nothing in it can be told from what is sent now.
       const after = data ? (inOrder(data).at(-1)?.number ?? 0) : Infinity;
-      const message = { id: crypto.randomUUID(), body, after, error: null };
+      const message = { id: newId(), body, after, error: null };
       put(thread, message);
       mutate(message);
     },
