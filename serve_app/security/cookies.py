@@ -47,7 +47,10 @@ def set_cookies(
 
 
 def clear_cookies(response: Response, *, secure: bool) -> None:
-    """Take both back, and whatever else the browser keeps of us (ASVS 14.3.1)."""
+    """Take both back, and what the browser has cached of us (ASVS 14.3.1).
+
+    Not "storage": that is the front end's, which keeps the theme and the owner's cart there, and removes the rest.
+    """
     for name in (access_cookie_name(secure=secure), refresh_cookie_name(secure=secure)):
         response.delete_cookie(name, path="/", secure=secure, httponly=True)
-    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    response.headers["Clear-Site-Data"] = '"cache"'

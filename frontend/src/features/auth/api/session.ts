@@ -4,6 +4,7 @@ import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { CurrentUser } from "@/lib/api/types";
 import { forgetSession, rememberSession } from "@/lib/session-hint";
+import { forgetStored } from "@/lib/storage";
 
 export const meQuery = queryOptions({
   queryKey: ["me"],
@@ -95,6 +96,7 @@ export function useLogout() {
     // A whole page load leaves no memory of the session behind: caches, socket, component state.
     onSuccess: () => {
       forgetSession();
+      forgetStored();
       window.location.replace(new URL("/login", window.location.origin));
     },
   });
