@@ -4,6 +4,8 @@ import { useSyncExternalStore } from "react";
 import { create } from "zustand";
 import { createJSONStorage, persist } from "zustand/middleware";
 
+import { formatMoney } from "@/lib/format";
+import { newId } from "@/lib/new-id";
 import { browserStorage } from "@/lib/storage";
 
 /** What the API takes in one order. */
@@ -15,9 +17,11 @@ export interface CartLine {
   name: string;
   sku: string;
   category: string;
-  /** As shown when it was put in; the price that counts is the shop's when the order is placed. */
+  /** As last heard; the price that counts is the shop's when the order is placed. */
   price: string;
   currency: string;
+  /** What it was when somebody last agreed to it, once it is another. */
+  agreed?: string;
   quantity: number;
 }
 
@@ -38,6 +42,10 @@ interface CartState {
   add: (line: Omit<CartLine, "quantity">) => boolean;
   setQuantity: (productId: string, quantity: number) => void;
   remove: (productId: string) => void;
+  /** Takes over what a product costs now. What was agreed to stays beside it until `agree`. */
+  reprice: (productId: string, offer: Pick<CartLine, "price" | "currency">) => void;
+  /** Somebody has seen what everything costs now. */
+  agree: () => void;
   setNote: (note: string) => void;
   /** The key under which to order what is in it now. */
   takeOrderKey: () => string;
@@ -80,9 +88,21 @@ export const useCart = create<CartState>()(
             ),
           }),
         remove: (productId) => change({ lines: get().lines.filter((item) => item.productId !== productId) }),
+        // The order is the same at another price: it keeps its key, for an answer that was lost.
+        reprice: (productId, { price, currency }) =>
+          set({
+            lines: get().lines.map((item) => {
+              if (item.productId !== productId) return item;
+              if (item.price === price && item.currency === currency) return item;
+              const { agreed = formatMoney(item.price, item.currency), ...line } = item;
+              const back = agreed === formatMoney(price, currency);
+              return { ...line, price, currency, ...(back ? {} : { agreed }) };
+            }),
+          }),
+        agree: () => set({ lines: get().lines.map(({ agreed: _, ...line }) => line) }),
         setNote: (note) => change({ note }),
         takeOrderKey: () => {
-          const key = get().orderKey ?? crypto.randomUUID();
+          const key = get().orderKey ?? newId();
           set({ orderKey: key });
           return key;
         },

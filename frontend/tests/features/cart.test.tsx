@@ -6,6 +6,7 @@ import { CartButton } from "@/features/orders/components/cart-button";
 import { ProductCard } from "@/features/products/components/product-card";
 import { MAX_LINES, MAX_QUANTITY, useCart } from "@/lib/cart";
 
+import { line, openCart, press, sell } from "../support/cart";
 import { order, product } from "../support/fixtures";
 import { renderApp } from "../support/render";
 import { http, HttpResponse, problem, server, url } from "../support/server";
@@ -16,17 +17,10 @@ vi.mock("next/navigation", () => ({ useRouter: () => ({ push }) }));
 beforeEach(() => {
   push.mockReset();
   useCart.setState(useCart.getInitialState());
+  sell();
 });
 
 const lamp = product();
-const line = {
-  productId: "p-1",
-  name: "Desk lamp",
-  sku: "SKU-1",
-  category: "home",
-  price: "19.90",
-  currency: "EUR",
-};
 
 describe("the cart", () => {
   it("counts the same product up, keeps quantities in bounds, and forgets what is removed", () => {
@@ -113,9 +107,9 @@ describe("from product to order", () => {
     await userEvent.click(within(drawer).getByRole("button", { name: "One Desk lamp more" }));
     expect(within(drawer).getByTestId("cart-total")).toHaveTextContent("€39.80");
 
-    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await press(drawer, "Place order");
     expect(await within(drawer).findByRole("alert")).toHaveTextContent("It failed: unavailable");
-    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await press(drawer, "Place order");
     await waitFor(() => expect(push).toHaveBeenCalledWith("/orders/o-1"));
 
     expect(requests.map(({ body }) => body)).toEqual([
@@ -139,10 +133,10 @@ describe("from product to order", () => {
     renderApp(<CartButton />);
     await userEvent.click(screen.getByRole("button", { name: "Cart, 1 item" }));
     const drawer = await screen.findByRole("dialog", { name: "Your cart" });
-    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await press(drawer, "Place order");
     await within(drawer).findByRole("alert");
     await userEvent.click(within(drawer).getByRole("button", { name: "One Desk lamp more" }));
-    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await press(drawer, "Place order");
     await waitFor(() => expect(keys).toHaveLength(2));
     expect(keys[0]).not.toBe(keys[1]);
   });
@@ -162,7 +156,7 @@ describe("from product to order", () => {
     const { view } = renderApp(<CartButton />);
     await userEvent.click(screen.getByRole("button", { name: "Cart, 1 item" }));
     const drawer = await screen.findByRole("dialog", { name: "Your cart" });
-    await userEvent.click(within(drawer).getByRole("button", { name: "Place order" }));
+    await press(drawer, "Place order");
     await waitFor(() => expect(keys).toHaveLength(1));
     await userEvent.keyboard("{Escape}");
     expect(screen.getByRole("dialog", { name: "Your cart" })).toBeInTheDocument();
@@ -196,5 +190,25 @@ describe("from product to order", () => {
     renderApp(<CartButton />);
     await userEvent.click(screen.getByRole("button", { name: "Cart, empty" }));
     expect(await screen.findByText("Your cart is empty")).toBeInTheDocument();
+  });
+
+  it("takes a quantity as it is typed, and no more than there are", async () => {
+    sell({ stock: 40 });
+    useCart.getState().add(line);
+    const drawer = await openCart();
+    const field = within(drawer).getByLabelText("Quantity of Desk lamp");
+    await waitFor(() => expect(field).toHaveAttribute("max", "40"));
+    await userEvent.clear(field);
+    expect(field).toHaveValue(null);
+    await userEvent.type(field, "25{Enter}");
+    expect(useCart.getState().lines).toMatchObject([{ quantity: 25 }]);
+    await userEvent.clear(field);
+    await userEvent.type(field, "99");
+    await userEvent.tab();
+    expect(useCart.getState().lines).toMatchObject([{ quantity: 40 }]);
+    expect(within(drawer).getByRole("button", { name: "One Desk lamp more" })).toBeDisabled();
+    await userEvent.clear(field);
+    await userEvent.tab();
+    expect(field).toHaveValue(40);
   });
 });

@@ -13,6 +13,7 @@ import type { Order, OrderStatus } from "@/lib/api/types";
 import { useCart } from "@/lib/cart";
 
 import { isFinal } from "../status";
+import { isShortage, rememberShortage } from "./offers";
 
 export const PAGE_SIZE = 20;
 
@@ -79,6 +80,9 @@ export function usePlaceOrder(onPlaced: (order: Order) => void) {
       void queryClient.invalidateQueries({ queryKey: ["products"] }); // Stock has changed.
       void queryClient.invalidateQueries({ queryKey: ["dashboard"] });
       onPlaced(order);
+    },
+    onError: (error) => {
+      if (isShortage(error)) rememberShortage(queryClient, error);
     },
   });
 }

@@ -10,10 +10,12 @@ import { Empty } from "@/components/ui/empty";
 import { FormError } from "@/components/ui/error-state";
 import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
+import { RetryLine } from "@/components/ui/query-state";
 import { toast } from "@/components/ui/toast";
-import { useCart, useCartLines } from "@/lib/cart";
+import { type CartLine, useCart, useCartLines } from "@/lib/cart";
 import { formatMoney, sumMoney } from "@/lib/format";
 
+import { isShortage, type Shortage, shortageText, useOffers } from "../api/offers";
 import { usePlaceOrder } from "../api/orders";
 import { CartLineRow } from "./cart-line-row";
 
@@ -50,18 +52,23 @@ export function CartDrawer({ onClose }: { onClose: () => void }) {
 function Checkout({ onClose }: { onClose: () => void }) {
   const lines = useCartLines();
   const note = useCart((cart) => cart.note);
-  const setNote = useCart((cart) => cart.setNote);
-  const takeOrderKey = useCart((cart) => cart.takeOrderKey);
+  const { setNote, takeOrderKey, agree } = useCart.getState();
   const router = useRouter();
   const placeOrder = usePlaceOrder((order) => {
     onClose();
     toast.success(`Order ${order.order_number} is placed`, "Watch it move: its status changes by itself.");
     router.push(`/orders/${order.id}`);
   });
-  const currency = lines[0]?.currency ?? "EUR";
+  const offers = useOffers(lines);
+  const repriced = lines.some(({ agreed }) => agreed !== undefined);
+  const totals = totalsOf(lines);
 
   function submit() {
-    if (placeOrder.isPending) return;
+    if (placeOrder.isPending || offers.checking || totals.length > 1) return;
+    if (repriced) {
+      agree();
+      return;
+    }
     placeOrder.mutate({
       lines: lines.map(({ productId, quantity }) => ({ product_id: productId, quantity })),
       note: note.trim() || undefined,
@@ -78,19 +85,68 @@ function Checkout({ onClose }: { onClose: () => void }) {
         submit();
       }}
     >
-      <FormError error={placeOrder.error} />
+      <Refusal error={placeOrder.error} shortages={offers.shortages} />
+      {offers.error ? (
+        <RetryLine
+          title="The prices could not be checked."
+          error={offers.error}
+          pending={offers.checking}
+          onRetry={offers.refetch}
+          className="m-0"
+        />
+      ) : null}
       <Field label="Note (optional)">
         <Input value={note} maxLength={1000} onChange={(event) => setNote(event.target.value)} />
       </Field>
-      <div className="flex items-baseline justify-between">
+      <div className="flex items-baseline justify-between gap-4">
         <span className="text-sm text-muted-foreground">Total</span>
-        <span className="text-xl font-semibold tabular-nums" data-testid="cart-total">
-          {formatMoney(sumMoney(lines), currency)}
+        <span className="text-right text-xl font-semibold tabular-nums" data-testid="cart-total">
+          {totals.join(" + ")}
         </span>
       </div>
-      <Button type="submit" size="lg" className="w-full" pending={placeOrder.isPending}>
-        Place order
+      {totals.length > 1 ? (
+        <p role="alert" className="text-sm text-warning">
+          One order has one currency. Remove what has another, and order it afterwards.
+        </p>
+      ) : repriced ? (
+        <p role="alert" className="text-sm text-warning">
+          Prices have changed since you put these in.
+        </p>
+      ) : null}
+      <Button
+        type="submit"
+        size="lg"
+        className="w-full"
+        pending={placeOrder.isPending || offers.checking}
+        disabled={totals.length > 1}
+      >
+        {repriced ? "Accept the new prices" : "Place order"}
       </Button>
     </form>
+  );
+}
+
+/** What it all costs, once per currency. */
+function totalsOf(lines: readonly CartLine[]): string[] {
+  const currencies = [...new Set(lines.map(({ currency }) => currency))];
+  return currencies.map((currency) =>
+    formatMoney(sumMoney(lines.filter((line) => line.currency === currency)), currency),
+  );
+}
+
+/** Why the order was refused. What was short is named, for as long as it is; its line offers the way out. */
+function Refusal({ error, shortages }: { error: unknown; shortages: readonly Shortage[] }) {
+  if (!isShortage(error)) return <FormError error={error} />;
+  if (shortages.length === 0) return null;
+  return (
+    <FormError error={error}>
+      <ul>
+        {shortages.map((shortage) => (
+          <li key={shortage.name}>
+            {shortage.name}: {shortageText(shortage).toLowerCase()}
+          </li>
+        ))}
+      </ul>
+    </FormError>
   );
 }
