@@ -1,6 +1,6 @@
 """Finding conversations and messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
+from db.auth.models import User
 from db.conversations.models import Conversation, Message, Participant
 from db.pagination import SortOrder
 
@@ -23,6 +24,8 @@ class ConversationView:
     is_member: bool
     unread_count: int
     last_message: Message | None
+    others: Sequence[str]
+    """Usernames of the others, in order of joining; only when there is no title to call it by."""
 
 
 def visible_to(user_id: UUID) -> Select[Conversation]:
@@ -43,7 +46,10 @@ async def visible_conversation(session: AsyncSession, conversation_id: UUID, use
 
 
 async def views(session: AsyncSession, conversations: Iterable[Conversation], user_id: UUID) -> list[ConversationView]:
-    """What one person sees of each: membership, unread count, newest message. Two queries however many there are."""
+    """What one person sees of each: membership, unread count, newest message, and how to call what has no title.
+
+    Three queries however many there are.
+    """
     found = list(conversations)
     ids = [conversation.id for conversation in found]
     mine = {
@@ -61,6 +67,7 @@ async def views(session: AsyncSession, conversations: Iterable[Conversation], us
             .options(joinedload(Message.author))
         )
     }
+    others = await _others(session, [item.id for item in found if not item.title], user_id)
     return [
         ConversationView(
             conversation,
@@ -69,9 +76,26 @@ async def views(session: AsyncSession, conversations: Iterable[Conversation], us
             if conversation.id in mine
             else 0,
             newest.get(conversation.id),
+            others.get(conversation.id, ()),
         )
         for conversation in found
     ]
+
+
+async def _others(session: AsyncSession, ids: Sequence[UUID], user_id: UUID) -> dict[UUID, list[str]]:
+    """Who else takes part in each of these conversations, by username."""
+    others: dict[UUID, list[str]] = {}
+    if not ids:
+        return others
+    rows = await session.execute(
+        select(Participant.conversation_id, User.username)
+        .join(User, User.id == Participant.user_id)
+        .where(Participant.conversation_id.in_(ids), Participant.user_id != user_id)
+        .order_by(Participant.joined_at, User.username)
+    )
+    for conversation_id, username in rows:
+        others.setdefault(conversation_id, []).append(username)
+    return others
 
 
 def messages(conversation_id: UUID) -> Select[Message]:

@@ -35,6 +35,7 @@ def present_conversation(view: ConversationView) -> Conversation:
 
 def _seen(view: ConversationView) -> dict[str, Any]:
     return {
+        "others": list(view.others),
         "is_member": view.is_member,
         "unread_count": view.unread_count,
         "last_message": present_message(view.last_message) if view.last_message is not None else None,

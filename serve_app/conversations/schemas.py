@@ -91,6 +91,9 @@ class ConversationSummary(ResourceSchema):
 
     id: UUID
     title: str
+    others: list[str] = Field(
+        description="Usernames of the others who take part, in order of joining, when it has no title; else empty."
+    )
     is_public: bool
     is_member: bool
     channel: str = Field(description="Where its messages are published.", examples=["conversation:0190f6b2-…"])

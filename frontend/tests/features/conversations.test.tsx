@@ -1,4 +1,4 @@
-import { QueryObserver } from "@tanstack/react-query";
+import { focusManager, QueryObserver } from "@tanstack/react-query";
 import { act, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -8,7 +8,7 @@ import { Thread } from "@/features/conversations/components/thread";
 import { readersOf, receiptOf, receiptText, withRead } from "@/features/conversations/receipts";
 import { authorOf, titleOf } from "@/features/conversations/title";
 
-import { answerThread, bodies, conversation, joined, pageOf } from "../support/conversations";
+import { answerThread, bodies, conversation, pageOf } from "../support/conversations";
 import { message } from "../support/fixtures";
 import { info } from "../support/realtime";
 import { renderApp } from "../support/render";
@@ -37,16 +37,8 @@ describe("the messages of a thread", () => {
 describe("names", () => {
   it("are of the people when a conversation has none, and outlive accounts", () => {
     const named = (count: number) =>
-      titleOf(
-        conversation({
-          title: "",
-          participants: ["ada", "b", "c", "d", "e"]
-            .slice(0, count)
-            .map((name, index) => joined(`u-${index + 1}`, name)),
-        }),
-        "u-1",
-      );
-    expect([named(1), named(3), named(5)]).toEqual(["Untitled conversation", "b, c", "b, c and 2 more"]);
+      titleOf(conversation({ title: "", others: ["b", "c", "d", "e"].slice(0, count) }));
+    expect([named(0), named(2), named(4)]).toEqual(["Untitled conversation", "b, c", "b, c and 2 more"]);
     expect(authorOf(message(1, { author: null }), "u-1")).toBe("Former member");
     expect(authorOf(message(1, { author: { id: "u-1", username: "ada" } }), "u-1")).toBe("You");
   });
@@ -98,6 +90,35 @@ describe("a thread", () => {
     await waitFor(() => expect(read).toEqual([{ message_id: "m-2" }, { message_id: "m-3" }]));
     await userEvent.click(screen.getByRole("button", { name: "Older messages" }));
     await waitFor(() => expect(bodies()).toEqual(["message 1", "message 2", "message 3"]));
+  });
+
+  it("asks for its newest page only when publications may have been missed, and for none at another look", async () => {
+    const asked: (string | null)[] = [];
+    server.use(
+      http.get(url("/conversations/c-1/messages"), ({ request }) => {
+        const cursor = new URL(request.url).searchParams.get("cursor");
+        asked.push(cursor);
+        return HttpResponse.json(cursor ? pageOf([message(1)]) : pageOf([message(2)], "older"));
+      }),
+    );
+    const { client, queryClient } = renderApp(<Thread conversationId="c-1" />);
+    await screen.findByText("message 2");
+    await userEvent.click(screen.getByRole("button", { name: "Older messages" }));
+    await waitFor(() => expect(bodies()).toEqual(["message 1", "message 2"]));
+    await waitFor(() => expect(client.subscriptions.has("conversation:c-1")).toBe(true));
+    await waitFor(() => expect(queryClient.isFetching()).toBe(0));
+    asked.length = 0;
+    act(() => {
+      focusManager.setFocused(false);
+      focusManager.setFocused(true);
+      focusManager.setFocused(undefined);
+    });
+    await waitFor(() => expect(queryClient.isFetching()).toBe(0));
+    expect(asked).toEqual([]);
+    act(() => void client.subscription("conversation:c-1").emit("subscribed", { recovered: false }));
+    await waitFor(() => expect(asked).toEqual([null]));
+    await waitFor(() => expect(queryClient.isFetching()).toBe(0));
+    expect(bodies()).toEqual(["message 2"]);
   });
 
   it("has its notice read with it, and asks for notices only when there is one", async () => {
@@ -168,6 +189,17 @@ describe("a thread", () => {
     act(() => void channel.emit("leave", { info: info("c2", "u-2", "grace") }));
     expect(screen.getAllByTestId("present")).toHaveLength(1);
     expect(screen.getByRole("list", { name: "Away" })).toHaveTextContent("grace");
+  });
+
+  it("names the page", async () => {
+    server.use(
+      http.get(url("/conversations/c-1"), () =>
+        HttpResponse.json(conversation({ title: "", others: ["grace", "linus"] })),
+      ),
+    );
+    renderApp(<Thread conversationId="c-1" />);
+    expect(await screen.findByRole("heading", { name: "grace, linus" })).toBeInTheDocument();
+    expect(document.title).toBe("grace, linus · Mobula");
   });
 
   it("invites to join what is open to everyone", async () => {

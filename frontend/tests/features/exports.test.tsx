@@ -88,6 +88,24 @@ describe("the list of exports", () => {
     expect(await screen.findByText("orders-000.parquet")).toBeInTheDocument();
   });
 
+  it("has its page in the address", async () => {
+    const asked: (string | null)[] = [];
+    const urls: [string | null, string][] = [];
+    server.use(
+      http.get(url("/exports"), ({ request }) => {
+        asked.push(new URL(request.url).searchParams.get("page"));
+        return HttpResponse.json({ ...page([exportSummary()]), pages: 3, total: 21 });
+      }),
+    );
+    renderApp(<ExportList />, {
+      search: "?page=2",
+      onUrl: ({ searchParams, options }) => urls.push([searchParams.get("page"), options.history]),
+    });
+    await userEvent.click(await screen.findByRole("button", { name: "Next" }));
+    await waitFor(() => expect(asked).toEqual(["2", "3"]));
+    expect(urls).toEqual([["3", "push"]]);
+  });
+
   it("moves the bar as progress is published, and offers the file at the end", async () => {
     let state: "running" | "succeeded" = "running";
     server.use(
@@ -182,6 +200,7 @@ describe("the list of exports", () => {
 describe("the export form", () => {
   it("sends dataset, format and the filters that are set", async () => {
     let body: unknown;
+    const keys: (string | null)[] = [];
     server.use(
       http.get(url("/export-datasets"), () =>
         HttpResponse.json({
@@ -201,6 +220,8 @@ describe("the export form", () => {
       ),
       http.post(url("/exports"), async ({ request }) => {
         body = await request.json();
+        keys.push(request.headers.get("idempotency-key"));
+        if (keys.length === 1) return problem(503, "unavailable"); // Its answer is lost.
         return HttpResponse.json(
           { ...exportSummary({ state: "queued" }), files: [], manifest: null },
           { status: 202 },
@@ -221,6 +242,19 @@ describe("the export form", () => {
         filters: { created_from: new Date("2026-01-31T00:00:00").toISOString() },
       }),
     );
+    expect(screen.getByLabelText("Created from")).toHaveAccessibleDescription(
+      "The day begins at midnight, by your clock.",
+    );
+    const again = async (times: number) => {
+      await userEvent.click(screen.getByRole("button", { name: "Start export" }));
+      await waitFor(() => expect(keys).toHaveLength(times));
+    };
+    await screen.findByText("It failed: unavailable");
+    await again(2);
     expect(await screen.findByText("The export is on its way")).toBeInTheDocument();
+    await again(3);
+    expect(keys[0]).toBeTruthy();
+    expect(keys[1], "tried again, it is the same export").toBe(keys[0]);
+    expect(keys[2], "asked for once more, it is another").not.toBe(keys[0]);
   });
 });

@@ -17,6 +17,7 @@ export function conversation(part: Partial<Conversation> = {}): Conversation {
   return {
     id: "c-1",
     title: "Lobby",
+    others: [],
     is_public: true,
     is_member: true,
     channel: "conversation:c-1",

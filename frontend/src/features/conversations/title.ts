@@ -1,13 +1,9 @@
-import type { Conversation, ConversationSummary, Message } from "@/lib/api/types";
+import type { ConversationSummary, Message } from "@/lib/api/types";
 
 /** Conversations of two usually have no title: they are called after the other person. */
-export function titleOf(conversation: ConversationSummary | Conversation, myId: string): string {
-  if (conversation.title) return conversation.title;
-  const others = ("participants" in conversation ? conversation.participants : []).filter(
-    ({ id }) => id !== myId,
-  );
-  if (others.length === 0) return "Untitled conversation";
-  const names = others.map(({ username }) => username);
+export function titleOf({ title, others: names }: ConversationSummary): string {
+  if (title) return title;
+  if (names.length === 0) return "Untitled conversation";
   return names.length <= 3
     ? names.join(", ")
     : `${names.slice(0, 2).join(", ")} and ${names.length - 2} more`;

@@ -1977,6 +1977,11 @@ export interface components {
             id: string;
             /** Title */
             title: string;
+            /**
+             * Others
+             * @description Usernames of the others who take part, in order of joining, when it has no title; else empty.
+             */
+            others: string[];
             /** Is Public */
             is_public: boolean;
             /** Is Member */
@@ -2041,6 +2046,11 @@ export interface components {
             id: string;
             /** Title */
             title: string;
+            /**
+             * Others
+             * @description Usernames of the others who take part, in order of joining, when it has no title; else empty.
+             */
+            others: string[];
             /** Is Public */
             is_public: boolean;
             /** Is Member */

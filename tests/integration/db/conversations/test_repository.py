@@ -25,6 +25,19 @@ async def test_views_cost_two_queries_however_many_there_are(database: Database)
     assert all(view.last_message and view.last_message.author for view in views)
 
 
+async def test_what_has_no_title_is_called_after_the_others(database: Database) -> None:
+    async with database.transaction() as session:
+        ada, lin, bob = [await make_user(session) for _ in range(3)]
+        untitled = await make_conversation(session, [ada, lin, bob], title="")
+        await make_conversation(session, [ada, lin], title="Plans")
+    async with database.transaction(read_only=True) as session:
+        talks = (await session.scalars(repository.visible_to(lin.id))).all()
+        views = await repository.views(session, talks, lin.id)
+    others = {view.conversation.title: list(view.others) for view in views}
+    assert others == {"": sorted([ada.username, bob.username]), "Plans": []}
+    assert untitled.title == ""
+
+
 async def test_a_removed_conversation_is_nobodys(database: Database) -> None:
     async with database.transaction() as session:
         ada, lin = await make_user(session), await make_user(session)

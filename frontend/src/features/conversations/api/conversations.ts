@@ -2,6 +2,7 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/r
 
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
+import { useIdempotencyKey } from "@/lib/hooks/use-idempotency-key";
 
 const MAX_LISTED = 100;
 
@@ -40,10 +41,14 @@ export interface NewConversation {
 
 export function useCreateConversation() {
   const queryClient = useQueryClient();
+  const { keyOf, done } = useIdempotencyKey();
   return useMutation({
-    mutationFn: (conversation: NewConversation) =>
-      unwrap(api.POST("/api/v1/conversations", { body: conversation })),
+    mutationFn: (body: NewConversation) =>
+      unwrap(
+        api.POST("/api/v1/conversations", { body, params: { header: { "idempotency-key": keyOf(body) } } }),
+      ),
     onSuccess: (conversation) => {
+      done();
       queryClient.setQueryData(conversationQuery(conversation.id).queryKey, conversation);
       void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
     },

@@ -32,6 +32,10 @@ export const messagesQuery = (conversationId: string) =>
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
+    // What is new is pushed, and what may have been missed is fetched upon `onSync`: nothing is gained by fetching every
+    // page of a long thread again because somebody looks at the window again.
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
   });
 
 export function useMessages(conversationId: string) {
@@ -47,6 +51,11 @@ export function withMessage(data: MessagePages | undefined, message: Message): M
   if (data.pages.some((page) => page.items.some((item) => item.id === message.id))) return data;
   const items = [message, ...newest.items].sort(newestFirst);
   return { ...data, pages: [{ ...newest, items }, ...older] };
+}
+
+/** Only the newest page: there may be a gap between it and the older ones, which are fetched when they are scrolled to. */
+export function newestPage(data: MessagePages | undefined): MessagePages | undefined {
+  return data && { pages: data.pages.slice(0, 1), pageParams: data.pageParams.slice(0, 1) };
 }
 
 /** `number` counts the messages of a conversation in commit order; clocks may disagree. */

@@ -34,7 +34,12 @@ export function Composer({ conversationId, onSay }: ComposerProps) {
   }
 
   return (
-    <form onSubmit={send} className="flex items-end gap-2 border-t p-3 sm:p-4" aria-label="Write a message">
+    <form
+      onSubmit={send}
+      className="flex items-end gap-2 border-t p-3 sm:p-4"
+      aria-label="Write a message"
+      data-slot="composer"
+    >
       <textarea
         ref={field}
         rows={1}
@@ -44,7 +49,7 @@ export function Composer({ conversationId, onSay }: ComposerProps) {
         placeholder="Write a message"
         onChange={(event) => setText(event.target.value)}
         onKeyDown={onKeyDown}
-        className="field-sizing-content max-h-40 min-h-10 flex-1 resize-none rounded-2xl border border-input bg-card px-4 py-2.25 text-sm leading-snug shadow-xs placeholder:text-muted-foreground/80 focus-visible:border-ring focus-visible:outline-offset-0"
+        className="field-sizing-content max-h-40 min-h-10 flex-1 resize-none rounded-2xl border border-input bg-card px-4 py-2.25 text-base leading-snug sm:text-sm shadow-xs placeholder:text-muted-foreground/80 focus-visible:border-ring focus-visible:outline-offset-0"
       />
       <Button
         type="submit"

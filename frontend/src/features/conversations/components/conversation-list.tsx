@@ -47,7 +47,7 @@ export function ConversationList() {
 function ConversationRow({ conversation }: { conversation: ConversationSummary }) {
   const user = useCurrentUser();
   const open = useParams<{ id?: string }>().id === conversation.id;
-  const title = titleOf(conversation, user.id);
+  const title = titleOf(conversation);
   const last = conversation.last_message;
   const Icon = conversation.is_public ? Hash : Users;
   return (

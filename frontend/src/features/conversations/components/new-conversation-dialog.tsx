@@ -10,7 +10,6 @@ import { FormError } from "@/components/ui/error-state";
 import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 import type { UserSummary } from "@/lib/api/types";
-import { useCurrentUser } from "@/lib/current-user";
 
 import { useCreateConversation } from "../api/conversations";
 import { PeoplePicker } from "./people-picker";
@@ -37,7 +36,6 @@ export function NewConversationDialog() {
 
 function NewConversationForm({ onDone }: { onDone: () => void }) {
   const router = useRouter();
-  const me = useCurrentUser();
   const create = useCreateConversation();
   const [title, setTitle] = useState("");
   const [people, setPeople] = useState<UserSummary[]>([]);
@@ -47,10 +45,9 @@ function NewConversationForm({ onDone }: { onDone: () => void }) {
     event.preventDefault();
     setMissing(people.length === 0);
     if (people.length === 0) return;
-    // Without a title it is called after its people, for everyone the same.
-    const names = [me.username, ...people.map(({ username }) => username)].join(", ");
     create.mutate(
-      { title: (title.trim() || names).slice(0, MAX_TITLE), participant_ids: people.map(({ id }) => id) },
+      // Without a title it is called after its people, for everybody after the others.
+      { title: title.trim() || undefined, participant_ids: people.map(({ id }) => id) },
       {
         onSuccess: (conversation) => {
           onDone();

@@ -75,7 +75,7 @@ export function PeoplePicker({ selected, onChange, error }: PeoplePickerProps) {
           <Combobox.Input
             id={id}
             placeholder={selected.length === 0 ? "Search by username" : ""}
-            className="h-6 min-w-32 flex-1 bg-transparent px-1 outline-none placeholder:text-muted-foreground/80"
+            className="h-6 min-w-32 flex-1 bg-transparent text-base sm:text-sm px-1 outline-none placeholder:text-muted-foreground/80"
             aria-invalid={error ? true : undefined}
             aria-describedby={error ? `${id}-error` : undefined}
           />

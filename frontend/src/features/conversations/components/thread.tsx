@@ -13,6 +13,7 @@ import { ApiError } from "@/lib/api/problem";
 import type { Conversation } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { useCurrentUser } from "@/lib/current-user";
+import { useTitle } from "@/lib/hooks/use-title";
 
 import { useConversation, useConversations, useJoinConversation } from "../api/conversations";
 import { inOrder, useMessages } from "../api/messages";
@@ -76,6 +77,8 @@ function JoinPrompt({ id, title }: { id: string; title: string }) {
 
 function JoinedThread({ conversation }: { conversation: Conversation }) {
   const user = useCurrentUser();
+  const title = titleOf(conversation);
+  useTitle(title);
   const messages = useMessages(conversation.id);
   const ordered = inOrder(messages.data);
   const unsent = useUnsent(conversation.id, ordered);
@@ -84,7 +87,7 @@ function JoinedThread({ conversation }: { conversation: Conversation }) {
   useReadMarker(conversation.id, ordered.at(-1));
   return (
     <div className="flex min-h-0 flex-1">
-      <section aria-label={titleOf(conversation, user.id)} className="flex min-w-0 flex-1 flex-col">
+      <section aria-label={title} className="flex min-w-0 flex-1 flex-col">
         <header className="flex h-14 shrink-0 items-center gap-3 border-b px-3 sm:px-5">
           <Link
             href="/conversations"
@@ -93,9 +96,7 @@ function JoinedThread({ conversation }: { conversation: Conversation }) {
           >
             <ChevronLeft aria-hidden />
           </Link>
-          <h2 className="min-w-0 flex-1 truncate text-base font-semibold">
-            {titleOf(conversation, user.id)}
-          </h2>
+          <h2 className="min-w-0 flex-1 truncate text-base font-semibold">{title}</h2>
           <span className="xl:hidden">
             <Drawer>
               <DrawerTrigger

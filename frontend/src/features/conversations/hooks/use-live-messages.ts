@@ -8,7 +8,7 @@ import { useChannel } from "@/lib/realtime/hooks";
 import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
 import { conversationQuery, conversationsQuery } from "../api/conversations";
-import { type MessagePages, messagesQuery, withMessage } from "../api/messages";
+import { type MessagePages, messagesQuery, newestPage, withMessage } from "../api/messages";
 import { withRead } from "../receipts";
 
 /** Puts published messages and read marks into the thread. What could not be recovered is fetched again. */
@@ -41,6 +41,7 @@ export function useLiveMessages(conversationId: string): void {
     },
     {
       onSync: () => {
+        queryClient.setQueryData<MessagePages>(queryKey, newestPage);
         refetchMissed(queryClient, queryKey);
         refetchMissed(queryClient, conversationKey);
       },

@@ -3,6 +3,7 @@ import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient }
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { ExportFormat, ExportSummary } from "@/lib/api/types";
+import { useIdempotencyKey } from "@/lib/hooks/use-idempotency-key";
 import type { ExportProgressEvent } from "@/lib/realtime/events";
 
 export const PAGE_SIZE = 10;
@@ -77,9 +78,14 @@ export interface NewExport {
 
 export function useCreateExport() {
   const queryClient = useQueryClient();
+  const { keyOf, done } = useIdempotencyKey();
   return useMutation({
-    mutationFn: (body: NewExport) => unwrap(api.POST("/api/v1/exports", { body })),
-    onSuccess: () => queryClient.invalidateQueries({ queryKey: exportsKey }),
+    mutationFn: (body: NewExport) =>
+      unwrap(api.POST("/api/v1/exports", { body, params: { header: { "idempotency-key": keyOf(body) } } })),
+    onSuccess: () => {
+      done();
+      return queryClient.invalidateQueries({ queryKey: exportsKey });
+    },
   });
 }
 

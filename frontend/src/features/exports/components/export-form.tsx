@@ -19,6 +19,7 @@ import { FORMATS, useCreateExport, useDatasets } from "../api/exports";
 import { toFilters } from "../filters";
 
 const ANY = "any";
+const DAY_HINT = "The day begins at midnight, by your clock.";
 
 export function ExportForm() {
   const datasets = useDatasets();
@@ -86,7 +87,12 @@ function Fields({ datasets }: { datasets: readonly ExportDataset[] }) {
         />
       </Field>
       {dataset.filters.map((filter) => (
-        <Field key={filter.name} label={humanise(filter.name)} hint={filter.description}>
+        <Field
+          key={filter.name}
+          label={humanise(filter.name)}
+          // The API's own words are about moments. Here it is a day, and it begins where the person is.
+          hint={filter.kind === "timestamp" ? DAY_HINT : filter.description}
+        >
           {filter.choices.length > 0 ? (
             <Select
               options={[

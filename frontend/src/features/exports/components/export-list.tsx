@@ -1,7 +1,7 @@
 "use client";
 
 import { FileArchive } from "lucide-react";
-import { useState } from "react";
+import { parseAsInteger, useQueryState } from "nuqs";
 
 import { Card, CardHeader, CardTitle } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
@@ -15,8 +15,9 @@ import { ExportRow } from "./export-row";
 
 export function ExportList() {
   useLiveExports();
-  const [page, setPage] = useState(1);
-  const exports = useExports(page);
+  const [page, turn] = useQueryState("page", parseAsInteger.withDefault(1).withOptions({ history: "push" }));
+  const setPage = (next: number) => void turn(next);
+  const exports = useExports(Math.max(1, page));
   return (
     <Card>
       <CardHeader>
