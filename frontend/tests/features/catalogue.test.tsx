@@ -1,6 +1,6 @@
-import { act, screen, waitFor, within } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { Catalogue } from "@/features/products/components/catalogue";
 import { amount, toQuery } from "@/features/products/hooks/use-filters";
@@ -62,12 +62,33 @@ describe("the catalogue", () => {
     );
     renderApp(<Catalogue />);
     expect(await screen.findByRole("button", { name: "Desk lamp" })).toBeInTheDocument();
-    await userEvent.type(screen.getByLabelText("Search products"), "xyz");
+    // At one go, however busy the machine is.
+    for (const value of ["x", "xy", "xyz"])
+      fireEvent.change(screen.getByLabelText("Search products"), { target: { value } });
     expect(await screen.findByText("Nothing matches")).toBeInTheDocument();
     await userEvent.click(screen.getByRole("button", { name: "Clear filters" }));
     expect(await screen.findByRole("button", { name: "Desk lamp" })).toBeInTheDocument();
     expect(asked.at(0)).toBeNull();
     expect(asked).toContain("xyz");
+    expect(
+      asked.filter((q) => q !== null && q !== "xyz"),
+      "not at every letter",
+    ).toEqual([]);
+  });
+
+  it("is walked back through page by page, and not letter by letter", async () => {
+    const ways: string[] = [];
+    server.use(
+      http.get(url("/categories"), () => HttpResponse.json({ items: [] })),
+      http.get(url("/products"), () => HttpResponse.json({ ...page([product()]), pages: 3, total: 70 })),
+    );
+    renderApp(<Catalogue />, { onUrl: ({ options }) => ways.push(options.history) });
+    vi.spyOn(window, "scrollTo").mockImplementation(() => undefined);
+    await userEvent.click(await screen.findByRole("button", { name: "Next" }));
+    await waitFor(() => expect(ways).toEqual(["push"]));
+    await userEvent.type(screen.getByLabelText("Search products"), "xy");
+    await waitFor(() => expect(ways.length).toBeGreaterThan(1));
+    expect(new Set(ways.slice(1))).toEqual(new Set(["replace"]));
   });
 
   it("shows what is in stock now, for as long as a product is shown", async () => {

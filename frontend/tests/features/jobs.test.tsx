@@ -57,3 +57,13 @@ it("keeps a job open when its list moves on, and follows it to its end", async (
   expect(await within(dialog).findByRole("alert")).toHaveTextContent("This may be out of date.");
   expect(within(dialog).getByTestId("job-state")).toHaveTextContent("Succeeded");
 });
+
+it("is walked back through by states, and not letter by letter", async () => {
+  const ways: string[] = [];
+  server.use(http.get(url("/jobs"), () => HttpResponse.json({ ...page([job()]), pages: 2 })));
+  renderApp(<JobList />, { onUrl: ({ options }) => ways.push(options.history) });
+  await userEvent.click(await screen.findByRole("button", { name: "Next" }));
+  await waitFor(() => expect(ways).toEqual(["push"]));
+  await userEvent.type(screen.getByLabelText("Kind"), "x");
+  await waitFor(() => expect(ways).toEqual(["push", "replace"]));
+});

@@ -10,11 +10,14 @@ import { EntryList } from "./entry-list";
 const TABS = ["acts", "accounts"] as const;
 
 export function AuditTabs() {
-  const [{ tab }, set] = useQueryStates({
-    tab: parseAsStringLiteral(TABS).withDefault("acts"),
-    account: parseAsString,
-    changes: parseAsString,
-  });
+  const [{ tab }, set] = useQueryStates(
+    {
+      tab: parseAsStringLiteral(TABS).withDefault("acts"),
+      account: parseAsString,
+      changes: parseAsString,
+    },
+    { history: "push" },
+  );
   return (
     <Tabs value={tab} onValueChange={(value: (typeof TABS)[number]) => void set({ tab: value })}>
       <TabsList>

@@ -21,10 +21,10 @@ const TYPING_MS = 300;
 
 /** What became of one account. */
 export function ChangeList() {
-  const [{ account, changes: cursor }, set] = useQueryStates({
-    account: parseAsString.withDefault(""),
-    changes: parseAsString,
-  });
+  const [{ account, changes: cursor }, set] = useQueryStates(
+    { account: parseAsString.withDefault(""), changes: parseAsString },
+    { history: "push" },
+  );
   const of = useDebounced(account.trim(), TYPING_MS);
   const changes = useAccountChanges(of, cursor ?? undefined);
   const [opened, setOpened] = useState<AccountChange | null>(null);
@@ -37,7 +37,9 @@ export function ChangeList() {
           aria-label="Account"
           placeholder="Username, e-mail, or id of one that is gone"
           value={account}
-          onChange={(event) => void set({ account: event.target.value || null, changes: null })}
+          onChange={(event) =>
+            void set({ account: event.target.value || null, changes: null }, { history: "replace" })
+          }
         />
       </div>
       {of === "" ? (

@@ -27,13 +27,18 @@ const SUBJECTS = [
 const TYPING_MS = 300;
 
 export function EntryList({ onAccount }: { onAccount: (userId: string) => void }) {
-  const [{ action, by, about, subject, cursor }, set] = useQueryStates({
-    action: parseAsString.withDefault(""),
-    by: parseAsString.withDefault(""),
-    about: parseAsStringLiteral(SUBJECT_TYPES),
-    subject: parseAsString.withDefault(""),
-    cursor: parseAsString,
-  });
+  const [{ action, by, about, subject, cursor }, set] = useQueryStates(
+    {
+      action: parseAsString.withDefault(""),
+      by: parseAsString.withDefault(""),
+      about: parseAsStringLiteral(SUBJECT_TYPES),
+      subject: parseAsString.withDefault(""),
+      cursor: parseAsString,
+    },
+    { history: "push" },
+  );
+  const type = (part: Record<string, string | null>) =>
+    void set({ ...part, cursor: null }, { history: "replace" });
   const entries = useEntries({
     action: useDebounced(action.trim(), TYPING_MS) || undefined,
     by: useDebounced(by.trim(), TYPING_MS) || undefined,
@@ -51,14 +56,14 @@ export function EntryList({ onAccount }: { onAccount: (userId: string) => void }
           placeholder="Action, such as login.failed"
           className="w-60"
           value={action}
-          onChange={(event) => void set({ action: event.target.value || null, cursor: null })}
+          onChange={(event) => type({ action: event.target.value || null })}
         />
         <Input
           aria-label="By"
           placeholder="By: username, e-mail or id"
           className="w-60"
           value={by}
-          onChange={(event) => void set({ by: event.target.value || null, cursor: null })}
+          onChange={(event) => type({ by: event.target.value || null })}
         />
         <div className="w-44">
           <Select
@@ -73,7 +78,7 @@ export function EntryList({ onAccount }: { onAccount: (userId: string) => void }
           placeholder="Id of what it is about"
           className="w-60"
           value={subject}
-          onChange={(event) => void set({ subject: event.target.value || null, cursor: null })}
+          onChange={(event) => type({ subject: event.target.value || null })}
         />
       </div>
       <TrailState

@@ -29,11 +29,14 @@ const OPTIONS = [
 const TYPING_MS = 300;
 
 export function JobList() {
-  const [{ page, state, kind }, set] = useQueryStates({
-    page: parseAsInteger.withDefault(1),
-    state: parseAsStringLiteral(STATES),
-    kind: parseAsString.withDefault(""),
-  });
+  const [{ page, state, kind }, set] = useQueryStates(
+    {
+      page: parseAsInteger.withDefault(1),
+      state: parseAsStringLiteral(STATES),
+      kind: parseAsString.withDefault(""),
+    },
+    { history: "push" },
+  );
   const jobs = useJobs({
     page: Math.max(1, page),
     state: state ?? undefined,
@@ -57,7 +60,9 @@ export function JobList() {
             aria-label="Kind"
             placeholder="Kind, such as exports.run"
             value={kind}
-            onChange={(event) => void set({ page: 1, kind: event.target.value || null })}
+            onChange={(event) =>
+              void set({ page: 1, kind: event.target.value || null }, { history: "replace" })
+            }
           />
         </div>
       </div>

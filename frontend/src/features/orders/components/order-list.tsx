@@ -27,10 +27,10 @@ const OPTIONS = [
 
 export function OrderList() {
   useLiveOrders();
-  const [{ page, status }, set] = useQueryStates({
-    page: parseAsInteger.withDefault(1),
-    status: parseAsStringLiteral(STATUSES),
-  });
+  const [{ page, status }, set] = useQueryStates(
+    { page: parseAsInteger.withDefault(1), status: parseAsStringLiteral(STATUSES) },
+    { history: "push" },
+  );
   const orders = useOrders({ page: Math.max(1, page), status: status ?? undefined });
 
   return (

@@ -12,7 +12,7 @@ import type { Product } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 
 import { useProducts } from "../api/products";
-import { toQuery, useFilters } from "../hooks/use-filters";
+import { toQuery, useFilters, useSettled } from "../hooks/use-filters";
 import { useLiveStock } from "../hooks/use-live-stock";
 import { CatalogueFilters } from "./catalogue-filters";
 import { ProductCard } from "./product-card";
@@ -33,7 +33,7 @@ export function Catalogue() {
 
 function Results({ onOpen }: { onOpen: (product: Product) => void }) {
   const { filters, change, reset, active } = useFilters();
-  const products = useProducts(toQuery(filters));
+  const products = useProducts(toQuery(useSettled(filters)));
   const items = useLiveStock(products.data?.items ?? []);
 
   return (

@@ -9,6 +9,8 @@ import {
   useQueryStates,
 } from "nuqs";
 
+import { useDebounced } from "@/lib/hooks/use-debounced";
+
 import type { ProductQuery } from "../api/products";
 
 export const PAGE_SIZE = 24;
@@ -47,14 +49,27 @@ export interface Filters {
 }
 
 export function useFilters() {
-  const [filters, setFilters] = useQueryStates(parsers, { history: "replace" });
+  const [filters, setFilters] = useQueryStates(parsers);
   return {
     filters: filters as Filters,
-    /** Every change but turning the page starts again from the first page. */
+    /** Every change but turning the page starts again from the first page. Going back undoes it, but not letters. */
     change: (part: Partial<Filters>, { typing = false }: { typing?: boolean } = {}) =>
-      void setFilters({ page: 1, ...part }, typing ? { limitUrlUpdates: debounce(TYPING_MS) } : undefined),
-    reset: () => void setFilters(null),
+      void setFilters(
+        { page: 1, ...part },
+        typing ? { history: "replace", limitUrlUpdates: debounce(TYPING_MS) } : { history: "push" },
+      ),
+    reset: () => void setFilters(null, { history: "push" }),
     active: Boolean(filters.q || filters.category || filters.min || filters.max || filters.low),
+  };
+}
+
+/** What is asked for: what is typed once it has come to rest, and the rest at once. */
+export function useSettled(filters: Filters): Filters {
+  return {
+    ...filters,
+    q: useDebounced(filters.q, TYPING_MS),
+    min: useDebounced(filters.min, TYPING_MS),
+    max: useDebounced(filters.max, TYPING_MS),
   };
 }
 

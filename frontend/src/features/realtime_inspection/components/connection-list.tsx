@@ -29,11 +29,14 @@ const HINTS = { user: "Username or id", channel: "Channel, such as room:1", sess
 const TYPING_MS = 300;
 
 export function ConnectionList({ onOpen }: { onOpen: (client: string) => void }) {
-  const [{ by, of, after }, set] = useQueryStates({
-    by: parseAsStringLiteral(SUBJECTS).withDefault("user"),
-    of: parseAsString.withDefault(""),
-    after: parseAsString,
-  });
+  const [{ by, of, after }, set] = useQueryStates(
+    {
+      by: parseAsStringLiteral(SUBJECTS).withDefault("user"),
+      of: parseAsString.withDefault(""),
+      after: parseAsString,
+    },
+    { history: "push" },
+  );
   const value = useDebounced(of.trim(), TYPING_MS);
   const connections = useConnections({ subject: by, value, after: after ?? undefined });
 
@@ -54,7 +57,9 @@ export function ConnectionList({ onOpen }: { onOpen: (client: string) => void })
             aria-label="Connections of"
             placeholder={HINTS[by]}
             value={of}
-            onChange={(event) => void set({ of: event.target.value || null, after: null })}
+            onChange={(event) =>
+              void set({ of: event.target.value || null, after: null }, { history: "replace" })
+            }
           />
         </div>
       </div>

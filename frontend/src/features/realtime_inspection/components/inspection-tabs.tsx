@@ -18,11 +18,14 @@ const TABS = ["connections", "endings", "traces", "namespaces", "shards"] as con
 /** Everything that operators see of realtime. What is open is in the address, so that it can be sent to others. */
 export function InspectionTabs() {
   const user = useCurrentUser();
-  const [{ tab, client, trace }, set] = useQueryStates({
-    tab: parseAsStringLiteral(TABS).withDefault("connections"),
-    client: parseAsString,
-    trace: parseAsString,
-  });
+  const [{ tab, client, trace }, set] = useQueryStates(
+    {
+      tab: parseAsStringLiteral(TABS).withDefault("connections"),
+      client: parseAsString,
+      trace: parseAsString,
+    },
+    { history: "push" },
+  );
   const mayTrace = can(user, "realtime:admin");
   return (
     <>
@@ -55,7 +58,7 @@ export function InspectionTabs() {
       </Tabs>
       <ConnectionDrawer
         client={client}
-        onClose={() => void set({ client: null })}
+        onClose={() => void set({ client: null }, { history: "replace" })}
         onTrace={(started) => void set({ client: null, tab: "traces", trace: started })}
       />
     </>
