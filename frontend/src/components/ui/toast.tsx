@@ -36,7 +36,10 @@ export function Toaster({ children }: { children: ReactNode }) {
     <Toast.Provider toastManager={manager} limit={4}>
       {children}
       <Toast.Portal>
-        <Toast.Viewport className="fixed right-4 bottom-4 left-4 z-[60] sm:left-auto sm:w-88">
+        <Toast.Viewport
+          data-slot="toasts"
+          className="fixed right-4 bottom-4 left-4 z-[60] sm:left-auto sm:w-88"
+        >
           <ToastList />
         </Toast.Viewport>
       </Toast.Portal>

@@ -30,7 +30,8 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
         <SidebarNav />
       </aside>
-      <div className="flex min-w-0 flex-col">
+      {/* A page that fills the window (`data-fill`) is as high as what the header leaves, and scrolls within. */}
+      <div className="flex min-w-0 flex-col has-[[data-fill]]:h-dvh">
         <header className="sticky top-0 z-30 flex h-15 items-center gap-1 border-b bg-background/85 px-3 backdrop-blur-md sm:gap-2 sm:px-6">
           <Drawer open={menuOpen} onOpenChange={setMenuOpen}>
             <DrawerTrigger
@@ -56,7 +57,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <main
           id="main"
           tabIndex={-1}
-          className="mx-auto w-full max-w-6xl flex-1 px-4 py-6 outline-none sm:px-6 sm:py-8"
+          className="mx-auto w-full max-w-6xl flex-1 px-4 py-6 outline-none has-[[data-fill]]:flex has-[[data-fill]]:min-h-108 has-[[data-fill]]:flex-col sm:px-6 sm:py-8"
         >
           {children}
         </main>
