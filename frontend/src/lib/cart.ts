@@ -99,7 +99,7 @@ export const useCart = create<CartState>()(
               return { ...line, price, currency, ...(back ? {} : { agreed }) };
             }),
           }),
-        agree: () => set({ lines: get().lines.map(({ agreed: _, ...line }) => line) }),
+        agree: () => set({ lines: get().lines.map((item) => ({ ...item, agreed: undefined })) }),
         setNote: (note) => change({ note }),
         takeOrderKey: () => {
           const key = get().orderKey ?? newId();

@@ -17,6 +17,12 @@ const clockMillis = new Intl.DateTimeFormat(LOCALE, {
   fractionalSecondDigits: 3,
 });
 const day = new Intl.DateTimeFormat(LOCALE, { weekday: "long", day: "numeric", month: "long" });
+const dayOfYear = new Intl.DateTimeFormat(LOCALE, {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+});
 const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto", style: "short" });
 
 const SECOND = 1000;
@@ -57,8 +63,10 @@ export function formatRelative(iso: string, now: number = Date.now()): string {
 export function formatDay(iso: string, now: Date = new Date()): string {
   const date = new Date(iso);
   if (date.toDateString() === now.toDateString()) return "Today";
-  if (date.toDateString() === new Date(now.getTime() - DAY).toDateString()) return "Yesterday";
-  return day.format(date);
+  // By the calendar: the day on which clocks change has 23 hours, or 25.
+  const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  if (date.toDateString() === yesterday.toDateString()) return "Yesterday";
+  return (date.getFullYear() === now.getFullYear() ? day : dayOfYear).format(date);
 }
 
 export function formatBytes(bytes: number): string {

@@ -22,6 +22,7 @@ it("shows a new key's secret, whatever is pressed meanwhile, until one says that
   renderApp(<CreateApiKeyDialog />);
   await userEvent.click(screen.getByRole("button", { name: "New API key" }));
   const form = await screen.findByRole("form", { name: "New API key" });
+  expect(within(form).getByLabelText("Name")).toHaveAttribute("maxlength", "80");
   await userEvent.type(within(form).getByLabelText("Name"), "ci");
   await userEvent.click(within(form).getByLabelText("orders:place"));
   await userEvent.click(within(form).getByRole("button", { name: "Create key" }));

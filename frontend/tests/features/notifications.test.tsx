@@ -51,6 +51,30 @@ describe("notifications", () => {
     expect(read).toEqual(["n-1"]);
   });
 
+  it("stay read though an answer from before is still on its way", async () => {
+    let answer: () => void = () => undefined;
+    let asked = 0;
+    server.use(
+      http.get(url("/notifications"), async () => {
+        asked += 1;
+        if (asked > 1) await new Promise<void>((resolve) => (answer = resolve));
+        return HttpResponse.json(page([notification({ data: {} })]));
+      }),
+      http.post(url("/notifications/:id/read"), () => new HttpResponse(null, { status: 204 })),
+    );
+    const { queryClient } = renderApp(<NotificationBell />);
+    await userEvent.click(await screen.findByRole("button", { name: "Notifications, 1 unread" }));
+    const item = await screen.findByRole("button", { name: /Unread: Order M-1 is paid/ });
+    void queryClient.invalidateQueries({ queryKey: ["notifications"] });
+    await waitFor(() => expect(asked).toBe(2));
+    await userEvent.click(item);
+    await act(async () => {
+      answer();
+      await waitFor(() => expect(queryClient.isFetching()).toBe(0));
+    });
+    expect(screen.getByRole("button", { name: "Notifications" })).toBeInTheDocument();
+  });
+
   it("about what is on the screen are marked as read instead of told", async () => {
     const read: string[] = [];
     server.use(

@@ -40,6 +40,7 @@ describe("the order page", () => {
     server.use(http.get(url("/orders/o-1"), () => HttpResponse.json(current)));
     const { client } = renderApp(<OrderDetail orderId="o-1" />);
     expect(await screen.findByRole("heading", { name: "Order M-000001" })).toBeInTheDocument();
+    expect(document.title).toBe("Order M-000001 · Mobula");
     expect(screen.getByTestId("order-status")).toHaveAttribute("data-status", "pending");
     expect(screen.getByTestId("step-paid")).toHaveAttribute("data-reached", "false");
 

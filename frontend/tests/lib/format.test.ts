@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import {
   count,
@@ -56,6 +56,14 @@ describe("times", () => {
     expect(formatDay(before(60), NOON)).toBe("Today");
     expect(formatDay(before(86_400), NOON)).toBe("Yesterday");
     expect(formatDay(before(5 * 86_400), NOON)).toBe("Tuesday 17 November");
+    expect(formatDay("2025-11-18T12:00:00Z", NOON)).toMatch(/^Tuesday,? 18 November 2025$/);
+  });
+
+  it("count days by the calendar, also when the clocks change", () => {
+    vi.stubEnv("TZ", "Europe/Berlin");
+    // 23 hours: a day before half past midnight is the day before yesterday.
+    expect(formatDay("2026-03-29T10:00:00Z", new Date("2026-03-29T22:30:00Z"))).toBe("Yesterday");
+    vi.unstubAllEnvs();
   });
 });
 

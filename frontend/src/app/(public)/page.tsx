@@ -16,6 +16,8 @@ import { LiveDot } from "@/components/ui/live-dot";
 import { Logo } from "@/components/ui/logo";
 import { ThemeToggle } from "@/components/ui/theme-toggle";
 import { cn } from "@/lib/cn";
+import { HOME } from "@/lib/paths";
+import { isSignedIn } from "@/lib/signed-in";
 
 /** Answered by the API, so reached by leaving the app, not by its router. */
 const API_DOCS = "/docs";
@@ -54,19 +56,28 @@ const PARTS: readonly { icon: LucideIcon; title: string; text: string }[] = [
   },
 ];
 
-export default function LandingPage() {
+export default async function LandingPage() {
+  const signedIn = await isSignedIn();
   return (
     <div className="flex min-h-dvh flex-col">
       <header className="mx-auto flex w-full max-w-6xl items-center justify-between gap-2 px-4 py-4 sm:px-6">
         <Logo />
         <nav aria-label="Start" className="flex items-center gap-1 sm:gap-2">
           <ThemeToggle />
-          <Link href="/login" className={buttonVariants({ variant: "ghost" })}>
-            Sign in
-          </Link>
-          <Link href="/register" className={cn(buttonVariants(), "max-sm:hidden")}>
-            Create an account
-          </Link>
+          {signedIn ? (
+            <Link href={HOME} className={buttonVariants()}>
+              Open the dashboard
+            </Link>
+          ) : (
+            <>
+              <Link href="/login" className={buttonVariants({ variant: "ghost" })}>
+                Sign in
+              </Link>
+              <Link href="/register" className={cn(buttonVariants(), "max-sm:hidden")}>
+                Create an account
+              </Link>
+            </>
+          )}
         </nav>
       </header>
       <main id="main" className="flex-1">
@@ -80,9 +91,11 @@ export default function LandingPage() {
               the record of everything that is true.
             </p>
             <div className="mt-8 flex flex-wrap gap-3">
-              <Link href="/register" className={buttonVariants({ size: "lg" })}>
-                Create an account
-              </Link>
+              {signedIn ? null : (
+                <Link href="/register" className={buttonVariants({ size: "lg" })}>
+                  Create an account
+                </Link>
+              )}
               <a href={API_DOCS} className={buttonVariants({ size: "lg", variant: "secondary" })}>
                 Read the API
               </a>

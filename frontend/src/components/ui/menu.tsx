@@ -1,6 +1,7 @@
 "use client";
 
 import { Menu as BaseMenu } from "@base-ui/react/menu";
+import { Check, type LucideIcon } from "lucide-react";
 import type { ComponentProps, ReactNode } from "react";
 
 import { cn } from "@/lib/cn";
@@ -35,6 +36,30 @@ export function MenuItem({ className, ...props }: ComponentProps<typeof BaseMenu
 
 export function MenuLinkItem({ className, ...props }: ComponentProps<typeof BaseMenu.LinkItem>) {
   return <BaseMenu.LinkItem data-slot="menu-item" className={cn(itemClass, className)} {...props} />;
+}
+
+interface MenuChoiceProps {
+  label: string;
+  options: readonly { value: string; label: string; icon: LucideIcon }[];
+  value: string;
+  onChange: (value: string) => void;
+}
+
+/** One of several, with a tick at the one that holds. */
+export function MenuChoice({ label, options, value, onChange }: MenuChoiceProps) {
+  return (
+    <BaseMenu.RadioGroup aria-label={label} value={value} onValueChange={onChange}>
+      {options.map(({ value: own, label: text, icon: Icon }) => (
+        <BaseMenu.RadioItem key={own} value={own} closeOnClick data-slot="menu-item" className={itemClass}>
+          <Icon aria-hidden />
+          <span className="flex-1">{text}</span>
+          <BaseMenu.RadioItemIndicator>
+            <Check aria-hidden className="text-primary!" />
+          </BaseMenu.RadioItemIndicator>
+        </BaseMenu.RadioItem>
+      ))}
+    </BaseMenu.RadioGroup>
+  );
 }
 
 export function MenuSeparator() {

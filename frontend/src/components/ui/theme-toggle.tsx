@@ -4,7 +4,7 @@ import { Monitor, Moon, Sun } from "lucide-react";
 import { useTheme } from "next-themes";
 
 import { Button } from "./button";
-import { Menu, MenuContent, MenuItem, MenuTrigger } from "./menu";
+import { Menu, MenuChoice, MenuContent, MenuTrigger } from "./menu";
 
 const THEMES = [
   { value: "light", label: "Light", icon: Sun },
@@ -13,7 +13,7 @@ const THEMES = [
 ] as const;
 
 export function ThemeToggle() {
-  const { setTheme } = useTheme();
+  const { theme, setTheme } = useTheme();
   return (
     <Menu>
       <MenuTrigger
@@ -25,11 +25,12 @@ export function ThemeToggle() {
         }
       />
       <MenuContent className="min-w-40">
-        {THEMES.map(({ value, label, icon: Icon }) => (
-          <MenuItem key={value} onClick={() => setTheme(value)}>
-            <Icon aria-hidden /> {label}
-          </MenuItem>
-        ))}
+        <MenuChoice
+          label="Theme"
+          options={THEMES}
+          value={theme ?? "system"}
+          onChange={(value) => setTheme(value)}
+        />
       </MenuContent>
     </Menu>
   );

@@ -39,7 +39,8 @@ export function ConnectionIndicator() {
           )}
         />
         <span className="sr-only">Connection: </span>
-        {LABELS[state]}
+        {/* The narrowest phones have room for the dot only. */}
+        <span className="max-[23rem]:sr-only">{LABELS[state]}</span>
       </span>
       {state === "offline" ? (
         <button

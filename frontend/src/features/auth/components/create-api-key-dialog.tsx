@@ -1,7 +1,7 @@
 "use client";
 
 import { Plus } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
@@ -13,6 +13,9 @@ import { Select } from "@/components/ui/select";
 import { useCurrentUser } from "@/lib/current-user";
 
 import { useCreateApiKey } from "../api/api-keys";
+
+/** As long as the API takes. */
+const MAX_NAME = 80;
 
 const EXPIRIES = [
   { value: "30", label: "30 days" },
@@ -63,16 +66,18 @@ export function CreateApiKeyDialog() {
 }
 
 function Secret({ value }: { value: string }) {
+  const field = useRef<HTMLInputElement>(null);
   return (
     <div className="flex gap-2">
       <Input
+        ref={field}
         readOnly
         aria-label="API key"
         value={value}
         className="font-mono"
         onFocus={(event) => event.target.select()}
       />
-      <CopyButton text={value} />
+      <CopyButton text={value} shownIn={field} />
     </div>
   );
 }
@@ -105,7 +110,7 @@ function CreateForm({ create, onCreated }: CreateFormProps) {
     <form onSubmit={submit} noValidate className="space-y-4" aria-label="New API key">
       <FormError error={create.error} />
       <Field label="Name" error={checked && nameMissing ? "Give it a name to recognise it by." : undefined}>
-        <Input value={name} maxLength={100} onChange={(event) => setName(event.target.value)} />
+        <Input value={name} maxLength={MAX_NAME} onChange={(event) => setName(event.target.value)} />
       </Field>
       <fieldset>
         <legend className="mb-1.5 text-sm font-medium">Scopes</legend>

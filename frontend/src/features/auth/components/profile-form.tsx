@@ -1,7 +1,7 @@
 "use client";
 
 import { zodResolver } from "@hookform/resolvers/zod";
-import { type Path, useForm, useWatch } from "react-hook-form";
+import { type Path, useForm } from "react-hook-form";
 import { z } from "zod";
 
 import { Badge } from "@/components/ui/badge";
@@ -38,8 +38,9 @@ export function ProfileForm() {
     resolver: zodResolver(schema),
     defaultValues: { username: user.username, email: user.email, current_password: "", code: "" },
   });
-  const { errors, isDirty } = form.formState;
-  const emailChanged = useWatch({ control: form.control, name: "email" }) !== user.email;
+  // What was changed here, and not what differs: the account may have got another name on another device meanwhile.
+  const { errors, isDirty, dirtyFields } = form.formState;
+  const emailChanged = dirtyFields.email === true;
 
   const submit = form.handleSubmit((values) => {
     if (emailChanged && !values.current_password) {
@@ -48,7 +49,7 @@ export function ProfileForm() {
     }
     update.mutate(
       {
-        username: values.username === user.username ? undefined : values.username,
+        username: dirtyFields.username ? values.username : undefined,
         email: emailChanged ? values.email : undefined,
         current_password: emailChanged ? values.current_password : undefined,
         code: emailChanged && secondFactor ? values.code : undefined,

@@ -1,12 +1,16 @@
 "use client";
 
 import { Download, TriangleAlert } from "lucide-react";
+import { useRef } from "react";
 
 import { Button, buttonVariants } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
+import { useLeaveGuard } from "@/lib/hooks/use-leave-guard";
 
 /** Shown once: the server keeps only their hashes. */
 export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onDone: () => void }) {
+  const list = useRef<HTMLUListElement>(null);
+  useLeaveGuard("Leave without your recovery codes? They are not shown again.");
   const text = `${codes.join("\n")}\n`;
   return (
     <div className="space-y-4">
@@ -18,6 +22,7 @@ export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onD
         </p>
       </div>
       <ul
+        ref={list}
         aria-label="Recovery codes"
         className="grid grid-cols-[repeat(auto-fill,minmax(10rem,1fr))] gap-x-6 gap-y-1.5 rounded-md border bg-muted/50 p-4 font-mono text-sm tracking-wide select-all"
       >
@@ -27,7 +32,7 @@ export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onD
       </ul>
       <div className="flex flex-wrap gap-2">
         <Button onClick={onDone}>I have kept them</Button>
-        <CopyButton text={text} />
+        <CopyButton text={text} shownIn={list} />
         <a
           href={`data:text/plain;charset=utf-8,${encodeURIComponent(text)}`}
           download="mobula-recovery-codes.txt"

@@ -24,10 +24,19 @@ type View =
 
 const OVERVIEW: View = { name: "overview" };
 
+interface SecondFactorProps {
+  /** Told when a change is begun, and when it is done with: until then this had better stay where it is. */
+  onBusy?: (busy: boolean) => void;
+}
+
 /** Two-step sign-in: what is set up, and every step of changing it, in one place. */
-export function SecondFactor() {
+export function SecondFactor({ onBusy }: SecondFactorProps) {
   const state = useSecondFactor();
-  const [view, setView] = useState<View>(OVERVIEW);
+  const [view, show] = useState<View>(OVERVIEW);
+  const setView = (next: View) => {
+    show(next);
+    onBusy?.(next !== OVERVIEW);
+  };
   return (
     <Card>
       <CardHeader>

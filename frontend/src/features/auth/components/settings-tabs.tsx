@@ -1,6 +1,7 @@
 "use client";
 
 import { parseAsStringLiteral, useQueryState } from "nuqs";
+import { useState } from "react";
 
 import { Tab, TabPanel, Tabs, TabsList } from "@/components/ui/tabs";
 
@@ -13,7 +14,11 @@ import { SecondFactor } from "./second-factor";
 const TABS = ["profile", "security", "sessions", "api-keys"] as const;
 
 export function SettingsTabs() {
-  const [tab, setTab] = useQueryState("tab", parseAsStringLiteral(TABS).withDefault("profile"));
+  const [tab, setTab] = useQueryState(
+    "tab",
+    parseAsStringLiteral(TABS).withDefault("profile").withOptions({ history: "push" }),
+  );
+  const [busy, setBusy] = useState(false);
   return (
     <Tabs value={tab} onValueChange={(value: (typeof TABS)[number]) => void setTab(value)}>
       <TabsList>
@@ -25,9 +30,10 @@ export function SettingsTabs() {
       <TabPanel value="profile" className="grid max-w-3xl gap-6">
         <ProfileForm />
       </TabPanel>
-      <TabPanel value="security" className="grid max-w-3xl gap-6">
+      {/* Begun, it stays when another tab is looked at: recovery codes are shown once. */}
+      <TabPanel value="security" keepMounted={busy} className="grid max-w-3xl gap-6">
         <PasswordForm />
-        <SecondFactor />
+        <SecondFactor onBusy={setBusy} />
       </TabPanel>
       <TabPanel value="sessions">
         <LoginSessions />

@@ -3,6 +3,7 @@ import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient }
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 import type { Notification } from "@/lib/api/types";
+import { mergePushed } from "@/lib/realtime/pushed";
 
 const SHOWN = 20;
 
@@ -54,14 +55,15 @@ export function useMarkRead() {
         }),
       ),
     onMutate: (notificationId) => {
-      queryClient.setQueryData(
+      const read_at = new Date().toISOString();
+      // An answer that is on its way was read before, and would show it as unread again.
+      mergePushed<NotificationPage>(
+        queryClient,
         notificationsQuery.queryKey,
         (page) =>
           page && {
             ...page,
-            items: page.items.map((item) =>
-              item.id === notificationId ? { ...item, read_at: new Date().toISOString() } : item,
-            ),
+            items: page.items.map((item) => (item.id === notificationId ? { ...item, read_at } : item)),
           },
       );
     },

@@ -16,6 +16,7 @@ import { toast } from "@/components/ui/toast";
 import type { Order } from "@/lib/api/types";
 import { useCurrentUser } from "@/lib/current-user";
 import { formatDateTime, formatMoney } from "@/lib/format";
+import { useTitle } from "@/lib/hooks/use-title";
 import { useConnectionState } from "@/lib/realtime/hooks";
 
 import { useCancelOrder, useOrder } from "../api/orders";
@@ -47,6 +48,7 @@ export function OrderDetail({ orderId }: { orderId: string }) {
 }
 
 function Loaded({ order }: { order: Order }) {
+  useTitle(`Order ${order.order_number}`);
   const live = !isFinal(order.status);
   const connected = useConnectionState() === "connected";
   const foreign = order.user_id !== useCurrentUser().id; // Then it is asked for, not pushed.
