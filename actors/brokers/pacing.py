@@ -60,7 +60,8 @@ class Pacing:
             await work
         finally:
             stream.reading -= 1
-            self.release(stream)
+        # Not when the shard ends: what is carried out may begin to read.
+        self.release(stream)
 
     def reading(self, stream: ClientStream, work: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
         """`work` reads an answer from the database: count it as unread from now on."""

@@ -210,3 +210,22 @@ def test_what_a_channel_missed_waits_as_long_as_it_takes():
         assert list(stream.held_back) == ["c"]
 
     simulate(main())
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_after_a_read_what_waits_goes_on_unless_the_shard_ends(ends):
+    async def main():
+        stream, decided = ClientStream("hub", 1, lambda channel: b"", 0.0), []
+        pacing = Pacing(lambda stream, op, seen: decided.append(op.request))
+        take = pacing.paced({kind: lambda stream, op: None for kind in (*LARGE, Unsubscribe)})[History]
+        read = asyncio.Event()
+        reading = [asyncio.create_task(pacing.reading(stream, read.wait())) for _ in range(2)]
+        take(stream, History(1, "c", -1, False, "", 0, False))
+        await passes(0.1)
+        for task in reading:
+            task.cancel() if ends else read.set()
+        await asyncio.gather(*reading, return_exceptions=True)
+        assert stream.reading == 0
+        assert decided == ([] if ends else [1])
+
+    simulate(main())
