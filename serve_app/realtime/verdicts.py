@@ -20,8 +20,11 @@ class Admission:
     data: bytes = b""
 
     def checked(self) -> "Admission":
-        """The same with its JSON as single lines."""
+        """The same with its JSON as single lines. ValueError also for who could not have come with a token."""
         who = self.credentials
+        if not all(text.isprintable() for text in (who.user, who.session, who.token_id)):
+            # It becomes part of rows, beside those of others.
+            raise ValueError("a user, session or token id with characters that cannot be printed")
         subs = {
             channel: replace(sub, info=one_line(sub.info), data=one_line(sub.data)) for channel, sub in who.subs.items()
         }

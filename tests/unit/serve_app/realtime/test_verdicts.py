@@ -27,3 +27,11 @@ def test_what_is_no_json_is_no_answer(bad: Any) -> None:
         with pytest.raises((ValueError, TypeError)):
             answer.checked()
     assert one_line(b"") == b""
+
+
+@pytest.mark.parametrize(
+    "who", [Credentials("a\0"), Credentials("u", session="\n"), Credentials("u", token_id="\ud800")]
+)
+def test_a_handler_admits_nobody_whom_no_token_could_name(who: Credentials) -> None:
+    with pytest.raises(ValueError, match="printed"):
+        Admission(who).checked()
