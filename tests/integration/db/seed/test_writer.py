@@ -6,6 +6,7 @@ import pytest
 
 from db.seed import writer
 from db.seed.command import seed_async
+from db.seed.scales import SCALES
 from db.session import Database
 from tests.fixtures.transactions import rows, value
 
@@ -35,3 +36,15 @@ async def test_ids_grow_with_time(database: Database, database_url: str) -> None
     assert stamps == sorted(stamps)
     assert all(abs(stamp / 1000 - row[1].timestamp()) < 0.01 for stamp, row in zip(stamps, found, strict=True))
     assert {row[0].version for row in found} == {7}
+
+
+@pytest.mark.slow
+async def test_a_larger_scale_is_whole_too(database: Database, database_url: str) -> None:
+    scale = SCALES["medium"]
+    await seed_async(database_url, "medium", lambda: "h", until=UNTIL)
+    assert await value(database, "SELECT count(*) FROM app.orders") == scale.orders
+    lines = await value(database, "SELECT count(*) FROM app.order_items")
+    assert 2.4 * scale.orders < lines < 2.8 * scale.orders
+    wrong = """SELECT count(*) FROM app.orders o WHERE o.total_amount <> (
+        SELECT sum(i.quantity * i.unit_price) FROM app.order_items i WHERE i.order_id = o.id)"""
+    assert await value(database, wrong) == 0
