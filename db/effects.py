@@ -54,11 +54,15 @@ class SessionsRevoked(Effect):
 
 @dataclass(frozen=True, slots=True)
 class TokensRevoked(Effect):
-    """A realtime token, or a user's tokens issued before then (Unix ms), are void: close what they opened."""
+    """A realtime token, or a user's tokens issued before then (Unix ms), are void: close what they opened.
+
+    `channel`: only the user's subscription tokens for it.
+    """
 
     token_id: str = ""
     user: str = ""
     issued_before_ms: int = 0
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,10 @@ def connect_effects(resources: Resources) -> None:
         for effect in effects:
             if actors.sessions is not None:
                 await actors.sessions.revoke_tokens(
-                    user=effect.user, token_id=effect.token_id, issued_before_ms=effect.issued_before_ms
+                    user=effect.user,
+                    token_id=effect.token_id,
+                    issued_before_ms=effect.issued_before_ms,
+                    channel=effect.channel,
                 )
 
     database.on_commit(SessionsRevoked, revoke)

@@ -11,6 +11,7 @@ import structlog
 from actors.links import incarnations
 from actors.links.frames import Submit
 from actors.links.stream import ClientStream, StreamServer
+from actors.sessions.contract import SessionRecord
 from actors.sessions.questions import Questions
 from actors.sessions.registry import Connection, Registry, by_stream
 from actors.sessions.wire import (
@@ -52,6 +53,10 @@ from db.sessions.revocations import Credential, CredentialUnaskable, Revocations
 FORCE_DISCONNECT: Final = 3503
 FORCE_DISCONNECT_REASON: Final = "force disconnect"
 
+GRANT_REVOKED: Final = 2000
+GRANT_REVOKED_REASON: Final = "token revoked"
+"""How a subscription ends whose token was revoked: for good, as connections do. SDKs do not subscribe again."""
+
 CONNECTION_LIMIT: Final = 3504
 CONNECTION_LIMIT_REASON: Final = "connection limit"
 
@@ -90,8 +95,8 @@ class SessionShard:
 
     State:
         Hard: none. Revocations are rows of auth.sessions and auth.users. Soft: connections, by user and by process
-        (those without a user are spread over the shards by their own id); revocations of the last hour; questions that
-        hubs have not answered yet.
+        (those without a user are spread over the shards by their own id), and their subscriptions that tokens of their
+        own opened; revocations of the last hour; questions that hubs have not answered yet.
     Concurrency:
         Async, one event loop. A connection is registered before the database is asked about it, so a revocation that
         arrives meanwhile finds it; the answer is decided in one turn from both. One question is in flight.
@@ -189,8 +194,8 @@ class SessionShard:
                 logger.exception("operation failed", operation=type(op).__name__)
 
     def _register(self, stream: ClientStream, op: Register) -> None:
-        self.registry.remove(stream.boot, op.record.client)
-        if self._per_user and op.record.user and self.registry.count(op.record.user) >= self._per_user:
+        self.registry.remove(stream.boot, op.record.key)
+        if self._is_one_too_many(op.record):
             stream.push(encode(Disconnect([op.record.client], CONNECTION_LIMIT, CONNECTION_LIMIT_REASON)))
             return
         connection = self.registry.add(stream, op.record)
@@ -199,10 +204,15 @@ class SessionShard:
             return
         if not is_revocable(op.record):
             connection.checked = True
-            stream.push(encode(Registered(op.record.client, accepted=True)))
+            stream.push(encode(Registered(op.record.key, accepted=True)))
             return
         self._unchecked[id(connection)] = self._unanswered[id(connection)] = connection
         self._to_check.set()
+
+    def _is_one_too_many(self, record: SessionRecord) -> bool:
+        if not self._per_user or not record.user or record.channel:
+            return False
+        return self.registry.count(record.user) >= self._per_user
 
     def _unregister(self, stream: ClientStream, op: Unregister) -> None:
         self.registry.remove(stream.boot, op.client)
@@ -226,7 +236,7 @@ class SessionShard:
         stream.push(encode(Told(op.request, len(ended))))
 
     def _revoke_tokens(self, stream: ClientStream, op: RevokeTokens) -> None:
-        ended = self.registry.revoke_tokens(op.user, op.token_id, op.issued_before_ms, self._wall_ms())
+        ended = self.registry.revoke_tokens(op.user, op.token_id, op.issued_before_ms, self._wall_ms(), op.channel)
         self._end(ended, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
         stream.push(encode(Told(op.request, len(ended))))
 
@@ -241,9 +251,12 @@ class SessionShard:
         for connection in ended:
             # Who has not had its answer yet must not be told that it may live.
             connection.revoked = True
-            self.registry.remove(connection.stream.boot, connection.record.client)
-        for target, clients in by_stream(ended):
+            self.registry.remove(connection.stream.boot, connection.record.key)
+        for target, clients in by_stream(each for each in ended if not each.record.channel):
             target.push(encode(Disconnect(clients, code, reason)))
+        for each in ended:
+            if each.record.channel:
+                each.stream.push(_subscription_ended(each))
 
     def _send_to_user(self, stream: ClientStream, op: SendToUser) -> None:
         self._pass_on(stream, op, lambda clients: encode(Message(clients, op.data)))
@@ -343,22 +356,19 @@ class SessionShard:
         for connection in list(connections):
             if self._unanswered.pop(id(connection), None) is None:
                 continue
-            if connection.revoked or self.registry.is_void(connection.record):
-                connection.stream.push(encode(Registered(connection.record.client, accepted=False)))
-            else:
-                connection.stream.push(encode(Registered(connection.record.client, accepted=True)))
+            void = connection.revoked or self.registry.is_void(connection.record)
+            connection.stream.push(encode(Registered(connection.record.key, accepted=not void)))
 
     def _refuse(self, connection: Connection) -> None:
         connection.revoked = True
         held = self.registry.has(connection)
-        self.registry.remove(connection.stream.boot, connection.record.client)
+        self.registry.remove(connection.stream.boot, connection.record.key)
         unanswered = self._unanswered.pop(id(connection), None) is not None
         if unanswered or not connection.checked:
-            connection.stream.push(encode(Registered(connection.record.client, accepted=False)))
+            connection.stream.push(encode(Registered(connection.record.key, accepted=False)))
         elif held:
             # It lived: let in while the database did not answer, or revoked since without an order.
-            item = Disconnect([connection.record.client], FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
-            connection.stream.push(encode(item))
+            self._end([connection], FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
 
     async def _housekeep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -372,14 +382,18 @@ class SessionShard:
 
     def _recheck(self) -> None:
         """Ask about everybody again: an order is a shortcut, and whoever should have given it may have died."""
-        for connections in self.registry.users.values():
-            for connection in connections.values():
-                if is_revocable(connection.record):
-                    self._unchecked.setdefault(id(connection), connection)
+        for connection in self.registry.all():
+            if is_revocable(connection.record):
+                self._unchecked.setdefault(id(connection), connection)
         if self._unchecked:
             self._to_check.set()
 
 
 def _credential(connection: Connection) -> Credential:
     record = connection.record
-    return Credential(record.user, record.session, record.issued_at_ms, record.token_id)
+    return Credential(record.user, record.session, record.issued_at_ms, record.token_id, record.channel)
+
+
+def _subscription_ended(connection: Connection) -> bytes:
+    record = connection.record
+    return encode(Unsubscribe([record.client], record.channel, GRANT_REVOKED, GRANT_REVOKED_REASON))

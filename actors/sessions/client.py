@@ -21,6 +21,7 @@ from actors.sessions.contract import (
     SessionSink,
     SessionsUnreachable,
     SubscribeOrder,
+    registration_key,
 )
 from actors.sessions.surveys import Surveys
 from actors.sessions.wire import (
@@ -75,6 +76,8 @@ EMULATION_BYTES: Final = 2 * 1024 * 1024
 
 FORCE_DISCONNECT: Final = 3503
 FORCE_DISCONNECT_REASON: Final = "force disconnect"
+GRANT_REVOKED: Final = 2000
+GRANT_REVOKED_REASON: Final = "token revoked"
 
 _Orders = DisconnectUser | SendToUser | SubscribeUser | UnsubscribeUser | RefreshUser | RevokeTokens
 _Asking = Connections | _Orders | Emulate
@@ -124,13 +127,13 @@ class _ShardView:
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
         held = _Held(record, asyncio.get_running_loop().time(), on_result)
-        self.held[record.client] = self.waiting[record.client] = held
+        self.held[record.key] = self.waiting[record.key] = held
         self.link.send(Register(record), OVERHEAD_BYTES, may_expire=False)
 
-    def unregister(self, client: str, user: str) -> None:
-        self.waiting.pop(client, None)
-        if self.held.pop(client, None) is not None:
-            self.link.send(Unregister(client, user), OVERHEAD_BYTES, may_expire=False)
+    def unregister(self, key: str, user: str) -> None:
+        self.waiting.pop(key, None)
+        if self.held.pop(key, None) is not None:
+            self.link.send(Unregister(key, user), OVERHEAD_BYTES, may_expire=False)
 
     async def ask(self, make: Callable[[int], Operation], size: int = 0) -> Any:
         return await self.requests.ask(make, size).future
@@ -146,16 +149,19 @@ class _ShardView:
             self._answer(held, accepted=True)
 
     def _answer(self, held: _Held, *, accepted: bool) -> None:
-        client = held.record.client
-        self.waiting.pop(client, None)
+        record = held.record
+        self.waiting.pop(record.key, None)
         if not accepted:
-            self.held.pop(client, None)
+            self.held.pop(record.key, None)
         callback, held.on_result = held.on_result, None
         if callback is not None:
             callback(accepted)
         elif not accepted and self._sink is not None:
             # It lived already: revoked while its shard was away.
-            self._sink.on_disconnect([client], FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
+            if record.channel:
+                self._sink.on_unsubscribe([record.client], record.channel, GRANT_REVOKED, GRANT_REVOKED_REASON)
+            else:
+                self._sink.on_disconnect([record.client], FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
 
     def on_items(self, items: list[Item]) -> None:
         for item in items:
@@ -244,7 +250,7 @@ class _ShardView:
         """No shard could read these: who connects with such a record is refused."""
         for op in operations:
             if isinstance(op, Register):
-                held = self.held.get(op.record.client)
+                held = self.held.get(op.record.key)
                 if held is not None:
                     self._answer(held, accepted=False)
             elif isinstance(op, _Asking):
@@ -293,9 +299,9 @@ class Sessions:
         """Register; `on_result(True)` when it may live, False when its session or token is revoked."""
         self._view(record.user, record.client).register(record, on_result)
 
-    def unregister(self, client: str, user: str) -> None:
-        """The connection ended."""
-        self._view(user, client).unregister(client, user)
+    def unregister(self, client: str, user: str, channel: str = "") -> None:
+        """The connection ended, or its subscription to the channel, which a token of its own had opened."""
+        self._view(user, client).unregister(registration_key(client, channel), user)
 
     async def connections(self, user: str) -> Sequence[SessionRecord]:
         """Who is connected as this user, in the whole cluster. Raises SessionsUnreachable."""
@@ -320,15 +326,18 @@ class Sessions:
             ),
         )
 
-    async def revoke_tokens(self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0) -> int:
-        """Close with 3503 what a token, or a user's tokens issued before then, opened; refuse them from now on.
+    async def revoke_tokens(
+        self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0, channel: str = ""
+    ) -> int:
+        """End what a token, or a user's tokens issued before then, opened: connections with 3503, subscriptions with
+        2000; refuse them from now on. `channel`: only the user's subscription tokens for it.
 
         The rows of `db.sessions.service` are written first: they are the truth. Returns how many were told.
         """
         views = [self._view(user)] if user else self._views
         answers = await asyncio.gather(
             *(
-                view.ask(lambda number: RevokeTokens(number, user, token_id, issued_before_ms), OVERHEAD_BYTES)
+                view.ask(lambda number: RevokeTokens(number, user, token_id, issued_before_ms, channel), OVERHEAD_BYTES)
                 for view in views
             )
         )

@@ -36,6 +36,18 @@ class SessionRecord(msgspec.Struct, array_like=True, frozen=True):
     """When the connection's token was issued: compared with the revocation floor."""
     token_id: str = ""
     """By which its token may be revoked."""
+    channel: str = ""
+    """Set where this is no connection, but a subscription of one that a token of its own opened."""
+
+    @property
+    def key(self) -> str:
+        """What the connection, or the subscription, is registered under."""
+        return registration_key(self.client, self.channel)
+
+
+def registration_key(client: str, channel: str = "") -> str:
+    """What a connection, or a subscription of it that a token of its own opened, is registered under."""
+    return f"{client} {channel}" if channel else client
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +119,8 @@ class SessionClient(Protocol):
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
         """Register; `on_result(True)` when it may live, False when its session or token is revoked."""
 
-    def unregister(self, client: str, user: str) -> None:
-        """The connection ended."""
+    def unregister(self, client: str, user: str, channel: str = "") -> None:
+        """The connection ended, or its subscription to the channel, which a token of its own had opened."""
 
     async def connections(self, user: str) -> Sequence[SessionRecord]:
         """Who is connected as this user, in the whole cluster."""
@@ -128,8 +140,12 @@ class SessionClient(Protocol):
         SessionsUnreachable when it is not known whether the frame arrived, or the owner is behind.
         """
 
-    async def revoke_tokens(self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0) -> int:
-        """Close with 3503 what a token, or a user's tokens issued before then, opened. Returns how many were told."""
+    async def revoke_tokens(
+        self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0, channel: str = ""
+    ) -> int:
+        """End what a token, or a user's tokens issued before then, opened: connections with 3503, subscriptions with
+        2000. `channel`: only the user's subscription tokens for it. Returns how many were told.
+        """
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
         """Send raw JSON to a user's connections (all, of one login session, or one). Returns how many were told."""

@@ -1,8 +1,13 @@
-"""Connections by user and by process, and the floors below which credentials are void."""
+"""Connections by user and by process, and the floors below which credentials are void.
+
+A subscription that a token of its own opened is kept like a connection, under a key of its own, so that its token can
+be revoked as well; nobody finds it among the connections.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import chain
+from typing import Final, TypeVar
 
 from actors.links.stream import ClientStream
 from actors.sessions.contract import SessionRecord
@@ -11,10 +16,12 @@ FLOOR_LIFE_MS: Final = 3_600_000
 """Revocations are remembered for an hour. Our own are rows in the database, and our connection tokens live a minute;
 this covers tokens of other issuers and the moments when the database does not answer."""
 
+Key = TypeVar("Key", str, tuple[str, str])
+
 
 @dataclass(slots=True)
 class Connection:
-    """One registered connection. `checked`: the database has been asked about it."""
+    """One registered connection, or subscription. `checked`: the database has been asked about it."""
 
     record: SessionRecord
     stream: ClientStream
@@ -29,11 +36,16 @@ class Registry:
     """All connections of a shard's users."""
 
     users: dict[str, dict[str, Connection]] = field(default_factory=dict)
+    grants: dict[str, dict[str, Connection]] = field(default_factory=dict)
+    """User → subscriptions with tokens of their own, by key."""
     boots: dict[str, dict[str, Connection]] = field(default_factory=dict)
+    """Process → its connections and subscriptions, by key."""
     user_floors: dict[str, int] = field(default_factory=dict)
     """User → credentials issued before this (Unix ms) are void."""
     token_floors: dict[str, int] = field(default_factory=dict)
     """User → tokens issued before this (Unix ms) were revoked, by order of an operator."""
+    channel_floors: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(user, channel) → the user's subscription tokens for the channel issued before this (Unix ms) were revoked."""
     ended_tokens: dict[str, int] = field(default_factory=dict)
     """Token id → when it was revoked (Unix ms)."""
     ended_sessions: dict[str, int] = field(default_factory=dict)
@@ -41,35 +53,45 @@ class Registry:
 
     def add(self, stream: ClientStream, record: SessionRecord) -> Connection:
         """Register or register again."""
-        self.remove(stream.boot, record.client)
+        self.remove(stream.boot, record.key)
         connection = Connection(record, stream, session_number=stream.session)
-        self.users.setdefault(record.user, {})[record.client] = connection
-        self.boots.setdefault(stream.boot, {})[record.client] = connection
+        self._like(record).setdefault(record.user, {})[record.key] = connection
+        self.boots.setdefault(stream.boot, {})[record.key] = connection
         return connection
 
-    def remove(self, boot: str, client: str) -> None:
-        """Forget a connection of this process, if it is one."""
+    def remove(self, boot: str, key: str) -> None:
+        """Forget a connection or subscription of this process, if it is one."""
         held = self.boots.get(boot, {})
-        connection = held.pop(client, None)
+        connection = held.pop(key, None)
         if connection is None:
             return
         if not held:
             del self.boots[boot]
-        of_user = self.users.get(connection.record.user, {})
-        if of_user.get(client) is connection:
-            del of_user[client]
+        table = self._like(connection.record)
+        of_user = table.get(connection.record.user, {})
+        if of_user.get(key) is connection:
+            del of_user[key]
             if not of_user:
-                del self.users[connection.record.user]
+                del table[connection.record.user]
+
+    def _like(self, record: SessionRecord) -> dict[str, dict[str, Connection]]:
+        return self.grants if record.channel else self.users
 
     def has(self, connection: Connection) -> bool:
         """Whether this very connection is registered."""
-        return self.boots.get(connection.stream.boot, {}).get(connection.record.client) is connection
+        return self.boots.get(connection.stream.boot, {}).get(connection.record.key) is connection
+
+    def all(self) -> Iterator[Connection]:
+        """Every connection and subscription."""
+        for table in (self.users, self.grants):
+            for of_user in table.values():
+                yield from of_user.values()
 
     def forget_boot(self, boot: str, *, before_session: int | None = None) -> None:
         """Forget a process, or what it has not registered again in its current session."""
-        for client, connection in list(self.boots.get(boot, {}).items()):
+        for key, connection in list(self.boots.get(boot, {}).items()):
             if before_session is None or connection.session_number < before_session:
-                self.remove(boot, client)
+                self.remove(boot, key)
 
     def of_user(self, user: str, *, session: str = "", client: str = "") -> Iterator[Connection]:
         """A user's connections: all, of one login session, or one."""
@@ -91,6 +113,8 @@ class Registry:
             return True
         if record.issued_at_ms < self.token_floors.get(record.user, 0):
             return True
+        if record.channel and record.issued_at_ms < self.channel_floors.get((record.user, record.channel), 0):
+            return True
         floor = self.user_floors.get(record.user)
         # Issue times have a resolution of seconds; sessions of that very second are ended one by one.
         return floor is not None and record.issued_at_ms + 1000 <= floor
@@ -99,13 +123,23 @@ class Registry:
         """Remember a revocation."""
         _remember(self.ended_sessions if session else self.user_floors, session or user, now_ms, now_ms)
 
-    def revoke_tokens(self, user: str, token_id: str, issued_before_ms: int, now_ms: int) -> list[Connection]:
-        """Remember that a token, or a user's tokens, are void. Returns the connections that they opened."""
+    def revoke_tokens(
+        self, user: str, token_id: str, issued_before_ms: int, now_ms: int, channel: str = ""
+    ) -> list[Connection]:
+        """Remember that a token, or a user's tokens (with `channel`: those for it), are void.
+
+        Returns the connections and subscriptions that they opened.
+        """
         if token_id:
             _remember(self.ended_tokens, token_id, now_ms, now_ms)
-        if user:
+        if user and channel:
+            floor = max(issued_before_ms, self.channel_floors.get((user, channel), 0))
+            _remember(self.channel_floors, (user, channel), floor, now_ms)
+        elif user:
             _remember(self.token_floors, user, max(issued_before_ms, self.token_floors.get(user, 0)), now_ms)
-        known = self.users.get(user, {}).values() if user else (c for own in self.users.values() for c in own.values())
+        known = (
+            self.all() if not user else chain(*(table.get(user, {}).values() for table in (self.users, self.grants)))
+        )
         return [connection for connection in known if self.is_void(connection.record)]
 
 
@@ -117,7 +151,7 @@ def by_stream(connections: Iterable[Connection]) -> list[tuple[ClientStream, lis
     return list(grouped.values())
 
 
-def _remember(table: dict[str, int], key: str, value: int, now_ms: int) -> None:
+def _remember(table: dict[Key, int], key: Key, value: int, now_ms: int) -> None:
     for old in _over(table, now_ms - FLOOR_LIFE_MS):
         del table[old]
     # Deleted first, so that the table stays in the order of time.
@@ -125,7 +159,7 @@ def _remember(table: dict[str, int], key: str, value: int, now_ms: int) -> None:
     table[key] = value
 
 
-def _over(table: dict[str, int], limit_ms: int) -> list[str]:
+def _over(table: dict[Key, int], limit_ms: int) -> list[Key]:
     over = []
     for key, since in table.items():
         if since > limit_ms:

@@ -13,13 +13,13 @@ def is_revocable(record: SessionRecord) -> bool:
 
 
 class Register(msgspec.Struct, array_like=True, frozen=True, tag=1):
-    """A connection wants to live. Answered by `Registered`."""
+    """A connection, or a subscription with a token of its own, wants to live. Answered by `Registered`."""
 
     record: SessionRecord
 
 
 class Unregister(msgspec.Struct, array_like=True, frozen=True, tag=2):
-    """A connection ended."""
+    """What was registered under the key `client` ended."""
 
     client: str
     user: str
@@ -128,12 +128,16 @@ class AnswerQuestion(msgspec.Struct, array_like=True, frozen=True, tag=14):
 
 
 class RevokeTokens(msgspec.Struct, array_like=True, frozen=True, tag=16):
-    """A token, or a user's tokens issued before then, are void: close what they opened."""
+    """A token, or a user's tokens issued before then, are void: close what they opened.
+
+    `channel`: only the user's subscription tokens for this channel.
+    """
 
     request: int
     user: str
     token_id: str
     issued_before_ms: int
+    channel: str = ""
 
 
 class Spent(msgspec.Struct, array_like=True, frozen=True, tag=17):
@@ -163,7 +167,7 @@ Operation = (
 
 
 class Registered(msgspec.Struct, array_like=True, frozen=True, tag=1):
-    """Whether the connection may live."""
+    """Whether what was registered under the key `client` may live."""
 
     client: str
     accepted: bool

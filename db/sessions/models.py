@@ -13,7 +13,7 @@ class TokenRevocation(Base):
     """One token by its id (`jti`), or all tokens of a user that were issued before a moment.
 
     Users of other issuers are no rows of ours, so a user is whatever the token's claim says. Kept until the tokens have
-    expired by themselves.
+    expired by themselves. With a `revocations.scope` as the subject, a user's subscription tokens for one channel.
     """
 
     __tablename__ = "token_revocations"

@@ -20,16 +20,18 @@ ANSWER_LIMIT_S: Final = 1.0
 STATEMENT_TIMEOUT_MS: Final = 1_000
 
 _REFUSED: Final = """
-SELECT i.n FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[])
-    WITH ORDINALITY AS i(user_id, session_id, issued_at_ms, user_name, token_id, n)
+SELECT i.n FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+    WITH ORDINALITY AS i(user_id, session_id, issued_at_ms, user_name, token_id, scope, n)
 LEFT JOIN auth.users u ON u.id = i.user_id
 LEFT JOIN auth.sessions s ON s.id = i.session_id
 LEFT JOIN auth.token_revocations one ON one.kind = 'token' AND one.subject = i.token_id AND one.expire_at > now()
 LEFT JOIN auth.token_revocations old ON old.kind = 'user' AND old.subject = i.user_name AND old.expire_at > now()
+LEFT JOIN auth.token_revocations part ON part.kind = 'user' AND part.subject = i.scope AND part.expire_at > now()
 WHERE NOT u.is_active OR u.deleted_at IS NOT NULL
    OR (i.issued_at_ms > 0 AND i.issued_at_ms + 1000 <= extract(epoch FROM u.tokens_valid_after) * 1000)
    OR one.subject IS NOT NULL
    OR i.issued_at_ms < extract(epoch FROM old.issued_before) * 1000
+   OR i.issued_at_ms < extract(epoch FROM part.issued_before) * 1000
    OR s.revoked_at IS NOT NULL OR s.absolute_expires_at <= now()
 """
 
@@ -44,12 +46,16 @@ class CredentialUnaskable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a connection was let in with. Users and sessions of other issuers are no rows of ours, and pass."""
+    """What a connection, or a subscription to `channel`, was let in with.
+
+    Users and sessions of other issuers are no rows of ours, and pass.
+    """
 
     user: str
     session: str
     issued_at_ms: int
     token_id: str = ""
+    channel: str = ""
 
 
 class Revocations:
@@ -100,6 +106,10 @@ class Revocations:
                 [credential.issued_at_ms for credential in credentials],
                 [credential.user for credential in credentials],
                 [credential.token_id for credential in credentials],
+                [
+                    scope(credential.user, credential.channel) if credential.channel else ""
+                    for credential in credentials
+                ],
             )
         except (asyncpg.DataError, ValueError) as reason:
             # The server's refusal, or the driver's, which is a ValueError.
@@ -112,3 +122,8 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def scope(user: str, channel: str) -> str:
+    """The subject of a user's revocation that is about one channel. No token's user has a line break in its name."""
+    return f"{user}\n{channel}"

@@ -16,6 +16,7 @@ from db.effects import TokensRevoked
 from db.errors import InvalidInput
 from db.session import record_effect
 from db.sessions.models import TokenRevocation
+from db.sessions.revocations import scope
 
 DEFAULT_LIFE: Final = timedelta(days=31)
 """How long a revocation is kept when nobody says until when the tokens live."""
@@ -24,7 +25,8 @@ MAX_LENGTH: Final = 512
 
 
 async def revoke_token(session: AsyncSession, token_id: str, *, expire_at: datetime | None = None) -> None:
-    """Refuse the token with this `jti` from now on, and close what it opened with 3503.
+    """Refuse the token with this `jti` from now on, and end what it opened: a connection with 3503, a subscription with
+    2000.
 
     `expire_at`: when the token expires by itself. Raises InvalidInput for an empty or overlong id.
     """
@@ -37,18 +39,23 @@ async def invalidate_user_tokens(
     session: AsyncSession,
     user: str,
     *,
+    channel: str = "",
     issued_before: datetime | None = None,
     expire_at: datetime | None = None,
 ) -> None:
-    """Refuse the user's tokens issued before then (default: now), and close what they opened with 3503.
+    """Refuse the user's tokens issued before then (default: now), and end what they opened: connections with 3503,
+    subscriptions with 2000. `channel`: only the user's subscription tokens for this channel.
 
     A token that does not say when it was issued counts as issued before. Raises InvalidInput for an empty or overlong
     user.
     """
     _check("user", user)
+    subject = scope(user, channel) if channel else user
+    _check("user and channel", subject)
     floor = issued_before or datetime.now(UTC)
-    await _write(session, "user", user, floor, expire_at)
-    record_effect(session, TokensRevoked(user=user, issued_before_ms=int(floor.timestamp() * 1000)))
+    await _write(session, "user", subject, floor, expire_at)
+    until_ms = int(floor.timestamp() * 1000)
+    record_effect(session, TokensRevoked(user=user, issued_before_ms=until_ms, channel=channel))
 
 
 async def prune(session: AsyncSession, *, limit: int = BATCH) -> int:

@@ -37,6 +37,23 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterGrant:
+    """Register a subscription that a token of its own opens; answer with `Connection.grant_checked`."""
+
+    channel: str
+    attempt: int
+    token_id: str
+    issued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseGrant:
+    """The subscription that was registered so did not come about."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class Established:
     """The connect reply is written: whatever was held back may follow."""
 
@@ -180,6 +197,8 @@ Action = (
     | Ping
     | Close
     | Register
+    | RegisterGrant
+    | ReleaseGrant
     | Established
     | FetchKeys
     | AskConnect

@@ -237,10 +237,15 @@ class Hub:
                 case act.Detach():
                     self.polls.forget(peer, action.channel)
                     self.channels.detach(peer, action)
+                    self._release_grant(peer, action.channel)
                 case act.Subscribe(request):
                     self.channels.subscribe(peer, request)
                 case act.Register():
                     self._register(peer, action.issued_at_ms)
+                case act.RegisterGrant():
+                    self._register_grant(peer, action)
+                case act.ReleaseGrant(channel):
+                    self._release_grant(peer, channel)
                 case act.Established():
                     self._welcome(peer)
                     if self._tracer.active:
@@ -282,6 +287,8 @@ class Hub:
             self.channels.roster.closed(peer, code)
         if peer.registered:
             self._sessions.unregister(peer.connection.client, peer.connection.user)
+        for channel in tuple(peer.grants or ()):
+            self._release_grant(peer, channel)
 
     def _welcome(self, peer: Peer) -> None:
         """It has authenticated, or is gone."""
@@ -294,20 +301,42 @@ class Hub:
     def _register(self, peer: Peer, issued_at_ms: int) -> None:
         connection = peer.connection
         peer.registered = True
-        record = SessionRecord(
+        record = self._record(peer, connection.session, issued_at_ms, connection.token_id)
+        self._sessions.register(
+            record, lambda accepted: self.apply(peer, connection.registered(accepted, self._loop.time()))
+        )
+
+    def _register_grant(self, peer: Peer, action: act.RegisterGrant) -> None:
+        connection, channel, attempt = peer.connection, action.channel, action.attempt
+        if peer.grants is None:
+            peer.grants = set()
+        peer.grants.add(channel)
+        self._sessions.register(
+            self._record(peer, "", action.issued_at_ms, action.token_id, channel),
+            lambda accepted: self.apply(
+                peer, connection.grant_checked(channel, attempt, accepted=accepted, now=self._loop.time())
+            ),
+        )
+
+    def _release_grant(self, peer: Peer, channel: str) -> None:
+        if peer.grants is not None and channel in peer.grants:
+            peer.grants.discard(channel)
+            self._sessions.unregister(peer.connection.client, peer.connection.user, channel)
+
+    def _record(self, peer: Peer, session: str, issued_at_ms: int, token_id: str, channel: str = "") -> SessionRecord:
+        connection = peer.connection
+        return SessionRecord(
             client=connection.client,
             user=connection.user,
-            session=connection.session,
+            session=session,
             hub=self.boot_id,
             transport=peer.socket.wire.name,
             connected_ms=peer.opened_ms,
             name=connection.name,
             version=connection.version,
             issued_at_ms=issued_at_ms,
-            token_id=connection.token_id,
-        )
-        self._sessions.register(
-            record, lambda accepted: self.apply(peer, connection.registered(accepted, self._loop.time()))
+            token_id=token_id,
+            channel=channel,
         )
 
     # Orders for connections (SessionSink)

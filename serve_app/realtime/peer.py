@@ -14,8 +14,8 @@ class Peer:
     """One connection of this process."""
 
     __slots__ = (
-        "connection", "expecting", "generation", "held", "held_bytes", "newcomer", "opened_ms", "pending", "recent",
-        "registered", "roster", "slot", "socket", "tap",
+        "connection", "expecting", "generation", "grants", "held", "held_bytes", "newcomer", "opened_ms", "pending",
+        "recent", "registered", "roster", "slot", "socket", "tap",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, socket: Socket, arrival: Arrival = NOWHERE, opened_ms: int = 0) -> None:
@@ -30,6 +30,8 @@ class Peer:
         self.slot = UNSCHEDULED
         self.registered = False
         """The session shard knows of it."""
+        self.grants: set[str] | None = None
+        """Channels whose subscriptions tokens of their own opened: the session shard knows of these too."""
         self.roster: dict[str, int] | None = None
         """Channels in which the durable roster has it ('' for the connection itself), and the events they want."""
         self.pending: list[bytes] | None = None

@@ -7,9 +7,9 @@ from actors.protocol import codes, frames, overrides, presence_maps
 from actors.protocol.codec import ProtocolError
 from actors.protocol.tags_filter import InvalidFilter
 from serve_app.realtime import permits
-from serve_app.realtime.actions import Action, AskPermission, Attach, Detach
+from serve_app.realtime.actions import Action, AskPermission, Attach, Detach, RegisterGrant, ReleaseGrant
 from serve_app.realtime.core import NEVER, ConnectionState
-from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid
+from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid, SubscriptionGrant
 from serve_app.realtime.map_subscription import TYPES, MapSubscription, type_of
 from serve_app.realtime.poll_subscription import PollSubscription
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
@@ -17,6 +17,8 @@ from serve_app.realtime.tracking import Tracking
 from serve_app.realtime.verdicts import Granted
 
 _KINDS: Final = {"stream": Subscription, "map": MapSubscription, "shared_poll": PollSubscription}
+
+GRANT_REVOKED: Final = codes.unsubscribe(codes.UNSUBSCRIBE_SERVER.code, "token revoked")
 
 _ENDINGS: Final = {
     codes.UNSUBSCRIBE_EXPIRED: codes.DISCONNECT_SUBSCRIPTION_EXPIRED,
@@ -128,8 +130,35 @@ class Subscribing(Tracking):
             operation = "presence" if shown is not None and rules.presence_permission else "subscribe"
             data = bytes(body.data)
             actions.append(AskPermission(verdict.callback, body.channel, sub.attempt, operation, data, about))
+        elif grant is not None:
+            self._check_grant(sub, grant, now, actions)
         else:
             self._ask_broker(sub, actions)
+
+    def _check_grant(self, sub: Subscription, grant: SubscriptionGrant, now: float, actions: list[Action]) -> None:
+        """Whether the token is revoked is known where connections are registered."""
+        if self.user or grant.token_id:
+            issued_at_ms = int(grant.issued_at * 1000)
+            actions.append(RegisterGrant(sub.channel, sub.attempt, grant.token_id, issued_at_ms))
+        else:
+            actions += self.grant_checked(sub.channel, sub.attempt, accepted=True, now=now)
+
+    def grant_checked(self, channel: str, attempt: int, *, accepted: bool, now: float) -> list[Action]:
+        """The session shard's answer about the token of a subscription, which may be live for long."""
+        actions: list[Action] = []
+        sub = self.subscriptions.get(channel)
+        if sub is None or sub.attempt != attempt:
+            return actions
+        if accepted:
+            if sub.state is SubscriptionState.DECIDING:
+                self._ask_broker(sub, actions)
+        elif sub.state is SubscriptionState.DECIDING:
+            self._subscribe_failed(sub, codes.ERROR_PERMISSION_DENIED, now, actions)
+        elif sub.state is SubscriptionState.LIVE:
+            self._take_away(sub, GRANT_REVOKED, actions)
+        else:
+            sub.ends_with = GRANT_REVOKED
+        return actions
 
     def _next_step(
         self, sub: MapSubscription, command: int, body: frames.SubscribeRequest, now: float, actions: list[Action]
@@ -253,6 +282,8 @@ class Subscribing(Tracking):
 
     def _subscribe_failed(self, sub: Subscription, error: codes.ErrorCode, now: float, actions: list[Action]) -> None:
         del self.subscriptions[sub.channel]
+        if sub.refreshes:
+            actions.append(ReleaseGrant(sub.channel))
         if sub.server_side and self._results is not None:
             self._refuse(self._connect_command, error, actions)
             return
@@ -341,3 +372,4 @@ class Subscribing(Tracking):
             result.expires = True
             result.ttl = ttl(sub.expires_at, self._env.wall())
         self._reply(frames.Reply(id=command, sub_refresh=result), actions)
+        self._check_grant(sub, grant, now, actions)

@@ -113,9 +113,13 @@ class RevokeToken(Struct):
 
 
 class InvalidateUserTokens(Struct):
-    """A user's tokens by when they were issued. Times are Unix seconds; 0: now for `issued_before`."""
+    """A user's tokens by when they were issued; with `channel`, only subscription tokens for it.
+
+    Times are Unix seconds; 0: now for `issued_before`.
+    """
 
     user: User
+    channel: Annotated[str, Meta(max_length=255)] = ""
     issued_before: UnixSeconds = 0
     expire_at: UnixSeconds = 0
 

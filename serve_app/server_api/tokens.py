@@ -11,17 +11,26 @@ from serve_app.server_api.registry import ADMIN, Context, Reach, Refused, method
 
 
 async def revoke_token(context: Context, body: schemas.RevokeToken) -> Any:
-    """Refuse the token with this id from now on, and close what it opened with 3503."""
+    """Refuse the token with this id from now on, and end what it opened: connections with 3503, subscriptions with
+    2000.
+    """
     async with _database(context).transaction() as session:
         await service.revoke_token(session, body.uid, expire_at=_moment(body.expire_at))
     return {}
 
 
 async def invalidate_user_tokens(context: Context, body: schemas.InvalidateUserTokens) -> Any:
-    """Refuse the user's tokens issued before then, by default until now, and close what they opened with 3503."""
+    """Refuse the user's tokens issued before then, by default until now, and end what they opened.
+
+    With a channel, only the user's subscription tokens for it.
+    """
     async with _database(context).transaction() as session:
         await service.invalidate_user_tokens(
-            session, body.user, issued_before=_moment(body.issued_before), expire_at=_moment(body.expire_at)
+            session,
+            body.user,
+            channel=body.channel,
+            issued_before=_moment(body.issued_before),
+            expire_at=_moment(body.expire_at),
         )
     return {}
 

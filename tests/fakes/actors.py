@@ -46,14 +46,14 @@ class FakeSessions:
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes]] = []
         self.revoked: list[tuple[str, str]] = []
-        self.revoked_tokens: list[tuple[str, str, int]] = []
+        self.revoked_tokens: list[tuple[str, str, int, str]] = []
         self.nodes: set[str] = set()
         self.emulated: list[tuple[str, str, bytes]] = []
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
         on_result((record.user, record.session) not in self.revoked and (record.user, "") not in self.revoked)
 
-    def unregister(self, client: str, user: str) -> None:
+    def unregister(self, client: str, user: str, channel: str = "") -> None:
         pass
 
     async def connections(self, user: str) -> Sequence[SessionRecord]:
@@ -68,8 +68,10 @@ class FakeSessions:
         self.revoked.append((user, session))
         return 0
 
-    async def revoke_tokens(self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0) -> int:
-        self.revoked_tokens.append((user, token_id, issued_before_ms))
+    async def revoke_tokens(
+        self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0, channel: str = ""
+    ) -> int:
+        self.revoked_tokens.append((user, token_id, issued_before_ms, channel))
         return 0
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:

@@ -21,7 +21,14 @@ from actors.brokers.contract import (
     SubscribeRequest,
 )
 from actors.protocol.namespaces import Namespaces
-from actors.sessions.contract import HubAnswers, RefreshOrder, SessionRecord, SessionSink, SubscribeOrder
+from actors.sessions.contract import (
+    HubAnswers,
+    RefreshOrder,
+    SessionRecord,
+    SessionSink,
+    SubscribeOrder,
+    registration_key,
+)
 
 
 class FakeStream:
@@ -154,24 +161,24 @@ class FakeSessions:
         self.sink: SessionSink | None = None
         self.records: dict[str, SessionRecord] = {}
         self.revoked: set[str] = set()
-        self.revoked_tokens: list[tuple[str, str, int]] = []
+        self.revoked_tokens: list[tuple[str, str, int, str]] = []
         self.one_is_silent = False
         self.spent: list[dict[str, dict[str, int]]] = []
 
     def register(self, record: SessionRecord, on_result: Callable[[bool], None]) -> None:
-        accepted = record.user not in self.revoked
+        accepted = record.user not in self.revoked and record.token_id not in self.revoked
         if accepted:
-            self.records[record.client] = record
+            self.records[record.key] = record
         asyncio.get_running_loop().call_soon(on_result, accepted)
 
-    def unregister(self, client: str, user: str) -> None:
-        self.records.pop(client, None)
+    def unregister(self, client: str, user: str, channel: str = "") -> None:
+        self.records.pop(registration_key(client, channel), None)
 
     async def emulate(self, node: str, session: str, data: bytes) -> bool:
         return self.sink is not None and self.sink.on_commands(session, data)
 
     async def connections(self, user: str) -> Sequence[SessionRecord]:
-        return [record for record in self.records.values() if record.user == user]
+        return [record for record in self.records.values() if record.user == user and not record.channel]
 
     async def disconnect_user(
         self, user: str, *, code: int, reason: str, session: str = "", client: str = "", exclude: Sequence[str] = ()
@@ -196,8 +203,10 @@ class FakeSessions:
             if session in ("", record.session) and client in ("", record.client)
         ]
 
-    async def revoke_tokens(self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0) -> int:
-        self.revoked_tokens.append((user, token_id, issued_before_ms))
+    async def revoke_tokens(
+        self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0, channel: str = ""
+    ) -> int:
+        self.revoked_tokens.append((user, token_id, issued_before_ms, channel))
         return 0
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:

@@ -90,8 +90,8 @@ async def test_ended_sessions_are_forgotten_here_and_closed_everywhere(clients: 
 
 async def test_what_revoked_tokens_opened_is_closed(clients: dict[str, Any]):
     world = World(ActorClients(**clients))
-    await world.run(TokensRevoked(token_id="j"), TokensRevoked(user="u", issued_before_ms=5))
-    assert clients["sessions"].revoked_tokens == [("", "j", 0), ("u", "", 5)]
+    await world.run(TokensRevoked(token_id="j"), TokensRevoked(user="u", issued_before_ms=5, channel="x"))
+    assert clients["sessions"].revoked_tokens == [("", "j", 0, ""), ("u", "", 5, "x")]
     await World(ActorClients()).run(TokensRevoked(token_id="j"))
 
 

@@ -4,9 +4,11 @@ from contextlib import AsyncExitStack
 
 import jwt
 
+from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.people import Person
 from tests.fixtures.raw_clients import RawClient, one_of_each, own_token, raw_client, replicas, server_api
 from tests.fixtures.stack import RunningStack
+from tests.fixtures.waiting import eventually
 
 AT_ONCE_S = 5.0
 """Long before the rows would be looked at again without an order (`actors.sessions.actor.RECHECK_S`)."""
@@ -45,6 +47,33 @@ async def test_all_tokens_of_a_user_are_revoked_wherever_they_are_used(stack: Ru
         await all_end(clients)
         await refused_everywhere(stack, before)
         assert [client.code for client in bystanders if client.code is not None] == []
+
+
+def for_channel(stack: RunningStack, user: str, channel: str) -> str:
+    return TokenIssuer.from_settings(stack.settings).subscription(subject=user, channel=channel)
+
+
+async def test_a_revoked_subscription_token_ends_its_subscription_in_any_process(stack: RunningStack) -> None:
+    user, one, other = "sub-tokens-revoked", "$room:revoked-one", "$room:revoked-other"
+    first, second = for_channel(stack, user, one), for_channel(stack, user, other)
+    async with one_of_each(stack, lambda: own_token(stack, user)) as clients:
+        for client in clients:
+            for channel, token in ((one, first), (other, second)):
+                assert "subscribe" in await client.ask("subscribe", channel=channel, token=token)
+        uid = jwt.decode(first, options={"verify_signature": False})["jti"]
+        assert await server_api(stack, "revoke_token", uid=uid) == {"result": {}}
+        for client in clients:
+            await eventually(lambda client=client: ended(client) == {one: 2000}, AT_ONCE_S)
+            assert (await client.ask("subscribe", channel=one, token=first))["error"]["code"] == 103
+        assert await server_api(stack, "invalidate_user_tokens", user=user, channel=other) == {"result": {}}
+        for client in clients:
+            await eventually(lambda client=client: ended(client) == {one: 2000, other: 2000}, AT_ONCE_S)
+            assert (await client.ask("subscribe", channel=other, token=second))["error"]["code"] == 103
+            assert (await client.ask("ping"))["error"]["code"] == 108, "the connection's own token is another"
+
+
+def ended(client: RawClient) -> dict[str, int]:
+    return {push["channel"]: push["unsubscribe"]["code"] for push in client.pushes if "unsubscribe" in push}
 
 
 async def test_a_login_session_that_ends_takes_its_connections_along(stack: RunningStack) -> None:

@@ -57,7 +57,8 @@ async def test_tokens_revoked_by_id_or_by_user_and_time(revocations, plain):
     await plain.execute(
         """INSERT INTO auth.token_revocations (kind, subject, issued_before, expire_at) VALUES
             ('token', 'gone', NULL, now() + interval '1 day'), ('token', 'over', NULL, now() - interval '1 second'),
-            ('user', 'eve', to_timestamp($1::float8), now() + interval '1 day')""",
+            ('user', 'eve', to_timestamp($1::float8), now() + interval '1 day'),
+            ('user', E'bob\nnews', to_timestamp($1::float8), now() + interval '1 day')""",
         NOW_MS / 1000,
     )
     credentials = [
@@ -67,8 +68,13 @@ async def test_tokens_revoked_by_id_or_by_user_and_time(revocations, plain):
         Credential("eve", "", NOW_MS - 1, "other"),
         Credential("eve", "", 0, ""),
         Credential("eve", "", NOW_MS + 1000, ""),
+        Credential("bob", "", NOW_MS - 1, "other", "news"),
+        Credential("bob", "", NOW_MS - 1, "other", "weather"),
+        Credential("bob", "", NOW_MS - 1, "other"),
+        Credential("ann", "", NOW_MS - 1, "gone", "news"),
+        Credential("eve", "", NOW_MS - 1, "other", "news"),
     ]
-    assert await revocations.refused(credentials) == {0, 3, 4}
+    assert await revocations.refused(credentials) == {0, 3, 4, 6, 9, 10}
 
 
 async def _answers(revocations):

@@ -30,12 +30,19 @@ async def test_a_revocation_is_a_row_and_an_effect(database: Database) -> None:
     async with database.transaction() as session:
         await service.revoke_token(session, "j1", expire_at=NOW + timedelta(hours=1))
         await service.invalidate_user_tokens(session, "u1", issued_before=NOW)
+        await service.invalidate_user_tokens(session, "u3", channel="news", issued_before=NOW)
     rows = await stored(database)
     assert rows["token", "j1"].expire_at == NOW + timedelta(hours=1)
     assert rows["user", "u1"].issued_before == NOW
     assert rows["user", "u1"].expire_at > NOW + timedelta(days=30)
     floor = int(NOW.timestamp() * 1000)
-    assert told == [TokensRevoked(token_id="j1"), TokensRevoked(user="u1", issued_before_ms=floor)]
+    assert rows["user", "u3\nnews"].issued_before == NOW
+    assert ("user", "u3") not in rows, "the other tokens of this user live"
+    assert told == [
+        TokensRevoked(token_id="j1"),
+        TokensRevoked(user="u1", issued_before_ms=floor),
+        TokensRevoked(user="u3", issued_before_ms=floor, channel="news"),
+    ]
 
 
 async def test_a_later_call_takes_nothing_back(database: Database) -> None:

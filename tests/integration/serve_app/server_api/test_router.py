@@ -141,7 +141,13 @@ async def test_tokens_are_revoked_in_rows_and_where_they_are_used(api: Api, http
     assert (await http.post("/api/revoke_token", json=one, headers=CONFIGURED)).json() == {"result": {}}
     user = {"user": "eve", "issued_before": now}
     assert (await http.post("/api/invalidate_user_tokens", json=user, headers=CONFIGURED)).json() == {"result": {}}
-    assert api.sessions.revoked_tokens == [("", "jti-1", 0), ("eve", "", now * 1000)]
+    part = {**user, "user": "bob", "channel": "news"}
+    assert (await http.post("/api/invalidate_user_tokens", json=part, headers=CONFIGURED)).json() == {"result": {}}
+    assert api.sessions.revoked_tokens == [
+        ("", "jti-1", 0, ""),
+        ("eve", "", now * 1000, ""),
+        ("bob", "", now * 1000, "news"),
+    ]
     async with api.database.transaction(read_only=True) as session:
         rows = {row.subject: row for row in (await session.scalars(select(TokenRevocation))).all()}
     assert int(rows["jti-1"].expire_at.timestamp()) == now + 60

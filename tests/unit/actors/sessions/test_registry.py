@@ -78,3 +78,25 @@ def test_tokens_are_revoked_by_id_and_by_user_and_time():
     assert registry.is_void(record("x", "u", "", 199)), "a floor does not sink"
     registry.revoke_tokens("", "t5", 0, 1000 + FLOOR_LIFE_MS)
     assert set(registry.ended_tokens) == {"t5"}
+
+
+def granted(client, channel, user="u", issued_at_ms=100, token_id=""):
+    return SessionRecord(
+        client, user, "", "hub", "websocket", 1, issued_at_ms=issued_at_ms, token_id=token_id, channel=channel
+    )
+
+
+def test_subscriptions_with_tokens_of_their_own_are_no_connections_and_can_be_revoked():
+    registry = Registry()
+    registry.add(stream(), record("a", issued_at_ms=100))
+    registry.add(stream(), granted("a", "x", token_id="t1"))
+    registry.add(stream(), granted("a", "y", token_id="t2"))
+    assert [c.record.key for c in registry.of_user("u")] == ["a"]
+    assert registry.count("u") == 1
+    assert [c.record.key for c in registry.revoke_tokens("", "t1", 0, 1000)] == ["a x"]
+    registry.remove("hub", "a x")
+    assert [c.record.key for c in registry.revoke_tokens("u", "", 200, 1000, "y")] == ["a y"], "that channel's"
+    assert not registry.is_void(granted("b", "z", token_id="t3"))
+    assert [c.record.key for c in registry.revoke_tokens("u", "", 200, 1000)] == ["a", "a y"]
+    registry.forget_boot("hub")
+    assert (registry.users, registry.grants, registry.boots) == ({}, {}, {})

@@ -279,3 +279,11 @@ def test_a_token_may_not_name_more_channels_than_a_connection_may_have(claimed: 
         assert driver.connection.subscriptions == {}
     else:
         only(actions, act.Register)
+
+
+def test_a_token_that_nothing_can_revoke_is_not_asked_about() -> None:
+    driver = Driver(anonymous=True)
+    driver.grants_stand = False
+    driver.command("connect")
+    driver.verifier.subscriptions["t"] = SubscriptionGrant("", "$room:1")
+    only(driver.command("subscribe", channel="$room:1", token="t"), act.Subscribe)

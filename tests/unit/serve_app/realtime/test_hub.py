@@ -9,6 +9,7 @@ from actors.sessions.contract import RefreshOrder, SubscribeOrder
 from serve_app.edge.arrival import Arrival
 from serve_app.edge.retirement import Retirement
 from serve_app.realtime import actions as act
+from serve_app.realtime.credentials import SubscriptionGrant
 from serve_app.realtime.environment import Limits
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.server_side import ServerSubscription
@@ -125,6 +126,27 @@ async def test_one_over_the_users_limit_is_closed_before_it_is_connected(world: 
     world.hub.on_disconnect([client.peer.connection.client], 3504, "connection limit")
     assert client.socket.closed == (3504, "connection limit")
     assert client.socket.payloads == []
+
+
+async def test_subscriptions_with_tokens_of_their_own_are_registered_for_as_long_as_they_live(world: World) -> None:
+    client = await world.connected()
+    name = client.peer.connection.client
+    world.sessions.revoked.add("void")
+    for channel in ("closed:1", "closed:2"):
+        world.env.verifier.subscriptions[channel] = SubscriptionGrant("u1", channel, issued_at=7.0, token_id="j")  # type: ignore[attr-defined]
+        assert "subscribe" in await client.command("subscribe", channel=channel, token=channel)
+    record = world.sessions.records[f"{name} closed:1"]
+    assert (record.user, record.session, record.token_id, record.issued_at_ms) == ("u1", "", "j", 7000)
+    world.env.verifier.subscriptions["v"] = SubscriptionGrant("u1", "closed:3", token_id="void")  # type: ignore[attr-defined]
+    assert (await client.command("subscribe", channel="closed:3", token="v"))["error"]["code"] == 103
+    await client.command("unsubscribe", channel="closed:1")
+    assert set(world.sessions.records) == {name, f"{name} closed:2"}
+    world.hub.on_unsubscribe([name], "closed:2", 2000, "token revoked")
+    assert set(world.sessions.records) == {name}
+    assert "subscribe" in await client.command("subscribe", channel="closed:2", token="closed:2")
+    world.hub.lost(client.peer)
+    assert world.sessions.records == {}
+    assert client.peer.grants == set()
 
 
 async def test_deadlines_are_kept_by_the_wheel() -> None:

@@ -308,6 +308,30 @@ def test_a_subscription_token_for_something_else_ends_the_connection(driver: Dri
     assert close_code(driver.command("sub_refresh", channel="$room:1", token=grant(driver, "t", **changes))) == 3500
 
 
+def test_a_subscription_token_is_checked_before_the_broker_is_asked(driver: Driver) -> None:
+    driver.grants_stand = False
+    driver.verifier.subscriptions["t"] = SubscriptionGrant("u1", "$room:1", issued_at=7.0, token_id="j")
+    asked = driver.command("subscribe", channel="$room:1", token="t")
+    assert asked == [act.RegisterGrant("$room:1", driver.connection.subscriptions["$room:1"].attempt, "j", 7000)]
+    refused = driver.check_grants(asked, accepted=False)
+    assert error_code(refused) == 103
+    assert only(refused, act.ReleaseGrant).channel == "$room:1"
+    assert driver.connection.subscriptions == {}
+    again = driver.command("subscribe", channel="$room:1", token="t")
+    only(driver.check_grants(again), act.Subscribe)
+    assert driver.check_grants(asked, accepted=False) == [], "an answer to the earlier attempt"
+
+
+def test_a_live_subscription_whose_token_is_revoked_ends_for_good(driver: Driver) -> None:
+    driver.subscribe("$room:1", token=grant(driver, "t"))
+    driver.grants_stand = False
+    refreshed = driver.command("sub_refresh", channel="$room:1", token=grant(driver, "t2", 60))
+    assert "sub_refresh" in reply(refreshed)
+    done = driver.check_grants(refreshed, accepted=False)
+    assert reply(done)["push"]["unsubscribe"]["code"] == 2000
+    assert only(done, act.Detach).tell_broker
+
+
 def test_an_expiring_subscription_lives_on_when_refreshed_and_ends_with_2501_when_not() -> None:
     driver = Driver(limits=Limits(ping_s=10_000))
     driver.connect()
