@@ -31,6 +31,7 @@ class Connecting(ServerSide):
             raise ProtocolError("credentials not found")
         self.name, self.version = body.name, body.version
         self._refreshes = bool(body.token)
+        self._claimed = frozenset(credentials.subs) if credentials is not None else frozenset()
         self._connect_command = command
         self.state = ConnectionState.CONNECTING
         self._state_due = now + self._env.limits.connecting_s
@@ -146,6 +147,14 @@ class Connecting(ServerSide):
         if credentials.expires_at is not None and credentials.expires_at <= self._env.wall():
             self._close(codes.DISCONNECT_EXPIRED, actions)
             return
+        try:
+            added = self._added_by(credentials)
+        except (UnknownNamespace, InvalidChannel):
+            self._error(command, codes.ERROR_UNKNOWN_CHANNEL, actions)
+            return
+        except NoStream:
+            self._error(command, codes.ERROR_BAD_REQUEST, actions)
+            return
         # A new token is a new statement about the same user: what it allows counts from now on.
         self.session = credentials.session
         self.meta, self.token_id, self.capabilities = credentials.meta, credentials.token_id, credentials.capabilities
@@ -159,3 +168,7 @@ class Connecting(ServerSide):
         self._reply(frames.Reply(id=command, refresh=result), actions)
         # Whether the new token is revoked is known where connections are registered.
         actions.append(Register(int(credentials.issued_at * 1000)))
+        if not self._env.asks_on_connect:
+            # What a connect handler has said of its connection is not the token's to change.
+            self._introduce(credentials.info)
+        self._follow_claims(credentials, added, actions)

@@ -58,11 +58,11 @@ class ConnectionCore:
     """State shared by the parts of `serve_app.realtime.connection.Connection`."""
 
     __slots__ = (
-        "_asked", "_buckets", "_codec", "_commands", "_connect_command", "_connect_data", "_connect_request", "_env",
-        "_errors", "_errors_since", "_expires_at", "_expires_due", "_fetched_for", "_held", "_issued_at", "_lookup",
-        "_native_ping", "_pages_due", "_ping_due", "_pong_due", "_refreshes", "_results", "_state_due", "_verifying",
-        "address", "capabilities", "client", "info", "meta", "name", "session", "state", "subscriptions", "token_id",
-        "user", "version",
+        "_asked", "_buckets", "_claimed", "_codec", "_commands", "_connect_command", "_connect_data",
+        "_connect_request", "_env", "_errors", "_errors_since", "_expires_at", "_expires_due", "_fetched_for",
+        "_held", "_issued_at", "_lookup", "_native_ping", "_pages_due", "_ping_due", "_pong_due", "_refreshes",
+        "_results", "_state_due", "_verifying", "address", "capabilities", "client", "info", "meta", "name",
+        "session", "state", "subscriptions", "token_id", "user", "version",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +108,8 @@ class ConnectionCore:
         """Channel → the operation that a permission callback decides about now."""
         self._results: dict[str, frames.SubscribeResult] | None = None
         self._issued_at = 0.0
+        self._claimed: frozenset[str] = frozenset()
+        """Channels that the token names, to be compared with those of the next one."""
         self._expires_at: float | None = None
         self._refreshes = False
         """The client got in with a token and sends a new one in time."""

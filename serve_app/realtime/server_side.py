@@ -4,13 +4,14 @@ At connect they come from the token's claims and the personal channel and are pa
 come from the server API and are told by pushes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from actors.brokers import contract
 from actors.protocol import codes, frames, overrides
 from actors.protocol.codec import ProtocolError
+from actors.protocol.namespace import Namespace
 from serve_app.realtime import permits
 from serve_app.realtime.actions import Action, Attach
 from serve_app.realtime.core import ConnectionState
@@ -67,9 +68,7 @@ class ServerSide(Subscribing):
 
     def _server_side(self, chosen: ServerSubscription, asked: frames.SubscribeRequest) -> Subscription:
         """Raises UnknownNamespace, InvalidChannel or NoStream."""
-        rules = overrides.apply(self._env.namespaces.for_channel(chosen.channel), overrides.of(chosen.override))
-        if rules.subscription_type != "stream":
-            raise NoStream(f"{chosen.channel}: {NO_STREAM}")
+        rules = self._rules(chosen)
         return Subscription(
             chosen.channel,
             rules,
@@ -81,6 +80,51 @@ class ServerSide(Subscribing):
             server_data=chosen.data,
             expires_at=None if self._env.insecure else chosen.expires_at,
         )
+
+    def _rules(self, chosen: ServerSubscription) -> Namespace:
+        rules = overrides.apply(self._env.namespaces.for_channel(chosen.channel), overrides.of(chosen.override))
+        if rules.subscription_type != "stream":
+            raise NoStream(f"{chosen.channel}: {NO_STREAM}")
+        return rules
+
+    # At refresh
+
+    def _added_by(self, credentials: Credentials) -> list[ServerSubscription]:
+        """What a new token names and the one before did not. Raises UnknownNamespace, InvalidChannel or NoStream."""
+        added = [
+            ServerSubscription(channel, claimed.info, claimed.data, override=dict(claimed.overrides))
+            for channel, claimed in credentials.subs.items()
+            if channel not in self._claimed
+        ]
+        for chosen in added:
+            self._rules(chosen)
+        return added
+
+    def _follow_claims(
+        self, credentials: Credentials, added: Sequence[ServerSubscription], actions: list[Action]
+    ) -> None:
+        """Hold what the new token names, and give up what only the one before named.
+
+        What the client itself or the server API subscribed to stays, and so does the personal channel.
+        """
+        gone = self._claimed - credentials.subs.keys() - {self._env.namespaces.personal_channel(self.user)}
+        self._claimed = frozenset(credentials.subs)
+        for channel in gone:
+            sub = self.subscriptions.get(channel)
+            if sub is not None and sub.server_side:
+                actions += self.unsubscribe_client(channel, codes.UNSUBSCRIBE_SERVER)
+        for chosen in added:
+            if not self.is_closed():
+                actions += self.subscribe_client(chosen)
+
+    def _introduce(self, conn_info: bytes) -> None:
+        """Others see this from now on: with publications and when it leaves. Presence keeps what it was told."""
+        if conn_info == self.info.conn_info:
+            return
+        self.info = contract.ClientInfo(self.user, self.client, conn_info)
+        for sub in self.subscriptions.values():
+            chan_info = sub.info.chan_info
+            sub.info = replace(self.info, chan_info=chan_info) if chan_info else self.info
 
     # Later
 

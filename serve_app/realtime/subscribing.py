@@ -366,6 +366,8 @@ class Subscribing(Tracking):
             self._close(codes.DISCONNECT_SUBSCRIPTION_EXPIRED, actions)
             return
         sub.expires_at, sub.allow, sub.refreshes = None if self._env.insecure else grant.expires_at, grant.allow, True
+        if grant.info != sub.info.chan_info:
+            sub.info = contract.ClientInfo(self.user, self.client, sub.info.conn_info, grant.info)
         self._set_expiry_due(now)
         result = frames.SubRefreshResult()
         if sub.expires_at is not None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from actors.brokers.contract import Publication, StreamPosition
@@ -182,3 +184,65 @@ def test_more_channels_than_a_connection_may_have_end_it(driver: Driver) -> None
     again = driver.connection.subscribe_client(ServerSubscription("open:0"))
     assert again == [], "it has this one"
     assert close_code(driver.connection.subscribe_client(ServerSubscription("open:one-more"))) == 3505
+
+
+# A new token
+
+
+def refreshed(driver: Driver, token: str, *channels: str, info: bytes = b"") -> list[act.Action]:
+    subs = {channel: ClaimedSubscription() for channel in channels}
+    driver.verifier.connections[token] = Credentials("u1", subs=subs, info=info)
+    return driver.command("refresh", token=token)
+
+
+def claiming(*channels: str, **options: Any) -> Driver:
+    driver = Driver(**options)
+    driver.verifier.connections["t"] = Credentials(
+        "u1", subs={channel: ClaimedSubscription() for channel in channels}, info=b"1"
+    )
+    driver.command("connect", token="t")
+    driver.accept(driver.connection.registered(True, driver.now))
+    return driver
+
+
+def test_a_new_token_changes_the_channels_that_the_server_chooses() -> None:
+    driver = claiming("room:old", "room:kept")
+    driver.subscribe("room:own")
+    driver.accept(driver.connection.subscribe_client(ServerSubscription("room:ordered")))
+    done = refreshed(driver, "t2", "room:kept", "room:new")
+    assert only(done, act.Detach).channel == "room:old"
+    assert only(done, act.Subscribe).request.channel == "room:new"
+    first, second = sent(done)
+    assert "refresh" in first
+    assert second["push"] == {"channel": "room:old", "unsubscribe": {"code": 2000, "reason": "server unsubscribe"}}
+    assert reply(driver.accept(done))["push"]["channel"] == "room:new"
+    assert set(driver.connection.subscriptions) == {"room:own", "room:ordered", "room:kept", "room:new"}
+    done = refreshed(driver, "t3")
+    assert {action.channel for action in done if isinstance(action, act.Detach)} == {"room:kept", "room:new"}
+    assert set(driver.connection.subscriptions) == {"room:own", "room:ordered"}
+
+
+def test_a_new_token_does_not_take_the_personal_channel_nor_what_the_client_chose() -> None:
+    driver = claiming("user:#u1", "room:1", personal=True)
+    driver.connection.unsubscribe_client("room:1", UNSUBSCRIBE_SERVER)
+    driver.subscribe("room:1")
+    refreshed(driver, "t2")
+    assert set(driver.connection.subscriptions) == {"user:#u1", "room:1"}
+
+
+@pytest.mark.parametrize(("channel", "code"), [("nothing:1", 102), ("board:1", 107)])
+def test_a_new_token_with_a_channel_that_cannot_be_is_refused_and_changes_nothing(channel: str, code: int) -> None:
+    driver = claiming("room:old")
+    assert error_code(refreshed(driver, "t2", channel)) == code
+    assert set(driver.connection.subscriptions) == {"room:old"}
+    refreshed(driver, "t3")
+    assert driver.connection.subscriptions == {}
+
+
+def test_a_new_token_says_who_others_see() -> None:
+    driver = claiming()
+    driver.subscribe("room:1")
+    refreshed(driver, "t2", info=b"2")
+    assert driver.connection.info.conn_info == b"2"
+    assert driver.connection.subscriptions["room:1"].info.conn_info == b"2"
+    assert only(driver.command("subscribe", channel="room:2"), act.Subscribe).request.info.conn_info == b"2"

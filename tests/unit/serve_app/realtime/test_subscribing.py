@@ -290,7 +290,8 @@ def test_the_server_can_take_a_server_side_subscription_away() -> None:
 def grant(driver: Driver, token: str, seconds: float | None = None, **changes: str) -> str:
     expires_at = None if seconds is None else WALL_START + driver.now - 100 + seconds
     fields = {"user": "u1", "channel": "$room:1", **changes}
-    driver.verifier.subscriptions[token] = SubscriptionGrant(**fields, info=b'{"r":1}', expires_at=expires_at)
+    info = fields.pop("info", '{"r":1}').encode()
+    driver.verifier.subscriptions[token] = SubscriptionGrant(**fields, info=info, expires_at=expires_at)
     return token
 
 
@@ -338,9 +339,10 @@ def test_an_expiring_subscription_lives_on_when_refreshed_and_ends_with_2501_whe
     result = reply(driver.subscribe("$room:1", token=grant(driver, "t", 60)))["subscribe"]
     assert (result["expires"], result["ttl"]) == (True, 60)
     driver.pass_time(60)
-    token = grant(driver, "t2", 60)
+    token = grant(driver, "t2", 60, info='{"r":2}')
     refreshed = reply(driver.command("sub_refresh", channel="$room:1", token=token))
     assert refreshed["sub_refresh"] == {"expires": True, "ttl": 60}
+    assert driver.connection.subscriptions["$room:1"].info.chan_info == b'{"r":2}'
     assert driver.pass_time(84) == []
     assert reply(driver.pass_time(2))["push"]["unsubscribe"]["code"] == 2501
     assert not driver.connection.is_closed()
