@@ -96,7 +96,7 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     allow_subscribe_for_client: bool = False
     """Everybody who is signed in may subscribe."""
     allow_subscribe_for_anonymous: bool = False
-    """So may connections without a user."""
+    """What the option above allows holds for connections without a user too. Alone it opens nothing."""
     allow_publish_for_client: bool = False
     """Everybody who is signed in may publish, in the channel or not."""
     allow_publish_for_subscriber: bool = False

@@ -49,7 +49,7 @@ def subscribe(
         return ERROR_PERMISSION_DENIED
     if namespace.subscribe_permission:
         return Ask(namespace.subscribe_permission)
-    return None if not user or namespace.allow_subscribe_for_client else ERROR_PERMISSION_DENIED
+    return None if namespace.allow_subscribe_for_client else ERROR_PERMISSION_DENIED
 
 
 def watch_presence(
