@@ -5,7 +5,7 @@ Applications add their own in the ranges left to them: errors 400-1999, disconne
 (final) and 2600-2999 (the client subscribes again). docs/codes.md is generated from here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -132,13 +132,19 @@ def error(code: int, text: str = "") -> ErrorCode:
 
 
 def disconnect(code: int, reason: str = "") -> DisconnectCode:
-    """The registered disconnect, or an application's own with this code and reason."""
-    return DISCONNECTS.get(code) or DisconnectCode(code, reason or "disconnected", "Defined by the application.")
+    """The registered disconnect, with this reason instead of its own if there is one, or an application's own."""
+    found = DISCONNECTS.get(code)
+    if found is None:
+        return DisconnectCode(code, reason or "disconnected", "Defined by the application.")
+    return found if reason in ("", found.reason) else replace(found, reason=reason)
 
 
 def unsubscribe(code: int, reason: str = "") -> UnsubscribeCode:
-    """The registered unsubscribe, or an application's own with this code and reason."""
-    return UNSUBSCRIBES.get(code) or UnsubscribeCode(code, reason or "unsubscribed", "Defined by the application.")
+    """The registered unsubscribe, with this reason instead of its own if there is one, or an application's own."""
+    found = UNSUBSCRIBES.get(code)
+    if found is None:
+        return UnsubscribeCode(code, reason or "unsubscribed", "Defined by the application.")
+    return found if reason in ("", found.reason) else replace(found, reason=reason)
 
 
 def is_reserved_unsubscribe(code: int) -> bool:

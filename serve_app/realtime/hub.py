@@ -270,7 +270,7 @@ class Hub:
 
     def _close(self, peer: Peer, code: codes.DisconnectCode) -> None:
         logger.debug("connection_closed", client=peer.connection.client, code=code.code)
-        if code is codes.DISCONNECT_SLOW:
+        if code.code == codes.DISCONNECT_SLOW.code:
             peer.pending = None
         self._flusher.flush_one(peer)
         self._ended(peer, code.code, code.reason)

@@ -21,8 +21,8 @@ _KINDS: Final = {"stream": Subscription, "map": MapSubscription, "shared_poll": 
 GRANT_REVOKED: Final = codes.unsubscribe(codes.UNSUBSCRIBE_SERVER.code, "token revoked")
 
 _ENDINGS: Final = {
-    codes.UNSUBSCRIBE_EXPIRED: codes.DISCONNECT_SUBSCRIPTION_EXPIRED,
-    codes.UNSUBSCRIBE_STATE_INVALIDATED: codes.DISCONNECT_STATE_INVALIDATED,
+    codes.UNSUBSCRIBE_EXPIRED.code: codes.DISCONNECT_SUBSCRIPTION_EXPIRED,
+    codes.UNSUBSCRIBE_STATE_INVALIDATED.code: codes.DISCONNECT_STATE_INVALIDATED,
 }
 """What ends the whole connection where a subscription of the server's cannot go on."""
 
@@ -318,7 +318,7 @@ class Subscribing(Tracking):
     ) -> None:
         if sub.server_side and code.resubscribe:
             # SDKs cannot subscribe again by themselves to what the server chose: they reconnect and recover.
-            self._close(_ENDINGS.get(code, codes.DISCONNECT_INSUFFICIENT_STATE), actions)
+            self._close(_ENDINGS.get(code.code, codes.DISCONNECT_INSUFFICIENT_STATE), actions)
             return
         if self.state is ConnectionState.CONNECTING:
             # The client learns that it has it from the connect reply, and after that that it has it no more.

@@ -31,3 +31,11 @@ def test_an_applications_own_codes_keep_their_text() -> None:
     assert codes.error(103, "ignored") is codes.ERROR_PERMISSION_DENIED
     assert codes.disconnect(4001, "maintenance").reason == "maintenance"
     assert codes.unsubscribe(2600, "moved").resubscribe
+
+
+def test_who_ends_something_may_say_why() -> None:
+    banned = codes.disconnect(3503, "banned")
+    assert (banned.code, banned.reason, banned.reconnect) == (3503, "banned", False)
+    assert codes.disconnect(3503) is codes.DISCONNECT_FORCE
+    assert codes.unsubscribe(2000, "closed").reason == "closed"
+    assert codes.unsubscribe(2000) is codes.UNSUBSCRIBE_SERVER

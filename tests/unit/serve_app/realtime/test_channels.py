@@ -132,7 +132,7 @@ async def test_the_server_takes_a_subscription_away(world: World) -> None:
     first, second = await world.subscribed("plain:1"), await world.subscribed("plain:1", "u2")
     world.hub.channels.on_unsubscribed("plain:1", first.peer.connection.client, 2000, "bye")
     await settle()
-    assert first.pushes[-1]["unsubscribe"] == {"code": 2000, "reason": "server unsubscribe"}
+    assert first.pushes[-1]["unsubscribe"] == {"code": 2000, "reason": "bye"}
     world.hub.channels.on_unsubscribed("plain:1", "", 2200, "moved")
     await settle()
     assert second.pushes[-1]["unsubscribe"] == {"code": 2200, "reason": "moved"}

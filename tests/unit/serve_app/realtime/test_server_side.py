@@ -10,6 +10,7 @@ from actors.protocol.codes import (
     UNSUBSCRIBE_SERVER,
     UNSUBSCRIBE_STATE_INVALIDATED,
     UnsubscribeCode,
+    unsubscribe,
 )
 from actors.protocol.namespaces import UnknownNamespace
 from serve_app.realtime import actions as act
@@ -175,7 +176,8 @@ def test_what_a_client_could_repair_by_subscribing_again_ends_the_connection_ins
     driver: Driver, code: UnsubscribeCode, ending: int
 ) -> None:
     driver.accept(driver.connection.subscribe_client(ServerSubscription("room:1")))
-    assert close_code(driver.connection.unsubscribe_client("room:1", code)) == ending
+    named = unsubscribe(code.code, "a reason of its own")
+    assert close_code(driver.connection.unsubscribe_client("room:1", named)) == ending
 
 
 def test_more_channels_than_a_connection_may_have_end_it(driver: Driver) -> None:
