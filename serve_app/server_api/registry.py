@@ -17,7 +17,7 @@ from actors.protocol.channel_patterns import SLASH
 from actors.protocol.channels import PRIVATE_PREFIX, InvalidChannel, parse
 from actors.protocol.namespaces import DEFAULT_NAMESPACE, Namespaces
 from actors.sessions.contract import SessionClient, SessionsUnreachable
-from db.errors import InvalidInput
+from db.errors import InvalidInput, Unavailable
 from db.session import Database
 from serve_app.realtime.handlers import Handlers
 from serve_app.security.principal import Principal
@@ -144,7 +144,8 @@ async def outcome(run: Awaitable[Any]) -> Mapping[str, Any]:
         return failure(reason.code, reason.message)
     except InvalidInput as reason:
         return failure(codes.ERROR_BAD_REQUEST.code, str(reason))
-    except SessionsUnreachable as reason:
+    except (SessionsUnreachable, Unavailable) as reason:
+        # An answer like any other: were it the whole request's, a batch that is sent again would publish twice.
         return failure(codes.ERROR_INTERNAL.code, str(reason))
 
 

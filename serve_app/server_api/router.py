@@ -1,8 +1,9 @@
 """`POST /api/<method>`: 200 with `{"result": …}` or `{"error": {"code", "message"}}`, as server SDKs expect.
 
-What is wrong with the request itself is an HTTP status: 400 for a body that cannot be read, 401 without a valid key,
-403 for a key without the permission, 503 when the shards cannot be reached. In a batch, where a request holds many
-commands, everything but the key itself is an error of one reply.
+What is wrong with the request itself is an HTTP status: 400 for a body that is no JSON, 401 without a valid key, 403
+for a key without the permission, 503 when the shards cannot be reached. JSON that lacks something is error 107 with
+status 200: SDKs take every other status for a failure of the way there, and never look at the error. In a batch, where
+a request holds many commands, everything but the key itself is an error of one reply.
 """
 
 import secrets
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from actors.protocol import codes
 from db.errors import PermissionDenied, Unavailable
 from serve_app.dependencies import ResourcesDep
 from serve_app.errors import AuthenticationRequired
@@ -27,6 +29,8 @@ KEY_SCHEME = "apikey"
 router = APIRouter(prefix="/api", tags=["server-api"])
 
 _encoder = msgspec.json.Encoder()
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 async def grant_of(request: Request, resources: Resources) -> Grant:
@@ -64,8 +68,8 @@ def _endpoint(method: Method) -> Callable[..., Awaitable[Response]]:
         context = _context(resources, grant)
         try:
             body = method.body.decode(await request.body() or b"{}")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-            return _answer(failure(107, f"bad request: {reason}"), status=400)
+        except _UNREADABLE as reason:
+            return _bad_request(reason)
         if not within_reach(grant, method, body):
             raise PermissionDenied("The key is limited to other namespaces.")
         return _answer(await outcome(method.run(context, body)))
@@ -79,8 +83,8 @@ async def run_batch(request: Request, resources: ResourcesDep) -> Response:
     context = _context(resources, await grant_of(request, resources))
     try:
         body = batch.decoder.decode(await request.body() or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
-        return _answer(failure(107, f"bad request: {reason}"), status=400)
+    except _UNREADABLE as reason:
+        return _bad_request(reason)
     return _answer(await batch.run_batch(context, METHODS, body))
 
 
@@ -91,8 +95,13 @@ async def run_stream(request: Request, resources: ResourcesDep) -> Response:
     try:
         answers = await stream.run_commands(context, METHODS, await request.body())
     except (ValueError, RecursionError) as reason:
-        return _answer(failure(107, f"bad request: {reason}"), status=400)
+        return _bad_request(reason)
     return Response(b"\n".join(map(_encoder.encode, answers)), media_type="application/json")
+
+
+def _bad_request(reason: Exception) -> Response:
+    status = 200 if isinstance(reason, msgspec.ValidationError) else 400
+    return _answer(failure(codes.ERROR_BAD_REQUEST.code, f"bad request: {reason}"), status=status)
 
 
 def _answer(content: Any, *, status: int = 200) -> Response:

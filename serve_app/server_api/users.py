@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from actors.protocol import codes
-from db.errors import Unavailable
 from db.presence import service
 from db.session import Database
 from serve_app.presence.reading import present_users
@@ -31,22 +30,16 @@ class UserStatus(Struct):
 
 async def user_presence(context: Context, body: Users) -> Any:
     """Who of these users is online, when they were last active, and their status."""
-    try:
-        return {"users": await present_users(_database(context), context.shards.sessions, body.users)}
-    except Unavailable as reason:
-        raise Refused(codes.ERROR_INTERNAL, str(reason)) from reason
+    return {"users": await present_users(_database(context), context.shards.sessions, body.users)}
 
 
 async def set_user_status(context: Context, body: UserStatus) -> Any:
     """Set the status of users; an empty one removes it."""
-    try:
-        async with _database(context).transaction() as session:
-            for user in sorted(set(body.users)):
-                await service.set_status(
-                    session, user, status=body.status, message=body.message, expires_in_s=body.expires_in
-                )
-    except Unavailable as reason:
-        raise Refused(codes.ERROR_INTERNAL, str(reason)) from reason
+    async with _database(context).transaction() as session:
+        for user in sorted(set(body.users)):
+            await service.set_status(
+                session, user, status=body.status, message=body.message, expires_in_s=body.expires_in
+            )
     return {}
 
 

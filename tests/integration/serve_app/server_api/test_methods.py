@@ -122,6 +122,9 @@ async def test_it_understands_our_errors(world: World, sdk: cent.AsyncClient, ad
     with pytest.raises(exceptions.CentApiResponseError) as refused:
         await sdk.publish(cent.PublishRequest(channel="nowhere:1", data={}))
     assert refused.value.code == 102
+    with pytest.raises(exceptions.CentApiResponseError) as lacking:
+        await sdk.publish(cent.PublishRequest(channel="", data={}))
+    assert lacking.value.code == 107
     stranger = cent.AsyncClient(address, "a wrong key")
     with pytest.raises(exceptions.CentUnauthorizedError):
         await stranger.info(cent.InfoRequest())

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from actors.brokers.contract import BrokerError
 from actors.protocol.namespaces import Namespaces
+from db.errors import DatabaseBusy, DatabaseUnavailable
 from db.sessions.models import TokenRevocation
 from serve_app.security.authenticator import WRONG_KEYS
 from tests.factories.auth import make_api_key, make_user
@@ -89,11 +90,15 @@ async def test_errors_of_the_protocol_are_answers(http: httpx.AsyncClient, broke
     assert (answer.status_code, answer.json()) == (200, {"error": {"code": 111, "message": "too many requests"}})
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"channel":""}', b'{"channel":5}', b"\xff", b"[" * 100_000])
-async def test_bodies_that_cannot_be_read(http: httpx.AsyncClient, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"{", 400), (b"\xff", 400), (b"[" * 100_000, 400), (b"[]", 200), (b'{"channel":""}', 200), (b"{}", 200)],
+)
+async def test_bodies_that_cannot_be_read_and_those_that_lack_something(
+    http: httpx.AsyncClient, body: bytes, status: int
+) -> None:
     answer = await http.post("/api/publish", content=body, headers=CONFIGURED)
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == 107
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, 107)
 
 
 async def test_without_shards_it_is_unavailable(api: Api) -> None:
@@ -131,7 +136,9 @@ async def test_a_batch_has_its_replies_at_the_top(http: httpx.AsyncClient) -> No
     assert published == {"publish": {"offset": 1, "epoch": "epoch"}}
     assert disconnected == {"disconnect": {}}
     assert unknown["error"]["code"] == 104
-    assert (await http.post("/api/batch", content=b"{", headers=CONFIGURED)).json()["error"]["code"] == 107
+    for body, status in ((b"{", 400), (b'{"commands":5}', 200)):
+        wrong = await http.post("/api/batch", content=body, headers=CONFIGURED)
+        assert (wrong.status_code, wrong.json()["error"]["code"]) == (status, 107)
     assert_problem(await http.post("/api/batch", json={"commands": []}), 401, "authentication_required")
 
 
@@ -155,7 +162,7 @@ async def test_tokens_are_revoked_in_rows_and_where_they_are_used(api: Api, http
     publisher = await key_with(api, "realtime:publish")
     assert_problem(await http.post("/api/revoke_token", json=one, headers=publisher), 403, "permission_denied")
     for method, body in (("revoke_token", {}), ("invalidate_user_tokens", {"user": ""})):
-        assert (await http.post(f"/api/{method}", json=body, headers=CONFIGURED)).status_code == 400
+        assert (await http.post(f"/api/{method}", json=body, headers=CONFIGURED)).json()["error"]["code"] == 107
     never = {"uid": "x", "expire_at": 10**18}
     assert (await http.post("/api/revoke_token", json=never, headers=CONFIGURED)).json()["error"]["code"] == 107
 
@@ -178,6 +185,24 @@ async def test_a_value_that_cannot_be_stored_is_an_error_of_its_command(
     refused, other = (await http.post("/api/batch", json=commands, headers=CONFIGURED)).json()["replies"]
     assert refused["error"]["code"] == 107
     assert "error" not in other
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable, DatabaseBusy])
+async def test_a_database_that_is_away_fails_its_command_and_not_the_batch(
+    api: Api, http: httpx.AsyncClient, brokers: FakeBrokers, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(api.database, "transaction", away)
+    publish = {"publish": {"channel": "room:1", "data": 1}}
+    commands = {"commands": [publish, {"revoke_token": {"uid": "x"}}, publish]}
+    answer = await http.post("/api/batch", json=commands, headers=CONFIGURED)
+    assert answer.status_code == 200
+    first, failed, second = answer.json()["replies"]
+    assert failed["error"]["code"] == 100
+    assert (first["publish"]["offset"], second["publish"]["offset"]) == (1, 2)
+    assert (await http.post("/api/revoke_token", json={"uid": "x"}, headers=CONFIGURED)).json() == failed
 
 
 async def test_commands_of_older_sdks_are_answered_line_by_line(http: httpx.AsyncClient) -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from actors.protocol.codes import ERROR_BAD_REQUEST
 from actors.sessions.contract import SessionsUnreachable
+from db.errors import DatabaseUnavailable
 from serve_app.server_api.methods import METHODS
 from serve_app.server_api.registry import FULL_GRANT, Grant, Refused, outcome, within_reach
 from serve_app.server_api.schemas import Nothing, OneChannel, Unsubscribe
@@ -67,3 +68,5 @@ async def test_errors_are_outcomes() -> None:
     assert refused == {"error": {"code": 107, "message": "bad request"}}
     unreachable = await outcome(ends(SessionsUnreachable("the shard did not answer")))
     assert unreachable == {"error": {"code": 100, "message": "the shard did not answer"}}
+    unavailable = await outcome(ends(DatabaseUnavailable()))
+    assert unavailable["error"]["code"] == 100
