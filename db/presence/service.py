@@ -42,6 +42,13 @@ _READ = text(
     ORDER BY u.n
     """
 )
+_FORGET = text(
+    """
+    DELETE FROM app.user_presence WHERE user_id IN (
+        SELECT user_id FROM app.user_presence WHERE user_id = ANY (CAST(:users AS text[])) ORDER BY user_id FOR UPDATE
+    )
+    """
+)
 _TOUCH = text(
     """
     INSERT INTO app.user_presence AS p (user_id) SELECT DISTINCT unnest(CAST(:users AS text[])) ORDER BY 1
@@ -87,3 +94,8 @@ async def read(session: AsyncSession, users: Sequence[str]) -> list[KnownUser]:
 async def touch(session: AsyncSession, users: Sequence[str]) -> None:
     """These users were active just now."""
     await session.execute(_TOUCH, {"users": list(users)})
+
+
+async def forget(session: AsyncSession, users: Sequence[str]) -> None:
+    """Nothing is known of these users any more but what their login sessions say."""
+    await session.execute(_FORGET, {"users": list(users)})

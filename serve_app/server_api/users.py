@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from actors.protocol import codes
 from db.presence import service
 from db.session import Database
-from serve_app.presence.reading import present_users
+from serve_app.presence.reading import PresentUser, present_users
 from serve_app.server_api.registry import ADMIN, READ, Context, Reach, Refused, method
 
 UserId = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -43,6 +43,31 @@ async def set_user_status(context: Context, body: UserStatus) -> Any:
     return {}
 
 
+async def update_user_status(context: Context, body: Users) -> Any:
+    """These users were active just now, in some other way than by being connected."""
+    async with _database(context).transaction() as session:
+        await service.touch(session, body.users)
+    return {}
+
+
+async def get_user_status(context: Context, body: Users) -> Any:
+    """When each user was last active, and now if online, in Unix seconds; 0: never seen, or not online."""
+    found = await present_users(_database(context), context.shards.sessions, body.users)
+    return {"statuses": [_times(user) for user in found]}
+
+
+async def delete_user_status(context: Context, body: Users) -> Any:
+    """Forget the status of users, and when they were active apart from their sessions."""
+    async with _database(context).transaction() as session:
+        await service.forget(session, body.users)
+    return {}
+
+
+def _times(user: PresentUser) -> dict[str, str | int]:
+    active = 0 if user.last_active_at is None else int(user.last_active_at.timestamp())
+    return {"user": user.user, "active": active, "online": active if user.online else 0}
+
+
 def _database(context: Context) -> Database:
     if context.handlers.database is None:
         raise Refused(codes.ERROR_NOT_AVAILABLE)
@@ -52,4 +77,7 @@ def _database(context: Context) -> Database:
 METHODS = (
     method("user_presence", READ, Users, user_presence, Reach.EVERYTHING),
     method("set_user_status", ADMIN, UserStatus, set_user_status, Reach.EVERYTHING),
+    method("update_user_status", ADMIN, Users, update_user_status, Reach.EVERYTHING),
+    method("get_user_status", READ, Users, get_user_status, Reach.EVERYTHING),
+    method("delete_user_status", ADMIN, Users, delete_user_status, Reach.EVERYTHING),
 )

@@ -55,3 +55,14 @@ async def test_many_users_are_read_at_once_in_their_order(database):
     assert [known.last_active_at is not None for known in found] == [False, True, True, False]
     with pytest.raises(InvalidInput):
         await in_transaction(database, lambda s: service.read(s, ["u"] * 101))
+
+
+async def test_what_is_forgotten_leaves_others_alone(database):
+    async def say(session):
+        for user in ("u1", "u2"):
+            await service.set_status(session, user, status="busy")
+        await service.forget(session, ["u1", "nobody"])
+
+    await in_transaction(database, say)
+    found = await in_transaction(database, lambda s: service.read(s, ["u1", "u2"]))
+    assert [(known.status, known.last_active_at is not None) for known in found] == [("", False), ("busy", True)]

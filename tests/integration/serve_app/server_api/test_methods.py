@@ -8,8 +8,10 @@ import cent
 import pytest
 import uvicorn
 from cent import exceptions
+from sqlalchemy import select
 
 from actors.brokers.contract import BrokerError
+from db.sessions.models import TokenRevocation
 from tests.fixtures.client import Api
 from tests.fixtures.hub import World, settle
 from tests.fixtures.waiting import eventually
@@ -97,6 +99,31 @@ async def test_it_moves_users_about(world: World, sdk: cent.AsyncClient) -> None
     ending = cent.Disconnect(code=4001, reason="maintenance")
     await sdk.disconnect(cent.DisconnectRequest(user="u1", disconnect=ending))
     assert client.socket.closed == (4001, "maintenance")
+
+
+async def test_it_tells_and_asks_when_users_were_active(
+    world: World, sdk: cent.AsyncClient, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.resources.handlers, "database", api.database)
+    await world.connected("here")
+    users = ["here", "told-of", "unknown"]
+    await sdk.update_user_status(cent.UpdateUserStatusRequest(users=["told-of"]))
+    statuses = (await sdk.get_user_status(cent.GetUserStatusRequest(users=users))).statuses
+    assert [status.user for status in statuses] == users
+    assert [bool(status.active) for status in statuses] == [True, True, False]
+    assert [bool(status.online) for status in statuses] == [True, False, False]
+    await sdk.delete_user_status(cent.DeleteUserStatusRequest(users=["told-of"]))
+    (forgotten,) = (await sdk.get_user_status(cent.GetUserStatusRequest(users=["told-of"]))).statuses
+    assert forgotten.active == 0
+
+
+async def test_it_revokes_tokens(world: World, sdk: cent.AsyncClient, api: Api) -> None:
+    await sdk.revoke_token(cent.RevokeTokenRequest(uid="a token", expire_at=None))
+    await sdk.invalidate_user_tokens(cent.InvalidateUserTokensRequest(user="somebody", channel="news"))
+    async with api.database.transaction(read_only=True) as session:
+        subjects = set((await session.scalars(select(TokenRevocation.subject))).all())
+    assert {"a token", "somebody\nnews"} <= subjects
+    assert "somebody" not in subjects
 
 
 async def test_it_sends_batches(world: World, sdk: cent.AsyncClient) -> None:
