@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
+import jwt
 import pytest
 
 from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.cable import Cable, cable
 from tests.fixtures.people import Person
+from tests.fixtures.raw_clients import server_api
 from tests.fixtures.sdk import JavaScriptSdk, PythonSdk, Sdk, SdkError
 from tests.fixtures.stack import RunningStack
 from tests.fixtures.visitors import Welcome
@@ -232,6 +234,91 @@ async def test_an_expiring_token_is_refreshed_in_time(stack_page: RunningStack, 
     assert sdk.seen.disconnected == []
 
 
+async def test_a_subscription_token_is_refreshed_in_time_until_it_is_revoked(
+    stack_page: RunningStack, ada: Person, row: Row, sdk: Sdk
+) -> None:
+    issuer = TokenIssuer.from_settings(stack_page.settings)
+    channel = f"$room:matrix-{secrets.token_hex(6)}"
+    given: list[str] = []
+
+    async def get_token() -> str:
+        expire_at = int(time.time()) + (3600 if given else 2)
+        given.append(issuer.subscription(subject=ada.user_id, channel=channel, expire_at=expire_at))
+        return given[-1]
+
+    await sdk.connect(row.endpoint(stack_page.ports.http), ada.connection_token)
+    await sdk.subscribe(channel, get_token=get_token)
+    await eventually(lambda: len(given) == 2, 20)
+    await sdk.publish(channel, "still here")
+    await eventually(lambda: sdk.seen.data(channel) == ["still here"])
+    assert (len(sdk.seen.subscribed[channel]), sdk.seen.unsubscribed) == (1, {})
+    # The second token counts: with its end, the subscription ends for good, and the connection lives.
+    uid = jwt.decode(given[1], options={"verify_signature": False})["jti"]
+    assert await server_api(stack_page, "revoke_token", uid=uid) == {"result": {}}
+    await eventually(lambda: sdk.seen.unsubscribed.get(channel) == [2000])
+    assert (sdk.seen.connecting, sdk.seen.disconnected, len(given)) == (1, [], 2)
+
+
+async def test_what_cannot_be_recovered_is_loaded_again_by_the_application(
+    stack_page: RunningStack, ada: Person, row: Row, sdk: Sdk, other: Sdk, cord: Cable
+) -> None:
+    channel = f"room:matrix-{secrets.token_hex(6)}"
+    states: list[tuple[int, str]] = []
+
+    async def get_state() -> tuple[int, str]:
+        states.append(await other.position(channel))
+        return states[-1]
+
+    await sdk.connect(row.endpoint(cord.port), ada.connection_token)
+    await other.subscribe(channel)
+    await other.publish(channel, "loaded")
+    await sdk.subscribe(channel, get_state=get_state)
+    cord.pull()
+    await other.publish(channel, "lost")
+    assert await server_api(stack_page, "history_remove", channel=channel) == {"result": {}}
+    cord.plug()
+    await eventually(lambda: len(states) == 2 and len(sdk.seen.subscribed[channel]) == 2, 30)
+    assert [offset for offset, _ in states] == [1, 2]
+    await other.publish(channel, "live")
+    await eventually(lambda: sdk.seen.data(channel) == ["live"])
+    assert sdk.seen.unsubscribed == {}
+
+
+async def test_of_a_cache_the_latest_publication_is_recovered(
+    stack_page: RunningStack, ada: Person, row: Row, sdk: Sdk, cord: Cable
+) -> None:
+    channel = f"exports:matrix-{secrets.token_hex(6)}#{ada.user_id}"
+
+    async def publish(data: int) -> None:
+        assert "result" in await server_api(stack_page, "publish", channel=channel, data=data)
+
+    await sdk.connect(row.endpoint(cord.port), ada.connection_token)
+    await sdk.subscribe(channel)
+    await publish(1)
+    await eventually(lambda: sdk.seen.data(channel) == [1])
+    cord.pull()
+    for number in (2, 3, 4):
+        await publish(number)
+    cord.plug()
+    await eventually(lambda: len(sdk.seen.subscribed[channel]) == 2, 30)
+    assert sdk.seen.subscribed[channel] == [(False, False), (True, True)]
+    await publish(5)
+    await eventually(lambda: sdk.seen.data(channel) == [1, 4, 5])
+
+
+async def test_joins_and_leaves_come_to_who_asks(
+    stack_page: RunningStack, ada: Person, bob: Person, row: Row, sdk: Sdk, other: Sdk
+) -> None:
+    channel = f"matrix-{secrets.token_hex(6)}"
+    await sdk.connect(row.endpoint(stack_page.ports.http), ada.connection_token)
+    await sdk.subscribe(channel, join_leave=True)
+    await other.subscribe(channel)
+    await eventually(lambda: bob.user_id in sdk.seen.joins.get(channel, []))
+    await other.unsubscribe(channel)
+    await eventually(lambda: bob.user_id in sdk.seen.leaves.get(channel, []))
+    assert channel not in other.seen.joins, "who did not ask"
+
+
 async def test_a_revoked_session_ends_for_good(stack_page: RunningStack, row: Row, sdk: Sdk) -> None:
     person = await Person.register(stack_page.http_url)
     try:
@@ -242,11 +329,21 @@ async def test_a_revoked_session_ends_for_good(stack_page: RunningStack, row: Ro
         await person.close()
 
 
-@pytest.mark.parametrize("fallback", ["http_stream", "sse"])
+@pytest.mark.parametrize(
+    ("fallback", "emulation"),
+    [
+        ("http_stream", "/connection/emulation"),
+        ("sse", "/connection/emulation"),
+        ("http_stream", "/emulation"),
+        ("sse", "/emulation"),
+    ],
+)
 async def test_where_no_websocket_gets_through_the_sdk_falls_back(
-    stack_page: RunningStack, ada: Person, other: Sdk, fallback: str
+    stack_page: RunningStack, ada: Person, other: Sdk, fallback: str, emulation: str
 ) -> None:
-    client = JavaScriptSdk(fallbacks=[(fallback, f"{stack_page.http_url}/connection/{fallback}")])
+    """Commands go to where the SDK sends them by itself, too."""
+    endpoint = f"{stack_page.http_url}/connection/{fallback}"
+    client = JavaScriptSdk(fallbacks=[(fallback, endpoint)], emulation=emulation)
     channel = f"room:matrix-{secrets.token_hex(6)}"
     try:
         blocked = f"ws://127.0.0.1:{stack_page.ports.http}/blocked"

@@ -16,6 +16,14 @@ const waiting = new Map();
 let client;
 let tokens = 0;
 
+// The test answers with {"token": …, "token_for": n}.
+const ask = (event, about = {}) =>
+  new Promise((resolve) => {
+    tokens += 1;
+    waiting.set(tokens, resolve);
+    write({ event, number: tokens, ...about });
+  });
+
 // Protobuf carries bytes: here always the text of a JSON value.
 const encoded = (data) =>
   protobuf ? new TextEncoder().encode(JSON.stringify(data)) : data;
@@ -36,13 +44,7 @@ const actions = {
       emulationEndpoint: emulation,
       minReconnectDelay: 100,
       maxReconnectDelay: 1000,
-      // The test answers with {"token": …, "token_for": n}.
-      getToken: () =>
-        new Promise((resolve) => {
-          tokens += 1;
-          waiting.set(tokens, resolve);
-          write({ event: "token_wanted", number: tokens });
-        }),
+      getToken: () => ask("token_wanted"),
     });
     client.on("disconnected", ({ code, reason }) =>
       write({ event: "disconnected", code, reason }),
@@ -71,10 +73,16 @@ const actions = {
     await client.ready(20_000);
     return {};
   },
-  async subscribe({ channel, options }) {
-    const delays = { minResubscribeDelay: 100, maxResubscribeDelay: 1000 };
+  async subscribe({ channel, options, has_tokens, has_state }) {
     const subscription = client.newSubscription(channel, {
-      ...delays,
+      minResubscribeDelay: 100,
+      maxResubscribeDelay: 1000,
+      ...(has_tokens
+        ? { getToken: () => ask("sub_token_wanted", { channel }) }
+        : {}),
+      ...(has_state
+        ? { getState: () => ask("state_wanted", { channel }) }
+        : {}),
       ...options,
     });
     subscription.on("publication", (publication) =>
@@ -162,11 +170,7 @@ const actions = {
           const { data } = await client.rpc(method, encoded({ channel, keys }));
           return { keys, signature: decoded(data).signature };
         }
-        return new Promise((resolve) => {
-          tokens += 1;
-          waiting.set(tokens, resolve);
-          write({ event: "signature_wanted", number: tokens, channel, keys });
-        });
+        return ask("signature_wanted", { channel, keys });
       },
     });
     subscription.on("update", ({ key, data, removed }) =>
