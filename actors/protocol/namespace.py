@@ -162,7 +162,7 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     channel_max_length: Annotated[int, msgspec.Meta(ge=1, le=MAX_CHANNEL_BYTES)] = MAX_CHANNEL_BYTES
     """Bytes of a channel's whole name; a longer one is error 107."""
     channel_regex: str = ""
-    """What follows `namespace:` must match this from start to end; empty: anything."""
+    """What follows `namespace:` must match this from start to end, or it is error 107; empty: anything."""
 
     @property
     def has_rates(self) -> bool:

@@ -128,7 +128,7 @@ class Namespaces:
             prefix = f"{name.namespace}:" if name.namespace and not namespace.pattern else ""
             rest = channel.removeprefix("$").removeprefix(prefix)
             if pattern.fullmatch(rest) is None:
-                raise UnknownNamespace(f"channel does not match the pattern of '{namespace.name}'")
+                raise InvalidChannel(f"channel does not match the pattern of '{namespace.name}'")
         return namespace, name
 
     def _resolve_presence(self, channel: str) -> tuple[Namespace, ChannelName]:

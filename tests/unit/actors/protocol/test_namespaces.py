@@ -48,7 +48,7 @@ def test_a_namespace_narrows_its_channels() -> None:
     assert namespaces.for_channel("$n:123").name == "n"
     with pytest.raises(InvalidChannel):
         namespaces.for_channel("n:1234567")
-    with pytest.raises(UnknownNamespace):
+    with pytest.raises(InvalidChannel):
         namespaces.for_channel("n:12x")
 
 
@@ -77,10 +77,15 @@ def test_a_pattern_names_the_namespace_and_its_variables() -> None:
     assert namespaces.variables("lobby") == namespaces.variables("/nowhere") == {}
 
 
-@pytest.mark.parametrize("channel", ["/users", "/users/", "/users/x/devices/7", "/users/1/devices/7/8", "inbox:x", "/"])
+@pytest.mark.parametrize("channel", ["/users", "/users/", "/users/1/devices/7/8", "inbox:x", "/"])
 def test_what_fits_no_pattern_is_no_channel(channel: str) -> None:
     with pytest.raises(UnknownNamespace):
         Namespaces.parse(PATTERNS).for_channel(channel)
+
+
+def test_the_expression_of_a_namespace_holds_for_its_pattern_too() -> None:
+    with pytest.raises(InvalidChannel):
+        Namespaces.parse(PATTERNS).for_channel("/users/x/devices/7")
 
 
 def test_without_patterns_a_slash_is_a_letter() -> None:
