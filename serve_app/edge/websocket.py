@@ -35,6 +35,10 @@ CLOSE_REASON_BYTES: Final = 123
 """What fits into a close frame beside the code."""
 
 
+def _fitting(reason: str) -> str:
+    return reason.encode()[:CLOSE_REASON_BYTES].decode("utf-8", "ignore")
+
+
 class _Nothing:
     """Stands in for the ASGI queue and flow-control event of adopted connections: 1.5 KB each, times every socket."""
 
@@ -151,7 +155,7 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         if self.close_sent or self.transport.is_closing():
             return
         try:
-            self.conn.send_close(code, reason.encode()[:CLOSE_REASON_BYTES].decode("utf-8", "ignore"))
+            self.conn.send_close(code, _fitting(reason))
         except InvalidState:
             self.transport.close()
             return
@@ -217,7 +221,7 @@ class AsgiSocket:
         return {"type": "websocket.send", **kind}
 
     def _farewell(self, code: int, reason: str) -> dict[str, Any]:
-        return {"type": "websocket.close", "code": code, "reason": reason}
+        return {"type": "websocket.close", "code": code, "reason": _fitting(reason)}
 
     def ping(self) -> None:
         """ASGI has none; the hub does not ask for it."""

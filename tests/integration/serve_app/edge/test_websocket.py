@@ -109,6 +109,13 @@ async def test_an_invalid_token_is_a_close_frame_with_our_code(world: World) -> 
         assert await closed(client) == (3500, "invalid token")
 
 
+async def test_a_reason_that_is_too_long_is_cut_between_letters(world: World) -> None:
+    client = await world.connected()
+    (connected,) = list(world.backends.sessions.records)
+    world.hub.on_disconnect([connected], 4001, "x" + "ü" * 90)
+    assert await closed(client) == (4001, "x" + "ü" * 61)
+
+
 @pytest.mark.parametrize("frame", ["nonsense", "", b"\xff\xfe", '{"id":1}'])
 async def test_what_is_not_the_protocol_is_closed(world: World, frame: str | bytes) -> None:
     async with connect(world.server.url) as client:
