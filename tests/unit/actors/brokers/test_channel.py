@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from actors.brokers.channel import IDEMPOTENCY_S, Channel, HubInterest, encode_pub
+from actors.brokers.channel import IDEMPOTENCY_S, Channel, HubInterest, Present, encode_pub
 from actors.brokers.contract import BrokerError, ClientInfo
 from actors.brokers.items import Item, Published
 from actors.brokers.operations import Publish
@@ -94,3 +94,14 @@ def test_a_channel_has_room_for_so_many():
         ch.check_room()
     assert refused.value.code == 106
     channel().check_room()
+
+
+def test_connections_without_a_user_are_one_user_together():
+    ch = channel()
+    for client in ("a", "b"):
+        assert ch.admit(Present(ClientInfo("", client), "hub", 1))
+    assert ch.users == {"": 2}
+    ch.dismiss("a")
+    assert len(ch.users) == 1
+    ch.dismiss("b")
+    assert ch.users == {}
