@@ -167,7 +167,7 @@ class BrokerShard:
             on_read=self.pacing.release,
         )
         self.ownership.carry_out = self._carry_out
-        self.ownership.refuse = lambda stream, op: answers.refuse(stream, op, BrokerError(100, "the channel is moving"))
+        self.ownership.refuse, self.table.refused = self._refuse_held, self._note_refusal
         self.moving = Moving(
             self.incarnation,
             self.ownership,
@@ -293,6 +293,14 @@ class BrokerShard:
                 logger.exception("operation failed", operation=type(op).__name__)
                 answers.refuse(stream, op, BrokerError(100, "internal error"))
         self.publishing.flush(stream)
+
+    def _refuse_held(self, stream: ClientStream, op: Operation) -> None:
+        answers.refuse(stream, op, BrokerError(100, "the channel is moving"))
+        self._note_refusal(stream, op)
+
+    def _note_refusal(self, stream: ClientStream, op: Operation) -> None:
+        if isinstance(op, Resume):
+            self.registry.refused(stream.boot, op.channel)
 
     def _durable_channels(self) -> list[Channel]:
         """Not those that were given away and are still being carried over: their heads are the next owner's."""

@@ -36,6 +36,8 @@ class Registry:
         self._expired: OrderedDict[str, None] = OrderedDict()
         self._held: dict[str, set[str]] = {}
         self._orphans: dict[str, dict[str, HubInterest]] = {}
+        self._unheard: dict[str, set[str]] = {}
+        """Process → channels of which it could not be heard when it was asked who is there."""
 
     def add(self, channel: Channel, stream: ClientStream, subscriber: Subscriber) -> bool:
         """Register one subscription. True when its connection was not in the channel before."""
@@ -70,7 +72,10 @@ class Registry:
         Nobody joins, unless the process had lost its lease: then all of its connections have left, and come again.
         """
         old = self._pop_orphan(stream.boot, channel.name)
-        comes_again = old is None and not self.announcer.rebuilding
+        was_heard = channel.name not in self._unheard.get(stream.boot, ())
+        comes_again = old is None and was_heard and not self.announcer.rebuilding
+        if not was_heard:
+            self._unheard[stream.boot].discard(channel.name)
         kept = set()
         for subscriber in subscribers:
             if self.add(channel, stream, subscriber) and comes_again:
@@ -80,6 +85,11 @@ class Registry:
             for subscriber in old.subscribers.values():
                 if subscriber.subscription not in kept:
                     self._leave(channel, stream.boot, subscriber)
+
+    def refused(self, boot: str, name: str) -> None:
+        """What a process holds of a channel was not taken. While nobody is told of anybody, nobody has left by that."""
+        if self.announcer.rebuilding:
+            self._unheard.setdefault(boot, set()).add(name)
 
     def begin(self, boot: str) -> None:
         """The process began a new session: nothing is delivered to what the last one held."""
@@ -146,6 +156,7 @@ class Registry:
         self._expired[boot] = None
         if len(self._expired) > EXPIRED_REMEMBERED:
             self._expired.popitem(last=False)
+        self._unheard.pop(boot, None)
         self.begin(boot)
         self.synced(boot)
 

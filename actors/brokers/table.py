@@ -50,6 +50,8 @@ class ChannelTable:
         self.epochs = Epochs()
         self.load: Callable[[Channel], None] = _nothing
         self.unload: Callable[[Channel], None] = _nothing
+        self.refused: Callable[[ClientStream, Operation], None] = _nothing
+        """Told of what waited in vain."""
         self.again: Callable[[ClientStream, list[Operation]], None] = _nothing
         self._owns = owns
         self._sweep: Iterator[str] = iter(())
@@ -208,6 +210,7 @@ class ChannelTable:
                 stream, op, _ = channel.waiting[late]
                 late += 1
                 answers.refuse(stream, op, BrokerError(100, "the database cannot be reached"))
+                self.refused(stream, op)
             del channel.waiting[:late]
             if not channel.waiting or self.channels.get(name) is not channel:
                 del self._waited_for[name]

@@ -4,7 +4,7 @@ import asyncio
 
 from actors.brokers.rebuilding import Rebuilding
 from db.streams.errors import Ambiguous
-from tests.fixtures.brokers import MemoryWorld, NoDatabase
+from tests.fixtures.brokers import MemoryWorld, NoDatabase, memory_shard
 from tests.fixtures.simulation import passes, simulate
 
 
@@ -125,6 +125,40 @@ def test_it_ends_without_what_cannot_be_resumed_in_time(monkeypatch):
             await passes(2)
             assert not world.shard.subscribing.rebuilding.active
             assert hub.sink.of("insufficient") == [("insufficient", "ledger:a")]
+
+    simulate(main())
+
+
+class _SlowTakeOver(NoDatabase):
+    async def connect(self):
+        await passes(5.0)
+        raise Ambiguous("no database")
+
+
+def test_nobody_joins_whose_channel_could_not_be_resumed_in_time(monkeypatch):
+    async def main():
+        async with MemoryWorld() as world:
+            watcher, hub = await world.process("watcher"), await world.process("hub")
+            await watcher.subscribe("room:a", "w")
+            reply = await hub.subscribe("room:a", "c")
+            await passes(15)
+            watcher.sink.heard.clear()
+            monkeypatch.setattr(NoDatabase, "hubs", ("watcher", "hub"))
+            old = world.shard
+            world.network.shard = world.shard = memory_shard(store=_SlowTakeOver())
+            await world.shard.start()
+            await old.stop()
+            await passes(4.8)
+            assert not world.shard.subscribing.rebuilding.active
+            assert world.shard.table.find("room:a") is None, "what it brought was refused"
+            await passes(15)
+            assert set(await watcher.brokers.presence("room:a")) == {"w", "c"}
+            hub.unsubscribe("room:a", reply.subscription)
+            await passes(5)
+            assert [entry for entry in watcher.sink.heard if entry[0] != "insufficient"] == [("leave", "room:a", "c")]
+            await hub.subscribe("room:a", "c2")
+            await passes(1)
+            assert watcher.sink.heard[-1] == ("join", "room:a", "c2")
 
     simulate(main())
 
