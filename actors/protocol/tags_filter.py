@@ -34,11 +34,13 @@ class FilterNode(Struct, omit_defaults=True):
 class TagsFilter:
     """A filter that has passed its checks. Two that say the same in the same order are equal."""
 
-    __slots__ = ("key", "matches")
+    __slots__ = ("key", "matches", "node")
 
-    def __init__(self, node: FilterNode) -> None:
+    def __init__(self, node: FilterNode, *, checked: bool = False) -> None:
         """Raises InvalidFilter."""
-        check(node)
+        if not checked:
+            check(node)
+        self.node = node
         self.key = _encoder.encode(node)
         self.matches: Match = compile_filter(node)
         """Whether a publication with these tags is wanted."""
@@ -64,6 +66,13 @@ def parse(raw: bytes) -> TagsFilter:
         return TagsFilter(_decoder.decode(raw))
     except (DecodeError, ValidationError, RecursionError) as error:
         raise InvalidFilter(str(error)) from error
+
+
+def both(one: TagsFilter | None, other: TagsFilter | None) -> TagsFilter | None:
+    """What passes both; None passes everything."""
+    if one is None or other is None:
+        return one or other
+    return TagsFilter(FilterNode(op="and", nodes=[one.node, other.node]), checked=True)
 
 
 def check(node: FilterNode) -> None:

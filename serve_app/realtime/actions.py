@@ -7,6 +7,7 @@ from actors.brokers import contract
 from actors.protocol import frames
 from actors.protocol.codes import DisconnectCode
 from actors.protocol.namespace_groups import SharedPollOptions
+from actors.protocol.tags_filter import TagsFilter
 from serve_app.realtime.credentials import Credentials
 
 
@@ -133,6 +134,8 @@ class History:
 
     command: int
     request: contract.HistoryRequest
+    tags: TagsFilter | None = None
+    """The caller's subscription may see nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Each is one task that ends in an answer to the connection's state machine; none 
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar, cast
 
 import structlog
@@ -65,7 +66,7 @@ class Callouts:
                 )
                 self._answer(peer, action.command, self._brokers.publish(request))
             case act.History():
-                self._answer(peer, action.command, self._brokers.history(action.request))
+                self._answer(peer, action.command, self._history(action))
             case act.Presence():
                 self._answer(peer, action.command, self._presence(action.channel))
             case act.PresenceStats():
@@ -76,6 +77,12 @@ class Callouts:
                 self._background.spawn(self._ask_connect(peer, action))
             case act.FetchKeys():
                 self._background.spawn(self._fetch_keys(peer, action))
+
+    async def _history(self, action: act.History) -> contract.HistoryReply:
+        reply = await self._brokers.history(action.request)
+        if action.tags is None:
+            return reply
+        return replace(reply, publications=[each for each in reply.publications if action.tags.matches(each.tags)])
 
     async def _presence(self, channel: str) -> dict[str, contract.ClientInfo]:
         return dict(await self._brokers.presence(channel))

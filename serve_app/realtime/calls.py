@@ -130,7 +130,8 @@ class Calling(MapChanging):
                 since=contract.StreamPosition(since.epoch, since.offset) if since is not None else None,
                 reverse=body.reverse,
             )
-            then.append(History(command, request))
+            sub = self.subscriptions.get(body.channel)
+            then.append(History(command, request, sub.imposed if sub is not None else None))
 
         self._if_permitted("history", command, body.channel, proceed, actions)
 

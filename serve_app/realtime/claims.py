@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from actors.protocol import overrides
+from actors.protocol import overrides, tags_filter
 from actors.protocol.json_codec import single_line
 from serve_app.realtime import capabilities
 from serve_app.realtime.credentials import ClaimedSubscription, Credentials, CredentialsInvalid, SubscriptionGrant
@@ -61,6 +61,7 @@ def grant(payload: Payload, *, user_claim: str = "sub", ends_with_token: bool) -
             expires_at=_end(payload, ends_with_token=ends_with_token),
             overrides=overrides.parse(payload.get("override")),
             allow=capabilities.parse_allow(payload.get("allow")),
+            tags=tags_filter.parse(tags) if (tags := _json(payload, "tags_filter")) else None,
             issued_at=_time(payload, "iat") or 0.0,
             token_id=_text(payload, "jti"),
         )

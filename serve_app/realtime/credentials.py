@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from actors.protocol.overrides import Overrides
+from actors.protocol.tags_filter import TagsFilter
 from serve_app.realtime.capabilities import NOTHING, Capabilities
 
 
@@ -69,6 +70,8 @@ class SubscriptionGrant:
     overrides: Overrides = ()
     allow: frozenset[str] = NOTHING
     """Capabilities in this channel."""
+    tags: TagsFilter | None = None
+    """The subscriber gets nothing else, whatever it asks for."""
     issued_at: float = 0.0
     token_id: str = ""
 

@@ -121,6 +121,8 @@ class Subscribing(Tracking):
             sub.compact = False
         if grant is not None:
             sub.allow, sub.refreshes = grant.allow, True
+            if shown is None:
+                sub.impose(grant.tags)
         if isinstance(sub, MapSubscription):
             sub.begin(body, now)
         self.subscriptions[body.channel] = sub
@@ -229,6 +231,7 @@ class Subscribing(Tracking):
                 insecure=self._env.insecure,
                 granted=self._granted(sub.channel),
             )
+        sub.impose(granted.tags())
 
     def subscribe_answered(
         self, channel: str, attempt: int, reply: contract.SubscribeReply | contract.BrokerError, now: float

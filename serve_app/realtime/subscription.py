@@ -1,12 +1,13 @@
 """One connection's hold on one channel."""
 
+from dataclasses import replace
 from enum import Enum
 from typing import Protocol
 
 from actors.brokers import contract
 from actors.protocol import codes, frames
 from actors.protocol.namespace import Namespace
-from actors.protocol.tags_filter import TagsFilter
+from actors.protocol.tags_filter import TagsFilter, both
 from serve_app.realtime.capabilities import NOTHING
 from serve_app.realtime.deltas import Patches, recovered_messages
 from serve_app.realtime.encoding import fitting, is_excluded, publication_message
@@ -41,8 +42,8 @@ class Subscription:
     """State of one subscription; changed by its connection only."""
 
     __slots__ = (
-        "allow", "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held", "info",
-        "namespace", "refreshes", "request", "server_data", "server_side", "state", "tags",
+        "allow", "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held", "imposed",
+        "info", "namespace", "refreshes", "request", "server_data", "server_side", "state", "tags",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +79,8 @@ class Subscription:
         """Capabilities in the channel."""
         self.tags = tags
         """Only publications whose tags match are wanted."""
+        self.imposed: TagsFilter | None = None
+        """The part of it that the server imposes."""
         self.state = SubscriptionState.DECIDING
         self.ends_with: codes.UnsubscribeCode | None = None
         """The server took it away before it was answered: it ends right after."""
@@ -89,6 +92,13 @@ class Subscription:
             and bool(request.flag & frames.FLAG_CHANNEL_COMPACTION)
         )
         """Pushes carry the channel's number instead of its name."""
+
+    def impose(self, tags: TagsFilter | None) -> None:
+        """Let nothing else through, in addition to what the client filters. Before the broker is asked."""
+        if tags is not None:
+            self.imposed, self.tags = tags, both(tags, self.tags)
+            # What a subscriber does not get cannot be the base of what it gets.
+            self.features = replace(self.features, delta=False)
 
     def broker_request(self) -> contract.SubscribeRequest:
         """What the broker is asked."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from actors.protocol.json_codec import single_line
+from actors.protocol.tags_filter import TagsFilter, parse
 from serve_app.realtime.capabilities import NOTHING
 from serve_app.realtime.credentials import Credentials
 
@@ -48,10 +49,17 @@ class Granted:
     """Options of the namespace that are otherwise for this subscription (`actors.protocol.overrides`)."""
     allow: frozenset[str] = NOTHING
     """Capabilities in the channel, such as `pub`."""
+    tags_filter: bytes = b""
+    """The subscriber gets only publications whose tags match: a filter as clients write theirs, and beside it."""
 
     def checked(self) -> "Granted":
-        """The same with its JSON as single lines."""
+        """The same with its JSON as single lines. Raises ValueError for what is none, or no filter."""
+        self.tags()
         return replace(self, info=one_line(self.info), data=one_line(self.data))
+
+    def tags(self) -> TagsFilter | None:
+        """The filter, if there is one. Raises InvalidFilter."""
+        return parse(self.tags_filter) if self.tags_filter else None
 
 
 def one_line(data: bytes) -> bytes:

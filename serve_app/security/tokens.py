@@ -162,11 +162,12 @@ class TokenIssuer:
         expire_at: int | None = None,
         override: Mapping[str, bool] | None = None,
         allow: Sequence[str] = (),
+        tags_filter: Mapping[str, Any] | None = None,
     ) -> str:
         """A subscription token: it alone opens `channel`, private ones too.
 
         `override` changes rules of the namespace for this subscription (`actors.protocol.overrides`), `allow` lists
-        capabilities in the channel.
+        capabilities in the channel, `tags_filter` is all that the subscriber gets (`actors.protocol.tags_filter`).
         """
         now = int(time.time())
         claims: dict[str, Any] = {
@@ -182,6 +183,7 @@ class TokenIssuer:
             "expire_at": expire_at,
             "override": {option: {"value": value} for option, value in override.items()} if override else None,
             "allow": list(allow) or None,
+            "tags_filter": dict(tags_filter) if tags_filter else None,
         }
         return self._sign(SUBSCRIPTION_TYPE, {name: value for name, value in claims.items() if value is not None})
 

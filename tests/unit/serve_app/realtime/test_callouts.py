@@ -8,7 +8,8 @@ import pytest
 from actors.brokers.contract import BrokerError
 from actors.protocol import frames
 from actors.protocol.protobuf_codec import WIRE
-from serve_app.realtime.credentials import ClaimedSubscription, KeysMissing
+from actors.protocol.tags_filter import parse
+from serve_app.realtime.credentials import ClaimedSubscription, KeysMissing, SubscriptionGrant
 from serve_app.realtime.handlers import Admission, Caller, CallError, ConnectAttempt, Credentials, Granted, Question
 from serve_app.realtime.wire import PROTOBUF_MESSAGES
 from tests.fixtures.hub import Client, World, settle
@@ -325,3 +326,15 @@ async def test_messages_reach_the_application() -> None:
     assert heard == [("u1", b"1")]
     await world.hub.stop()
     assert client.socket.closed == (3001, "shutdown")
+
+
+async def test_history_shows_a_subscriber_what_its_filter_lets_through(world: World) -> None:
+    tags = parse(b'{"key":"for","cmp":"eq","val":"ann"}')
+    world.env.verifier.subscriptions["t"] = SubscriptionGrant("u1", "room:1", tags=tags)  # type: ignore[attr-defined]
+    client = await world.subscribed("room:1", token="t")
+    for name in ("ann", "bob"):
+        await world.publish("room:1", name, tags={"for": name})
+    assert client.received == ["ann"]
+    history = (await client.command("history", channel="room:1", limit=-1))["history"]
+    assert [publication["data"] for publication in history["publications"]] == ["ann"]
+    assert history["offset"] == 2

@@ -91,7 +91,7 @@ def test_a_malformed_connection_token_is_invalid(payload: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     "payload", [{}, {"channel": 1}, {"channel": "c", "client": 1}, {"channel": "c", "allow": 1},
                 {"channel": "c\x00"}, {"channel": "c", "client": "k" * 256}, {"channel": "\ud83d"},
-                {"channel": "c", "info": "\udc00"},
+                {"channel": "c", "info": "\udc00"}, {"channel": "c", "tags_filter": {"key": "k", "cmp": "?"}},
                 {"channel": "c", "override": {"presence": True}}]
 )  # fmt: skip
 def test_a_malformed_subscription_token_is_invalid(payload: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ def test_json_becomes_one_line_and_everything_else_stays() -> None:
 
 @pytest.mark.parametrize("bad", [b"{", b"\xff", b"1 2", b"\n", b"[" * 200 + b"]" * 200, "text"])
 def test_what_is_no_json_is_no_answer(bad: Any) -> None:
-    for answer in (Granted(data=bad), Granted(info=bad), Admission(Credentials("u"), bad)):
+    for answer in (Granted(data=bad), Granted(info=bad), Granted(tags_filter=bad), Admission(Credentials("u"), bad)):
         with pytest.raises((ValueError, TypeError)):
             answer.checked()
     assert one_line(b"") == b""
