@@ -283,6 +283,10 @@ class BrokerShard:
             self._carry_out(stream, [op])
 
     def _carry_out(self, stream: ClientStream, operations: list[Operation]) -> None:
+        if not self._alive(stream):
+            # It waited here while its process began anew, which asks again for all that it still wants: registered
+            # with the former stream it would hear nothing.
+            return
         handlers = self._handlers
         for op in operations:
             try:

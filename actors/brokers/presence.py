@@ -45,6 +45,7 @@ class Registry:
         if hub is None:
             hub = channel.hubs[stream.boot] = HubInterest(stream)
             self._held.setdefault(stream.boot, set()).add(channel.name)
+        hub.stream = stream
         hub.subscribers[subscriber.subscription] = subscriber
         if not subscriber.presence:
             return True

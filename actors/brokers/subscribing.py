@@ -185,6 +185,10 @@ class Subscribing:
         except StreamError as reason:
             logger.warning("repair cannot read the database", channel=channel.name, reason=str(reason))
             outcome = recovery.Outcome(recovered=False)
+        except Exception:
+            # Unanswered the process would take it for under way, and not compare the channel any more.
+            logger.exception("repair failed", channel=channel.name)
+            outcome = recovery.Outcome(recovered=False)
         self._answer_repair(stream, channel, outcome)
 
     def _compare(self, stream: ClientStream, op: Compare) -> None:
@@ -194,7 +198,8 @@ class Subscribing:
             if channel is None:
                 behind.append((name, "", 0, False))
                 continue
-            is_registered = stream.boot in channel.hubs
+            hub = channel.hubs.get(stream.boot)
+            is_registered = hub is not None and hub.stream is stream
             stands = (channel.epoch, channel.top) if channel.rules.has_history else ("", 0)
             if channel.loaded and not (is_registered and stands == (epoch, offset)):
                 behind.append((name, *stands, is_registered))

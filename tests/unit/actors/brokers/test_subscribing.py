@@ -1,10 +1,14 @@
 """Subscriptions on memory channels: recovery, order, gaps, joins and leaves."""
 
 import asyncio
+import copy
 
 import pytest
 
+from actors.brokers.comparing import PERIOD_S
 from actors.brokers.contract import BrokerError, ClientInfo, StreamPosition, SubscribeRequest
+from actors.brokers.items import Pub
+from actors.brokers.wire import encode
 from tests.fixtures.brokers import MemoryWorld
 from tests.fixtures.simulation import passes, simulate
 
@@ -178,5 +182,43 @@ def test_a_full_channel_refuses_one_more():
                 await two.subscribe("narrow:a", "c2")
             assert refused.value.code == 106
             await two.subscribe("narrow:b", "c2")
+
+    simulate(main())
+
+
+def test_what_waited_through_a_new_session_registers_with_that_session():
+    async def main():
+        async with MemoryWorld() as world:
+            world.shard.ownership.begin()
+            hub = await world.process("hub")
+            subscribing = asyncio.create_task(hub.subscribe("ledger:y", "c"))
+            await passes(0.2)
+            world.shard.streams.clients["hub"].lost = True
+            hub.unsubscribe("ledger:z", 99)  # something to send, so that the reset is noticed
+            await passes(1.2)
+            sessions = [stream.session for stream, _, _ in world.shard.table.channels["ledger:y"].waiting]
+            assert sessions == [1, 2], "it waits once for each session"
+            channel = world.load("ledger:y")
+            await subscribing
+            assert channel.hubs["hub"].stream is world.shard.streams.clients["hub"]
+            channel.accept(1, "e", encode(Pub(b"1", 1, "e")), 0.0)
+            await passes(0.5)
+            assert [entry[3] for entry in hub.sink.of("pub")] == [1]
+
+    simulate(main())
+
+
+def test_who_is_registered_with_a_former_session_is_found_by_the_comparison():
+    async def main():
+        async with MemoryWorld() as world:
+            hub, publisher = await world.process("hub"), await world.process("publisher")
+            await hub.subscribe("room:a", "c")
+            registered = world.shard.table.channels["room:a"].hubs["hub"]
+            registered.stream = copy.copy(registered.stream)
+            await passes(2 * PERIOD_S + 1)
+            assert registered.stream is world.shard.streams.clients["hub"]
+            await publisher.publish("room:a", 1)
+            await passes(1)
+            assert len(hub.sink.of("pub")) == 1
 
     simulate(main())
