@@ -18,10 +18,10 @@ import { NotificationItems } from "./notification-list";
 
 /** Everything that one was ever told, page by page. New ones arrive by themselves: the bell hears of them. */
 export function NotificationPages() {
-  const [{ unread, cursor }, set] = useQueryStates({
-    unread: parseAsBoolean.withDefault(false),
-    cursor: parseAsString.withDefault(""),
-  });
+  const [{ unread, cursor }, set] = useQueryStates(
+    { unread: parseAsBoolean.withDefault(false), cursor: parseAsString.withDefault("") },
+    { history: "push" },
+  );
   const notifications = useNotificationPage({ unread, cursor });
   const markAll = useMarkAllRead();
   return (

@@ -34,12 +34,15 @@ const TYPING_MS = 300;
 
 /** Everybody's orders, for those who look after them. */
 export function OrderDesk() {
-  const [{ page, status, number, person }, set] = useQueryStates({
-    page: parseAsInteger.withDefault(1),
-    status: parseAsStringLiteral(STATUSES),
-    number: parseAsString.withDefault(""),
-    person: parseAsString,
-  });
+  const [{ page, status, number, person }, set] = useQueryStates(
+    {
+      page: parseAsInteger.withDefault(1),
+      status: parseAsStringLiteral(STATUSES),
+      number: parseAsString.withDefault(""),
+      person: parseAsString,
+    },
+    { history: "push" },
+  );
   const orders = useDesk({
     page: Math.max(1, page),
     status: status ?? undefined,
@@ -67,7 +70,9 @@ export function OrderDesk() {
           placeholder="Number, such as M-100042"
           className="w-60"
           value={number}
-          onChange={(event) => void set({ page: 1, number: event.target.value || null })}
+          onChange={(event) =>
+            void set({ page: 1, number: event.target.value || null }, { history: "replace" })
+          }
         />
         {person ? (
           <Button variant="soft" onClick={() => void set({ page: 1, person: null })}>

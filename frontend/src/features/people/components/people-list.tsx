@@ -29,11 +29,14 @@ const OPTIONS = [
 const TYPING_MS = 300;
 
 export function PeopleList() {
-  const [{ page, q, state }, set] = useQueryStates({
-    page: parseAsInteger.withDefault(1),
-    q: parseAsString.withDefault(""),
-    state: parseAsStringLiteral(STATES),
-  });
+  const [{ page, q, state }, set] = useQueryStates(
+    {
+      page: parseAsInteger.withDefault(1),
+      q: parseAsString.withDefault(""),
+      state: parseAsStringLiteral(STATES),
+    },
+    { history: "push" },
+  );
   const people = usePeople({
     page: Math.max(1, page),
     q: useDebounced(q.trim(), TYPING_MS) || undefined,
@@ -48,7 +51,7 @@ export function PeopleList() {
           placeholder="Part of a username, name or address"
           className="w-80 max-w-full"
           value={q}
-          onChange={(event) => void set({ page: 1, q: event.target.value || null })}
+          onChange={(event) => void set({ page: 1, q: event.target.value || null }, { history: "replace" })}
         />
         <div className="w-44">
           <Select

@@ -23,7 +23,7 @@ const SHOWN = 100;
 const TYPING_MS = 300;
 
 export function EndingList({ onOpen }: { onOpen: (client: string) => void }) {
-  const [of, setOf] = useQueryState("of", parseAsString.withDefault(""));
+  const [of, setOf] = useQueryState("of", parseAsString.withDefault("").withOptions({ history: "replace" }));
   const endings = useEndings({ user: useDebounced(of.trim(), TYPING_MS), limit: SHOWN });
   return (
     <div className="space-y-4">
