@@ -5,7 +5,9 @@ from typing import Any
 from actors.brokers.contract import HistoryRequest, StreamPosition
 from actors.protocol import codes
 from actors.protocol.frames import PresenceResult
+from db.read_positions import service
 from serve_app.realtime.encoding import history_message, info_message
+from serve_app.realtime.reading import keeps_positions
 from serve_app.server_api import schemas
 from serve_app.server_api.registry import ADMIN, READ, Context, Reach, Refused, method
 
@@ -45,10 +47,19 @@ async def channels(context: Context, body: schemas.Channels) -> Any:
     return {"channels": {name: {"num_clients": count} for name, count in visible}}
 
 
+async def read_positions(context: Context, body: schemas.OneChannel) -> Any:
+    """How far users have read a channel whose namespace keeps that; the hundred who read last."""
+    if context.database is None or context.namespaces is None or not keeps_positions(context.namespaces, body.channel):
+        raise Refused(codes.ERROR_NOT_AVAILABLE)
+    async with context.database.transaction(read_only=True) as session:
+        return {"positions": await service.members(session, body.channel)}
+
+
 METHODS = (
     method("presence", READ, schemas.OneChannel, presence),
     method("presence_stats", READ, schemas.OneChannel, presence_stats),
     method("history", READ, schemas.History, history),
     method("history_remove", ADMIN, schemas.OneChannel, history_remove),
+    method("read_positions", READ, schemas.OneChannel, read_positions),
     method("channels", READ, schemas.Channels, channels, Reach.LISTED),
 )

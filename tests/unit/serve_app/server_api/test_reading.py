@@ -1,6 +1,13 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from actors.brokers.contract import BrokerError, ClientInfo, SubscribeRequest
+from db.read_positions import service
+from db.read_positions.service import MemberPosition
 from serve_app.server_api.registry import Grant, Refused
 from tests.fixtures.hub import World
 from tests.fixtures.server_api import ServerApi
@@ -45,3 +52,29 @@ async def test_history_is_removed_and_wrong_questions_are_refused(server: Server
         await server.call("history", channel="room:1", reverse=True, since={"offset": 0, "epoch": "epoch"})
     with pytest.raises(BrokerError):
         await server.call("history", channel="room:1", since={"offset": 1, "epoch": "other"})
+
+
+class Rows:
+    """A database whose transactions do nothing."""
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool) -> AsyncIterator[None]:
+        assert read_only
+        yield None
+
+
+async def test_how_far_users_have_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def members(_session: None, channel: str) -> list[MemberPosition]:
+        return [MemberPosition("ann", "epoch", 7, datetime(2026, 1, 2, tzinfo=UTC))] if channel == "talk:1" else []
+
+    monkeypatch.setattr(service, "members", members)
+    rules = "namespaces:\n  talk: {durable: true, read_positions: true, history_size: 9, history_ttl: 1d}\n  mute:\n"
+    server = ServerApi(World(namespaces=rules))
+    server.context = replace(server.context, database=Rows())  # type: ignore[arg-type]
+    told = await server.call("read_positions", channel="talk:1")
+    assert told == {"positions": [{"user": "ann", "epoch": "epoch", "offset": 7, "read_at": "2026-01-02T00:00:00Z"}]}
+    assert await server.call("read_positions", channel="talk:2") == {"positions": []}
+    for channel in ("mute:1", "nowhere:1", "talk:\0"):
+        with pytest.raises(Refused) as refused:
+            await server.call("read_positions", channel=channel)
+        assert refused.value.code == 108
