@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import ScalarSelect, Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from db.auth.models import User
 from db.conversations.models import Conversation, Message, Participant
@@ -63,7 +63,7 @@ async def views(session: AsyncSession, conversations: Iterable[Conversation], us
         for message in await session.scalars(
             select(Message)
             .join(Conversation, Conversation.id == Message.conversation_id)
-            .where(Message.conversation_id.in_(ids), Message.number == Conversation.message_count)
+            .where(Message.conversation_id.in_(ids), Message.number == _newest_number())
             .options(joinedload(Message.author))
         )
     }
@@ -96,6 +96,17 @@ async def _others(session: AsyncSession, ids: Sequence[UUID], user_id: UUID) -> 
     for conversation_id, username in rows:
         others.setdefault(conversation_id, []).append(username)
     return others
+
+
+def _newest_number() -> ScalarSelect[int]:
+    """Of the conversation's messages that were not removed."""
+    left = aliased(Message)
+    return (
+        select(func.max(left.number))
+        .where(left.conversation_id == Conversation.id, left.deleted_at.is_(None))
+        .correlate(Conversation)
+        .scalar_subquery()
+    )
 
 
 def messages(conversation_id: UUID) -> Select[Message]:

@@ -31,6 +31,9 @@ MAX_PARTICIPANTS = 100
 
 MAX_BODY = 4000
 
+NOTICE_CHARACTERS = 200
+"""As much of a message as its notice says."""
+
 __all__ = [
     "ConversationView",
     "channel",
@@ -49,6 +52,7 @@ __all__ = [
     "own_position",
     "post_message",
     "remove_conversation",
+    "remove_message",
 ]
 
 
@@ -218,6 +222,46 @@ async def post_message(session: AsyncSession, conversation_id: UUID, *, author_i
     return message
 
 
+async def remove_message(
+    session: AsyncSession, conversation_id: UUID, message_id: UUID, *, actor_id: UUID, moderates: bool = False
+) -> None:
+    """Take a message away from everybody, softly; those who have it on the screen are told. Twice is fine.
+
+    One's own, where one takes part; anybody's for those who moderate. Raises MessageNotFound, also for those who may
+    not. Numbers stay as they are: what was read stays read.
+    """
+    message = await session.scalar(
+        select(Message)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Message.id == message_id, Message.conversation_id == conversation_id, Conversation.deleted_at.is_(None))
+        .with_for_update(of=Message)
+    )
+    if message is None:
+        raise MessageNotFound
+    own = message.author_id == actor_id and await is_participant(session, conversation_id, actor_id)
+    if not (own or moderates):
+        raise MessageNotFound
+    if message.deleted_at is not None:
+        return
+    message.deleted_at = func.now()
+    await session.flush()
+    if message.author_id != actor_id:
+        await audit.record(
+            session,
+            "message.removed",
+            subject_type="message",
+            subject_id=message_id,
+            actor_id=actor_id,
+            details={"conversation_id": str(conversation_id)},
+        )
+    people = await session.scalars(select(Participant.user_id).where(Participant.conversation_id == conversation_id))
+    await notifications.withdraw(
+        session, people.all(), collapse_key=channel(conversation_id), body=message.body[:NOTICE_CHARACTERS]
+    )
+    payload = {"type": "message_removed", "message_id": str(message_id), "number": message.number}
+    await publish(session, channel(conversation_id), payload)
+
+
 async def mark_read(session: AsyncSession, conversation_id: UUID, *, user_id: UUID, message_id: UUID) -> int:
     """Remember how far the user has read (never backwards); its notice is read too. Returns the number.
 
@@ -338,7 +382,7 @@ async def _notify_others(session: AsyncSession, conversation_id: UUID, author: U
             user_id,
             kind="message.posted",
             title=f"{author.username} in {title}" if title else f"{author.username} wrote to you",
-            body=body[:200],
+            body=body[:NOTICE_CHARACTERS],
             data={"conversation_id": str(conversation_id), "author": author.username},
             collapse_key=channel(conversation_id),
         )

@@ -1,6 +1,6 @@
 """Notices to one person: a row, and a publication on their personal channel in the same transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -110,6 +110,21 @@ async def mark_all_read(session: AsyncSession, user_id: UUID, *, collapse_key: s
         .execution_options(synchronize_session=False)
     )
     return len(marked.all())
+
+
+async def withdraw(session: AsyncSession, user_ids: Iterable[UUID], *, collapse_key: str, body: str) -> None:
+    """Take back the words of unread notices that say this under the key. That there was something to say, stays."""
+    await session.execute(
+        update(Notification)
+        .where(
+            Notification.user_id.in_(list(user_ids)),
+            Notification.collapse_key == collapse_key,
+            Notification.read_at.is_(None),
+            Notification.body == body,
+        )
+        .values(body="")
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _of(user_id: UUID, *, unread: bool) -> list[ColumnElement[bool]]:

@@ -149,6 +149,22 @@ async def post_message(
     return await answer_once(request, session, principal, idempotency_key, post)
 
 
+@router.delete(
+    "/{conversation_id}/messages/{message_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(403, 404),
+)
+async def remove_message(conversation_id: UUID, message_id: UUID, principal: Speaker, session: DbSession) -> None:
+    """Take a message away from everybody: one's own, or anybody's with `conversations:moderate` (audited)."""
+    await service.remove_message(
+        session,
+        conversation_id,
+        message_id,
+        actor_id=principal.user_id,
+        moderates=principal.may("conversations:moderate"),
+    )
+
+
 @router.post(
     "/{conversation_id}/read",
     status_code=status.HTTP_204_NO_CONTENT,

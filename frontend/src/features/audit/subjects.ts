@@ -7,6 +7,7 @@ export const SUBJECT_TYPES = [
   "session",
   "api_key",
   "conversation",
+  "message",
   "export",
   "connection",
   "trace",

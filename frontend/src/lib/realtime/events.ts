@@ -15,6 +15,13 @@ export interface MessageEvent {
   message: Message;
 }
 
+/** Its author or a moderator has taken a message away. */
+export interface MessageRemovedEvent {
+  type: "message_removed";
+  message_id: string;
+  number: number;
+}
+
 /** Somebody has read further; no part of the channel's stream, so it may be missed: the conversation says the same. */
 export interface ReadEvent {
   type: "read";

@@ -1,9 +1,11 @@
 """Conversations: who may see, speak and read what, and in which order it is heard."""
 
 import asyncio
-from uuid import uuid4
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth.models import User
 from db.conversations import service
@@ -230,3 +232,37 @@ async def test_words_outlive_their_author(database: Database, people: list[User]
     assert page.items[0].author is None
     assert service.message_payload(page.items[0])["author"] is None
     assert await value(database, "SELECT count(*) FROM app.conversation_participants") == 2
+
+
+async def test_a_removed_message_is_gone_for_everybody(database: Database, people: list[User]) -> None:
+    ada, lin, grace = people
+    talk = await in_transaction(database, lambda s: make_conversation(s, [ada, lin], title="Tea"))
+    first = await in_transaction(database, lambda s: make_message(s, talk, ada, "first"))
+    second = await in_transaction(database, lambda s: make_message(s, talk, ada, "secret"))
+
+    def removed(by: User, message: UUID, *, moderates: bool = False) -> Callable[[AsyncSession], Awaitable[None]]:
+        return lambda s: service.remove_message(s, talk.id, message, actor_id=by.id, moderates=moderates)
+
+    for stranger in (lin, grace):
+        await refused(database, MessageNotFound, removed(stranger, second.id))
+    await refused(database, MessageNotFound, removed(ada, uuid4()))
+    for _ in range(2):
+        await in_transaction(database, removed(ada, second.id))
+    told = await publications(database, f"conversation:{talk.id}")
+    assert told[-1] == {"type": "message_removed", "message_id": str(second.id), "number": 2}
+    assert len(told) == 3, "once"
+    left = await in_transaction(database, lambda s: service.list_messages(s, talk.id, user_id=lin.id))
+    assert [message.body for message in left.items] == ["first"]
+    view = await in_transaction(database, lambda s: service.get_conversation(s, talk.id, user_id=lin.id))
+    assert view.last_message is not None
+    assert (view.last_message.id, view.conversation.message_count) == (first.id, 2)
+    assert await value(database, "SELECT body FROM app.notifications WHERE user_id = :u", u=lin.id) == ""
+    assert await value(database, "SELECT count(*) FROM audit.entries WHERE action = 'message.removed'") == 0
+    await in_transaction(database, removed(grace, first.id, moderates=True))
+    view = await in_transaction(database, lambda s: service.get_conversation(s, talk.id, user_id=lin.id))
+    assert view.last_message is None
+    assert await value(database, "SELECT actor_id FROM audit.entries WHERE action = 'message.removed'") == grace.id
+    third = await in_transaction(database, lambda s: make_message(s, talk, lin, "third"))
+    assert third.number == 3, "numbers have no gaps, and none comes twice"
+    await in_transaction(database, lambda s: service.leave(s, talk.id, user_id=lin.id))
+    await refused(database, MessageNotFound, removed(lin, third.id))

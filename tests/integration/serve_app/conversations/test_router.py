@@ -151,3 +151,15 @@ async def test_a_moderator_removes_a_conversation_for_everybody(api: Api, pair: 
     assert (entry.actor_id, entry.subject_id) == (moderator.user.id, conversation["id"])
     assert told == {"type": "removed"}, "who has it open"
     assert_problem(await moderator.http.delete(path), 404, "conversation_not_found")
+
+
+async def test_messages_are_removed_by_their_authors_and_by_moderators(pair: tuple[Person, Person], sign_in: SignIn):
+    ada, bob = pair
+    moderator = await sign_in(roles=("operator",))
+    conversation = await start(ada, bob, title="Lamps")
+    messages = f"/api/v1/conversations/{conversation['id']}/messages"
+    own, rude = [(await say(ada, conversation, text)).json()["id"] for text in ("a slip", "rude")]
+    assert_problem(await bob.http.delete(f"{messages}/{own}"), 404, "message_not_found")
+    assert (await ada.http.delete(f"{messages}/{own}")).status_code == 204
+    assert (await moderator.http.delete(f"{messages}/{rude}")).status_code == 204
+    assert (await bob.http.get(messages)).json()["items"] == []

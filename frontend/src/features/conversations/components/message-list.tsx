@@ -15,6 +15,7 @@ import { formatClock, formatDateTime, formatDay } from "@/lib/format";
 
 import type { Outgoing } from "../outgoing";
 import { authorOf } from "../title";
+import { RemoveMessage } from "./remove-message";
 import { UnsentMessage } from "./unsent-message";
 
 /** Messages of one person this close together share a head. */
@@ -134,7 +135,11 @@ function MessageItem({ message, previous, receipt }: MessageItemProps) {
       <li
         data-testid="message"
         data-mine={mine}
-        className={cn("flex gap-2.5", mine && "flex-row-reverse", continued ? "mt-1" : "mt-4 first:mt-0")}
+        className={cn(
+          "group/message flex gap-2.5",
+          mine && "flex-row-reverse",
+          continued ? "mt-1" : "mt-4 first:mt-0",
+        )}
       >
         {continued ? <span className="w-8 shrink-0" /> : <Avatar name={message.author?.username ?? "?"} />}
         <div className={cn("flex max-w-[min(34rem,80%)] min-w-0 flex-col", mine && "items-end")}>
@@ -163,6 +168,7 @@ function MessageItem({ message, previous, receipt }: MessageItemProps) {
             </span>
           ) : null}
         </div>
+        <RemoveMessage message={message} />
       </li>
     </>
   );

@@ -3,12 +3,19 @@
 import { useQueryClient } from "@tanstack/react-query";
 
 import type { Conversation } from "@/lib/api/types";
-import { channels, type MessageEvent, type ReadEvent, type RemovedEvent } from "@/lib/realtime/events";
+import {
+  channels,
+  type MessageEvent,
+  type MessageRemovedEvent,
+  type ReadEvent,
+  type RemovedEvent,
+} from "@/lib/realtime/events";
 import { useChannel } from "@/lib/realtime/hooks";
 import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
 import { conversationQuery, conversationsQuery } from "../api/conversations";
 import { type MessagePages, messagesQuery, newestPage, withMessage } from "../api/messages";
+import { withoutMessage } from "../api/removal";
 import { withRead } from "../receipts";
 
 /** Puts published messages and read marks into the thread. What could not be recovered is fetched again. */
@@ -16,7 +23,7 @@ export function useLiveMessages(conversationId: string): void {
   const queryClient = useQueryClient();
   const { queryKey } = messagesQuery(conversationId);
   const conversationKey = conversationQuery(conversationId).queryKey;
-  useChannel<MessageEvent | ReadEvent | RemovedEvent>(
+  useChannel<MessageEvent | MessageRemovedEvent | ReadEvent | RemovedEvent>(
     channels.conversation(conversationId),
     (event) => {
       if (event.type === "read") {
@@ -33,6 +40,11 @@ export function useLiveMessages(conversationId: string): void {
         // By a moderator: asked for again, it does not exist.
         void queryClient.invalidateQueries({ queryKey: conversationKey });
         void queryClient.invalidateQueries({ queryKey: conversationsQuery.queryKey });
+        return;
+      }
+      if (event.type === "message_removed") {
+        mergePushed<MessagePages>(queryClient, queryKey, (data) => withoutMessage(data, event.message_id));
+        refetchMissed(queryClient, conversationsQuery.queryKey);
         return;
       }
       if (event.type !== "message") return;
