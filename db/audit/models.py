@@ -12,7 +12,11 @@ from db.base import AUDIT, EMPTY_LIST, EMPTY_OBJECT, Base
 
 
 class UserChange(Base):
-    """One change of a row in auth.users, written by trigger. Password hashes are never in it."""
+    """One change of a row in auth.users, written by trigger. Password hashes are never in it.
+
+    Values are those of the fields that changed; of one longer than 2 KiB there are its `bytes` and `sha256`: this table
+    is never pruned, and everybody may write their own `metadata`.
+    """
 
     __tablename__ = "user_changes"
     __table_args__ = (Index("ix_user_changes_user_id_id", "user_id", "id"), {"schema": AUDIT})

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +27,8 @@ FIELDS = frozenset({"email", "username", "full_name", "metadata", "is_active", "
 """What `update_user` changes; `roles` go beside them. Routers decide who may set which."""
 
 MAX_METADATA_KEYS = 50
+MAX_METADATA_BYTES = 16_384
+"""Written as JSON. Everybody may change their own, as often as their quota allows, and each change is indexed anew."""
 
 
 async def list_users(
@@ -175,6 +178,8 @@ def _apply(user: User, changes: Mapping[str, Any]) -> set[str]:
     if "metadata" in values:
         if len(values["metadata"]) > MAX_METADATA_KEYS:
             raise InvalidInput(f"{MAX_METADATA_KEYS} keys at most", field="metadata")
+        if len(orjson.dumps(values["metadata"])) > MAX_METADATA_BYTES:
+            raise InvalidInput(f"{MAX_METADATA_BYTES} bytes of JSON at most", field="metadata")
         values["extra"] = values.pop("metadata")
     if "password_hash" in values:
         values["password_changed_at"] = func.now()

@@ -24,7 +24,10 @@ class AuditEntry(ResponseSchema):
 
 
 class AccountChange(ResponseSchema):
-    """One change of an account's row. Password hashes are never in it."""
+    """One change of an account's row: what its changed fields held before and after. Password hashes are never in it.
+
+    Of a value longer than 2 KiB there are its `bytes` and `sha256`.
+    """
 
     id: int
     user_id: UUID

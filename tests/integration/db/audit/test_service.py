@@ -35,6 +35,21 @@ async def test_every_change_of_an_account_names_who_made_it(database: Database) 
     assert deleted.old_values["email"] == user.email
 
 
+async def test_the_trail_keeps_what_changed_and_of_long_values_only_a_digest(database: Database) -> None:
+    user = await in_transaction(database, make_user)
+    long = {"note": "x" * 3_000}
+    for metadata in (long, {"theme": "dark"}):
+        await in_transaction(
+            database,
+            lambda s, metadata=metadata: users.update_user(s, user.id, {"metadata": metadata}),  # type: ignore[misc]
+        )
+    _, grown, shrunk = await trail(database, user)
+    assert set(grown.new_values) == set(grown.old_values) == {"metadata", "updated_at", "version"}
+    assert set(grown.new_values["metadata"]) == {"bytes", "sha256"}
+    assert grown.new_values["metadata"] == shrunk.old_values["metadata"]
+    assert shrunk.new_values["metadata"] == {"theme": "dark"}
+
+
 async def test_the_name_of_one_transaction_never_appears_in_the_next(database: Database) -> None:
     admin, user = await in_transaction(database, make_user), await in_transaction(database, make_user)
     for acting in (admin.id, None):

@@ -55,6 +55,7 @@ async def test_taken_names_stale_versions_and_unknown_fields_are_refused(databas
         ({"id": uuid4()}, InvalidInput),
         ({"tokens_valid_after": None}, InvalidInput),
         ({"metadata": {str(n): n for n in range(51)}}, InvalidInput),
+        ({"metadata": {"note": "x" * service.MAX_METADATA_BYTES}}, InvalidInput),
     ):
         await refused(database, error, lambda s, c=changes: service.update_user(s, user.id, c))  # type: ignore[misc]
     await refused(
