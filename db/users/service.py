@@ -108,6 +108,9 @@ async def update_user(
         await _keep_an_admin(session, user_id)
     old_email = user.email
     changed = _apply(user, changes)
+    if roles is not None and (roles := set(roles)) != set((await get_roles(session, [user]))[user_id]):
+        # A change of the account like any other: it raises the version, and of two at the same time one is too late.
+        user.updated_at = func.now()
     try:
         await session.flush()
     except IntegrityError as error:

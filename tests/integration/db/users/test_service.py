@@ -64,6 +64,28 @@ async def test_taken_names_stale_versions_and_unknown_fields_are_refused(databas
     await refused(database, UserNotFound, lambda s: service.update_user(s, uuid4(), {}))
 
 
+async def test_roles_are_part_of_the_version(database: Database) -> None:
+    user = await in_transaction(database, make_user)
+
+    async def give(*roles: str, version: int | None = None) -> User:
+        return await in_transaction(
+            database, lambda s: service.update_user(s, user.id, {}, roles=roles, expected_version=version)
+        )
+
+    assert (await give("customer", version=1)).version == 1, "nothing changed"
+    assert (await give("customer", "operator", version=1)).version == 2
+    await refused(
+        database,
+        PreconditionFailed,
+        lambda s: service.update_user(s, user.id, {}, roles=["analyst"], expected_version=1),
+    )
+    outcomes = await asyncio.gather(
+        *(give("customer", role) for role in ("analyst", "operator")), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] in ([], [PreconditionFailed])
+    assert len(await rows(database, "SELECT role_id FROM auth.user_roles")) == 2
+
+
 async def test_disabling_ends_every_session_at_once(database: Database) -> None:
     ended: list[SessionsRevoked] = []
 
