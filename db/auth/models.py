@@ -200,6 +200,7 @@ class LoginAttempt(Base):
         Index("ix_login_attempts_account_at", "account", "at"),
         Index("ix_login_attempts_ip_at", "ip", "at"),
         Index("ix_login_attempts_at", "at"),
+        Index("ix_login_attempts_known", "account", "ip", "at", postgresql_where=text("succeeded IS TRUE")),
         {"schema": AUTH},
     )
 
@@ -208,6 +209,7 @@ class LoginAttempt(Base):
     """Lower-cased e-mail as typed, whether or not such an account exists."""
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("auth.users.id", ondelete="CASCADE"), index=True)
     ip: Mapped[str | None] = mapped_column(String(45))
+    """Whose limits it counts for: `caller_network` of the address."""
     succeeded: Mapped[bool | None] = mapped_column(Boolean)
     """None while the password is being verified, and for ever when nobody came back to say."""
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

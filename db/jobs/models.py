@@ -113,8 +113,8 @@ class JobHistory(Base):
     __tablename__ = "history"
     __table_args__ = (
         Index("ix_history_finished_at", "finished_at"),
-        Index("ix_history_kind", "kind", "finished_at"),
-        Index("ix_history_ended_badly", "state", "finished_at", postgresql_where=text("state <> 'succeeded'")),
+        Index("ix_history_kind", "kind", "id"),
+        Index("ix_history_ended_badly", "state", "id", postgresql_where=text("state <> 'succeeded'")),
         {"schema": JOBS, "postgresql_partition_by": "RANGE (finished_at)"},
     )
 

@@ -22,6 +22,7 @@ class MailMessage(Base):
     __table_args__ = (
         Index("uq_mail_messages_idempotency_key", "idempotency_key", unique=True),
         Index("ix_mail_messages_created_at", "created_at"),
+        Index("ix_mail_messages_template_created_at", "template", "created_at"),
         Index("ix_mail_messages_queued", "created_at", postgresql_where=text("state = 'queued'")),
         {"schema": "app"},
     )

@@ -16,6 +16,7 @@ class Notification(Identified, Base):
 
     __tablename__ = "notifications"
     __table_args__ = (
+        Index("ix_notifications_created_at", "created_at"),
         Index("ix_notifications_user_id_created_at_id", "user_id", "created_at", "id"),
         Index(
             "uq_notifications_user_id_collapse_key_unread",
