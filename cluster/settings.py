@@ -143,7 +143,9 @@ class Settings(BaseSettings):
         default=30, ge=1, description="A login session ends after this, whatever happens."
     )
     hide_accounts: bool = Field(
-        default=False, description="Registration answers 202 whether or not a name is taken; mail says it."
+        default=False,
+        description="Registration answers 202 whether or not a name is taken; mail says it."
+        " Who has an account can still ask for ten addresses an hour, by giving them to it.",
     )
     unverified_without: StringList = Field(
         default=[],
@@ -152,8 +154,13 @@ class Settings(BaseSettings):
     argon2_memory_kib: int = Field(default=19456, description="argon2id memory per hash.")
     argon2_time_cost: int = Field(default=2, description="argon2id passes.")
     rate_limit_per_minute: int = Field(default=600, description="Requests per minute and caller; 0 switches it off.")
+    registrations_per_hour: int = Field(
+        default=60,
+        description="Registrations per hour and address; 0, or RATE_LIMIT_PER_MINUTE=0, switches it off.",
+    )
     login_rate_limit_per_minute: int = Field(
-        default=10, description="Failed logins per minute, per account and address."
+        default=10,
+        description="Failed logins per minute, per account (apart for places it has used); thrice that per address.",
     )
 
     # Realtime

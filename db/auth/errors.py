@@ -105,6 +105,20 @@ class TooManyMails(TooManyRequests):
     default_message = "We have sent you mail a moment ago; wait a little before you ask again."
 
 
+class TooManyRegistrations(TooManyRequests):
+    """REGISTRATIONS_PER_HOUR of this address are used up."""
+
+    code = "too_many_registrations"
+    default_message = "Too many accounts were registered from here; try again later."
+
+
+class TooManyAddresses(TooManyRequests):
+    """The e-mail address of this account was changed, or tried to be, too often."""
+
+    code = "too_many_addresses"
+    default_message = "The e-mail address was changed too often; wait a little."
+
+
 class SecondFactorEnabled(Conflict):
     """An authenticator app is in use already: switch it off first."""
 

@@ -68,6 +68,8 @@ class EmailChanged(DomainEvent):
 
     user_id: UUID
     old_email: str
+    was_verified: bool = True
+    """Whether the old address had been proven to be the owner's."""
 
 
 SecondFactorChange = Literal["enabled", "disabled", "removed", "codes_renewed", "code_used", "guessed"]

@@ -1,11 +1,13 @@
 """Compose mail in a transaction; a job sends it. The development mailbox reads what was captured."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select, text, update
+from sqlalchemy import ColumnElement, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from db.batches import BATCH, delete_batch
 from db.errors import InvalidInput, NotFound
@@ -22,6 +24,15 @@ VERIFY_EMAIL = "verify_email"
 RESET_PASSWORD = "reset_password"  # noqa: S105 - a template's name
 SECRET_TEMPLATES = frozenset({VERIFY_EMAIL, RESET_PASSWORD})
 """Their bodies hold links that prove who somebody is: forgotten once the message has left, or never will."""
+
+WELCOME = "welcome"
+REGISTRATION_REFUSED = "registration_refused"
+ADDRESS_NOTICE = "address_notice"
+UNASKED = (VERIFY_EMAIL, WELCOME, REGISTRATION_REFUSED, ADDRESS_NOTICE)
+"""What anybody can have sent to an address that is not theirs."""
+
+UNASKED_PER_HOUR = 10
+"""For one mailbox, whoever has it sent. Nothing else is counted, or strangers could keep notices from an owner."""
 
 FORGOTTEN = "(not kept: this message held a link for its receiver alone)"
 
@@ -99,6 +110,28 @@ async def compose(
         return found
     await enqueue_many(session, [_sending(message_id, job_id, user_id, template)])
     return message_id
+
+
+async def has_room(session: AsyncSession, to_address: str) -> bool:
+    """Whether a mailbox may get one more message of UNASKED now. Ask right before composing it, in its transaction.
+
+    What follows a `+` belongs to the same mailbox with most providers.
+    """
+    mailbox = _mailbox(to_address)
+    # Until the message is committed: else two could both be the last that is allowed.
+    await session.execute(
+        select(func.pg_advisory_xact_lock(func.hashtextextended(func.concat("mailbox ", mailbox), 0)))
+    )
+    recent = select(func.count()).where(
+        MailMessage.template.in_(UNASKED),
+        MailMessage.created_at > func.clock_timestamp() - timedelta(hours=1),
+        _mailbox(MailMessage.to_address) == mailbox,
+    )
+    return int(await session.scalar(recent) or 0) < UNASKED_PER_HOUR
+
+
+def _mailbox(address: str | InstrumentedAttribute[str]) -> ColumnElement[str]:
+    return func.lower(func.regexp_replace(address, r"\+[^@]*@", "@"))
 
 
 def _sending(message_id: UUID, job_id: UUID, user_id: UUID | None, template: str) -> NewJob:

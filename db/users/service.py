@@ -106,7 +106,7 @@ async def update_user(
     losing_admin = changes.get("is_active") is False or (roles is not None and ADMIN not in roles)
     if losing_admin:
         await _keep_an_admin(session, user_id)
-    old_email = user.email
+    old_email, was_verified = user.email, user.is_verified
     changed = _apply(user, changes)
     if roles is not None and (roles := set(roles)) != set((await get_roles(session, [user]))[user_id]):
         # A change of the account like any other: it raises the version, and of two at the same time one is too late.
@@ -125,7 +125,7 @@ async def update_user(
     if "password_hash" in changed:
         await events.record(session, PasswordChanged(user_id=user_id))
     if user.email.lower() != old_email.lower():
-        await events.record(session, EmailChanged(user_id=user_id, old_email=old_email))
+        await events.record(session, EmailChanged(user_id=user_id, old_email=old_email, was_verified=was_verified))
         if not user.is_verified:
             await verification.ask(session, user)
     if changed:

@@ -13,6 +13,10 @@ from serve_app.auth.passwords import refuse_weak_password
 from serve_app.auth.schemas import CurrentUserUpdate
 from serve_app.resources import Resources
 from serve_app.security.principal import Principal
+from serve_app.security.quota import Policy
+
+ADDRESS_CHANGES = Policy("address_changes", quota=10, window_s=3600)
+"""Of one account, refused ones too: each mails an address that may be anybody's, or says that it is somebody's."""
 
 
 class WrongPassword(PermissionDenied):
@@ -25,7 +29,7 @@ class WrongPassword(PermissionDenied):
 async def change_own_account(
     resources: Resources, principal: Principal, body: CurrentUserUpdate, *, address: str
 ) -> User:
-    """Apply the changes. Raises WrongPassword, PasswordTooWeak, what `require_code` and `update_user` raise.
+    """Apply the changes. Raises WrongPassword, PasswordTooWeak, TooManyAddresses, and what is raised below.
 
     Passwords are compared through `authenticate`, so that guesses here are counted like guesses at the door.
     """
@@ -35,6 +39,10 @@ async def change_own_account(
     sensitive = "email" in changes or body.new_password is not None
     if sensitive:
         user = await prove_password(resources, principal.user_id, body.current_password, address)
+        if changes.get("email", user.email).lower() != user.email.lower():
+            decision = await resources.keeper.take(ADDRESS_CHANGES, f"user:{user.id}")
+            if not decision.allowed:
+                raise auth_errors.TooManyAddresses(retry_after_s=decision.retry_after_s)
         if body.new_password is not None:
             if body.new_password == body.current_password:
                 raise InvalidInput("this is the present password", field="new_password")

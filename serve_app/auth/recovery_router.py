@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, status
 
 from db.auth import password_reset, service, verification
 from db.auth.errors import TooManyMails
+from db.auth.networks import caller_network
 from db.users import service as users
 from serve_app.auth.passwords import refuse_weak_password
 from serve_app.auth.schemas import EmailVerified, EmailVerify, MailOnItsWay, PasswordForgotten, PasswordReset
@@ -52,7 +53,9 @@ async def forgot_password(
     body: PasswordForgotten, request: Request, session: DbSession, resources: ResourcesDep
 ) -> Any:
     """Have a link to choose a new password mailed. The answer is the same whether or not there is such an account."""
-    decision = await resources.keeper.take(FORGOTTEN, f"address:{resources.addresses.find(request.scope)}")
+    decision = await resources.keeper.take(
+        FORGOTTEN, f"address:{caller_network(resources.addresses.find(request.scope))}"
+    )
     if not decision.allowed:
         raise TooManyMails(retry_after_s=decision.retry_after_s)
     await password_reset.request(session, body.email)

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response, status
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import challenges, service
-from db.auth.errors import EmailTaken, RefreshTokenInvalid, UsernameTaken
+from db.auth.errors import EmailTaken, RefreshTokenInvalid, TooManyRegistrations, UsernameTaken
 from db.auth.models import User as UserRow
+from db.auth.networks import caller_network
 from db.auth.permissions import CUSTOMER
 from serve_app.auth.opening import hand_out
 from serve_app.auth.pacing import in_steps
@@ -31,6 +32,7 @@ from serve_app.openapi_parts import LOCATION_HEADER, PUBLIC, problems
 from serve_app.resources import Resources
 from serve_app.security.authenticator import read_cookie
 from serve_app.security.cookies import clear_cookies, refresh_cookie_name
+from serve_app.security.quota import Policy
 from serve_app.users.presenting import present_user
 from serve_app.users.schemas import User
 
@@ -50,9 +52,10 @@ ACCEPTED = "If the address and the name were free, the account exists now. We ha
         202: {"model": RegistrationAccepted, "description": "With HIDE_ACCOUNTS: the same answer for everybody."},
     },
 )
-async def register(body: RegisterRequest, response: Response, resources: ResourcesDep) -> Any:
+async def register(body: RegisterRequest, request: Request, response: Response, resources: ResourcesDep) -> Any:
     """Make an account. With HIDE_ACCOUNTS a mail says how it went, to the address that was given."""
     await refuse_weak_password(resources, body.password, context=(body.email, body.username), field="password")
+    await _refuse_many_registrations(request, resources)
     if resources.settings.hide_accounts:
         async with in_steps():
             await _register_unseen(body, resources)
@@ -61,6 +64,16 @@ async def register(body: RegisterRequest, response: Response, resources: Resourc
     user = await _register(body, resources)
     response.headers["Location"] = f"/api/v1/users/{user.id}"
     return present_user(user, [CUSTOMER], None)
+
+
+async def _refuse_many_registrations(request: Request, resources: Resources) -> None:
+    """Each sends mail to an address that nobody has proven to be theirs, and says whether it is taken."""
+    settings = resources.settings
+    quota = settings.registrations_per_hour if settings.rate_limit_per_minute > 0 else 0
+    caller = caller_network(resources.addresses.find(request.scope))
+    decision = await resources.keeper.take(Policy("registrations", quota, window_s=3600), f"address:{caller}")
+    if not decision.allowed:
+        raise TooManyRegistrations(retry_after_s=decision.retry_after_s)
 
 
 async def _register(body: RegisterRequest, resources: Resources) -> UserRow:

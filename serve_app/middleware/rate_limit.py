@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors.metrics.registry import RATE_LIMITED
+from db.auth.networks import caller_network
 from db.errors import TooManyRequests
 from serve_app.errors import domain_problem
 from serve_app.middleware.context import AddressFinder
@@ -72,7 +73,7 @@ class RateLimitMiddleware:
     def _caller(self, scope: Scope) -> str:
         principal = scope.get("principal")
         if principal is None:
-            return f"address:{self._addresses.find(scope)}"
+            return f"address:{caller_network(self._addresses.find(scope))}"
         if principal.api_key_id is not None:
             return f"key:{principal.api_key_id}"
         return f"user:{principal.user_id}"

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from actors.metrics.registry import RATE_LIMITED
 from db.auth.errors import ApiKeyInvalid
-from db.auth.networks import is_within
+from db.auth.networks import caller_network, is_within
 from db.auth.permissions import CUSTOMER, ROLES
 from db.errors import DomainError, Unauthenticated
 from serve_app.errors import CredentialExpired, CredentialInvalid, RequestForged, TooManyWrongKeys
@@ -148,10 +148,11 @@ class Authenticator:
     async def _look_up_key(self, known: KnownKey) -> Principal:
         """Ask the database, unless this address has asked for too many keys in vain; one that was good may go on."""
         key, address = known
+        caller = caller_network(address)
         is_new = known not in self._keys
         if is_new:
             # Charged before, or many at the same time would all get through.
-            decision = self._wrong_keys_of.take(WRONG_KEYS, address)
+            decision = self._wrong_keys_of.take(WRONG_KEYS, caller)
             if not decision.allowed:
                 RATE_LIMITED.labels(WRONG_KEYS.name).inc()
                 raise TooManyWrongKeys(retry_after_s=decision.retry_after_s)
@@ -163,10 +164,10 @@ class Authenticator:
             raise
         except BaseException:
             if is_new:
-                self._wrong_keys_of.give_back(WRONG_KEYS, address)
+                self._wrong_keys_of.give_back(WRONG_KEYS, caller)
             raise
         if is_new:
-            self._wrong_keys_of.give_back(WRONG_KEYS, address)
+            self._wrong_keys_of.give_back(WRONG_KEYS, caller)
         self._keys.keep(known, principal)
         return principal
 

@@ -22,9 +22,9 @@ from db.auth.events import (
 )
 from db.auth.repository import live_user
 from db.events.service import RecordedEvent
-from db.mail.service import RESET_PASSWORD, VERIFY_EMAIL
+from db.mail.service import ADDRESS_NOTICE, RESET_PASSWORD, VERIFY_EMAIL, WELCOME
 from tasks.mail import templates
-from tasks.mail.posting import post
+from tasks.mail.posting import may_write, post
 
 SECURITY = "security_notice"
 
@@ -34,9 +34,11 @@ async def welcome(session: AsyncSession, recorded: RecordedEvent, settings: Sett
     event = cast("UserCreated", recorded.event)
     user = await live_user(session, event.user_id)
     key = f"welcome:{event.user_id}"
+    if not await may_write(session, WELCOME, event.email if user is None else user.email):
+        return
     if user is None or user.is_verified:
         letter = templates.welcome(event.username, settings.public_url)
-        await post(session, key, "welcome", event.email, letter)
+        await post(session, key, WELCOME, event.email, letter)
         return
     link = _verification_link(settings, await verification.issue(session, user))
     await post(session, key, VERIFY_EMAIL, user.email, templates.welcome_to_verify(user.username, link))
@@ -46,7 +48,7 @@ async def verification_link(session: AsyncSession, recorded: RecordedEvent, sett
     """VerificationRequested: the link that verifies the address."""
     event = cast("VerificationRequested", recorded.event)
     armed = await verification.arm(session, event.token_id)
-    if armed is None:
+    if armed is None or not await may_write(session, VERIFY_EMAIL, armed[0].email):
         return
     user, text = armed
     letter = templates.verify_email(user.username, _verification_link(settings, text))
@@ -82,12 +84,14 @@ async def password_notice(session: AsyncSession, recorded: RecordedEvent, settin
 
 
 async def address_notice(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
-    """EmailChanged: to the old address."""
+    """EmailChanged: to the old address. One that was never verified may be anybody's."""
     event = cast("EmailChanged", recorded.event)
     user = await live_user(session, event.user_id)
-    if user is not None:
-        letter = templates.email_changed(user.username, f"{settings.public_url}/settings")
-        await post(session, f"address:{recorded.id}", SECURITY, event.old_email, letter)
+    template = SECURITY if event.was_verified else ADDRESS_NOTICE
+    if user is None or (not event.was_verified and not await may_write(session, template, event.old_email)):
+        return
+    letter = templates.email_changed(user.username, f"{settings.public_url}/settings")
+    await post(session, f"address:{recorded.id}", template, event.old_email, letter)
 
 
 async def second_factor_notice(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:

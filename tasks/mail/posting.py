@@ -1,9 +1,12 @@
 """From a letter to a queued message."""
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.mail.service import compose
+from db.mail.service import compose, has_room
 from tasks.mail.templates import Letter
+
+logger = structlog.get_logger(__name__)
 
 
 async def post(session: AsyncSession, key: str, template: str, to_address: str, letter: Letter) -> None:
@@ -17,3 +20,11 @@ async def post(session: AsyncSession, key: str, template: str, to_address: str, 
         body_text=letter.text,
         body_html=letter.html,
     )
+
+
+async def may_write(session: AsyncSession, template: str, to_address: str) -> bool:
+    """Whether a mailbox takes one more of what anybody can have sent to it (UNASKED). Ask before making its link."""
+    if await has_room(session, to_address):
+        return True
+    logger.warning("a mailbox has got enough mail that it may not have asked for", template=template)
+    return False

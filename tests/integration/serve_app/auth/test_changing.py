@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from serve_app.auth.changing import ADDRESS_CHANGES
 from tests.fixtures.client import Api, SignIn, assert_problem
 
 EMAIL, PASSWORD = "grace@example.com", "a compiler for everyone"
@@ -41,6 +42,19 @@ async def test_a_new_address_needs_the_password_and_is_unverified(client: httpx.
     right = await change(client, token, email="new@example.com", current_password=PASSWORD)
     assert right.json()["email"] == "new@example.com"
     assert right.json()["is_verified"] is False
+
+
+async def test_an_account_tries_so_many_addresses_an_hour(client: httpx.AsyncClient, token: str, sign_in: SignIn):
+    """Each mails somebody, or says that somebody has an account."""
+    other = await sign_in()
+    for number in range(ADDRESS_CHANGES.quota):
+        email = other.user.email if number % 2 else f"grace{number}@example.com"
+        answer = await change(client, token, email=email, current_password=PASSWORD)
+        assert answer.status_code == (409 if number % 2 else 200), answer.text
+    refused = await change(client, token, email="new@example.com", current_password=PASSWORD)
+    assert_problem(refused, 429, "too_many_addresses")
+    same = await change(client, token, email=f"GRACE{ADDRESS_CHANGES.quota - 2}@example.com", current_password=PASSWORD)
+    assert same.status_code == 200, "another way to write the same address is no change"
 
 
 async def test_a_new_password_ends_the_other_sessions(client: httpx.AsyncClient, token: str):

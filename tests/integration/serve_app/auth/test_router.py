@@ -42,6 +42,18 @@ class TestRegister:
         assert_problem(await register(client, username="other"), 409, "email_taken")
         assert_problem(await register(client, email="other@example.com"), 409, "username_taken")
 
+    async def test_an_address_registers_so_many_accounts_an_hour(self, start_api: StartApi):
+        api = await start_api(rate_limit_per_minute=1_000, registrations_per_hour=2)
+        outcomes = []
+        for number in range(3):  # the same subscriber, from one of his addresses after the other
+            async with api.client(address=f"2001:db8:1:2::{number}") as client:
+                outcomes.append(await register(client, username=f"ada{number}", email=f"ada{number}@example.com"))
+        assert [outcome.status_code for outcome in outcomes[:2]] == [201, 201]
+        assert_problem(outcomes[2], 429, "too_many_registrations")
+        assert int(outcomes[2].headers["retry-after"]) > 60
+        async with api.client(address="2001:db8:1:3::1") as client:
+            assert (await register(client)).status_code == 201
+
     async def test_hidden_accounts_answer_everybody_alike(self, start_api: StartApi):
         api = await start_api(hide_accounts=True)
         async with api.client() as client:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from uuid import uuid4
 
 from sqlalchemy import select
 
@@ -10,11 +11,15 @@ from db.auth.events import PasswordChanged, SecondFactorChanged
 from db.auth.models import User
 from db.events.service import record
 from db.mail.models import MailMessage
+from db.mail.service import UNASKED_PER_HOUR
 from db.users import service as users
+from tasks.mail.posting import post
+from tasks.mail.templates import Letter
 from tests.factories.auth import make_user
 from tests.fixtures.jobs import Bench
 from tests.fixtures.transactions import in_transaction, rows
 
+LETTER = Letter("Hello", "Hello", "<p>Hello</p>")
 LINK = re.compile(r"#(mot_[A-Za-z0-9_-]+)")
 
 
@@ -99,7 +104,9 @@ async def test_owners_are_told_what_happened(bench: Bench) -> None:
 
     await in_transaction(bench.database, happen)
     await bench.drain()
-    notices = {mail.subject: mail for mail in await mails(bench) if mail.template == "security_notice"}
+    notices = {
+        mail.subject: mail for mail in await mails(bench) if mail.template in ("security_notice", "address_notice")
+    }
     assert set(notices) == {
         "Your password was changed",
         "A recovery code was used",
@@ -111,3 +118,40 @@ async def test_owners_are_told_what_happened(bench: Bench) -> None:
     assert (await mails(bench))[-1].to_address in ("new@example.org", "ada@example.org")
     links = [mail for mail in await mails(bench) if mail.template == "verify_email"]
     assert links[-1].to_address == "new@example.org"
+
+
+async def test_a_mailbox_is_not_filled_by_accounts_that_come_and_go(bench: Bench) -> None:
+    """Whoever registers an address has mail sent to it, and what follows a plus is the same mailbox."""
+    for number in range(UNASKED_PER_HOUR + 2):
+        email = f"Victim+{number}@example.org" if number % 2 else "victim@example.org"
+
+        async def come_and_go(session, email=email) -> None:
+            user = await make_user(session, email=email, is_verified=False)
+            await users.delete_user(session, user.id)
+
+        await in_transaction(bench.database, come_and_go)
+        await bench.drain()
+    assert len(await mails(bench)) == UNASKED_PER_HOUR
+    await in_transaction(bench.database, lambda s: make_user(s, email="other@example.org", is_verified=False))
+    await bench.drain()
+    assert (await mails(bench))[-1].to_address == "other@example.org"
+
+
+async def test_notices_to_an_owner_arrive_however_much_strangers_had_sent(bench: Bench) -> None:
+    user = await newcomer(bench)
+    await in_transaction(bench.database, lambda s: users.update_user(s, user.id, {"is_verified": True}))
+    for _ in range(UNASKED_PER_HOUR):
+        await in_transaction(bench.database, lambda s: post(s, uuid4().hex, "welcome", user.email, LETTER))
+    await in_transaction(bench.database, lambda s: users.update_user(s, user.id, {"email": "new@example.org"}))
+    await bench.drain()
+    assert "Your e-mail address was changed" in [mail.subject for mail in await mails(bench)]
+
+
+async def test_an_address_that_was_never_verified_is_not_told_for_ever(bench: Bench) -> None:
+    """An account that alternates between somebody's address and its own."""
+    user = await newcomer(bench)
+    for number in range(UNASKED_PER_HOUR + 2):
+        email = f"own{number}@example.org" if number % 2 else "victim@example.org"
+        await in_transaction(bench.database, lambda s, e=email: users.update_user(s, user.id, {"email": e}))
+        await bench.drain()
+    assert len([mail for mail in await mails(bench) if mail.to_address == "victim@example.org"]) == UNASKED_PER_HOUR

@@ -59,6 +59,13 @@ async def test_users_and_their_keys_and_addresses_are_told_apart():
     assert (await Exchange(client="192.0.2.9").through(limit(user(), keeper))).status == 429
 
 
+async def test_the_addresses_of_one_subscriber_share_a_quota():
+    keeper = QuotaKeeper(None, clock=ManualClock().monotonic)
+    clients = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:3::4", "2001:db8:1:3::1"]
+    exchanges = [await Exchange(client=client).through(limit(None, keeper)) for client in clients]
+    assert [exchange.status for exchange in exchanges] == [200, 200, 429, 200]
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/health"), ("POST", "/api/publish"), ("OPTIONS", "/api/v1/x")])
 async def test_some_things_are_not_limited(method: str, path: str):
     middleware = limit()

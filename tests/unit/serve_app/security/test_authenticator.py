@@ -170,6 +170,16 @@ async def test_an_address_may_show_so_many_wrong_keys(world: World):
     assert "principal" in await world.identify(x_api_key="good")
 
 
+async def test_a_subscriber_s_addresses_share_what_wrong_keys_they_may_show(world: World):
+    for number in range(WRONG_KEYS.quota):
+        with pytest.raises(ApiKeyInvalid):
+            await world.authenticator.principal_of_key(f"bad-{number}", f"2001:db8:1:2::{number:x}")
+    with pytest.raises(TooManyWrongKeys):
+        await world.authenticator.principal_of_key("bad", "2001:db8:1:2:ffff::1")
+    with pytest.raises(ApiKeyInvalid):
+        await world.authenticator.principal_of_key("bad", "2001:db8:1:3::1")
+
+
 async def test_right_keys_of_one_address_use_nothing_up_and_stay_usable_beside_wrong_ones(world: World):
     world.keys |= {f"good-{number}": world.principal("api_key") for number in range(500)}
     for number in range(500):
