@@ -1,10 +1,14 @@
 """Signing in with a password: attempts are counted, and hashing never happens inside a transaction.
 
 An attempt is written down before its password is verified: guesses that run at the same time count for each other.
+
+An account has three windows of failures, so that nobody can use up its owner's: one for each network that it has signed
+in from, one for all others, and one for confirmations, for which one must be signed in.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, insert, select, text, update
@@ -15,6 +19,7 @@ from db.auth import repository, second_factor
 from db.auth.errors import InvalidCredentials, TooManyLoginAttempts
 from db.auth.hashing import PasswordHasher
 from db.auth.models import LoginAttempt, User
+from db.auth.networks import caller_network
 from db.batches import BATCH, delete_batch
 from db.session import Database
 
@@ -22,6 +27,17 @@ ATTEMPT_WINDOW = timedelta(minutes=1)
 
 ADDRESS_FACTOR = 3
 """An address may fail this many times as often as an account: offices share one."""
+
+KNOWN_FOR = timedelta(days=30)
+"""How long a network counts as one of the account's own after a right password. Attempts are not kept for longer."""
+
+Purpose = Literal["sign_in", "confirmation"]
+"""What the password is asked for: signing in, or a change by somebody who is signed in."""
+
+_ACTIONS: dict[Purpose, tuple[str, str]] = {
+    "sign_in": ("login.succeeded", "login.failed"),
+    "confirmation": ("password.confirmed", "password.not_confirmed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,7 @@ class LoginCandidate:
     password_hash: str | None
     ip: str | None
     attempt_id: int
+    purpose: Purpose = "sign_in"
 
 
 async def authenticate(
@@ -43,13 +60,16 @@ async def authenticate(
     password: str,
     ip: str | None = None,
     failures_per_minute: int = 10,
+    purpose: Purpose = "sign_in",
 ) -> UUID:
     """Check a password and return the user's id; two short transactions with the hashing between them.
 
     Raises InvalidCredentials (same answer and time whether or not the account exists) and TooManyLoginAttempts.
     """
     async with database.transaction() as session:
-        candidate = await find_candidate(session, email=email, ip=ip, failures_per_minute=failures_per_minute)
+        candidate = await find_candidate(
+            session, email=email, ip=ip, failures_per_minute=failures_per_minute, purpose=purpose
+        )
     correct = await hasher.verify(password, candidate.password_hash)
     new_hash = None
     if correct and candidate.password_hash is not None and hasher.needs_rehash(candidate.password_hash):
@@ -60,23 +80,24 @@ async def authenticate(
 
 
 async def find_candidate(
-    session: AsyncSession, *, email: str, ip: str | None, failures_per_minute: int
+    session: AsyncSession, *, email: str, ip: str | None, failures_per_minute: int, purpose: Purpose = "sign_in"
 ) -> LoginCandidate:
     """First half: refuse those who must wait, else count the attempt and say which hash to compare with.
 
     Raises TooManyLoginAttempts.
     """
-    account = email.strip().lower()[:255]
+    lowered: str = (await session.execute(select(func.lower(email.strip())))).scalar_one()
+    account = (lowered if purpose == "sign_in" else f"confirm:{lowered}")[:255]
+    network = caller_network(ip) if ip is not None else None
     if failures_per_minute > 0:
-        await _check_account(session, account, failures_per_minute)
-        if ip is not None:
-            await _check_address(session, ip, failures_per_minute * ADDRESS_FACTOR)
-    user = await repository.user_by_email(session, account)
-    attempt = insert(LoginAttempt).values(account=account, user_id=user.id if user else None, ip=ip)
+        await _check_account(session, account, network, failures_per_minute)
+        if network is not None:
+            await _check_address(session, network, failures_per_minute * ADDRESS_FACTOR)
+    user = await repository.user_by_email(session, email)
+    attempt = insert(LoginAttempt).values(account=account, user_id=user.id if user else None, ip=network)
     attempt_id = (await session.execute(attempt.returning(LoginAttempt.id))).scalar_one()
-    if user is None or not user.is_active:
-        return LoginCandidate(account, user.id if user else None, None, ip, attempt_id)
-    return LoginCandidate(account, user.id, user.password_hash, ip, attempt_id)
+    password_hash = user.password_hash if user is not None and user.is_active else None
+    return LoginCandidate(account, user.id if user else None, password_hash, ip, attempt_id, purpose)
 
 
 async def conclude(
@@ -93,10 +114,12 @@ async def conclude(
         .execution_options(synchronize_session=False)
     )
     # With a second factor the password is half of it: db.auth.challenges writes down the other half.
-    half = good and user is not None and await second_factor.is_enabled(session, user.id)
+    signs_in = candidate.purpose == "sign_in"
+    half = good and user is not None and signs_in and await second_factor.is_enabled(session, user.id)
+    succeeded, failed = _ACTIONS[candidate.purpose]
     await audit.record(
         session,
-        ("login.password_accepted" if half else "login.succeeded") if good else "login.failed",
+        ("login.password_accepted" if half else succeeded) if good else failed,
         subject_type="user",
         subject_id=candidate.user_id or candidate.account,
         actor_id=candidate.user_id if good else None,
@@ -104,7 +127,7 @@ async def conclude(
     )
     if not good or user is None:
         raise InvalidCredentials
-    changes: dict[str, object] = {} if half else {"last_login_at": func.now()}
+    changes: dict[str, object] = {"last_login_at": func.now()} if signs_in and not half else {}
     if new_hash is not None:
         changes["password_hash"] = new_hash
     if changes:
@@ -122,16 +145,34 @@ async def prune_attempts(session: AsyncSession, *, older_than_days: int, limit: 
     return await delete_batch(session, "auth.login_attempts", where, limit=limit, oldest="at", days=older_than_days)
 
 
-async def _check_account(session: AsyncSession, account: str, limit: int) -> None:
-    """Refuse when the newest `limit` attempts of the last minute all failed: its owner's success counts anew."""
-    await _one_at_a_time(session, f"login account {account}")
-    await _refuse_many(session, _recent(LoginAttempt.account == account), limit)
+async def _check_account(session: AsyncSession, account: str, network: str | None, limit: int) -> None:
+    """Refuse when the newest `limit` attempts of the last minute all failed: its owner's success counts anew.
+
+    From where the account has signed in lately only attempts from there count: strangers must not keep its owner out.
+    """
+    which = [LoginAttempt.account == account]
+    key = f"login account {account}"
+    if network is not None and await _is_known(session, account, network):
+        which.append(LoginAttempt.ip == network)
+        key += f" from {network}"
+    await _one_at_a_time(session, key)
+    await _refuse_many(session, _recent(*which), limit)
 
 
-async def _check_address(session: AsyncSession, ip: str, limit: int) -> None:
+async def _is_known(session: AsyncSession, account: str, network: str) -> bool:
+    success = select(LoginAttempt.id).where(
+        LoginAttempt.account == account,
+        LoginAttempt.ip == network,
+        LoginAttempt.succeeded.is_(True),
+        LoginAttempt.at > func.clock_timestamp() - KNOWN_FOR,
+    )
+    return await session.scalar(success.limit(1)) is not None
+
+
+async def _check_address(session: AsyncSession, network: str, limit: int) -> None:
     """Refuse after `limit` failures in the last minute, whatever succeeded between: guessers have accounts too."""
-    await _one_at_a_time(session, f"login address {ip}")
-    await _refuse_many(session, _recent(LoginAttempt.ip == ip, LoginAttempt.succeeded.is_not(True)), limit)
+    await _one_at_a_time(session, f"login address {network}")
+    await _refuse_many(session, _recent(LoginAttempt.ip == network, LoginAttempt.succeeded.is_not(True)), limit)
 
 
 async def _one_at_a_time(session: AsyncSession, key: str) -> None:

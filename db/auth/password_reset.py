@@ -28,13 +28,15 @@ async def request(session: AsyncSession, email: str) -> None:
 
     What follows happens in a job, so that neither answer nor time says which.
     """
-    await events.record(session, PasswordResetRequested(email=email.strip().lower()[:255]))
+    await events.record(session, PasswordResetRequested(email=email.strip()[:255]))
 
 
 async def begin(session: AsyncSession, email: str) -> ResetLink | None:
     """Issue a link; None when there is no such account, or too many links are on their way."""
     wanted = (
-        select(User).where(func.lower(User.email) == email, User.deleted_at.is_(None), User.is_active).with_for_update()
+        select(User)
+        .where(func.lower(User.email) == func.lower(email), User.deleted_at.is_(None), User.is_active)
+        .with_for_update()
     )
     user = (await session.scalars(wanted)).one_or_none()
     if user is None or await one_time.count_recent(session, user.id, one_time.RESET_PASSWORD) >= LINKS_PER_HOUR:

@@ -33,14 +33,14 @@ async def live_user(session: AsyncSession, user_id: UUID) -> User | None:
 
 
 async def user_by_email(session: AsyncSession, email: str) -> User | None:
-    """The live account with this address, whatever its case."""
-    wanted = select(User).where(func.lower(User.email) == email.strip().lower(), User.deleted_at.is_(None))
+    """The live account with this address, whatever its case: as the index has it, Python's lower case is another."""
+    wanted = select(User).where(func.lower(User.email) == func.lower(email.strip()), User.deleted_at.is_(None))
     return (await session.scalars(wanted)).one_or_none()
 
 
 async def user_by_username(session: AsyncSession, username: str) -> User | None:
     """The live account with this username, whatever its case."""
-    wanted = select(User).where(func.lower(User.username) == username.strip().lower(), User.deleted_at.is_(None))
+    wanted = select(User).where(func.lower(User.username) == func.lower(username.strip()), User.deleted_at.is_(None))
     return (await session.scalars(wanted)).one_or_none()
 
 

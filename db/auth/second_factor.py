@@ -26,6 +26,7 @@ from db.auth.errors import (
 )
 from db.auth.events import SecondFactorChange, SecondFactorChanged
 from db.auth.models import LoginAttempt, LoginSession, TotpCredential
+from db.auth.networks import caller_network
 from db.auth.sealing import Sealer
 from db.auth.sessions import revoke_all
 from db.batches import BATCH, delete_batch
@@ -218,7 +219,9 @@ def _account(user_id: UUID) -> str:
 async def _note(session: AsyncSession, user_id: UUID, ip: str | None, *, succeeded: bool) -> None:
     """Write an attempt down."""
     await session.execute(
-        insert(LoginAttempt).values(account=_account(user_id), user_id=user_id, ip=ip, succeeded=succeeded)
+        insert(LoginAttempt).values(
+            account=_account(user_id), user_id=user_id, ip=ip and caller_network(ip), succeeded=succeeded
+        )
     )
     if not succeeded:
         await audit.record(session, "login.code_failed", subject_type="user", subject_id=user_id, ip=ip)

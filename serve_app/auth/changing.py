@@ -31,7 +31,7 @@ async def change_own_account(
 ) -> User:
     """Apply the changes. Raises WrongPassword, PasswordTooWeak, TooManyAddresses, and what is raised below.
 
-    Passwords are compared through `authenticate`, so that guesses here are counted like guesses at the door.
+    Passwords are compared through `authenticate`, so that guesses here are counted, apart from those at the door.
     """
     changes: dict[str, Any] = body.model_dump(
         exclude_unset=True, exclude_none=True, exclude={"current_password", "new_password", "code"}
@@ -65,7 +65,7 @@ async def change_own_account(
 
 
 async def prove_password(resources: Resources, user_id: UUID, password: str | None, address: str) -> User:
-    """The account, if this is its password. Raises WrongPassword (counted as a failed login)."""
+    """The account, if this is its password. Raises WrongPassword (counted, apart from sign-ins)."""
     async with resources.database.transaction(read_only=True) as session:
         user = await users.get_user(session, user_id)
     if password is None:
@@ -78,6 +78,7 @@ async def prove_password(resources: Resources, user_id: UUID, password: str | No
             password=password,
             ip=address,
             failures_per_minute=resources.settings.login_rate_limit_per_minute,
+            purpose="confirmation",
         )
     except auth_errors.InvalidCredentials as error:
         raise WrongPassword from error

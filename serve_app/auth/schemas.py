@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, EmailStr, Field, StringConstraints, validate_email
 
 from serve_app.schemas import FreeJson, RequestSchema, ResourceSchema, ResponseSchema
 
@@ -19,6 +19,19 @@ Username = Annotated[
 ]
 FullName = Annotated[str, Field(max_length=120, examples=["Ada Lovelace"])]
 Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+
+
+def _as_registered(typed: str) -> str:
+    """The address as `Email` would have stored it (IDNA, NFC); what is none stays as it was typed."""
+    try:
+        return validate_email(typed)[1]
+    except ValueError:
+        return typed
+
+
+TypedEmail = Annotated[
+    str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_as_registered)
+]
 NewPassword = Annotated[
     str,
     StringConstraints(min_length=MIN_PASSWORD_CHARACTERS, max_length=MAX_PASSWORD_CHARACTERS, strip_whitespace=False),
@@ -54,7 +67,7 @@ class RegisterRequest(RequestSchema):
 class LoginRequest(RequestSchema):
     """Who, and how the tokens travel: in the body (`bearer`) or in HttpOnly cookies (`cookie`)."""
 
-    email: Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
+    email: TypedEmail
     password: GivenPassword
     mode: Literal["bearer", "cookie"] = "bearer"
 
@@ -89,7 +102,7 @@ class EmailVerified(ResponseSchema):
 class PasswordForgotten(RequestSchema):
     """Whose password is to be replaced."""
 
-    email: Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
+    email: TypedEmail
 
 
 class MailOnItsWay(ResponseSchema):

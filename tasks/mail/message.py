@@ -4,6 +4,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
+from email_validator import EmailNotValidError, validate_email
+
 from db.mail.models import MailMessage
 from db.mail.service import refuse_control_characters
 
@@ -15,7 +17,7 @@ def make_message(mail: MailMessage, *, sender: str) -> EmailMessage:
     """
     message = EmailMessage(policy=SMTP)
     message["From"] = refuse_control_characters(sender, "mail_from")
-    message["To"] = refuse_control_characters(mail.to_address, "to_address")
+    message["To"] = _with_ascii_domain(refuse_control_characters(mail.to_address, "to_address"))
     message["Subject"] = refuse_control_characters(mail.subject, "subject")
     message["Date"] = format_datetime(mail.created_at)
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
@@ -25,3 +27,14 @@ def make_message(mail: MailMessage, *, sender: str) -> EmailMessage:
     if mail.body_html is not None:
         message.add_alternative(mail.body_html, subtype="html")
     return message
+
+
+def _with_ascii_domain(address: str) -> str:
+    """Domains have a form that every server takes (IDNA); what is before the `@` has none, and needs SMTPUTF8."""
+    local, _, domain = address.rpartition("@")
+    if domain.isascii():
+        return address
+    try:
+        return f"{local}@{validate_email(address, check_deliverability=False).ascii_domain}"
+    except EmailNotValidError:
+        return address

@@ -92,6 +92,93 @@ async def test_after_too_many_failures_even_the_right_password_waits(database: D
     assert await sign_in(database, "blue kettle") == ada.id
 
 
+async def guess_from_elsewhere(database: Database, times: int = 3) -> None:
+    for number in range(times):
+        with pytest.raises(InvalidCredentials):
+            await sign_in(database, "wrong", ip=f"203.0.113.{number}")
+
+
+@pytest.mark.parametrize(("home", "again"), [("192.0.2.1", "::ffff:192.0.2.1"), ("2001:db8:1:2::1", "2001:db8:1:2::9")])
+async def test_strangers_cannot_keep_an_owner_out_of_where_they_sign_in(
+    database: Database, ada: User, home: str, again: str
+) -> None:
+    await sign_in(database, "blue kettle", ip=home)
+    async with database.transaction() as session:  # so that the success is not what counts anew
+        await session.execute(text("UPDATE auth.login_attempts SET at = at - interval '29 days'"))
+    await guess_from_elsewhere(database)
+    for elsewhere in ("203.0.113.9", "2001:db8:1:3::1"):
+        with pytest.raises(TooManyLoginAttempts):
+            await sign_in(database, "blue kettle", ip=elsewhere)
+    assert await sign_in(database, "blue kettle", ip=again) == ada.id
+
+
+async def test_guesses_from_where_an_owner_signs_in_have_a_limit_too(database: Database, ada: User) -> None:
+    await sign_in(database, "blue kettle")
+    for _ in range(3):
+        with pytest.raises(InvalidCredentials):
+            await sign_in(database, "wrong")
+    with pytest.raises(TooManyLoginAttempts):
+        await sign_in(database, "blue kettle")
+
+
+async def test_a_place_is_forgotten_after_a_month(database: Database, ada: User) -> None:
+    await sign_in(database, "blue kettle")
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE auth.login_attempts SET at = at - interval '31 days'"))
+    await guess_from_elsewhere(database)
+    with pytest.raises(TooManyLoginAttempts):
+        await sign_in(database, "blue kettle")
+
+
+CONFIRMATIONS = "SELECT action FROM audit.entries WHERE action ~ '^(login|password)' ORDER BY id"
+
+
+async def confirm(database: Database, password: str) -> UUID:
+    return await service.authenticate(
+        database,
+        TransparentHasher(),
+        email="ada@example.com",
+        password=password,
+        ip="192.0.2.1",
+        failures_per_minute=3,
+        purpose="confirmation",
+    )
+
+
+async def test_confirming_a_password_is_no_sign_in(database: Database, ada: User) -> None:
+    assert await confirm(database, "blue kettle") == ada.id
+    with pytest.raises(InvalidCredentials):
+        await confirm(database, "wrong")
+    assert await value(database, "SELECT last_login_at FROM auth.users") is None
+    assert await rows(database, CONFIRMATIONS) == [
+        ("password.confirmed",),
+        ("password.not_confirmed",),
+    ]
+
+
+async def test_who_is_signed_in_confirms_whatever_is_guessed_at_the_door_and_not_at_will(
+    database: Database, ada: User
+) -> None:
+    await guess_from_elsewhere(database)
+    assert await confirm(database, "blue kettle") == ada.id
+    for _ in range(3):
+        with pytest.raises(InvalidCredentials):
+            await confirm(database, "wrong")
+    with pytest.raises(TooManyLoginAttempts):
+        await confirm(database, "blue kettle")
+
+
+async def test_the_addresses_of_one_subscriber_are_one(database: Database, ada: User) -> None:
+    for number in range(9):
+        with pytest.raises(InvalidCredentials):
+            await sign_in(database, "wrong", email=f"victim{number}@example.com", ip=f"2001:db8:1:2::{number}")
+    with pytest.raises(TooManyLoginAttempts):
+        await sign_in(database, "blue kettle", ip="2001:db8:1:2:ffff::1")
+    assert await sign_in(database, "blue kettle", ip="2001:db8:1:3::1") == ada.id
+    everywhere = await rows(database, "SELECT ip FROM audit.entries WHERE ip LIKE '%:2::8'")
+    assert everywhere == [("2001:db8:1:2::8",)], "the trail names the address"
+
+
 async def test_one_address_cannot_try_many_accounts(database: Database, ada: User) -> None:
     for number in range(9):
         with pytest.raises(InvalidCredentials):

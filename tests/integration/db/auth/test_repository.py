@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from db.auth import repository
+from db.auth import password_reset, repository
 from db.session import Database
 from tests.factories.auth import make_session, make_user
 
@@ -20,6 +20,15 @@ async def test_accounts_are_found_by_name_whatever_the_case_and_not_once_removed
         assert await repository.user_by_email(session, "ada@example.com") is None
         assert await repository.user_by_username(session, "ada") is None
         assert await repository.live_user(session, ada.id) is None
+
+
+@pytest.mark.parametrize("email", ["\u0130smail@example.com", "\u039d\u0399\u039a\u039f\u03a3@example.gr"])
+async def test_an_account_is_found_by_the_address_that_it_was_registered_with(database: Database, email: str) -> None:
+    """Python's lower case is not Postgres' for a capital I with a dot, or a sigma at the end of a word."""
+    async with database.transaction() as session:
+        user = await make_user(session, email=email)
+        assert await repository.user_by_email(session, email) is user
+        assert await password_reset.begin(session, email) is not None
 
 
 async def test_roles_and_permissions_add_up(database: Database) -> None:

@@ -57,6 +57,15 @@ async def test_an_account_tries_so_many_addresses_an_hour(client: httpx.AsyncCli
     assert same.status_code == 200, "another way to write the same address is no change"
 
 
+async def test_the_password_is_confirmed_whatever_strangers_guess(api: Api, client: httpx.AsyncClient, token: str):
+    for number in range(10):
+        async with api.client(address=f"203.0.113.{number}") as stranger:
+            guess = {"email": EMAIL, "password": "a guess of mine"}
+            assert (await stranger.post("/api/v1/auth/login", json=guess)).status_code == 401
+    answer = await change(client, token, new_password="an even better compiler", current_password=PASSWORD)
+    assert answer.status_code == 200, answer.text
+
+
 async def test_a_new_password_ends_the_other_sessions(client: httpx.AsyncClient, token: str):
     other = await log_in(client)
     new = "an even better compiler"

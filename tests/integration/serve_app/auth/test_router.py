@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from db.auth import password_reset
 from serve_app.security.cookies import ACCESS, REFRESH
 from tests.fixtures.client import Api, StartApi, assert_problem
 
@@ -100,6 +101,18 @@ class TestLogin:
         assert tokens["expires_in"] == 600
         assert tokens["user"]["username"] == "ada"
         assert (await me(client, tokens["access_token"])).json()["email"] == EMAIL
+
+    @pytest.mark.parametrize("email", ["me@xn--bcher-kva.example", "jose\u0301@example.com", "\u0130smail@example.com"])
+    async def test_the_address_works_as_it_was_typed_when_registering(
+        self, api: Api, client: httpx.AsyncClient, email: str
+    ):
+        assert (await register(client, email=email)).status_code == 201
+        assert (await log_in(client, email=email)).status_code == 200
+        assert (await client.post("/api/v1/auth/password/forgot", json={"email": email})).status_code == 202
+        async with api.database.transaction() as session:
+            asked = "SELECT payload ->> 'email' FROM app.domain_events WHERE type = 'user.password_reset_requested'"
+            found = await password_reset.begin(session, (await session.execute(text(asked))).scalar_one())
+        assert found is not None
 
     async def test_wrong_password_and_unknown_account_answer_alike(self, client: httpx.AsyncClient):
         await register(client)

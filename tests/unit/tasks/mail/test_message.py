@@ -32,6 +32,19 @@ def test_both_bodies_and_an_id_that_stays_the_same() -> None:
     assert first["Bcc"] is None
 
 
+@pytest.mark.parametrize(
+    ("address", "to"),
+    [
+        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+        ("josé@straße.example", "josé@xn--strae-oqa.example"),
+        ("ada@example.org", "ada@example.org"),
+        ("ada@-bücher.example", "ada@-bücher.example"),
+    ],
+)
+def test_a_domain_is_written_so_that_every_server_takes_it(address: str, to: str) -> None:
+    assert make_message(mail(to_address=address), sender="shop@shop.example")["To"] == to
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\x00", "\x0b", "\x85", "\u2028"])
 @pytest.mark.parametrize("field", ["to_address", "subject"])
 def test_a_header_cannot_start_another(field: str, newline: str) -> None:
