@@ -72,12 +72,21 @@ def sign(request: Request, signer: LinkSigner, cursor: Cursor | None) -> str | N
 
 
 def numbered(
-    page: NumberedPage[RowT], present: Callable[[RowT], ItemT], *, request: Request, response: Response
+    page: NumberedPage[RowT],
+    present: Callable[[RowT], ItemT],
+    *,
+    request: Request,
+    response: Response,
+    max_page: int = MAX_PAGE,
 ) -> dict[str, Any]:
-    """The response body of a page by number, with Link (RFC 8288) and X-Total-Count headers."""
+    """The response body of a page by number, with Link (RFC 8288) and X-Total-Count headers.
+
+    `max_page` is the last that the list answers: there may be more rows (`total`), but no pages to lead to.
+    """
+    pages = min(page.pages, max_page)
     neighbours = {
         name: f"{request.url.path}?{request.url.include_query_params(page=number, limit=page.limit).query}"
-        for name, number in _neighbours(page.page, page.pages).items()
+        for name, number in _neighbours(page.page, pages).items()
     }
     response.headers["X-Total-Count"] = str(page.total)
     return _body(
@@ -85,7 +94,7 @@ def numbered(
         request,
         response,
         neighbours,
-        {"total": page.total, "page": page.page, "limit": page.limit, "pages": page.pages, "next": None, "prev": None},
+        {"total": page.total, "page": page.page, "limit": page.limit, "pages": pages, "next": None, "prev": None},
     )
 
 

@@ -110,7 +110,7 @@ class Page(ResponseSchema, Generic[ItemT]):
     total: int | None = Field(description="How many there are in all; null when paging by cursor.")
     page: int | None = Field(description="This page's number from 1; null when paging by cursor.")
     limit: int = Field(description="How many items a page holds at most.")
-    pages: int | None = Field(description="How many pages there are; null when paging by cursor.")
+    pages: int | None = Field(description="How many pages can be asked for; null when paging by cursor.")
     next: str | None = Field(description="Cursor of the next page; null on the last one, and when paging by number.")
     prev: str | None = Field(description="Cursor of the page before; null on the first, and when paging by number.")
     links: Links = Field(alias="_links")

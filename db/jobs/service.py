@@ -126,14 +126,11 @@ async def list_jobs(
     sources = _sources(tuple(given))
     counted = [f"SELECT count(*) AS n FROM (SELECT 1 FROM {source} LIMIT {MAX_OFFSET}) AS c" for source in sources]
     total = int(await session.scalar(text(f"SELECT sum(n) FROM ({' UNION ALL '.join(counted)}) AS counts"), given) or 0)
-    # The page cannot need more jobs of either kind than it and all pages before it hold: `reach`.
-    live, ended = sources
+    # The page cannot need more jobs of either kind than it and all pages before it hold: `reach`. Both are taken in the
+    # order of the page, ids grow with time, or pages would leave jobs out and repeat others.
+    newest = [f"(SELECT {_COLUMNS} FROM {source} ORDER BY id DESC LIMIT :reach)" for source in sources]
     statement = f"""
-        SELECT * FROM (
-            SELECT {_COLUMNS} FROM {live}
-            UNION ALL
-            SELECT * FROM (SELECT {_COLUMNS} FROM {ended} ORDER BY finished_at DESC LIMIT :reach) AS recent
-        ) AS jobs ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
+        SELECT * FROM ({" UNION ALL ".join(newest)}) AS jobs ORDER BY id DESC LIMIT :limit OFFSET :offset
     """
     rows = await session.execute(text(statement), {**given, "limit": limit, "offset": offset, "reach": offset + limit})
     return Page([_view(row) for row in rows], total, page, limit)

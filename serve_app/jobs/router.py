@@ -45,7 +45,11 @@ async def list_jobs(
         session, state=query.state, kind=query.kind, queue=query.queue, page=query.page, limit=query.limit
     )
     return numbered(
-        page, lambda job: Job.of(job, links=self_link(f"/jobs/{job.id}")), request=request, response=response
+        page,
+        lambda job: Job.of(job, links=self_link(f"/jobs/{job.id}")),
+        request=request,
+        response=response,
+        max_page=MAX_PAGE,
     )
 
 

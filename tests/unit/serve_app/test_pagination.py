@@ -50,6 +50,16 @@ def test_numbered(page: int, neighbours: set[str]):
     assert all(f'rel="{name}"' in response.headers["link"] for name in neighbours)
 
 
+def test_no_link_leads_to_a_page_that_is_refused():
+    response = Response()
+    body = numbered(Page(["a"], 100, 3, 2), present, request=request("page=3"), response=response, max_page=3)
+    assert (body["total"], body["pages"]) == (100, 3)
+    assert set(body["links"]) == {"self", "first", "last", "prev"}
+    assert "page=3" in body["links"]["last"].href
+    deep = numbered(Page(["a"], 100_000, 1_000, 20), present, request=request("page=1000"), response=response)
+    assert "next" not in deep["links"]
+
+
 def test_by_cursor():
     response = Response()
     asked = request("q=x&limit=1")
