@@ -279,6 +279,11 @@ async def mark_read(session: AsyncSession, conversation_id: UUID, *, user_id: UU
     if message is None:
         raise MessageNotFound
     mine = (Participant.conversation_id == conversation_id, Participant.user_id == user_id)
+    name, reader = channel(conversation_id), str(user_id)
+    position = await reading.position_of(session, name, message.outbox_id)
+    if position is not None:
+        # First, because it locks the position before the participant: two orders would deadlock.
+        await read_positions.mark_many(session, [Mark(name, reader, *position)])
     moved = await session.scalar(
         update(Participant)
         .where(*mine, Participant.last_read_number < message.number)
@@ -287,14 +292,9 @@ async def mark_read(session: AsyncSession, conversation_id: UUID, *, user_id: UU
         .execution_options(synchronize_session=False)
     )
     read = moved or int(await session.scalar(select(Participant.last_read_number).where(*mine)) or 0)
-    if moved is not None:
-        name, reader = channel(conversation_id), str(user_id)
-        position = await reading.position_of(session, name, message.outbox_id)
-        if position is not None:
-            await read_positions.mark_many(session, [Mark(name, reader, *position)])
-        else:
-            record_effect(session, PositionRead(name, reader, "", 0, moved))
-    await notifications.mark_all_read(session, user_id, collapse_key=channel(conversation_id))
+    if moved is not None and position is None:
+        record_effect(session, PositionRead(name, reader, "", 0, moved))
+    await notifications.mark_all_read(session, user_id, collapse_key=name)
     return read
 
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from db.conversations import service as conversations
 from db.conversations.errors import ConversationNotFound
@@ -13,7 +14,8 @@ from db.read_positions.service import Mark
 from tests.factories.auth import make_user
 from tests.factories.conversations import make_conversation, make_message
 from tests.fixtures.outbox import relay_all
-from tests.fixtures.transactions import in_transaction
+from tests.fixtures.transactions import in_transaction, value
+from tests.fixtures.waiting import eventually
 
 
 @pytest.fixture
@@ -111,6 +113,26 @@ async def test_positions_and_messages_say_the_same(database, talk):
         database, lambda s: conversations.mark_read(s, made.id, user_id=bob.id, message_id=messages[1].id)
     )
     assert await unread() == (1, 1)
+
+
+async def test_a_message_and_a_position_that_are_read_at_once_do_not_deadlock(database, talk):
+    """Whoever has the row of the position has that of the participant next, whichever way it was asked for."""
+    _, bob, made, messages, epoch = talk
+    name, user = f"conversation:{made.id}", str(bob.id)
+    await in_transaction(database, lambda s: service.mark(s, name, user=user, epoch=epoch, offset=1))
+    async with database.transaction() as holder:
+        await holder.execute(text("SELECT 1 FROM app.read_positions WHERE channel = :c FOR UPDATE"), {"c": name})
+        other = asyncio.create_task(
+            in_transaction(
+                database, lambda s: conversations.mark_read(s, made.id, user_id=bob.id, message_id=messages[3].id)
+            )
+        )
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        await eventually(lambda: value(database, waiting))
+        await service.mark(holder, name, user=user, epoch=epoch, offset=2)
+    assert await other == 4
 
 
 async def test_a_message_that_is_not_out_yet_is_read_by_its_number(database, talk, told):
