@@ -34,6 +34,7 @@ from serve_app.exports.schemas import (
 )
 from serve_app.idempotency import IdempotencyKey, answer_once, created
 from serve_app.links import ROOT, action, self_link
+from serve_app.middleware.head_on_get import show_head
 from serve_app.openapi_parts import LOCATION_HEADER, PUBLIC, problems
 from serve_app.pagination import MAX_LIMIT, numbered
 from serve_app.schemas import Page
@@ -241,6 +242,7 @@ async def download_export_file(
         request_id=request.scope.get("request_id"),
         details={"name": file.name, "bytes": file.bytes, "rows": file.rows, "range": byte_range},
     )
+    show_head(request.scope)
     return FileResponse(
         path,
         media_type=MEDIA_TYPES[export.format],

@@ -2,6 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_ASKED = "mobula.head"
+
 
 class HeadOnGetMiddleware:
     """Routes see GET; the body is dropped on its way out."""
@@ -14,6 +16,7 @@ class HeadOnGetMiddleware:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
+        scope[_ASKED] = True
         scope["method"] = "GET"  # in place: the outer layers read the matched route from this very scope
 
         async def send_headers_only(message: Message) -> None:
@@ -24,3 +27,9 @@ class HeadOnGetMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_headers_only)
+
+
+def show_head(scope: Scope) -> None:
+    """Let a response that is made now see HEAD, if that was asked for: one that would read a whole file for nothing."""
+    if scope.get(_ASKED):
+        scope["method"] = "HEAD"

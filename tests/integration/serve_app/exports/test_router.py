@@ -178,6 +178,26 @@ async def test_ranges(api: Api, sign_in: SignIn, bench: Bench) -> None:
         assert (await part("bytes=0-1", **{"If-Range": '"another"'})).status_code == 200
 
 
+async def test_head_says_what_there_is_without_reading_it(
+    api: Api, sign_in: SignIn, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await sign_in()
+    url = await link(person, await export(person, bench))
+    async with api.client() as http:
+        whole = await http.get(url)
+
+        async def refuse(*_: Any, **__: Any) -> None:
+            raise AssertionError("the file was opened")
+
+        monkeypatch.setattr("anyio.open_file", refuse)
+        head = await http.head(url)
+        part = await http.head(url, headers={"Range": "bytes=0-4"})
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-length", "etag", "content-type", "content-disposition"):
+        assert head.headers[name] == whole.headers[name]
+    assert (part.status_code, part.headers["content-length"]) == (206, "5")
+
+
 async def test_a_link_is_for_one_file_one_person_and_a_while(api: Api, sign_in: SignIn, bench: Bench) -> None:
     person = await sign_in()
     made = await export(person, bench)
