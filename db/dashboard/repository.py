@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth.models import User
-from db.conversations.models import Conversation
+from db.conversations.models import Conversation, Participant
 from db.notifications.service import unread_count
 from db.orders.models import Order
 from db.orders.status import OPEN, OrderStatus
@@ -18,7 +18,7 @@ from db.products.models import Product
 from db.products.repository import LOW_STOCK
 
 CURRENCY = "EUR"
-"""Revenue is added up in one currency: the shop's."""
+"""Revenue is added up in one currency: the shop's. Orders in others count as orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,10 @@ class Figures:
 async def figures(
     session: AsyncSession, *, viewer_id: UUID, only_own: bool, recent: int = 8, days: int = 14
 ) -> Figures:
-    """Figures for one viewer; `only_own` narrows orders and revenue to the viewer's."""
+    """Figures for one viewer; `only_own` narrows orders, revenue and conversations to the viewer's."""
     whose: list[ColumnElement[bool]] = [Order.user_id == viewer_id] if only_own else []
+    taking_part = select(Participant.conversation_id).where(Participant.user_id == viewer_id)
+    whose_talks: list[ColumnElement[bool]] = [Conversation.id.in_(taking_part)] if only_own else []
     by_status = {
         status: int(count)
         for status, count in await session.execute(
@@ -75,7 +77,7 @@ async def figures(
                 select(func.count()).select_from(User).where(User.deleted_at.is_(None)).scalar_subquery(),
                 select(func.count())
                 .select_from(Conversation)
-                .where(Conversation.deleted_at.is_(None))
+                .where(Conversation.deleted_at.is_(None), *whose_talks)
                 .scalar_subquery(),
             )
         )
@@ -105,11 +107,12 @@ async def daily_revenue(session: AsyncSession, *, user_id: UUID | None = None, d
     """One entry per day, the oldest first, days without orders included; the last is today."""
     rows = await session.execute(
         text(
-            "SELECT d::date AS day, count(o.id) AS orders, coalesce(sum(o.total_amount), 0) AS revenue "
+            "SELECT d::date AS day, count(o.id) AS orders, "
+            "       coalesce(sum(o.total_amount) FILTER (WHERE o.currency = :currency), 0) AS revenue "
             "FROM generate_series(date_trunc('day', now()) - make_interval(days => :days - 1), "
             "                     date_trunc('day', now()), interval '1 day') AS d "
             "LEFT JOIN app.orders o ON o.created_at >= d AND o.created_at < d + interval '1 day' "
-            "  AND o.status <> 'cancelled' AND o.currency = :currency "
+            "  AND o.status <> 'cancelled' "
             "  AND (CAST(:user_id AS uuid) IS NULL OR o.user_id = CAST(:user_id AS uuid)) "
             "GROUP BY d ORDER BY d"
         ),

@@ -24,9 +24,10 @@ logger = get_logger(__name__)
 
 @router.get("", response_model=Dashboard)
 async def get_dashboard(principal: Viewer, session: DbSession, resources: ResourcesDep) -> Any:
-    """Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own.
+    """Orders, revenue, conversations: everybody's with `dashboard:read`, else one's own.
 
-    An API key needs `dashboard:read`.
+    How the system does (connections, jobs) is for anybody signed in, as on `dashboard:live`. An API key needs
+    `dashboard:read`.
     """
     everybody = principal.may(SEES_ALL)
     figures = await repository.figures(session, viewer_id=principal.user_id, only_own=not everybody)

@@ -17,7 +17,7 @@ class DayFigures(ResponseSchema):
 
 
 class Dashboard(ResponseSchema):
-    """How the shop and the system are doing. Counts of orders are the caller's own without `dashboard:read`."""
+    """How the shop and the system are doing. Orders and conversations are the caller's own without `dashboard:read`."""
 
     scope: str = Field(description="`all`, or `own` for people without `dashboard:read`.", examples=["all"])
     products: int

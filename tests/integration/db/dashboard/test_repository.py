@@ -37,17 +37,20 @@ async def test_orders_are_everybodys_or_ones_own_and_cancelled_ones_earn_nothing
             text("UPDATE app.orders SET created_at = now() - interval '3 days' WHERE id = :id"), {"id": old.id}
         )
         await make_conversation(session, [ada, lin])
+        await make_conversation(session, [lin, await make_user(session)])
+        foreign = await make_order(session, lin, [lamp], quantity=1)
+        await session.execute(text("UPDATE app.orders SET currency = 'CHF' WHERE id = :id"), {"id": foreign.id})
         await make_notification(session, ada)
 
     async def figures(only_own: bool) -> Figures:
         return await in_transaction(database, lambda s: repository.figures(s, viewer_id=ada.id, only_own=only_own))
 
     everybody, own = await figures(False), await figures(True)
-    assert (everybody.orders_total, everybody.orders_today, everybody.orders_open) == (4, 2, 2)
+    assert (everybody.orders_total, everybody.orders_today, everybody.orders_open) == (5, 3, 3)
     assert (everybody.revenue_today, own.revenue_today) == (Decimal("30.00"), Decimal("20.00"))
     assert everybody.orders_by_status["cancelled"] == 1
     assert [day.revenue for day in everybody.daily[-4:]] == [Decimal("30.00"), 0, 0, Decimal("30.00")]
     assert (own.orders_total, own.orders_open, len(own.recent_orders)) == (2, 1, 2)
     assert [order.user_id for order in own.recent_orders] == [ada.id, ada.id]
     assert own.unread_notifications >= 1
-    assert everybody.conversations == 1
+    assert (everybody.conversations, own.conversations) == (2, 1)
