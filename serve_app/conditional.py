@@ -9,16 +9,16 @@ from db.errors import PreconditionFailed
 from serve_app.errors import PreconditionRequired
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
-_VERSION = re.compile(r"[0-9]{1,18}")
+_VERSION = re.compile(r"([0-9]{1,18})(?:-[a-z]+)?")
 """Of any row: Python itself refuses to read numbers of thousands of digits."""
 
 NO_CACHE = "no-cache"
 """May be kept, must be asked about: a 304 costs little, a stale price much."""
 
 
-def version_tag(version: int) -> str:
-    """The ETag of a versioned row."""
-    return f'"{version}"'
+def version_tag(version: int, *, variant: str = "") -> str:
+    """The ETag of a versioned row; `variant` tells answers apart that differ by who asks."""
+    return f'"{version}-{variant}"' if variant else f'"{version}"'
 
 
 def content_tag(body: bytes) -> str:
@@ -38,9 +38,10 @@ def expected_version(if_match: str | None, *, required: bool) -> int | None:
     if if_match.strip() == "*":
         return None
     tags = _TAG.findall(if_match)
-    if len(tags) != 1 or not _VERSION.fullmatch(tags[0]):
+    found = _VERSION.fullmatch(tags[0]) if len(tags) == 1 else None
+    if found is None:
         raise PreconditionFailed
-    return int(tags[0])
+    return int(found[1])
 
 
 def not_modified(request: Request, etag: str) -> Response | None:

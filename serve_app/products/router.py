@@ -100,10 +100,11 @@ async def get_product(product_id: UUID, principal: OptionalPrincipal, request: R
         tags=lambda found: (service.product_tag(product_id), category_tag(found["category"]["id"])),
         at_least=version_wanted(request.scope),
     )
-    etag = version_tag(product["version"])
+    links = product_links(str(product_id), principal=principal)
+    # Who may change it reads another answer: a copy of one must not stand in for the other.
+    etag = version_tag(product["version"], variant="" if "update" in links else "read")
     if (unchanged := not_modified(request, etag)) is not None:
         return unchanged
-    links = product_links(str(product_id), principal=principal)
     body = product | {"_links": {name: link.model_dump() for name, link in links.items()}}
     headers = {"ETag": etag, "Cache-Control": NO_CACHE}
     return Response(orjson.dumps(body), headers=headers, media_type="application/json")

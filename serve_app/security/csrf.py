@@ -36,5 +36,13 @@ def is_forged(
         return True
     if origin is not None:
         text = origin.decode("latin-1")
-        return text not in allowed_origins and (host is None or urlsplit(text).netloc.encode("latin-1") != host)
+        return text not in allowed_origins and (host is None or _host_of(text) != host)
     return fetch_site != b"same-origin"
+
+
+def _host_of(origin: str) -> bytes | None:
+    """The host of an origin; None for what is none, such as `http://[`."""
+    try:
+        return urlsplit(origin).netloc.encode("latin-1")
+    except ValueError:
+        return None

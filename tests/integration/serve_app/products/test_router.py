@@ -152,15 +152,26 @@ class TestOne:
     async def test_reads_with_etag(self, client: httpx.AsyncClient, shelf: list[Product]):
         path = f"/api/v1/products/{shelf[0].id}"
         response = await client.get(path)
-        assert response.headers["etag"] == '"1"'
+        assert response.headers["etag"] == '"1-read"'
         assert response.json()["version"] == 1
         assert set(response.json()["_links"]) == {"self"}
-        assert (await client.get(path, headers={"If-None-Match": 'W/"1", "x"'})).status_code == 304
+        assert (await client.get(path, headers={"If-None-Match": 'W/"1-read", "x"'})).status_code == 304
         assert (await client.get(path, headers={"If-None-Match": '"0"'})).status_code == 200
 
     async def test_links_follow_permissions(self, admin_client: httpx.AsyncClient, shelf: list[Product]):
         body = (await admin_client.get(f"/api/v1/products/{shelf[0].id}")).json()
         assert body["_links"]["update"] == {"href": f"/api/v1/products/{shelf[0].id}", "method": "PATCH"}
+
+    async def test_a_reader_s_copy_is_none_of_who_may_change_it(
+        self, client: httpx.AsyncClient, admin_client: httpx.AsyncClient, shelf: list[Product]
+    ):
+        """The same browser, before and after signing in: only one of the two answers says how to change it."""
+        path = f"/api/v1/products/{shelf[0].id}"
+        tag = (await client.get(path)).headers["etag"]
+        answer = await admin_client.get(path, headers={"If-None-Match": tag})
+        assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
+        changed = await admin_client.patch(path, json={"price": "13"}, headers={"If-Match": tag})
+        assert changed.status_code == 200, "which version it is, it says all the same"
 
     async def test_unknown_is_404_and_not_remembered(self, api: Api, client: httpx.AsyncClient):
         path = "/api/v1/products/00000000-0000-7000-8000-000000000000"

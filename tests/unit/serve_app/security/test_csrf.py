@@ -33,6 +33,7 @@ def test_our_own_pages(evidence: dict[str, bytes]):
         {"origin": b"http://evil.test"},
         {"origin": b"null"},
         {"origin": b""},
+        {"origin": b"http://["},
         {"origin": b"http://evil.test", "fetch_site": b"same-origin"},
         {"fetch_site": b"same-site"},
         {"fetch_site": b"cross-site"},
