@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.batches import BATCH, delete_batch
 from db.notifications.errors import NotificationNotFound
 from db.notifications.models import Notification
 from db.outbox.service import publish
@@ -124,6 +125,17 @@ async def withdraw(session: AsyncSession, user_ids: Iterable[UUID], *, collapse_
         )
         .values(body="")
         .execution_options(synchronize_session=False)
+    )
+
+
+async def prune(session: AsyncSession, *, read_days: int, days: int, limit: int = BATCH) -> int:
+    """Delete old notices, read ones sooner, `limit` at most; returns how many."""
+    where = (
+        "old.created_at < now() - make_interval(days => :read_days)"
+        " AND (old.read_at IS NOT NULL OR old.created_at < now() - make_interval(days => :days))"
+    )
+    return await delete_batch(
+        session, "app.notifications", where, limit=limit, oldest="created_at", read_days=read_days, days=days
     )
 
 

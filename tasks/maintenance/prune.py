@@ -1,4 +1,8 @@
-"""Remove what is old. Every table that grows by itself is named here, or prunes itself."""
+"""Remove what is old. Every table that grows by itself is named here, or prunes itself.
+
+Two are meant to stay: `audit.entries` and `audit.user_changes`, which the database refuses to delete from. What people
+write or order (messages, orders) is theirs.
+"""
 
 import time
 from collections.abc import Awaitable, Mapping
@@ -18,6 +22,7 @@ from db.events import service as events
 from db.idempotency import service as idempotency
 from db.jobs import maintenance as jobs
 from db.mail import service as mail
+from db.notifications import service as notifications
 from db.session_events import service as session_events
 from db.sessions import service as revocations
 from tasks.context import JobContext
@@ -25,6 +30,8 @@ from tasks.context import JobContext
 MAIL_DAYS = 30
 EVENT_DAYS = 30
 ATTEMPT_DAYS = 30
+READ_NOTIFICATION_DAYS = 90
+NOTIFICATION_DAYS = 365
 INVALIDATIONS_S = 3600.0
 """Longer than anything lives in the shared cache tier, so that a cache shard that was away can catch up."""
 
@@ -47,6 +54,7 @@ STEPS: Mapping[str, Step] = {
     "nodes": jobs.prune_nodes,
     "mail": partial(mail.prune, older_than_days=MAIL_DAYS),
     "domain_events": partial(events.prune, older_than_days=EVENT_DAYS),
+    "notifications": partial(notifications.prune, read_days=READ_NOTIFICATION_DAYS, days=NOTIFICATION_DAYS),
     "idempotency_keys": idempotency.prune,
     "login_attempts": partial(prune_attempts, older_than_days=ATTEMPT_DAYS),
     "one_time_tokens": one_time.prune,

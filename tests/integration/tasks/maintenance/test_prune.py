@@ -26,6 +26,8 @@ THREE_OLD = {
     " SELECT i::text, 't', 'a@b', 's', 'b', now() - interval '60 days' FROM generate_series(1, 3) i",
     "domain_events": "INSERT INTO app.domain_events (type, payload, occurred_at)"
     " SELECT 'old', '{}', now() - interval '60 days' FROM generate_series(1, 3)",
+    "notifications": "INSERT INTO app.notifications (user_id, kind, title, created_at)"
+    " SELECT id, 'k', 't', now() - interval '400 days' FROM auth.users",
     "idempotency_keys": "INSERT INTO app.idempotency_keys"
     " (principal, route, key, fingerprint, status_code, headers, body, created_at, expires_at)"
     " SELECT 'p', 'r', i::text, '', 200, '{}', '', now(), now() - interval '1 day' FROM generate_series(1, 3) i",
@@ -75,6 +77,25 @@ async def test_removes_what_is_old_and_nothing_else(bench: Bench) -> None:
         "domain_events": 1,
     }
     assert await left(bench) == {"mail": ["new"], "cache": ["new"], "events": ["new"]}
+
+
+async def test_notices_go_sooner_once_they_are_read(bench: Bench) -> None:
+    async with bench.database.transaction() as session:
+        user = await make_user(session)
+        for title, age, read in (
+            ("read long ago", 91, True), ("read lately", 89, True), ("not read", 364, False),
+            ("never read", 366, False),
+        ):  # fmt: skip
+            await session.execute(
+                text(
+                    "INSERT INTO app.notifications (user_id, kind, title, created_at, read_at)"
+                    " VALUES (:user, 'k', :title, now() - make_interval(days => :age), CASE WHEN :read THEN now() END)"
+                ),
+                {"user": user.id, "title": title, "age": age, "read": read},
+            )
+        assert await prune.STEPS["notifications"](session, limit=10) == 2
+        left = await session.scalars(text("SELECT title FROM app.notifications ORDER BY created_at"))
+        assert left.all() == ["not read", "read lately"]
 
 
 async def test_one_failure_keeps_nothing_else_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
