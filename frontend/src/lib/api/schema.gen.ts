@@ -1293,10 +1293,11 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Counts, revenue, recent orders, live connections
-         * @description Counts, revenue, recent orders, live connections: everybody's with `dashboard:read`, else one's own.
+         * Orders, revenue, conversations
+         * @description Orders, revenue, conversations: everybody's with `dashboard:read`, else one's own.
          *
-         *     An API key needs `dashboard:read`.
+         *     How the system does (connections, jobs) is for anybody signed in, as on `dashboard:live`. An API key needs
+         *     `dashboard:read`.
          */
         get: operations["dashboard-get_dashboard"];
         put?: never;
@@ -1645,7 +1646,9 @@ export interface components {
     schemas: {
         /**
          * AccountChange
-         * @description One change of an account's row. Password hashes are never in it.
+         * @description One change of an account's row: what its changed fields held before and after. Password hashes are never in it.
+         *
+         *     Of a value longer than 2 KiB there are its `bytes` and `sha256`.
          */
         AccountChange: {
             /** Id */
@@ -2183,7 +2186,7 @@ export interface components {
         };
         /**
          * Dashboard
-         * @description How the shop and the system are doing. Counts of orders are the caller's own without `dashboard:read`.
+         * @description How the shop and the system are doing. Orders and conversations are the caller's own without `dashboard:read`.
          */
         Dashboard: {
             /**
@@ -3388,7 +3391,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3427,7 +3430,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3466,7 +3469,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3505,7 +3508,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3544,7 +3547,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3583,7 +3586,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3622,7 +3625,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3661,7 +3664,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3700,7 +3703,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
@@ -3739,7 +3742,7 @@ export interface components {
             limit: number;
             /**
              * Pages
-             * @description How many pages there are; null when paging by cursor.
+             * @description How many pages can be asked for; null when paging by cursor.
              */
             pages: number | null;
             /**
