@@ -15,7 +15,7 @@ from cluster.paths import Paths
 from cluster.ports import Ports
 from cluster.ray_runtime import processes
 from cluster.services.process import Identity, run_to_end
-from cluster.settings import Settings
+from cluster.settings import ROOT, Settings
 
 START_LIMIT_S = 120.0
 
@@ -50,7 +50,8 @@ def launch(file: Path, env: Mapping[str, str], log_file: Path, given_up: Callabl
     """Start a node with the parameters in `file`. Returns whether it started; the log says why not."""
     argv = [sys.executable, "-m", "cluster.ray_runtime.launch_node", str(file)]
     try:
-        return run_to_end(argv, env=env, log_file=log_file, timeout_s=START_LIMIT_S, given_up=given_up) == 0
+        # From there, and so are Ray's processes: Python looks for modules in the directory that it is started in.
+        return run_to_end(argv, env=env, log_file=log_file, cwd=ROOT, timeout_s=START_LIMIT_S, given_up=given_up) == 0
     except subprocess.TimeoutExpired:
         why = "somebody stopped it" if given_up() else f"it was not there after {START_LIMIT_S:.0f} s"
         with log_file.open("a") as log:

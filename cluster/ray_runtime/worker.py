@@ -15,7 +15,7 @@ from cluster.ray_runtime import node, processes
 from cluster.ray_runtime.environment import install_haproxy_wrapper
 from cluster.services.errors import ServiceError, tail
 from cluster.services.process import Identity, run_to_end
-from cluster.settings import Settings
+from cluster.settings import ROOT, Settings
 
 REPLACEMENT_LIMIT_S = 60.0
 """Replicas here are drained once others run elsewhere, which busy machines take their time for."""
@@ -79,6 +79,7 @@ class RayWorkerNode:
                 argv,
                 env=self._env,
                 log_file=self._log_file,
+                cwd=ROOT,
                 append=True,
                 timeout_s=ANNOUNCE_LIMIT_S,
                 given_up=hurried,

@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,18 @@ def test_the_log_says_why_it_did_not_start(paths: Paths, monkeypatch: pytest.Mon
     file, log = paths.run / "node.json", paths.logs / "ray-start.log"
     file.write_text("no JSON")
     assert node.launch(file, {"PATH": "/bin", "PYTHONPATH": ":".join(sys.path)}, log) is False
+    assert "JSONDecodeError" in log.read_text()
+
+
+def test_what_lies_where_somebody_stands_is_not_imported(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ssl.py").write_text("raise SystemExit('a stray file')\n")
+    (tmp_path / "json.py").write_text("raise SystemExit('a stray file')\n")
+    monkeypatch.chdir(tmp_path)
+    file, log = paths.run / "node.json", paths.logs / "ray-start.log"
+    file.write_text("no JSON")
+    assert node.launch(file, {"PATH": "/bin", "PYTHONPATH": ":".join(filter(None, sys.path))}, log) is False
     assert "JSONDecodeError" in log.read_text()
 
 
