@@ -48,7 +48,8 @@ export function CategoryForm({ category, categories, open, onClose }: CategoryFo
         title={category ? "Edit category" : "New category"}
         description={category ? category.name : "Products are put on its shelf."}
       >
-        <Form category={category} categories={categories} onDone={onClose} />
+        {/* Another category begins a form of its own, also while the last one still closes. */}
+        <Form key={category?.id ?? "new"} category={category} categories={categories} onDone={onClose} />
       </DialogContent>
     </Dialog>
   );
