@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import exc, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cluster.settings import Settings, get_settings
+from cluster.settings import ProductionRefused, Settings, get_settings
 from db import audit
 from db.auth import accounts, one_time, repository
 from db.auth.errors import UnknownRole, UsernameTaken
@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         sys.stdout.write(asyncio.run(_run(get_settings(), arguments)) + "\n")
-    except (AppointmentRefused, DomainError, ValueError) as refusal:
+    except (AppointmentRefused, DomainError, ProductionRefused, ValueError) as refusal:
         sys.stderr.write(f"✗ {refusal}\n")
         return 1
     except exc.ProgrammingError as error:

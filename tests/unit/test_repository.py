@@ -39,3 +39,15 @@ def test_lines_end_where_their_text_ends_and_files_with_a_line() -> None:
         return bool(TRAILING_BLANKS.search(content)) or not content.endswith(b"\n")
 
     assert [name for name, content in tracked() if content and is_text(content) and is_untidy(content)] == []
+
+
+def test_decisions_are_in_order_and_each_names_its_check() -> None:
+    text = (ROOT / "DECISIONS.md").read_text().partition("\n## Dependencies that the seed names")[0]
+    entries = re.findall(r"(?<=\n\n)\*\*D-(\d{3}) · .*?(?=\n\n\*\*D-|\n\n## |\Z)", text, re.DOTALL)
+    assert len(entries) == text.count("\n**D-"), "each begins after an empty line"
+    assert len(set(entries)) == len(entries)
+    for section in text.split("\n## ")[-1:]:
+        numbers = re.findall(r"^\*\*D-(\d{3}) · ", section, re.MULTILINE)
+        assert numbers == sorted(numbers)
+    whole = re.split(r"\n\n(?=\*\*D-\d{3} · |## )", text)
+    assert [entry[:40] for entry in whole if entry.startswith("**D-") and "*Check" not in entry] == []
