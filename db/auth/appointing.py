@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import exc, select
+from sqlalchemy import exc, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cluster.settings import ProductionRefused, Settings, get_settings
@@ -95,6 +95,9 @@ async def appoint(
     before = (await repository.roles_of(session, [user.id]))[user.id]
     wanted = tuple(sorted({*before, *roles}))
     await accounts.set_roles(session, user.id, wanted)
+    if wanted != before:
+        user.updated_at = func.now()  # raises the version: who is editing the account is too late
+        await session.flush()
     return Appointed(user, before, wanted, created)
 
 

@@ -24,6 +24,7 @@ async def test_an_account_gets_the_role_beside_those_that_it_has(database: Datab
     ada = await in_transaction(database, lambda s: make_user(s, email="Ada@example.com"))
     done = await appoint(database, " ada@EXAMPLE.com ")
     assert (done.user.id, done.created, done.has_no_password) == (ada.id, False, False)
+    assert done.user.version == ada.version + 1, "who is editing it is too late"
     assert (done.before, done.roles) == (("customer",), ("admin", "customer"))
     identity = await in_transaction(database, lambda s: service.load_identity(s, ada.id))
     assert identity is not None
@@ -31,6 +32,7 @@ async def test_an_account_gets_the_role_beside_those_that_it_has(database: Datab
     found = await rows(database, "SELECT actor_id, details FROM audit.entries WHERE action = 'roles.changed'")
     assert found[-1] == (None, {"before": ["customer"], "after": ["admin", "customer"]})
     again = await appoint(database, "ada@example.com")
+    assert again.user.version == done.user.version
     assert again.before == again.roles == ("admin", "customer")
 
 
