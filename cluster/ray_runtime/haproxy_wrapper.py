@@ -90,7 +90,8 @@ def unless_trusted(options: Mapping[str, Any]) -> str:
     if options["forwarded_from"]:
         conditions.append(f"{{ src {' '.join(options['forwarded_from'])} }}")
     if options["frontend_token"]:
-        conditions.append(f"{{ req.hdr({options['frontend_header']}) -m str {options['frontend_token']} }}")
+        # One token in 64 begins with "-": without `--` HAProxy takes it for an option and does not start.
+        conditions.append(f"{{ req.hdr({options['frontend_header']}) -m str -- {options['frontend_token']} }}")
     return f" unless {' || '.join(conditions)}" if conditions else ""
 
 

@@ -82,10 +82,19 @@ def test_known_load_balancers_may_name_the_client() -> None:
 
 def test_the_front_end_may_name_the_client_and_its_token_goes_no_further() -> None:
     text = rewrite(GENERATED, pid=1, options={**OPTIONS, "frontend_token": "s3cret"})
-    trusted = "del-header x-forwarded-for unless { req.hdr(x-mobula-frontend) -m str s3cret }"
+    trusted = "del-header x-forwarded-for unless { req.hdr(x-mobula-frontend) -m str -- s3cret }"
     assert text.index(trusted) < text.index("http-request del-header x-mobula-frontend\n")
     both = rewrite(GENERATED, pid=1, options={**OPTIONS, "frontend_token": "s3cret", "forwarded_from": ["10.0.0.1"]})
-    assert "unless { src 10.0.0.1 } || { req.hdr(x-mobula-frontend) -m str s3cret }" in both
+    assert "unless { src 10.0.0.1 } || { req.hdr(x-mobula-frontend) -m str -- s3cret }" in both
+
+
+def test_haproxy_takes_a_token_that_begins_like_an_option(tmp_path: Path) -> None:
+    tokens = {"frontend_token": "-b_BSpEQ9Pgd168", "proxy_token": "-xE0", "forwarded_from": ["10.0.0.1"]}
+    (tmp_path / "haproxy.cfg").write_text(rewrite(GENERATED, pid=1, options={**OPTIONS, **tokens}))
+    command = [OPTIONS["binary"], "-c", "-f", "haproxy.cfg"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "is not a valid ACL option" not in done.stderr
+    assert "error detected while parsing an 'http-request" not in done.stderr
 
 
 def test_options_of_an_earlier_version_are_enough() -> None:
