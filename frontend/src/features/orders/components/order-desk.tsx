@@ -2,7 +2,7 @@
 
 import { ClipboardList } from "lucide-react";
 import Link from "next/link";
-import { parseAsInteger, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
+import { parseAsInteger, parseAsString, useQueryStates } from "nuqs";
 import { useState } from "react";
 
 import { Button } from "@/components/ui/button";
@@ -11,7 +11,6 @@ import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
 import { Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
-import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { OrderSummary } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
@@ -20,16 +19,11 @@ import { formatMoney, formatRelative } from "@/lib/format";
 import { useDebounced } from "@/lib/hooks/use-debounced";
 
 import { useDesk } from "../api/desk";
-import { reachable, STATUS, STEPS } from "../status";
+import { reachable, STATUS } from "../status";
 import { MoveDialog } from "./move-dialog";
 import { StatusBadge } from "./status-badge";
+import { parseAsStatus, StatusSelect } from "./status-select";
 
-const ALL = "all";
-const STATUSES = [...STEPS, "cancelled"] as const;
-const OPTIONS = [
-  { value: ALL, label: "All statuses" },
-  ...STATUSES.map((status) => ({ value: status, label: STATUS[status].label })),
-] as const;
 const TYPING_MS = 300;
 
 /** Everybody's orders, for those who look after them. */
@@ -37,7 +31,7 @@ export function OrderDesk() {
   const [{ page, status, number, person }, set] = useQueryStates(
     {
       page: parseAsInteger.withDefault(1),
-      status: parseAsStringLiteral(STATUSES),
+      status: parseAsStatus,
       number: parseAsString.withDefault(""),
       person: parseAsString,
     },
@@ -56,14 +50,7 @@ export function OrderDesk() {
   return (
     <div className="space-y-4">
       <div role="search" aria-label="Everybody's orders" className="flex flex-wrap gap-3">
-        <div className="w-44">
-          <Select
-            aria-label="Status"
-            options={OPTIONS}
-            value={status ?? ALL}
-            onChange={(value) => void set({ page: 1, status: value === ALL ? null : value })}
-          />
-        </div>
+        <StatusSelect value={status} onChange={(chosen) => void set({ page: 1, status: chosen })} />
         <Input
           type="search"
           aria-label="Order number"

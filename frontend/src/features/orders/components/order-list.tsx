@@ -2,47 +2,33 @@
 
 import { Receipt } from "lucide-react";
 import Link from "next/link";
-import { parseAsInteger, parseAsStringLiteral, useQueryStates } from "nuqs";
+import { parseAsInteger, useQueryStates } from "nuqs";
 
 import { buttonVariants } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
 import { Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
-import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
 
 import { useOrders } from "../api/orders";
 import { useLiveOrders } from "../hooks/use-live-orders";
-import { STATUS, STEPS } from "../status";
+import { STATUS } from "../status";
 import { OrderTable } from "./order-table";
-
-const ALL = "all";
-const STATUSES = [...STEPS, "cancelled"] as const;
-const OPTIONS = [
-  { value: ALL, label: "All statuses" },
-  ...STATUSES.map((status) => ({ value: status, label: STATUS[status].label })),
-] as const;
+import { parseAsStatus, StatusSelect } from "./status-select";
 
 export function OrderList() {
   useLiveOrders();
   const [{ page, status }, set] = useQueryStates(
-    { page: parseAsInteger.withDefault(1), status: parseAsStringLiteral(STATUSES) },
+    { page: parseAsInteger.withDefault(1), status: parseAsStatus },
     { history: "push" },
   );
   const orders = useOrders({ page: Math.max(1, page), status: status ?? undefined });
 
   return (
     <div className="space-y-4">
-      <div className="w-44">
-        <Select
-          aria-label="Status"
-          options={OPTIONS}
-          value={status ?? ALL}
-          onChange={(value) => void set({ page: 1, status: value === ALL ? null : value })}
-        />
-      </div>
+      <StatusSelect value={status} onChange={(chosen) => void set({ page: 1, status: chosen })} />
       <Card className={cn(orders.isPlaceholderData && "opacity-60")}>
         <QueryState query={orders} loading={<SkeletonRows />}>
           {({ items }) =>
