@@ -81,7 +81,7 @@ async def test_a_category_a_product_an_order_and_its_way(welcome: Welcome, admin
     await form.get_by_label("Picture").fill("/icon.svg")
     await pictures(admin, "product-form")
     await form.get_by_role("button", name="Add product").click()
-    await expect(admin.page.get_by_role("heading", name=product)).to_be_visible()
+    await expect(admin.page.get_by_role("heading", name=product, exact=True)).to_be_visible()
     await pictures(admin, "product")
     address = admin.page.url
 

@@ -59,7 +59,8 @@ function ToastList() {
       <Toast.Content className="flex items-start gap-3 p-4 transition-opacity data-behind:opacity-0 data-expanded:opacity-100">
         {ICONS[(item.type as keyof typeof ICONS | undefined) ?? "info"]}
         <div className="min-w-0 flex-1">
-          <Toast.Title className="text-sm font-semibold" />
+          {/* A paragraph: what comes and goes is no heading of the page that it lies over. */}
+          <Toast.Title render={<p />} className="text-sm font-semibold" />
           <Toast.Description className="mt-0.5 text-sm break-words text-muted-foreground" />
         </div>
         <Toast.Close
