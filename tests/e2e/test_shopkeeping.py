@@ -1,5 +1,6 @@
 """From an empty shelf to a parcel: an administrator fills the catalogue, a customer buys, and sees the order move."""
 
+import re
 import secrets
 
 import pytest
@@ -44,14 +45,12 @@ async def move_on(admin: Visitor, number: str, reason: str) -> str:
     await row.get_by_role("button").click()
     await form.get_by_label("Reason").fill(reason)
     await pictures(admin, "desk-move")
+    done = page.get_by_text(re.compile(rf"^Order {number}: \w+$"))
     for _ in range(3):
-        button = form.get_by_role("button", name="Mark as")
-        status = (await button.inner_text()).removeprefix("Mark as ").strip()
-        await button.click()
-        done = page.get_by_text(f"Order {number}: {status}")
+        await form.get_by_role("button", name="Mark as").click()
         await expect(done.or_(form.get_by_role("alert")).first).to_be_visible()
         if await done.count():
-            return status
+            return (await done.inner_text()).rpartition(": ")[2]
     pytest.fail("the demo was faster three times")
 
 
@@ -154,8 +153,8 @@ async def test_notifications_have_a_page(welcome: Welcome, admin: Visitor) -> No
     order = await ada.order_first_product()
     await ada.go_to("Dashboard")  # on the order's own page there is nothing to notify of
     await admin.post(f"/api/v1/orders/{order}/status", {"status": "cancelled", "reason": "sold elsewhere"})
-    await expect(ada.page.get_by_role("button", name="Notifications, 1 unread")).to_be_visible()
-    await ada.page.get_by_role("button", name="Notifications, 1 unread").click()
+    bell = ada.page.get_by_role("button", name=re.compile(r"^Notifications, \d unread$"))  # the demo moves orders, too
+    await bell.click()
     await ada.page.get_by_role("link", name="All notifications").click()
     await ada.page.wait_for_url("**/notifications")
     await pictures(ada, "notifications")
