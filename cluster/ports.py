@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cluster.secrets import write_private
 from cluster.services.ports import is_free, who_listens
 
 BLOCK_SIZE = 256
@@ -133,7 +134,8 @@ def choose(
         frontend = before.frontend if before is not None else DEFAULT_FRONTEND
     chosen = Ports(http, frontend, candidate)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(asdict(chosen) | {"services": chosen.services}, indent=2) + "\n")
+    # Complete or not at all: after a start on a full disk, `down` still has to find what listens.
+    write_private(file, json.dumps(asdict(chosen) | {"services": chosen.services}, indent=2) + "\n")
     return chosen
 
 

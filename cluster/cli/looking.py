@@ -17,6 +17,7 @@ from cluster.ray_runtime.generations import Generation
 from cluster.settings import Settings
 from cluster.stack import budget, checks, daemon_state, log_reading, plan, rules
 from cluster.stack.plan import Options
+from cluster.stack.problems import sentence
 from cluster.stack.runner import EXPECTED
 from cluster.stack.waiting import status_of
 
@@ -86,7 +87,7 @@ def doctor() -> None:
     try:
         planned = plan.make(Options(home=paths.home)) if not running else None
     except EXPECTED as problem:
-        fail(str(problem))
+        fail(sentence(problem, paths.home))
         raise typer.Exit(1) from None
     bad = 0
     if planned is None:

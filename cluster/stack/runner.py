@@ -27,6 +27,7 @@ from cluster.stack import daemon_state, plan, progress, reload, stop_signals
 from cluster.stack.budget import BudgetExceeded
 from cluster.stack.daemon_state import AlreadyRunning, DaemonLock
 from cluster.stack.plan import Options
+from cluster.stack.problems import sentence
 from cluster.stack.progress import Event, Listener, Progress, ProgressFile
 from cluster.stack.supervisor import DAEMON_LOG, Stack
 
@@ -61,7 +62,7 @@ def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
     try:
         planned = plan.make(options)
     except EXPECTED as problem:
-        record.failed("stack", str(problem))
+        record.failed("stack", sentence(problem, paths.home))
         return 1
     _keep_log(planned.settings, record)
     stack = Stack(planned, record)
@@ -86,7 +87,7 @@ def _run_locked(options: Options, paths: Paths, record: Progress) -> int:
     except KeyboardInterrupt:
         status = 130
     except EXPECTED as problem:
-        record.failed("stack", str(problem))
+        record.failed("stack", sentence(problem, paths.home))
         status = 1
     finally:
         starting = False

@@ -19,6 +19,7 @@ from cluster.services.process import turn_over
 from cluster.stack import applications, budget, checks, daemon_state, external, frontend
 from cluster.stack.applications import Deployment
 from cluster.stack.plan import PRODUCTION, Plan
+from cluster.stack.problems import sentence
 from cluster.stack.progress import Progress
 from cluster.stack.waiting import wait_for
 
@@ -290,7 +291,7 @@ class Stack:
             restarted = ensure()
         except (ServiceError, OSError, TimeoutError) as problem:
             recent.append(now)
-            self._progress.note(name, f"cannot be restarted: {problem}")
+            self._progress.note(name, f"cannot be restarted: {sentence(problem, self.plan.paths.home)}")
             return
         if restarted:
             recent.append(now)

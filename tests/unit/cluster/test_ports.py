@@ -1,3 +1,4 @@
+import resource
 import socket
 from pathlib import Path
 
@@ -64,3 +65,17 @@ def test_a_busy_port_is_named_with_its_holder_and_the_remedy() -> None:
         with pytest.raises(PortError, match=rf"port {port} \(HTTP\) is taken by .*--port"):
             ports.require_free(port, "HTTP", "--port")
     ports.require_free(port, "HTTP", "--port")
+
+
+def test_a_start_on_a_full_disk_forgets_no_ports(tmp_path: Path) -> None:
+    """The kernel refuses to let a file grow, as a full disk does, after the old content would have been cut off."""
+    file = tmp_path / "ports.json"
+    before = choose(file, http=8100)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            choose(file, http=8200)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ports.recorded(file) == before
