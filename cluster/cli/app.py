@@ -5,8 +5,10 @@ import sys
 
 import typer
 
-from cluster.cli import admin, data, fuzzing, looking, measuring, node, quality, testing, up
+from cluster.cli import admin, backups, data, fuzzing, looking, measuring, node, quality, testing, up
 from cluster.cli.printing import fail
+from cluster.cli.setup import home
+from cluster.stack.problems import sentence
 from cluster.stack.runner import EXPECTED
 
 app = typer.Typer(
@@ -34,6 +36,8 @@ app.command()(quality.check)
 app.command()(quality.fix)
 app.add_typer(data.migrate, name="migrate")
 app.command()(data.seed)
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(admin.admin)
 app.command(context_settings=_PASSES_ON)(data.psql)
 app.command(context_settings=_PASSES_ON)(data.valkey)
@@ -51,7 +55,7 @@ def main() -> int:
     try:
         app(prog_name="./mobula")
     except EXPECTED as problem:
-        fail(str(problem))
+        fail(sentence(problem, home()))
         return 1
     except KeyboardInterrupt:
         return 130

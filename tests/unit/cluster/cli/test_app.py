@@ -12,7 +12,7 @@ from tests.fixtures.command import MobulaCommand
 
 PROMISED = {
     *("up", "down", "status", "doctor", "logs", "dev", "redeploy", "test", "check", "fix", "hooks", "lock"),
-    *("migrate", "seed", "psql", "valkey", "load", "bench", "node", "fuzz", "admin"),
+    *("migrate", "seed", "psql", "valkey", "load", "bench", "node", "fuzz", "admin", "backup", "restore"),
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.cli.data import _converse_with, _libpq, _next_revision, _valkey_cli, database_environment
+from cluster.cli.data import _converse_with, _next_revision, _valkey_cli, database_environment, libpq_environment
 from cluster.paths import Paths
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import MARKER
@@ -18,7 +18,7 @@ from tests.fixtures.command import MobulaCommand
 
 def test_psql_gets_its_credentials_as_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOBULA_HOME", "/tmp/x")
-    env = _libpq("postgresql://ada:p%40ss%2Fword@db.example:6543/shop", {"PATH": "/bin"})
+    env = libpq_environment("postgresql://ada:p%40ss%2Fword@db.example:6543/shop", {"PATH": "/bin"})
     assert env["PGHOST"] == "db.example"
     assert env["PGPORT"] == "6543"
     assert env["PGUSER"] == "ada"
@@ -29,25 +29,29 @@ def test_psql_gets_its_credentials_as_variables(monkeypatch: pytest.MonkeyPatch)
 
 def test_what_an_address_leaves_out_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOBULA_HOME", "/tmp/x")
-    env = _libpq("postgresql:///shop", {})
+    env = libpq_environment("postgresql:///shop", {})
     assert (env["PGHOST"], env["PGPORT"], env["PGUSER"]) == ("127.0.0.1", "5432", "")
 
 
 def test_what_else_an_address_says_holds_for_psql_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOBULA_HOME", "/tmp/x")
-    env = _libpq("postgresql://u:p@db.example/app?sslmode=verify-full&sslrootcert=/ca.pem&application_name=a%20b", {})
+    env = libpq_environment(
+        "postgresql://u:p@db.example/app?sslmode=verify-full&sslrootcert=/ca.pem&application_name=a%20b", {}
+    )
     assert (env["PGSSLMODE"], env["PGSSLROOTCERT"], env["PGAPPNAME"]) == ("verify-full", "/ca.pem", "a b")
     assert "PGOPTIONS" not in env
-    socket = _libpq("postgresql+asyncpg://u:p@/my%2Ddb?host=/var/run/postgresql&port=5433&options=-c%20geqo=off", {})
+    socket = libpq_environment(
+        "postgresql+asyncpg://u:p@/my%2Ddb?host=/var/run/postgresql&port=5433&options=-c%20geqo=off", {}
+    )
     assert (socket["PGHOST"], socket["PGPORT"], socket["PGDATABASE"]) == ("/var/run/postgresql", "5433", "my-db")
     assert socket["PGOPTIONS"] == "-c geqo=off"
-    ours = _libpq("postgresql://db/app?search_path=a,%20b&host=elsewhere", {})
+    ours = libpq_environment("postgresql://db/app?search_path=a,%20b&host=elsewhere", {})
     assert (ours["PGHOST"], ours["PGOPTIONS"]) == ("db", r"-c search_path=a,\ b")
 
 
 def test_a_prompt_is_not_among_the_processes_that_down_and_up_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOBULA_HOME", "/tmp/x")
-    assert MARKER not in _libpq("postgresql://db/app", {MARKER: "/tmp/x"})
+    assert MARKER not in libpq_environment("postgresql://db/app", {MARKER: "/tmp/x"})
 
 
 def test_ctrl_c_is_the_prompt_s_own_affair(mobula: MobulaCommand, tmp_path: Path) -> None:

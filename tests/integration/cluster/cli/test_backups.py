@@ -1,0 +1,96 @@
+"""Backups on an embedded server that only runs while they are made."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from cluster.paths import Paths
+from cluster.ray_runtime import processes
+from tests.fixtures.command import MobulaCommand
+
+pytestmark = pytest.mark.timeout(240)
+
+HEAD = "INSERT INTO app.stream_heads (channel, epoch, top, expires_at) VALUES ('durable:x', 'abcdefgh', 7, 'infinity')"
+
+
+def ask(mobula: MobulaCommand, capfd: pytest.CaptureFixture[str], statement: str) -> str:
+    capfd.readouterr()
+    assert mobula.run("psql", "--", "-Atqc", statement).exit_code == 0
+    return capfd.readouterr().out.strip()
+
+
+def test_a_backup_brings_everything_back_and_streams_begin_anew(
+    mobula: MobulaCommand, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "backup.sql.gz"
+    assert mobula.run("migrate", "up").exit_code == 0
+    ask(mobula, capfd, HEAD)
+    ask(mobula, capfd, "CREATE SCHEMA theirs; CREATE TABLE theirs.notes AS SELECT 1 AS number")
+    written = mobula.run("backup", str(file))
+    assert written.exit_code == 0, written.output
+    assert "secrets belongs to it" in written.output
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.glob(".backup*")) == []
+
+    ask(mobula, capfd, "UPDATE app.stream_heads SET top = 12; DROP TABLE theirs.notes; CREATE TABLE theirs.later ()")
+    refused = mobula.run("restore", str(file))
+    assert refused.exit_code == 1
+    assert "--replace" in refused.output
+    restored = mobula.run("restore", str(file), "--replace")
+    assert restored.exit_code == 0, restored.output + "".join(capfd.readouterr())
+
+    epoch, top = ask(mobula, capfd, "SELECT epoch, top FROM app.stream_heads").split("|")
+    assert top == "7"
+    assert epoch != "abcdefgh"
+    assert len(epoch) == 8
+    assert epoch.isalpha()
+    assert ask(mobula, capfd, "SELECT number FROM theirs.notes") == "1"
+    assert ask(mobula, capfd, "SELECT to_regclass('theirs.later') IS NULL") == "t"
+    assert mobula.run("migrate", "up").exit_code == 0
+    again = mobula.run("backup", str(file))
+    assert again.exit_code == 0, again.output
+    assert mobula.run("restore", str(file), "--replace").exit_code == 0
+    assert processes.find(Paths(mobula.home)) == []
+
+
+def test_a_damaged_backup_changes_nothing(
+    mobula: MobulaCommand, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "backup.sql.gz"
+    assert mobula.run("migrate", "up").exit_code == 0
+    ask(mobula, capfd, HEAD)
+    assert mobula.run("backup", str(file)).exit_code == 0
+    whole = file.read_bytes()
+    for damaged in (whole[: len(whole) * 2 // 3], whole[:-4], b"no backup at all"):
+        file.write_bytes(damaged)
+        refused = mobula.run("restore", str(file), "--replace")
+        assert refused.exit_code == 1
+        assert "nothing was changed: it is no backup, or damaged" in refused.output
+        assert ask(mobula, capfd, "SELECT epoch, top FROM app.stream_heads") == "abcdefgh|7"
+    file.write_bytes(gzip.compress(b"CREATE SCHEMA app;\nSELECT nonsense;\n"))
+    assert "nothing was changed: see above" in mobula.run("restore", str(file), "--replace").output
+    assert ask(mobula, capfd, "SELECT epoch, top FROM app.stream_heads") == "abcdefgh|7"
+
+
+def test_where_a_backup_cannot_be_written_nothing_is_left(mobula: MobulaCommand, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        raise mobula.run("backup", str(tmp_path / "no" / "where.sql.gz")).exception or AssertionError
+    assert processes.find(Paths(mobula.home)) == []
+
+
+def test_nothing_is_restored_under_a_running_stack(mobula: MobulaCommand, tmp_path: Path) -> None:
+    from cluster.stack.daemon_state import DaemonLock
+
+    paths = Paths(mobula.home)
+    paths.prepare()
+    file = tmp_path / "backup.sql.gz"
+    file.write_bytes(b"")
+    lock = DaemonLock(paths)
+    lock.take()
+    try:
+        refused = mobula.run("restore", str(file), "--replace")
+    finally:
+        lock.release()
+    assert refused.exit_code == 1
+    assert "./mobula down first" in refused.output
