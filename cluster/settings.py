@@ -94,8 +94,8 @@ class Settings(BaseSettings):
 
     # Addresses
     http_host: str = Field(default="127.0.0.1", description="Where HAProxy listens.")
-    http_port: int = Field(default=8000, description="HAProxy's port: REST, WebSocket, health.")
-    frontend_port: int = Field(default=3000, description="The Next.js server's port.")
+    http_port: int = Field(default=8000, ge=1, le=65535, description="HAProxy's port: REST, WebSocket, health.")
+    frontend_port: int = Field(default=3000, ge=1, le=65535, description="The Next.js server's port.")
     public_url: str = Field(
         default="http://localhost:3000", description="Origin that people open; used in links and e-mails."
     )
@@ -151,15 +151,19 @@ class Settings(BaseSettings):
         default=[],
         description="Permissions that an account lacks until its e-mail address is verified; empty: none.",
     )
-    argon2_memory_kib: int = Field(default=19456, description="argon2id memory per hash.")
-    argon2_time_cost: int = Field(default=2, description="argon2id passes.")
-    rate_limit_per_minute: int = Field(default=600, description="Requests per minute and caller; 0 switches it off.")
+    argon2_memory_kib: int = Field(default=19456, ge=8, description="argon2id memory per hash.")
+    argon2_time_cost: int = Field(default=2, ge=1, description="argon2id passes.")
+    rate_limit_per_minute: int = Field(
+        default=600, ge=0, description="Requests per minute and caller; 0 switches it off."
+    )
     registrations_per_hour: int = Field(
         default=60,
+        ge=0,
         description="Registrations per hour and address; 0, or RATE_LIMIT_PER_MINUTE=0, switches it off.",
     )
     login_rate_limit_per_minute: int = Field(
         default=10,
+        ge=0,
         description="Failed logins per minute, per account (apart for places it has used); thrice that per address.",
     )
 
@@ -211,7 +215,7 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Key of the realtime server API beside database API keys; generated when empty.",
     )
-    max_connections: int = Field(default=10_000, description="Open sockets per realtime replica.")
+    max_connections: int = Field(default=10_000, ge=1, description="Open sockets per realtime replica.")
     max_connections_per_user: int = Field(
         default=200, ge=0, description="Connections of one user in the whole cluster, then 3504; 0: any number."
     )
@@ -317,7 +321,7 @@ class Settings(BaseSettings):
 
     # E-mail
     smtp_host: str = Field(default="", description="Empty: mail goes to the development mailbox.")
-    smtp_port: int = Field(default=587, description="Port of the mail server.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
     smtp_user: str = Field(default="", description="Empty: no authentication.")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="Password of smtp_user.")
     smtp_tls: Literal["none", "starttls", "tls"] = Field(
@@ -338,7 +342,7 @@ class Settings(BaseSettings):
         description="How many processes write one large export at once; 0: as many as the cluster has processors, 4 at"
         " most. Each keeps a processor of the database busy.",
     )
-    export_link_minutes: int = Field(default=15, description="Life of a signed download link.")
+    export_link_minutes: int = Field(default=15, ge=1, description="Life of a signed download link.")
 
     # Observability
     sentry_dsn: SecretStr = Field(default=SecretStr(""), description="Where errors of every process go; empty: off.")

@@ -39,6 +39,10 @@ def test_the_environment_is_stronger_than_what_up_wrote(monkeypatch: pytest.Monk
         ("environment", "staging"),
         ("realtime_replicas", 1),
         ("access_token_expire_minutes", 0),
+        ("export_link_minutes", -1),
+        ("max_connections", 0),
+        ("rate_limit_per_minute", -1),
+        ("smtp_port", 70_000),
         ("frontend_token", "a } || { always_true"),
     ],
 )

@@ -3,8 +3,10 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from cluster.services.errors import ServiceError
+from cluster.settings import Settings
 from cluster.stack.problems import REMEDIES, sentence
 
 HOME = Path("/srv/mobula/.mobula")
@@ -37,3 +39,18 @@ def test_what_already_is_a_sentence_stays_as_it_is() -> None:
 
 def test_a_refusal_without_a_file_is_not_blamed_on_one() -> None:
     assert str(HOME) not in sentence(refused(errno.EACCES), HOME)
+
+
+def test_wrong_settings_are_named_as_people_write_them_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALTIME_PING_SECONDS", "soon")
+    monkeypatch.setenv("SMTP_PORT", "0")
+    monkeypatch.setenv("TRUSTED_PROXIES", "nowhere")
+    with pytest.raises(ValidationError) as wrong:
+        Settings(_env_file=None)
+    said = sentence(wrong.value, HOME)
+    assert "\n" not in said
+    assert "REALTIME_PING_SECONDS: Input should be a valid integer" in said
+    assert "SMTP_PORT: Input should be greater than or equal to 1" in said
+    assert "TRUSTED_PROXIES: 'nowhere' does not appear to be" in said
+    assert said.endswith("(set in the environment or in .env; docs/settings.md)")
+    assert "pydantic" not in said
