@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.decisions_docs import generated as decision_files
 from cluster.settings import ROOT
 from cluster.settings_docs import generated as settings_files
 
@@ -53,7 +54,7 @@ def stale() -> list[Path]:
 
 
 def _wanted() -> dict[Path, bytes]:
-    wanted = {path: text.encode() for path, text in settings_files().items()}
+    wanted = {path: text.encode() for path, text in (settings_files() | decision_files()).items()}
     wanted.update({file.path: file.render() for file in FILES})
     return wanted
 

@@ -16,6 +16,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     (package / "writer.py").write_text("import sys, pathlib; pathlib.Path(sys.argv[1]).write_text('written')\n")
     monkeypatch.setattr(generated, "ROOT", tmp_path)
     monkeypatch.setattr(generated, "settings_files", lambda: {tmp_path / "settings.md": "settings"})
+    monkeypatch.setattr(generated, "decision_files", dict)
     paths = [tmp_path / "out" / "a.json", tmp_path / "b.json"]
     monkeypatch.setattr(
         generated,
