@@ -10,7 +10,7 @@ import pytest
 
 from cluster.settings import ROOT
 
-TOOLS = ("sh", "cat", "cksum", "dirname", "rm", "mkdir", "cp", "chmod", "echo")
+TOOLS = ("sh", "cat", "cksum", "dirname", "rm", "mkdir", "cp", "chmod", "echo", "readlink")
 """What the script may use of the system; nothing else is on its PATH."""
 
 PYTHON = """#!/bin/sh
@@ -112,6 +112,19 @@ def test_a_command_is_its_own_checkout_s_wherever_it_is_called_from(checkout: Ch
     assert checkout.run("down", cwd=elsewhere).stdout == "this one\n"
     (elsewhere / "ssl.py").unlink()
     assert checkout.run("down", PYTHONPATH=str(elsewhere)).stdout == "this one\n"
+
+
+def test_through_links_it_is_still_the_checkout_that_it_lies_in(checkout: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "relative").symlink_to("../a checkout/mobula")
+    (tmp_path / "mobula").symlink_to(tmp_path / "bin" / "relative")
+    for link in (tmp_path / "mobula", tmp_path / "bin" / "relative"):
+        env = {"PATH": str(checkout.toolbox / "bin"), "CALLS": str(checkout.toolbox / "calls")}
+        env["TOOLBOX"] = str(checkout.toolbox)
+        done = subprocess.run([str(link), "status"], env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 7, done.stderr
+    assert (checkout.root / ".venv").is_dir()
+    assert not list(tmp_path.glob(".venv"))
 
 
 def test_a_changed_lock_is_installed_again_and_nothing_else(checkout: Checkout) -> None:
