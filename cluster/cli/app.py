@@ -1,6 +1,7 @@
 """All commands, in the order in which `./mobula --help` shows them."""
 
 import io
+import os
 import sys
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from cluster.cli import admin, backups, data, fuzzing, looking, measuring, node, quality, testing, up
 from cluster.cli.printing import fail
 from cluster.cli.setup import home
+from cluster.services import libpq
 from cluster.stack.problems import sentence
 from cluster.stack.runner import EXPECTED
 
@@ -52,6 +54,8 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal of 8 bits has no ✓, which ends no start
+    # Every process of ours has this one's environment.
+    libpq.forget_foreign(os.environ)
     try:
         app(prog_name="./mobula")
     except EXPECTED as problem:

@@ -1,11 +1,11 @@
-"""What DATABASE_URL says behind its `?`, for programs that use libpq.
+"""What DATABASE_URL says behind its `?`, for programs that use libpq, and what the operator's shell may add to it.
 
 asyncpg, which serves the application, takes what it does not know itself as a setting of the session (`?jit=off`).
 libpq refuses that, and wants it among its `options`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 VARIABLES = {
@@ -20,6 +20,27 @@ VARIABLES = {
 
 KEYWORDS = frozenset((*VARIABLES, "host", "port", "user", "password", "dbname", "sslpassword"))
 """What libpq takes in an address."""
+
+FOREIGN = frozenset(
+    f"PG{name}"
+    for name in (
+        *("HOSTADDR", "SERVICE", "SERVICEFILE", "SYSCONFDIR", "LOCALEDIR", "CONNECT_TIMEOUT", "LOADBALANCEHOSTS"),
+        *("OPTIONS", "APPNAME", "CLIENTENCODING", "TZ", "DATESTYLE", "GEQO", "OAUTHDEBUG", "REALM"),
+        *("REQUIREAUTH", "REQUIREPEER", "REQUIRESSL", "CHANNELBINDING", "GSSENCMODE", "GSSDELEGATION"),
+        *("SSLCOMPRESSION", "SSLCERTMODE", "SSLSNI", "SSLCRLDIR", "MINPROTOCOLVERSION", "MAXPROTOCOLVERSION"),
+    )
+)
+"""Variables that libpq takes and the application's own driver does not, or (a service) not in the same way: exports and
+psql would speak to another server than it, or in another way."""
+
+
+def forget_foreign(environ: MutableMapping[str, str]) -> None:
+    """Leave of libpq's variables those that mean the same to every program of ours: `PGPASSWORD`, `PGSSLMODE`, …
+
+    They fill what DATABASE_URL leaves open; the embedded server's address leaves nothing open.
+    """
+    for name in FOREIGN & environ.keys():
+        del environ[name]
 
 
 def options(given: str, session: Mapping[str, str]) -> str:

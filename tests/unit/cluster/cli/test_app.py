@@ -68,3 +68,16 @@ def test_a_usage_names_the_command_that_people_type(
     monkeypatch.setattr(sys, "argv", ["/somewhere/cluster/cli/__main__.py", "up", "--help"])
     assert command_line.main() == 0
     assert "./mobula up" in capsys.readouterr().out
+
+
+def test_what_only_libpq_reads_reaches_no_process_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    monkeypatch.setenv("PGPASSWORD", "ours")
+    seen: dict[str, str | None] = {}
+    monkeypatch.setattr(
+        command_line,
+        "app",
+        lambda **_: seen.update({name: os.environ.get(name) for name in ("PGSERVICE", "PGPASSWORD")}),
+    )
+    assert command_line.main() == 0
+    assert seen == {"PGSERVICE": None, "PGPASSWORD": "ours"}

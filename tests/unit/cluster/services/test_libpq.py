@@ -27,3 +27,10 @@ def test_settings_of_the_session_are_options() -> None:
 def test_values_with_blanks_and_backslashes_stay_one_word() -> None:
     assert libpq.options("-c geqo=off", {"search_path": "a, b\\"}) == "-c geqo=off -c search_path=a,\\ b\\\\"
     assert libpq.options("", {}) == ""
+
+
+def test_variables_are_kept_that_the_application_reads_too() -> None:
+    kept = {"PGPASSWORD": "p", "PGPASSFILE": "/p", "PGSSLMODE": "require", "PGUSER": "ada", "PGDATA": "/data"}
+    environ = {**kept, "PGSERVICE": "elsewhere", "PGHOSTADDR": "10.0.0.1", "PGOPTIONS": "-c x.y=1", "PGAPPNAME": "me"}
+    libpq.forget_foreign(environ)
+    assert environ == kept
