@@ -103,16 +103,19 @@ def proven(options: Mapping[str, Any]) -> str:
 
 
 def per_address(limit: int, exempt: list[str]) -> str:
-    """One client address may hold so many connections. Refused before the request is read, with 429 and a hint.
+    """One client address, of IPv6 one /64 (D-253), may hold so many connections. Refused before the request is read,
+    with 429 and a hint.
 
-    `exempt` are proxies, whose one address stands for many clients. `track-sc0` counts until the connection ends.
+    `exempt` are proxies, whose one address stands for many clients. `track-sc0` counts until the connection ends, and
+    the first rule that applies decides: IPv4 written as IPv6, all of which is one /64, is counted as it is.
     """
     detail = "Too many connections from this address."
     body = json_problem(429, "Too Many Requests", "connections_per_address", detail)
     return (
         "    stick-table type ipv6 size 100k expire 60s store conn_cur\n"
         f"    acl from_proxy src {' '.join(exempt)}\n"
-        "    tcp-request connection track-sc0 src unless from_proxy\n"
+        "    tcp-request connection track-sc0 src if !from_proxy { src ::ffff:0:0/96 }\n"
+        "    tcp-request connection track-sc0 src,ipmask(32,64) unless from_proxy\n"
         f"    http-request return status 429 content-type application/problem+json hdr retry-after 10 "
         f'hdr cache-control no-store string "{body}" if {{ sc0_conn_cur gt {limit} }}\n'
     )

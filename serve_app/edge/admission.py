@@ -1,14 +1,16 @@
 """Who may open a connection now: after a failure thousands come back at once, and each costs a millisecond.
 
 Handshakes are admitted at a bounded rate. Those over it wait their turn, those that would wait too long are told when
-to come back, and nobody's turn depends on how hard he tries. Per address there is a rate too, and a cap on connections
-that have not authenticated: until then a connection is nobody's.
+to come back, and nobody's turn depends on how hard he tries. Per address (IPv6: per /64) there is a rate too, and a cap
+on connections that have not authenticated: until then a connection is nobody's.
 """
 
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Container
 from typing import Final
+
+from db.auth.networks import caller_network
 
 BURST_S: Final = 1.0
 """Arrivals of this long at the full rate are admitted at once."""
@@ -62,13 +64,14 @@ class Admission:
     def ask(self, address: str, unauthenticated: int, now: float) -> float:
         """Admit one arrival. Returns how long it must wait first. Raises ConnectRefused.
 
-        `unauthenticated`: connections of this address that have not sent a good `connect` yet.
+        `unauthenticated`: connections of this address (IPv6: of its /64) that have not sent a good `connect` yet.
         """
         limited = bool(address) and address not in self._exempt
         if limited and self._cap and unauthenticated >= self._cap:
             detail = "Too many connections of this address have not authenticated."
             raise ConnectRefused(429, "unauthenticated_per_address", detail, self._hint(MAX_WAIT_S))
-        due_of = max(self._next_of.get(address, now), now) if limited and self._address_interval else now
+        caller = caller_network(address)
+        due_of = max(self._next_of.get(caller, now), now) if limited and self._address_interval else now
         if due_of - now > ADDRESS_BURST_S:
             detail = "This address connects too often."
             raise ConnectRefused(429, "connect_rate_per_address", detail, self._hint(due_of - now - ADDRESS_BURST_S))
@@ -80,12 +83,12 @@ class Admission:
             raise ConnectRefused(503, "connect_rate", "Too many clients connect now.", self._hint(wait))
         self._next = due + self._interval
         if limited and self._address_interval:
-            self._remember(address, due_of + self._address_interval)
+            self._remember(caller, due_of + self._address_interval)
         return wait
 
-    def _remember(self, address: str, due: float) -> None:
-        self._next_of[address] = due
-        self._next_of.move_to_end(address)
+    def _remember(self, caller: str, due: float) -> None:
+        self._next_of[caller] = due
+        self._next_of.move_to_end(caller)
         if len(self._next_of) > ADDRESSES:
             self._next_of.popitem(last=False)
 

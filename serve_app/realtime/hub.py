@@ -18,6 +18,7 @@ from actors.protocol import codes
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import Namespaces, UnknownNamespace
 from actors.sessions.contract import RefreshOrder, SessionClient, SessionRecord, SubscribeOrder
+from db.auth.networks import caller_network
 from serve_app.edge.arrival import NOWHERE, Arrival
 from serve_app.edge.retirement import Retirement
 from serve_app.realtime import actions as act
@@ -132,8 +133,8 @@ class Hub:
         await close_gradually(leaving, self._send_elsewhere, window_s)
 
     def unauthenticated(self, address: str) -> int:
-        """Connections of this address that have not sent a good `connect`."""
-        return self._newcomers[address]
+        """Connections of this address (IPv6: of its /64) that have not sent a good `connect`."""
+        return self._newcomers[caller_network(address)]
 
     def _send_elsewhere(self, peer: Peer) -> None:
         self.apply(peer, peer.connection.close(codes.DISCONNECT_SHUTDOWN))
@@ -156,7 +157,7 @@ class Hub:
         )
         peer = Peer(connection, socket, arrival, int(self.env.wall() * 1000))
         self._generations[arrival.generation] += 1
-        self._newcomers[arrival.address] += 1
+        self._newcomers[caller_network(arrival.address)] += 1
         self._peers[client] = peer
         COUNTS.opened(wire.name)
         self._emulated.add(peer)
@@ -294,7 +295,7 @@ class Hub:
         """It has authenticated, or is gone."""
         address, peer.newcomer = peer.newcomer, None
         if address is not None:
-            _less(self._newcomers, address)
+            _less(self._newcomers, caller_network(address))
 
     # Connect
 

@@ -267,6 +267,21 @@ async def test_an_address_may_leave_so_many_sockets_unauthenticated(world: World
     await (await world.connected(additional_headers=OFFICE)).close()
 
 
+@pytest.mark.settings(realtime_unauthenticated_per_address=2)
+async def test_a_subscriber_s_64_bits_of_ipv6_are_one_address(world: World) -> None:
+    idle = [
+        await connect(world.server.url, additional_headers={"X-Forwarded-For": f"2001:db8::{number}"})
+        for number in (1, 2)
+    ]
+    third = {"X-Forwarded-For": "2001:db8::3"}
+    await eventually(lambda: world.hub.unauthenticated("2001:db8::3") == 2)
+    assert await refusal(world, additional_headers=third) == (429, "unauthenticated_per_address")
+    await (await connect(world.server.url, additional_headers={"X-Forwarded-For": "2001:db8:0:1::1"})).close()
+    for client in idle:
+        await client.close()
+    await eventually(lambda: world.hub.unauthenticated("2001:db8::3") == 0)
+
+
 @pytest.mark.settings(realtime_connect_rate=1)
 async def test_a_storm_waits_its_turn_or_is_told_when_to_come_back(world: World) -> None:
     results = await asyncio.gather(*(connect(world.server.url) for _ in range(12)), return_exceptions=True)

@@ -105,6 +105,7 @@ def test_options_of_an_earlier_version_are_enough() -> None:
 def test_an_address_may_hold_so_many_connections_and_known_proxies_any_number() -> None:
     text = rewrite(GENERATED, pid=1, options={**OPTIONS, "forwarded_from": ["10.0.0.0/8"]})
     assert "acl from_proxy src 127.0.0.1 ::1 10.0.0.0/8\n" in text
+    assert "track-sc0 src,ipmask(32,64) unless from_proxy\n" in text
     assert "sc0_conn_cur gt 100" in text
     assert text.index("sc0_conn_cur gt 100") < text.index("wait-for-body")
     assert "stick-table" not in rewrite(GENERATED, pid=1, options={**OPTIONS, "connections_per_address": 0})

@@ -62,6 +62,16 @@ def test_an_address_has_a_rate_of_its_own() -> None:
     assert admitted.ask(OFFICE, 0, 1.0) == 0
 
 
+def test_a_subscriber_s_64_bits_of_ipv6_are_one_address() -> None:
+    admitted = gate(rate=0, address_rate=2)
+    for number in range(int(2 * ADDRESS_BURST_S) + 1):
+        admitted.ask(f"2001:db8::{number:x}", 0, 0.0)
+    with pytest.raises(ConnectRefused):
+        admitted.ask("2001:db8::ffff", 0, 0.0)
+    assert admitted.ask("2001:db8:0:1::1", 0, 0.0) == 0
+    assert admitted.ask("::ffff:203.0.113.7", 0, 0.0) == admitted.ask("::ffff:203.0.113.8", 0, 0.0) == 0
+
+
 def test_connections_that_have_not_authenticated_are_capped_per_address() -> None:
     admitted = gate(cap=3)
     assert admitted.ask(OFFICE, 2, 0.0) == 0
