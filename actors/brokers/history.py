@@ -1,6 +1,7 @@
 """The recent publications of one channel, in memory."""
 
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 
 from actors.brokers.memory import ENTRY_BYTES, Memory
@@ -75,6 +76,17 @@ class Ring:
         """Forget publications up to `offset`."""
         while self._entries and self.base < offset:
             self.drop_oldest()
+
+    def replace(self, offset: int, change: Callable[[bytes], bytes]) -> bool:
+        """Put another publication into the place of this one. False when it is not here."""
+        index = offset - self.base - 1
+        if not 0 <= index < len(self._entries):
+            return False
+        at, pub = self._entries[index]
+        changed = change(pub)
+        self._entries[index] = (at, changed)
+        self._memory.bytes += len(changed) - len(pub)
+        return True
 
     def ages(self, now: float) -> list[tuple[float, bytes]]:
         """(age in seconds, publication), the oldest first."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
+import msgspec
 import structlog
 
 from actors.brokers.channel import Channel
@@ -13,7 +14,7 @@ from actors.brokers.contract import BrokerError
 from actors.brokers.items import Gap
 from actors.brokers.operations import Publish
 from actors.brokers.stored import change_of, encode_stored, parse_attributes
-from actors.brokers.wire import encode
+from actors.brokers.wire import Pub, encode
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import UnknownNamespace
 from cluster import tracing
@@ -23,14 +24,16 @@ FLOOR_EVERY_S: Final = 5.0
 REMEMBERED: Final = 10_000
 """Outbox ids published to memory channels and perhaps not deleted yet."""
 
+decode_pub = msgspec.msgpack.Decoder(Pub).decode
+
 logger = structlog.get_logger(__name__)
 
 
 class Relay:
     """One shard's relay. `find` returns a channel that is in memory, `get` one that is made if need be.
 
-    `publish(channel, op)` publishes to a memory channel. `change(fence, rows)` decides about rows of persistent maps,
-    and forgets those that are done with; True when there may be more.
+    `publish(channel, op)` publishes to a memory channel and returns (offset, epoch). `change(fence, rows)` decides
+    about rows of persistent maps, and forgets those that are done with; True when there may be more.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class Relay:
         buckets: Callable[[], Iterable[int]] | None = None,
         find: Callable[[str], Channel | None],
         get: Callable[[str], Channel],
-        publish: Callable[[Channel, Publish], object],
+        publish: Callable[[Channel, Publish], tuple[int, str]],
         change: Callable[[int, Sequence[Waiting]], Awaitable[bool]],
     ) -> None:
         self._outbox = outbox
@@ -49,7 +52,8 @@ class Relay:
         self._get = get
         self._publish = publish
         self._change = change
-        self._published: OrderedDict[int, None] = OrderedDict()
+        self._published: OrderedDict[int, tuple[str, int]] = OrderedDict()
+        """Outbox id → (epoch, offset); offset 0 for what is in no history."""
         self._floor_at = 0.0
 
     async def turn(self, fence: int) -> bool:
@@ -92,12 +96,14 @@ class Relay:
                 row.data.encode(), row.offset, row.epoch, row.time_ms, row.attributes, delta=channel.rules.delta_publish
             )
             channel.accept(row.offset, row.epoch, pub, asyncio.get_running_loop().time())
+            if row.replaced is not None:
+                replace(channel, row.replaced, row.data.encode())
             rare = parse_attributes(row.attributes)
             if rare.version:
                 channel.version, channel.version_epoch = rare.version, rare.version_epoch
 
     def _publish_once(self, row: Waiting) -> None:
-        self._published[row.id] = None
+        self._published[row.id] = ("", 0)
         if len(self._published) > REMEMBERED:
             self._published.popitem(last=False)
         try:
@@ -113,9 +119,21 @@ class Relay:
             logger.warning("outbox row that does not fit its channel is dropped", channel=row.channel)
             return
         try:
-            self._publish(channel, op)
+            offset, epoch = self._publish(channel, op)
         except BrokerError as reason:
             logger.warning("outbox row is refused and dropped", channel=row.channel, reason=str(reason))
+            return
+        self._published[row.id] = (epoch, offset)
+        replaces = parse_attributes(row.attributes).replaces
+        if replaces:
+            epoch, replaced = self._published.get(replaces, ("", 0))
+            if replaced and epoch == channel.epoch:
+                replace(channel, replaced, op.data)
+
+
+def replace(channel: Channel, offset: int, data: bytes) -> None:
+    """Let an earlier publication that is still in memory say this. What else belongs to it stays."""
+    channel.ring.replace(offset, lambda pub: encode(msgspec.structs.replace(decode_pub(pub), data=data)))
 
 
 def relayed(row: Relayed | Waiting) -> AbstractContextManager[object]:

@@ -12,7 +12,7 @@ class Attributes(msgspec.Struct, omit_defaults=True):
     """The rare parts of a publication. `app.publish` in SQL writes the same form.
 
     What decides whether a row of the outbox becomes a publication at all (`mode`, `ttl`, `version`) is there only, and
-    so is the `trace` of its transaction.
+    so is the `trace` of its transaction. `replaces`: the outbox row of the publication whose place it takes.
     """
 
     user: str | None = None
@@ -31,6 +31,7 @@ class Attributes(msgspec.Struct, omit_defaults=True):
     version: int = 0
     version_epoch: str = ""
     trace: str = ""
+    replaces: int = 0
 
 
 _encoder = msgspec.json.Encoder()

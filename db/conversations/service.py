@@ -18,7 +18,7 @@ from db.conversations.repository import ConversationView, is_participant
 from db.effects import PositionRead
 from db.errors import InvalidInput
 from db.notifications import service as notifications
-from db.outbox.service import publish
+from db.outbox.service import publish, replace_publication
 from db.pagination import Cursor, CursorPage, Page, fetch_cursor_page, fetch_page
 from db.read_positions import service as read_positions
 from db.read_positions.service import Mark, MemberPosition, OwnPosition
@@ -259,7 +259,11 @@ async def remove_message(
         session, people.all(), collapse_key=channel(conversation_id), body=message.body[:NOTICE_CHARACTERS]
     )
     payload = {"type": "message_removed", "message_id": str(message_id), "number": message.number}
-    await publish(session, channel(conversation_id), payload)
+    if message.outbox_id is None:
+        await publish(session, channel(conversation_id), payload)
+    else:
+        # The words leave the channel's history, too.
+        await replace_publication(session, channel(conversation_id), message.outbox_id, payload)
 
 
 async def mark_read(session: AsyncSession, conversation_id: UUID, *, user_id: UUID, message_id: UUID) -> int:

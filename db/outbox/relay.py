@@ -9,7 +9,7 @@ from db.streams.store import StreamStore
 BATCH: Final = 500
 
 _ANY = "SELECT EXISTS (SELECT 1 FROM app.outbox WHERE position > $1)"
-_RELAY = "SELECT * FROM app.relay_outbox($1, $2, $3, $4, $5, $6, $7)"
+_RELAY = "SELECT * FROM app.relay_publications($1, $2, $3, $4, $5, $6, $7)"
 _WAITING = """
 SELECT o.id, o.position, o.channel, o.bucket, o.data::text, o.attributes::text, o.idempotency_key FROM app.outbox o
 WHERE o.position > $1 AND o.bucket = ANY ($2) AND o.namespace <> ALL ($3) ORDER BY o.position LIMIT $4
@@ -24,7 +24,9 @@ _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """A row that became a committed publication of a durable stream."""
+    """A row that became a committed publication of a durable stream. `replaced`: the offset of the earlier publication
+    that says the same now.
+    """
 
     channel: str
     epoch: str
@@ -33,6 +35,7 @@ class Relayed:
     data: str
     attributes: str | None
     time_ms: int
+    replaced: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ _PUBLISH = text(
     "SELECT app.publish(:channel, CAST(:data AS jsonb), CAST(:tags AS jsonb), :idempotency_key, "
     "CAST(:exclude_clients AS text[]), CAST(:exclude_users AS text[]), :version, :version_epoch)"
 )
+_REPLACE = text("SELECT app.replace_publication(:channel, :replaced, CAST(:data AS jsonb))")
 _MAP_PUBLISH = text(
     "SELECT app.map_publish(:channel, :key, CAST(:data AS jsonb), :score, CAST(:tags AS jsonb), :idempotency_key, "
     ":key_mode, :version, :version_epoch, :key_ttl)"
@@ -57,6 +58,17 @@ async def publish(
         **_version(channel, version, version_epoch),
     }
     return await _queue(session, _PUBLISH, channel, idempotency_key, **values)
+
+
+async def replace_publication(session: AsyncSession, channel: str, replaced: int, data: Any) -> int:
+    """Publish, and let `data` take the place of what an earlier publication of the channel said, offset and all.
+
+    `replaced` is what `publish` returned for that one, in an earlier transaction or in this one. Subscribers hear of it
+    by this publication, whoever recovers or reads history finds `data` twice. In a memory channel, the last 10,000
+    publications of transactions can be replaced, until its shard restarts; what is not there any more is not replaced,
+    and this is published all the same. Returns the outbox row's id. Raises InvalidInput like `publish`.
+    """
+    return await _queue(session, _REPLACE, channel, "", replaced=replaced, data=_json(channel, data))
 
 
 async def map_publish(

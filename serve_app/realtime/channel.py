@@ -80,7 +80,8 @@ class Channel:
         if not self._deltas:
             self._bases[last.key] = last
         base = self._bases.get(last.key)
-        is_base = base is not None and (base.epoch, base.offset) == (last.epoch, last.offset)
+        # Of one offset there are two contents when it has been replaced in the history since it was written here.
+        is_base = base is not None and (base.epoch, base.offset, base.data) == (last.epoch, last.offset, last.data)
         return DeltaState.BASED if is_base else DeltaState.FRESH
 
     def remove(self, peer: Peer) -> None:

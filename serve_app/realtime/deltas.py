@@ -35,13 +35,14 @@ class Patches:
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._limit = limit
-        self._known: dict[tuple[str, str, int], bytes | None] = {}
+        self._known: dict[tuple[str, str, int, int, int], bytes | None] = {}
+        """By what they lead from and to as well: a publication in a history may be replaced."""
 
     def between(self, channel: str, before: contract.Publication, after: contract.Publication) -> bytes | None:
         """The patch that leads from one publication to the next of the stream; None: send it whole."""
         if not after.delta or after.offset != before.offset + 1:
             return patch_between(before, after)
-        key = (channel, after.epoch, after.offset)
+        key = (channel, after.epoch, after.offset, hash(before.data), hash(after.data))
         if key not in self._known:
             if len(self._known) >= self._limit:
                 del self._known[next(iter(self._known))]

@@ -251,6 +251,8 @@ async def test_a_removed_message_is_gone_for_everybody(database: Database, peopl
     told = await publications(database, f"conversation:{talk.id}")
     assert told[-1] == {"type": "message_removed", "message_id": str(second.id), "number": 2}
     assert len(told) == 3, "once"
+    attributes = await value(database, "SELECT attributes FROM app.outbox ORDER BY id DESC LIMIT 1")
+    assert attributes == {"replaces": second.outbox_id}, "what it said is not to be found in the channel's history"
     left = await in_transaction(database, lambda s: service.list_messages(s, talk.id, user_id=lin.id))
     assert [message.body for message in left.items] == ["first"]
     view = await in_transaction(database, lambda s: service.get_conversation(s, talk.id, user_id=lin.id))

@@ -194,3 +194,28 @@ async def test_a_held_snapshot_does_not_hold_the_floor(outbox, fence, plain, dat
         await outbox.raise_floor()
     assert outbox.floor == base + 50
     await exporter.close()
+
+
+async def test_a_publication_takes_the_place_of_an_earlier_one(outbox, fence, plain):
+    await publish(plain, "ledger:a", "kept", "secret")
+    await publish(plain, "ledger:b", "another")
+    first, secret, another = [int(row.publication_id.removeprefix("outbox:")) for row in await outbox.relay(fence)]
+    for channel, replaced in (("ledger:a", secret), ("ledger:a", another), ("ledger:b", first)):
+        await plain.execute("SELECT app.replace_publication($1, $2, to_jsonb('gone'::text))", channel, replaced)
+    moved = await outbox.relay(fence)
+    assert [(row.channel, row.offset, row.replaced) for row in moved] == [
+        ("ledger:a", 3, 2),
+        ("ledger:a", 4, None),
+        ("ledger:b", 2, None),
+    ], "never one of another channel"
+    stored = await plain.fetch(
+        '''SELECT channel, convert_from(data, 'UTF8') FROM app.stream_publications ORDER BY channel, "offset"'''
+    )
+    assert [tuple(row) for row in stored] == [
+        ("ledger:a", '"kept"'),
+        ("ledger:a", '"gone"'),
+        ("ledger:a", '"gone"'),
+        ("ledger:a", '"gone"'),
+        ("ledger:b", '"another"'),
+        ("ledger:b", '"gone"'),
+    ]

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.brokers.history import Ring
+from actors.brokers.memory import Memory
 
 SIZE, TTL = 4, 10.0
 
@@ -52,3 +53,17 @@ def test_after_clearing_offsets_go_on():
     ring.clear(41)
     ring.append(b"42", 0.0)
     assert (ring.base, ring.top, ring.after(41)) == (41, 42, [b"42"])
+
+
+def test_a_publication_is_replaced_where_it_is():
+    memory = Memory()
+    ring = Ring(3, TTL, memory=memory)
+    for number in range(1, 5):
+        ring.append(str(number).encode(), 0.0)
+    before = memory.bytes
+    assert ring.replace(3, lambda pub: pub + b"!!")
+    assert ring.after(0) == [b"2", b"3!!", b"4"]
+    assert memory.bytes == before + 2
+    assert not any(ring.replace(offset, lambda pub: b"") for offset in (0, 1, 5))
+    ring.clear(9)
+    assert memory.bytes == 0

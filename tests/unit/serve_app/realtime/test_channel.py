@@ -321,3 +321,14 @@ def test_whatever_happens_everyone_with_deltas_reads_what_was_published(data: st
                 name, recovered = f"r{next(numbers)}", answer(*missed) if missed else None
                 readers.append(Reader(channel, wire, name, recovered))
                 assert readers[-1].texts == [pub.data.decode() for pub in missed]
+
+
+def test_who_recovered_what_took_another_one_s_place_has_another_base() -> None:
+    channel = at(0)
+    live = Reader(channel, JSON_MESSAGES, "live", None)
+    run(channel, flagged(1, "begin " * 20), flagged(2, "a secret " * 20))
+    replaced = flagged(2, "gone " * 20)
+    late = Reader(channel, JSON_MESSAGES, "late", SubscribeReply("c", 1, StreamPosition("e", 2), True, [replaced]))
+    run(channel, flagged(3, "a secret " * 20 + "more"), flagged(4, "a secret " * 20 + "and more"))
+    assert late.texts[1:] == live.texts[2:]
+    assert late.deltas == [False, False, True]

@@ -83,3 +83,11 @@ def test_a_patch_is_made_once_while_it_is_remembered(monkeypatch: pytest.MonkeyP
     patches.between("c", stream[0], stream[3])
     patches.between("c", stream[0], stream[3])
     assert len(made) == 6, "a jump in the stream is nobody else's"
+
+
+def test_a_replaced_publication_gets_patches_of_its_own() -> None:
+    patches = Patches()
+    recovered_messages("c", publications(*TEXTS), patches, binary=True)
+    replaced = [TEXTS[0], json.dumps({"gone": True, "минута": 1}), *TEXTS[2:]]
+    messages = recovered_messages("c", publications(*replaced), patches, binary=True)
+    assert read(messages, binary=True) == replaced
