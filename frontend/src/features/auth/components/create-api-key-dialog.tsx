@@ -11,6 +11,7 @@ import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { useCurrentUser } from "@/lib/current-user";
+import { useLeaveGuard } from "@/lib/hooks/use-leave-guard";
 
 import { useCreateApiKey } from "../api/api-keys";
 
@@ -66,6 +67,7 @@ export function CreateApiKeyDialog() {
 }
 
 function Secret({ value }: { value: string }) {
+  useLeaveGuard("Leave without your API key? It is not shown again.");
   const field = useRef<HTMLInputElement>(null);
   return (
     <div className="flex gap-2">
