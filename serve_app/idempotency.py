@@ -35,16 +35,18 @@ async def answer_once(
     principal: Principal,
     key: str | None,
     make: Callable[[], Awaitable[Response]],
+    *,
+    bound_to: bytes | None = None,
 ) -> Response:
     """What `make` answers, and with a key the same answer however often the request is sent.
 
-    A key is bound to its sender, to method and path, and to the body: KeyReused (422) when that differs,
-    RequestInProgress (409) while the first one is still at work. What `make` raises is not kept.
+    A key is bound to its sender, to method and path, and to the body, or to `bound_to` in its place: KeyReused (422)
+    when that differs, RequestInProgress (409) while the first one is still at work. What `make` raises is not kept.
     """
     if key is None:
         return await make()
     who, route = str(principal.api_key_id or principal.user_id), f"{request.method} {request.url.path}"
-    sent = await request.body()
+    sent = await request.body() if bound_to is None else bound_to
     known = await service.find_answer(session, principal=who, route=route, key=key, request_body=sent)
     if known is not None:
         return Response(known.body, known.status_code, known.headers | {"Idempotent-Replayed": "true"}, JSON)

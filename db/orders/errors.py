@@ -24,6 +24,13 @@ class ProductUnavailable(Conflict):
     default_message = "A product is no longer available."
 
 
+class PriceChanged(Conflict):
+    """A product costs something else than the caller has seen; `details.lines` says what it costs now."""
+
+    code = "price_changed"
+    default_message = "A price has changed. Nothing was ordered."
+
+
 class MixedCurrencies(InvalidInput):
     """One order has one currency."""
 

@@ -12,7 +12,14 @@ from db import caches, events
 from db.errors import InvalidInput, PreconditionFailed
 from db.notifications import service as notifications
 from db.orders import repository
-from db.orders.errors import MixedCurrencies, OrderNotFound, OutOfStock, ProductUnavailable, StatusNotReachable
+from db.orders.errors import (
+    MixedCurrencies,
+    OrderNotFound,
+    OutOfStock,
+    PriceChanged,
+    ProductUnavailable,
+    StatusNotReachable,
+)
 from db.orders.events import OrderCancelled, OrderPlaced, OrderStatusChanged
 from db.orders.models import Order, OrderItem, OrderStatusChange
 from db.orders.status import NEXT, OrderStatus, reachable
@@ -39,10 +46,15 @@ TOLD = {
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """How many of what. Lines of the same product are taken together."""
+    """How many of what. Lines of the same product are taken together.
+
+    `expected_price` and `expected_currency`: what one was seen to cost. None: at any price.
+    """
 
     product_id: UUID
     quantity: int
+    expected_price: Decimal | None = None
+    expected_currency: str | None = None
 
 
 def updates_channel(user_id: UUID) -> str:
@@ -63,13 +75,14 @@ async def place_order(
 
     `placed_by` is who did it, when that is not whose order it is.
 
-    Raises InvalidInput, ProductUnavailable, OutOfStock, MixedCurrencies.
+    Raises InvalidInput, ProductUnavailable, OutOfStock, PriceChanged, MixedCurrencies.
     """
     wanted = _checked_lines(lines)
     if len(note) > MAX_NOTE:
         raise InvalidInput(f"{MAX_NOTE} characters at most", field="note")
     products = await stock.lock(session, list(wanted))
     _check_available(wanted, products)
+    _check_prices(lines, products)
     currencies = {product.currency for product in products.values()}
     if len(currencies) > 1:
         raise MixedCurrencies
@@ -333,3 +346,18 @@ def _status(status: str | None) -> OrderStatus | None:
         return OrderStatus(status) if status is not None else None
     except ValueError as error:
         raise InvalidInput(f"status is one of {', '.join(OrderStatus)}", field="status") from error
+
+
+def _check_prices(lines: Sequence[OrderLine], products: dict[UUID, Product]) -> None:
+    """The products are locked: what is compared here is what will be charged."""
+    changed: dict[UUID, Product] = {}
+    for line in lines:
+        product = products[line.product_id]
+        if line.expected_price not in (None, product.price) or line.expected_currency not in (None, product.currency):
+            changed[product.id] = product
+    if changed:
+        now = [
+            {"product_id": str(one.id), "name": one.name, "price": f"{one.price:.2f}", "currency": one.currency}
+            for one in changed.values()
+        ]
+        raise PriceChanged(details={"lines": now})

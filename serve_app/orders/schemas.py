@@ -30,10 +30,16 @@ class OrderLineCreate(RequestSchema):
 
     product_id: UUID
     quantity: Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+    expected_price: Annotated[
+        Money | None, Field(description="What one costs as far as you know; if it does not, 409 `price_changed`.")
+    ] = None
+    expected_currency: Annotated[
+        str | None, Field(pattern=r"^[A-Z]{3}$", description="What `expected_price` is in.")
+    ] = None
 
 
 class OrderCreate(RequestSchema):
-    """A new order. Prices are the shop's, not the caller's."""
+    """A new order. Prices are the shop's, not the caller's, who can say which ones they have seen."""
 
     lines: Annotated[list[OrderLineCreate], Field(min_length=1, max_length=MAX_LINES)]
     note: Annotated[str, Field(max_length=1000)] = ""

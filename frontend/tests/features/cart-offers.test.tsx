@@ -38,6 +38,38 @@ describe("what a remembered cart costs", () => {
     await waitFor(() => expect(ordered).toEqual([key])); // The same order, whose answer may have been lost.
   });
 
+  it("is agreed to again when it changes while the cart is open, under the same key", async () => {
+    const sent: { body: unknown; key: string | null }[] = [];
+    server.use(
+      http.post(url("/orders"), async ({ request }) => {
+        sent.push({ body: await request.json(), key: request.headers.get("idempotency-key") });
+        if (sent.length > 1) return HttpResponse.json(order(), { status: 201 });
+        return problem(409, "price_changed", {
+          lines: [{ product_id: "p-1", name: "Desk lamp", price: "24.90", currency: "EUR" }],
+        });
+      }),
+    );
+    useCart.getState().add(line);
+    const drawer = await openCart();
+    await press(drawer, "Place order");
+    expect(await within(drawer).findByText("Now €24.90 each, was €19.90")).toBeInTheDocument();
+    expect(within(drawer).getByRole("alert")).toHaveTextContent(
+      "Prices have changed just now. Nothing is ordered yet.",
+    );
+    expect(within(drawer).getByTestId("cart-total")).toHaveTextContent("€24.90");
+    await press(drawer, "Accept the new prices");
+    expect(within(drawer).queryByRole("alert")).not.toBeInTheDocument();
+    expect(sent).toHaveLength(1);
+    await press(drawer, "Place order");
+    await waitFor(() => expect(useCart.getState().lines).toEqual([]));
+    expect(sent.map(({ body }) => body)).toEqual(
+      ["19.90", "24.90"].map((price) => ({
+        lines: [{ product_id: "p-1", quantity: 1, expected_price: price, expected_currency: "EUR" }],
+      })),
+    );
+    expect(sent[0]?.key).toBe(sent[1]?.key);
+  });
+
   it("needs no agreement once it costs what it did", () => {
     const cart = () => useCart.getState();
     cart().add(line);

@@ -113,8 +113,8 @@ describe("from product to order", () => {
     await waitFor(() => expect(push).toHaveBeenCalledWith("/orders/o-1"));
 
     expect(requests.map(({ body }) => body)).toEqual([
-      { lines: [{ product_id: "p-1", quantity: 2 }] },
-      { lines: [{ product_id: "p-1", quantity: 2 }] },
+      { lines: [{ product_id: "p-1", quantity: 2, expected_price: "19.90", expected_currency: "EUR" }] },
+      { lines: [{ product_id: "p-1", quantity: 2, expected_price: "19.90", expected_currency: "EUR" }] },
     ]);
     expect(requests[0]?.key).toBeTruthy();
     expect(requests[0]?.key).toBe(requests[1]?.key);

@@ -3196,7 +3196,7 @@ export interface components {
         };
         /**
          * OrderCreate
-         * @description A new order. Prices are the shop's, not the caller's.
+         * @description A new order. Prices are the shop's, not the caller's, who can say which ones they have seen.
          */
         OrderCreate: {
             /** Lines */
@@ -3270,6 +3270,16 @@ export interface components {
             product_id: string;
             /** Quantity */
             quantity: number;
+            /**
+             * Expected Price
+             * @description What one costs as far as you know; if it does not, 409 `price_changed`.
+             */
+            expected_price?: string | null;
+            /**
+             * Expected Currency
+             * @description What `expected_price` is in.
+             */
+            expected_currency?: string | null;
         };
         /**
          * OrderStatus

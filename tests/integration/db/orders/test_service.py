@@ -9,7 +9,14 @@ import pytest
 from db.auth.models import User
 from db.errors import DomainError, InvalidInput, PreconditionFailed
 from db.orders import service
-from db.orders.errors import MixedCurrencies, OrderNotFound, OutOfStock, ProductUnavailable, StatusNotReachable
+from db.orders.errors import (
+    MixedCurrencies,
+    OrderNotFound,
+    OutOfStock,
+    PriceChanged,
+    ProductUnavailable,
+    StatusNotReachable,
+)
 from db.orders.models import Order
 from db.orders.service import OrderLine
 from db.orders.status import OrderStatus
@@ -104,6 +111,26 @@ async def test_fifty_orders_at_once_never_sell_more_than_there_is(database: Data
     assert await stock_of(database, lamp) == 0
     assert await stock_of(database, rope) == 1000 - 3 * 20, "an order that failed took nothing at all"
     assert await value(database, "SELECT sum(quantity) FROM app.order_items WHERE product_id = :id", id=lamp.id) == 20
+
+
+async def test_a_price_that_was_not_expected_is_said_and_nothing_is_ordered(database: Database, ada: User) -> None:
+    lamp = await product(database, name="Lamp", price=Decimal("19.90"), stock=5)
+    rope = await product(database, name="Rope", price=Decimal("0.10"), stock=5)
+
+    def ordering(*lines: OrderLine):
+        return lambda s: service.place_order(s, user_id=ada.id, lines=lines)
+
+    for line in (OrderLine(lamp.id, 1, Decimal("18.90")), OrderLine(lamp.id, 1, Decimal("19.90"), "USD")):
+        error = await refused(database, PriceChanged, ordering(OrderLine(rope.id, 1, Decimal("0.1"), "EUR"), line))
+        assert error.details == {
+            "lines": [{"product_id": str(lamp.id), "name": "Lamp", "price": "19.90", "currency": "EUR"}]
+        }
+    # The sum is the same, and still it is not what was shown.
+    swapped = ordering(OrderLine(lamp.id, 1, Decimal("0.10")), OrderLine(rope.id, 1, Decimal("19.90")))
+    assert len((await refused(database, PriceChanged, swapped)).details["lines"]) == 2
+    assert await stock_of(database, lamp) == 5
+    order = await in_transaction(database, ordering(OrderLine(lamp.id, 2, Decimal("19.9"), "EUR")))
+    assert order.total_amount == Decimal("39.80")
 
 
 async def test_what_is_short_is_named_and_nothing_changes(database: Database, ada: User) -> None:

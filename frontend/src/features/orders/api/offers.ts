@@ -84,6 +84,20 @@ export function rememberShortage(queryClient: QueryClient, { extension }: ApiErr
   for (const id of listOf(extension.product_ids)) if (typeof id === "string") remember(id, null);
 }
 
+/** That an order was refused because something costs something else than was shown. */
+export function isPriceChange(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.code === "price_changed";
+}
+
+/** Takes over what things cost now, to be agreed to. */
+export function rememberPrices({ extension }: ApiError): void {
+  for (const line of listOf(extension.lines)) {
+    const { product_id: id, price, currency } = line as Record<string, unknown>;
+    if (typeof id === "string" && typeof price === "string" && typeof currency === "string")
+      useCart.getState().reprice(id, { price, currency });
+  }
+}
+
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }

@@ -13,7 +13,7 @@ import type { Order, OrderStatus } from "@/lib/api/types";
 import { useCart } from "@/lib/cart";
 
 import { isFinal } from "../status";
-import { isShortage, rememberShortage } from "./offers";
+import { isPriceChange, isShortage, rememberPrices, rememberShortage } from "./offers";
 
 export const PAGE_SIZE = 20;
 
@@ -53,7 +53,8 @@ export function useOrder(orderId: string, viewerId: string) {
 }
 
 export interface NewOrder {
-  lines: { product_id: string; quantity: number }[];
+  /** Each with what it was shown to cost: at another price nothing is ordered. */
+  lines: { product_id: string; quantity: number; expected_price: string; expected_currency: string }[];
   note?: string;
   /** The same for every attempt to place this very cart: a repeated request is answered with the first order. */
   idempotencyKey: string;
@@ -83,6 +84,7 @@ export function usePlaceOrder(onPlaced: (order: Order) => void) {
     },
     onError: (error) => {
       if (isShortage(error)) rememberShortage(queryClient, error);
+      if (isPriceChange(error)) rememberPrices(error);
     },
   });
 }

@@ -15,7 +15,7 @@ import { toast } from "@/components/ui/toast";
 import { type CartLine, useCart, useCartLines } from "@/lib/cart";
 import { formatMoney, sumMoney } from "@/lib/format";
 
-import { isShortage, type Shortage, shortageText, useOffers } from "../api/offers";
+import { isPriceChange, isShortage, type Shortage, shortageText, useOffers } from "../api/offers";
 import { usePlaceOrder } from "../api/orders";
 import { CartLineRow } from "./cart-line-row";
 
@@ -67,10 +67,16 @@ function Checkout({ onClose }: { onClose: () => void }) {
     if (placeOrder.isPending || offers.checking || totals.length > 1) return;
     if (repriced) {
       agree();
+      placeOrder.reset();
       return;
     }
     placeOrder.mutate({
-      lines: lines.map(({ productId, quantity }) => ({ product_id: productId, quantity })),
+      lines: lines.map(({ productId, quantity, price, currency }) => ({
+        product_id: productId,
+        quantity,
+        expected_price: price,
+        expected_currency: currency,
+      })),
       note: note.trim() || undefined,
       idempotencyKey: takeOrderKey(),
     });
@@ -85,7 +91,9 @@ function Checkout({ onClose }: { onClose: () => void }) {
         submit();
       }}
     >
-      <Refusal error={placeOrder.error} shortages={offers.shortages} />
+      {repriced && isPriceChange(placeOrder.error) ? null : (
+        <Refusal error={placeOrder.error} shortages={offers.shortages} />
+      )}
       {offers.error ? (
         <RetryLine
           title="The prices could not be checked."
@@ -110,7 +118,9 @@ function Checkout({ onClose }: { onClose: () => void }) {
         </p>
       ) : repriced ? (
         <p role="alert" className="text-sm text-warning">
-          Prices have changed since you put these in.
+          {isPriceChange(placeOrder.error)
+            ? "Prices have changed just now. Nothing is ordered yet."
+            : "Prices have changed since you put these in."}
         </p>
       ) : null}
       <Button
