@@ -26,6 +26,7 @@ from serve_app.realtime_inspection.rules_router import router as realtime_rules_
 from serve_app.realtime_inspection.traces_router import router as realtime_traces_router
 from serve_app.realtime_inspection.users_router import router as realtime_users_router
 from serve_app.realtime_tokens.router import router as realtime_router
+from serve_app.roles.router import router as roles_router
 from serve_app.second_factor.router import router as second_factor_router
 from serve_app.server_api.router import router as server_api_router
 from serve_app.users.router import router as users_router
@@ -39,6 +40,7 @@ VERSIONED: tuple[APIRouter, ...] = (
     recovery_router,
     second_factor_router,
     users_router,
+    roles_router,
     directory_router,
     products_router,
     categories_router,

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.auth.models import LoginSession, Role, RolePermission, User, UserRole
+from db.auth.models import LoginSession, Permission, Role, RolePermission, User, UserRole
 from db.session import UNVERIFIED_WITHOUT
 
 
@@ -73,6 +73,20 @@ async def permissions_of(session: AsyncSession, user_id: UUID) -> frozenset[str]
         verified = select(User.is_verified).where(User.id == user_id).scalar_subquery()
         held = held.where(or_(RolePermission.permission.not_in(withheld), verified))
     return frozenset(await session.scalars(held))
+
+
+async def known_roles(session: AsyncSession) -> list[tuple[Role, list[Permission]]]:
+    """Every role and what it allows, both by name."""
+    roles = (await session.scalars(select(Role).order_by(Role.name))).all()
+    rows = await session.execute(
+        select(RolePermission.role_id, Permission)
+        .join(Permission, Permission.name == RolePermission.permission)
+        .order_by(Permission.name)
+    )
+    allowed: dict[UUID, list[Permission]] = {role.id: [] for role in roles}
+    for role_id, permission in rows:
+        allowed[role_id].append(permission)
+    return [(role, allowed[role.id]) for role in roles]
 
 
 async def live_session(session: AsyncSession, session_id: UUID) -> LoginSession | None:

@@ -196,11 +196,15 @@ async def replace_user(
     return await _present(session, user, principal, response)
 
 
-@router.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403, 404, 409))
-async def delete_user(user_id: UUID, principal: LoginPrincipal, session: DbSession, resources: ResourcesDep) -> None:
-    """Delete an account (softly): its sessions and keys end at once."""
+@router.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403, 404, 409, 412))
+async def delete_user(
+    user_id: UUID, principal: LoginPrincipal, session: DbSession, resources: ResourcesDep, if_match: IfMatch = None
+) -> None:
+    """Delete an account (softly): its sessions and keys end at once. With If-Match, only as you read it."""
     _refuse_strangers(user_id, principal, "users:write")
-    await service.delete_user(session, user_id, actor_id=principal.user_id)
+    await service.delete_user(
+        session, user_id, expected_version=expected_version(if_match, required=False), actor_id=principal.user_id
+    )
     resources.authenticator.forget(user_id=user_id)
 
 

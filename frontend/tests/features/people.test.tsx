@@ -76,10 +76,24 @@ describe("an account", () => {
   let changes: { match: string | null; body: unknown }[];
 
   beforeEach(() => {
+    push.mockReset();
     held = account();
     changes = [];
     server.use(
       http.get(url("/users/u-2"), () => HttpResponse.json(held)),
+      http.get(url("/roles"), () =>
+        HttpResponse.json({
+          items: [
+            { name: "customer", description: "Buys and talks", permissions: [] },
+            {
+              name: "operator",
+              description: "Runs the shop",
+              permissions: [{ name: "orders:manage", description: "Move any order through its statuses" }],
+            },
+            { name: "guest", description: "Of this installation only", permissions: [] },
+          ],
+        }),
+      ),
       http.patch(url("/users/u-2"), async ({ request }) => {
         const body = (await request.json()) as Partial<Account>;
         changes.push({ match: request.headers.get("if-match"), body });
@@ -96,6 +110,44 @@ describe("an account", () => {
     await userEvent.click(within(dialog).getByRole("button", { name: action }));
     await waitFor(() => expect(dialog).not.toBeInTheDocument());
   };
+
+  it("may get the roles that there are, each with what it allows", async () => {
+    renderApp(<AccountPage userId="u-2" />, { user: admin });
+    const form = await screen.findByRole("form", { name: "Roles" });
+    const boxes = within(form).getAllByRole("checkbox");
+    expect(boxes.map((box) => box.closest("label")?.textContent)).toEqual([
+      "CustomerBuys and talks",
+      "OperatorRuns the shop",
+      "GuestOf this installation only",
+    ]);
+    await userEvent.click(within(form).getByText(/: Operator$/));
+    expect(within(form).getByText("Move any order through its statuses")).toBeVisible();
+  });
+
+  it("says that the roles cannot be learnt, and is shown all the same", async () => {
+    server.use(http.get(url("/roles"), () => problem(503, "unavailable")));
+    renderApp(<AccountPage userId="u-2" />, { user: admin });
+    expect(await screen.findByText("It failed: unavailable")).toBeInTheDocument();
+    expect(screen.getByText("grace@example.com")).toBeInTheDocument();
+  });
+
+  it("is not deleted when somebody has changed it meanwhile", async () => {
+    const matched: (string | null)[] = [];
+    server.use(
+      http.delete(url("/users/u-2"), ({ request }) => {
+        matched.push(request.headers.get("if-match"));
+        held = account({ version: 4, full_name: "Somebody else was here" });
+        return problem(412, "version_mismatch");
+      }),
+    );
+    renderApp(<AccountPage userId="u-2" />, { user: admin });
+    await userEvent.click(await screen.findByRole("button", { name: "Delete" }));
+    const dialog = await screen.findByRole("dialog", { name: "Delete the account of grace?" });
+    await userEvent.click(within(dialog).getByRole("button", { name: "Delete the account" }));
+    expect(await screen.findByText("Somebody else was here")).toBeInTheDocument();
+    expect(matched).toEqual(['"3"']);
+    expect(push).not.toHaveBeenCalled();
+  });
 
   it("gets roles, in the version that was read", async () => {
     renderApp(<AccountPage userId="u-2" />, { user: admin });

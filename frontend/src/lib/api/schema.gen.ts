@@ -481,7 +481,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an account (softly)
-         * @description Delete an account (softly): its sessions and keys end at once.
+         * @description Delete an account (softly): its sessions and keys end at once. With If-Match, only as you read it.
          */
         delete: operations["users-delete_user"];
         options?: never;
@@ -511,6 +511,26 @@ export interface paths {
          * @description Place an order: one's own, or anybody's with `orders:manage`; the order's history says who placed it.
          */
         post: operations["users-place_user_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every role and what it allows
+         * @description Every role and what it allows. Whoever reads accounts sees what they hold, and may know what that means.
+         */
+        get: operations["users-list_roles"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3822,6 +3842,19 @@ export interface components {
             new_password: string;
         };
         /**
+         * PermissionSummary
+         * @description A thing that may be allowed.
+         */
+        PermissionSummary: {
+            /**
+             * Name
+             * @example orders:read_all
+             */
+            name: string;
+            /** Description */
+            description: string;
+        };
+        /**
          * Problem
          * @description An error, after RFC 9457 (application/problem+json).
          */
@@ -4413,6 +4446,32 @@ export interface components {
         RegistrationAccepted: {
             /** Detail */
             detail: string;
+        };
+        /**
+         * Role
+         * @description A named set of permissions.
+         */
+        Role: {
+            /**
+             * Name
+             * @example operator
+             */
+            name: string;
+            /** Description */
+            description: string;
+            /**
+             * Permissions
+             * @description What it allows, by name.
+             */
+            permissions: components["schemas"]["PermissionSummary"][];
+        };
+        /**
+         * RoleList
+         * @description Every role of the installation, by name.
+         */
+        RoleList: {
+            /** Items */
+            items: components["schemas"]["Role"][];
         };
         /**
          * SecondFactor
@@ -6934,7 +6993,10 @@ export interface operations {
     "users-delete_user": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETag of the account as you read it. */
+                "if-match"?: string | null;
+            };
             path: {
                 user_id: string;
             };
@@ -6978,6 +7040,15 @@ export interface operations {
             };
             /** @description It contradicts what is there. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has changed since you read it. */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7294,6 +7365,71 @@ export interface operations {
             };
             /** @description Something in the request is not valid; `errors` says what. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available just now; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "users-list_roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleList"];
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

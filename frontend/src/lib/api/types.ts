@@ -9,6 +9,7 @@ export type Enrolment = Schemas["Enrolment"];
 export type ApiKey = Schemas["ApiKey"];
 export type ApiKeyCreated = Schemas["ApiKeyCreated"];
 export type Account = Schemas["User"];
+export type Role = Schemas["Role"];
 export type UserSummary = Schemas["UserSummary"];
 export type Category = Schemas["Category"];
 export type Product = Schemas["Product"];

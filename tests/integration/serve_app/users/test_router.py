@@ -128,6 +128,18 @@ class TestOne:
         assert_problem(await person.http.get(path), 401, "credential_invalid")
         assert_problem(await admin_client.get(path), 404, "user_not_found")
 
+    async def test_an_account_that_changed_meanwhile_is_not_deleted(
+        self, sign_in: SignIn, admin_client: httpx.AsyncClient
+    ):
+        person = await sign_in()
+        path = f"/api/v1/users/{person.user.id}"
+        etag = (await admin_client.get(path)).headers["etag"]
+        assert (await person.http.patch(path, json={"full_name": "Still here"})).status_code == 200
+        stale = await admin_client.delete(path, headers={"If-Match": etag})
+        assert_problem(stale, 412, "version_mismatch")
+        etag = (await admin_client.get(path)).headers["etag"]
+        assert (await admin_client.delete(path, headers={"If-Match": etag})).status_code == 204
+
     async def test_somebody_must_administer(self, sign_in: SignIn):
         admin = await sign_in(roles=("admin",))
         response = await admin.http.patch(f"/api/v1/users/{admin.user.id}", json={"roles": ["customer"]})

@@ -53,14 +53,32 @@ export function useChangeAccount(account: Account) {
   });
 }
 
-export function useDeleteAccount(userId: string) {
+/** Only what one has read is deleted, as with changes. */
+export function useDeleteAccount({ id, version }: Account) {
   const queryClient = useQueryClient();
   return useMutation({
-    mutationFn: () => unwrap(api.DELETE("/api/v1/users/{user_id}", { params: one(userId) })),
+    mutationFn: () =>
+      unwrap(
+        api.DELETE("/api/v1/users/{user_id}", {
+          params: { ...one(id), header: { "if-match": `"${version}"` } },
+        }),
+      ),
     onSuccess: () => {
-      queryClient.removeQueries({ queryKey: accountQuery(userId).queryKey });
+      queryClient.removeQueries({ queryKey: accountQuery(id).queryKey });
       void queryClient.invalidateQueries({ queryKey: [...peopleKey, "list"] });
     },
+    onError: () => queryClient.invalidateQueries({ queryKey: accountQuery(id).queryKey }),
+  });
+}
+
+/** They change with the installation, by migrations. */
+const ROLES_STALE_MS = 300_000;
+
+export function useRoles() {
+  return useQuery({
+    queryKey: ["roles"],
+    queryFn: () => unwrap(api.GET("/api/v1/roles")),
+    staleTime: ROLES_STALE_MS,
   });
 }
 

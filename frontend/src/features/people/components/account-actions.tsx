@@ -24,7 +24,7 @@ export function AccountActions({ account }: { account: Account }) {
   const change = useChangeAccount(account);
   const signOut = useSignOutEverywhere(account.id);
   const removeFactor = useRemoveSecondFactor(account.id);
-  const remove = useDeleteAccount(account.id);
+  const remove = useDeleteAccount(account);
   const router = useRouter();
   const name = account.username;
   if (me.id === account.id || !(writes || signsOut)) return null;
