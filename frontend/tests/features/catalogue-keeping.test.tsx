@@ -53,6 +53,7 @@ describe("a product's page", () => {
     held = product({ description: "Bright", attributes: { colour: "red" } });
     renderApp(<ProductPage productId="p-1" />);
     expect(await screen.findByRole("heading", { name: "Desk lamp" })).toBeInTheDocument();
+    expect(document.title).toBe("Desk lamp · Mobula");
     expect(screen.getByText("Bright")).toBeInTheDocument();
     expect(screen.getByText("red")).toBeInTheDocument();
     expect(screen.getByRole("button", { name: "Add Desk lamp to cart" })).toBeEnabled();
@@ -144,6 +145,17 @@ describe("a new product", () => {
       ...{ name: "Chair", sku: "C-1", category_id: "c-1", price: "49", stock: 0 },
       ...{ image_url: null, description: "" },
     });
+  });
+
+  it("is not lost by a press beside it", async () => {
+    renderApp(<StaffBar />, { user: keeper });
+    await userEvent.click(screen.getByRole("button", { name: "New product" }));
+    const form = await screen.findByRole("form", { name: "Product" });
+    await userEvent.type(within(form).getByLabelText("Name"), "Chair");
+    await userEvent.click(screen.getByRole("dialog").parentElement ?? document.body);
+    expect(within(form).getByLabelText("Name")).toHaveValue("Chair");
+    await userEvent.click(within(form).getByRole("button", { name: "Discard" }));
+    await waitFor(() => expect(form).not.toBeInTheDocument());
   });
 
   it("needs a category first", async () => {

@@ -200,6 +200,7 @@ describe("an account", () => {
   it("leads to its orders and its trail", async () => {
     renderApp(<AccountPage userId="u-2" />, { user: admin });
     expect(await screen.findByRole("link", { name: "Orders" })).toHaveAttribute("href", "/desk?person=u-2");
+    expect(document.title).toBe("grace · Mobula");
     expect(screen.getByRole("link", { name: "What they did" })).toHaveAttribute("href", "/audit?by=u-2");
     expect(screen.getByRole("link", { name: "Changes of the account" })).toHaveAttribute(
       "href",

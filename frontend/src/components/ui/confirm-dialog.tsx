@@ -12,10 +12,19 @@ interface ConfirmDialogProps {
   description: string;
   /** The button says what will happen, not "OK". */
   action: string;
+  /** So does the other one, where there is nothing to keep. */
+  dismiss?: string;
   onConfirm: () => Promise<unknown> | void;
 }
 
-export function ConfirmDialog({ trigger, title, description, action, onConfirm }: ConfirmDialogProps) {
+export function ConfirmDialog({
+  trigger,
+  title,
+  description,
+  action,
+  dismiss = "Keep it",
+  onConfirm,
+}: ConfirmDialogProps) {
   const [open, setOpen] = useState(false);
   const [pending, setPending] = useState(false);
 
@@ -34,7 +43,7 @@ export function ConfirmDialog({ trigger, title, description, action, onConfirm }
       <DialogTrigger render={trigger} />
       <DialogContent title={title} description={description} className="max-w-md">
         <DialogFooter className="mt-0">
-          <DialogClose render={<Button variant="secondary">Keep it</Button>} />
+          <DialogClose render={<Button variant="secondary">{dismiss}</Button>} />
           <Button variant="danger" pending={pending} onClick={() => void confirm().catch(() => undefined)}>
             {action}
           </Button>

@@ -39,7 +39,7 @@ export function CreateApiKeyDialog() {
   }
 
   return (
-    <Dialog open={open} onOpenChange={onOpenChange}>
+    <Dialog open={open} onOpenChange={onOpenChange} disablePointerDismissal>
       <DialogTrigger
         render={
           <Button size="sm">

@@ -19,7 +19,7 @@ const MAX_TITLE = 120;
 export function NewConversationDialog() {
   const [open, setOpen] = useState(false);
   return (
-    <Dialog open={open} onOpenChange={setOpen}>
+    <Dialog open={open} onOpenChange={setOpen} disablePointerDismissal>
       <DialogTrigger
         render={
           <Button size="sm" variant="soft" aria-label="New conversation">

@@ -27,7 +27,7 @@ interface MoveDialogProps {
 /** An order is moved to its next status, or cancelled, and its owner told why. */
 export function MoveDialog({ order, onClose }: MoveDialogProps) {
   return (
-    <Dialog open={order !== null} onOpenChange={(open) => !open && onClose()}>
+    <Dialog open={order !== null} onOpenChange={(open) => !open && onClose()} disablePointerDismissal>
       {order ? (
         <DialogContent
           title={`Order ${order.order_number}`}

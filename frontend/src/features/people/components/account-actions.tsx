@@ -47,6 +47,7 @@ export function AccountActions({ account }: { account: Account }) {
             title={`Sign ${name} out everywhere?`}
             description="Every login session ends, and live connections close. They may sign in again."
             action="Sign out everywhere"
+            dismiss="Leave them signed in"
             onConfirm={() =>
               signOut.mutateAsync(
                 undefined,
@@ -75,6 +76,7 @@ export function AccountActions({ account }: { account: Account }) {
                 title={`Disable ${name}?`}
                 description="They are signed out everywhere and cannot sign in until somebody enables the account."
                 action="Disable the account"
+                dismiss="Leave it enabled"
                 onConfirm={() =>
                   change.mutateAsync(
                     { is_active: false },

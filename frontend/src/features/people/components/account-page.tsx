@@ -12,6 +12,7 @@ import { LoadingCard } from "@/components/ui/skeleton";
 import type { Account } from "@/lib/api/types";
 import { can, useCurrentUser } from "@/lib/current-user";
 import { formatDateTime } from "@/lib/format";
+import { useTitle } from "@/lib/hooks/use-title";
 
 import { useAccount } from "../api/people";
 import { AccountActions } from "./account-actions";
@@ -36,6 +37,7 @@ export function AccountPage({ userId }: { userId: string }) {
 }
 
 function Loaded({ account }: { account: Account }) {
+  useTitle(account.username);
   const me = useCurrentUser();
   const link = buttonVariants({ variant: "secondary", size: "sm" });
   return (
@@ -52,7 +54,7 @@ function Loaded({ account }: { account: Account }) {
             <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-2 text-sm">
               <Line name="E-mail">{account.email}</Line>
               {account.full_name ? <Line name="Name">{account.full_name}</Line> : null}
-              <Line name="Since">{formatDateTime(account.created_at)}</Line>
+              <Line name="Joined">{formatDateTime(account.created_at)}</Line>
               <Line name="Changed">{formatDateTime(account.updated_at)}</Line>
               <Line name="Id">
                 <code className="font-mono text-xs select-all">{account.id}</code>

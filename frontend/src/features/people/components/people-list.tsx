@@ -115,7 +115,7 @@ function Row({ account }: { account: Account }) {
       </div>
       <AccountState account={account} />
       <p className="text-xs text-muted-foreground sm:w-28 sm:text-right">
-        Since {formatRelative(account.created_at)}
+        Joined {formatRelative(account.created_at)}
       </p>
     </li>
   );

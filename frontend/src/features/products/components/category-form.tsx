@@ -43,7 +43,7 @@ interface CategoryFormProps {
 
 export function CategoryForm({ category, categories, open, onClose }: CategoryFormProps) {
   return (
-    <Dialog open={open} onOpenChange={(next) => !next && onClose()}>
+    <Dialog open={open} onOpenChange={(next) => !next && onClose()} disablePointerDismissal>
       <DialogContent
         title={category ? "Edit category" : "New category"}
         description={category ? category.name : "Products are put on its shelf."}

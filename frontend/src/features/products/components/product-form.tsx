@@ -44,7 +44,7 @@ interface ProductFormProps {
 export function ProductForm({ product, open, onClose, onSaved }: ProductFormProps) {
   const categories = useCategories();
   return (
-    <Dialog open={open} onOpenChange={(next) => !next && onClose()}>
+    <Dialog open={open} onOpenChange={(next) => !next && onClose()} disablePointerDismissal>
       <DialogContent
         title={product ? "Edit product" : "New product"}
         description={product ? product.name : "It can be ordered as soon as it is in stock."}

@@ -14,6 +14,7 @@ import { Loading, Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import type { Product } from "@/lib/api/types";
 import { formatMoney } from "@/lib/format";
+import { useTitle } from "@/lib/hooks/use-title";
 
 import { useProduct, useRemoveProduct } from "../api/management";
 import { useLiveStock } from "../hooks/use-live-stock";
@@ -40,6 +41,7 @@ export function ProductPage({ productId }: { productId: string }) {
 }
 
 function Loaded({ product }: { product: Product }) {
+  useTitle(product.name);
   const [live = product] = useLiveStock([product]);
   return (
     <>
