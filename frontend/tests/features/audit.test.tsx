@@ -92,6 +92,7 @@ describe("acts", () => {
     renderApp(<AuditTabs />, { user: reader });
     const rows = await screen.findAllByTestId("audit-entry");
     await waitFor(() => expect(rows[0]).toHaveTextContent("olgaUser grace"));
+    expect(rows[0], "on a phone, below the action").toHaveTextContent("olga · User grace");
     expect(rows[1]).toHaveTextContent(gone);
     expect(rows[2]).toHaveTextContent("Nobody knownUser gr@ce");
     expect(screen.queryByRole("navigation", { name: "Pagination" })).not.toBeInTheDocument();

@@ -21,7 +21,7 @@ export function Th({ className, ...props }: ComponentProps<"th">) {
     <th
       scope="col"
       className={cn(
-        "border-b px-5 py-2.5 text-left text-xs font-medium whitespace-nowrap text-muted-foreground",
+        "border-b px-5 py-2.5 text-left text-xs font-medium whitespace-nowrap text-muted-foreground max-sm:px-3 max-sm:first:pl-5 max-sm:last:pr-5",
         className,
       )}
       {...props}
@@ -36,5 +36,10 @@ export function Tr({ className, ...props }: ComponentProps<"tr">) {
 }
 
 export function Td({ className, ...props }: ComponentProps<"td">) {
-  return <td className={cn("px-5 py-3 align-middle", className)} {...props} />;
+  return (
+    <td
+      className={cn("px-5 py-3 align-middle max-sm:px-3 max-sm:first:pl-5 max-sm:last:pr-5", className)}
+      {...props}
+    />
+  );
 }

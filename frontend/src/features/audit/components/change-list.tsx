@@ -78,14 +78,14 @@ function ChangeTable({ changes, onOpen }: ChangeTableProps) {
         <tr>
           <Th>When</Th>
           <Th>What</Th>
-          <Th>Fields</Th>
+          <Th className="max-sm:hidden">Fields</Th>
           <Th>By</Th>
         </tr>
       </thead>
       <tbody>
         {changes.map((change) => (
           <Tr key={change.id} className="relative" data-testid="account-change">
-            <Td className="whitespace-nowrap text-muted-foreground tabular-nums">
+            <Td className="text-muted-foreground tabular-nums sm:whitespace-nowrap">
               {formatDateTime(change.changed_at)}
             </Td>
             <Td>
@@ -97,7 +97,7 @@ function ChangeTable({ changes, onOpen }: ChangeTableProps) {
                 {humanise(change.operation.toLowerCase())}
               </button>
             </Td>
-            <Td className="max-w-80 truncate font-mono text-xs text-muted-foreground">
+            <Td className="max-w-80 truncate font-mono text-xs text-muted-foreground max-sm:hidden">
               {change.changed_fields.join(", ") || "–"}
             </Td>
             <Td className="max-w-48 truncate">

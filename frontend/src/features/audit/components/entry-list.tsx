@@ -54,18 +54,18 @@ export function EntryList({ onAccount }: { onAccount: (userId: string) => void }
         <Input
           aria-label="Action"
           placeholder="Action, such as login.failed"
-          className="w-60"
+          className="sm:w-60"
           value={action}
           onChange={(event) => type({ action: event.target.value || null })}
         />
         <Input
           aria-label="By"
           placeholder="By: username, e-mail or id"
-          className="w-60"
+          className="sm:w-60"
           value={by}
           onChange={(event) => type({ by: event.target.value || null })}
         />
-        <div className="w-44">
+        <div className="w-full sm:w-44">
           <Select
             aria-label="About"
             options={SUBJECTS}
@@ -76,7 +76,7 @@ export function EntryList({ onAccount }: { onAccount: (userId: string) => void }
         <Input
           aria-label="Subject"
           placeholder="Id of what it is about"
-          className="w-60"
+          className="sm:w-60"
           value={subject}
           onChange={(event) => type({ subject: event.target.value || null })}
         />
@@ -120,15 +120,15 @@ function EntryTable({ entries, onOpen }: EntryTableProps) {
         <tr>
           <Th>When</Th>
           <Th>Action</Th>
-          <Th>By</Th>
-          <Th>About</Th>
-          <Th>Address</Th>
+          <Th className="max-sm:hidden">By</Th>
+          <Th className="max-sm:hidden">About</Th>
+          <Th className="max-sm:hidden">Address</Th>
         </tr>
       </thead>
       <tbody>
         {entries.map((entry) => (
           <Tr key={entry.id} className="relative" data-testid="audit-entry" data-action={entry.action}>
-            <Td className="whitespace-nowrap text-muted-foreground tabular-nums">
+            <Td className="text-muted-foreground tabular-nums sm:whitespace-nowrap">
               {formatDateTime(entry.at)}
             </Td>
             <Td>
@@ -139,14 +139,18 @@ function EntryTable({ entries, onOpen }: EntryTableProps) {
               >
                 {entry.action}
               </button>
+              {/* On a phone there is no room for columns of their own. */}
+              <span className="mt-0.5 block text-xs break-words sm:hidden">
+                <Person userId={entry.actor_id} /> · <Subject entry={entry} />
+              </span>
             </Td>
-            <Td className="max-w-48 truncate">
+            <Td className="max-w-48 truncate max-sm:hidden">
               <Person userId={entry.actor_id} />
             </Td>
-            <Td className="max-w-64 truncate">
+            <Td className="max-w-64 truncate max-sm:hidden">
               <Subject entry={entry} />
             </Td>
-            <Td className="whitespace-nowrap text-muted-foreground">{entry.ip ?? "–"}</Td>
+            <Td className="whitespace-nowrap text-muted-foreground max-sm:hidden">{entry.ip ?? "–"}</Td>
           </Tr>
         ))}
       </tbody>

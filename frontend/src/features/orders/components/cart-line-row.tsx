@@ -21,7 +21,7 @@ export function CartLineRow({ line }: { line: CartLine }) {
       <ProductArt seed={line.sku} category={line.category} className="size-14 shrink-0 rounded-md" />
       <div className="min-w-0 flex-1">
         <div className="flex justify-between gap-3">
-          <p className="text-sm leading-snug font-medium">{line.name}</p>
+          <p className="min-w-0 text-sm leading-snug font-medium break-words">{line.name}</p>
           <p className="text-sm font-medium tabular-nums">{formatMoney(sumMoney([line]), line.currency)}</p>
         </div>
         {line.agreed ? (

@@ -55,7 +55,7 @@ export function OrderDesk() {
           type="search"
           aria-label="Order number"
           placeholder="Number, such as M-100042"
-          className="w-60"
+          className="sm:w-60"
           value={number}
           onChange={(event) =>
             void set({ page: 1, number: event.target.value || null }, { history: "replace" })

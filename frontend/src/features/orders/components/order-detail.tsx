@@ -94,7 +94,7 @@ function Loaded({ order }: { order: Order }) {
               {order.items.map((item) => (
                 <Tr key={item.id}>
                   <Td>
-                    <span className="block font-medium">{item.product_name}</span>
+                    <span className="block font-medium wrap-anywhere">{item.product_name}</span>
                     <span className="font-mono text-xs text-muted-foreground">{item.sku}</span>
                   </Td>
                   <Td className="text-right tabular-nums">{item.quantity}</Td>
@@ -122,7 +122,7 @@ function Loaded({ order }: { order: Order }) {
           {order.note ? (
             <CardBody className="border-t pt-4">
               <p className="text-xs font-medium text-muted-foreground">Note</p>
-              <p className="mt-1 text-sm">{order.note}</p>
+              <p className="mt-1 text-sm break-words whitespace-pre-line">{order.note}</p>
             </CardBody>
           ) : null}
         </Card>

@@ -21,7 +21,7 @@ export function OrderTable({ orders }: { orders: readonly OrderSummary[] }) {
       <tbody>
         {orders.map((order) => (
           <Tr key={order.id} className="relative">
-            <Td className="font-medium">
+            <Td className="font-medium whitespace-nowrap">
               <Link href={`/orders/${order.id}`} className="after:absolute after:inset-0 hover:text-primary">
                 {order.order_number}
               </Link>

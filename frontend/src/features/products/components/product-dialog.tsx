@@ -24,7 +24,11 @@ export function ProductDialog({ product: opened, onClose }: ProductDialogProps) 
       {product ? (
         <DialogContent title={product.name} description={`${product.category.name} · ${product.sku}`}>
           <ProductPicture product={product} className="aspect-[16/7] rounded-lg" />
-          {product.description ? <p className="mt-4 text-sm leading-relaxed">{product.description}</p> : null}
+          {product.description ? (
+            <p className="mt-4 text-sm leading-relaxed break-words whitespace-pre-line">
+              {product.description}
+            </p>
+          ) : null}
           <Attributes attributes={product.attributes} />
           <div className="mt-6 flex items-center justify-between gap-4">
             <div>
@@ -54,11 +58,13 @@ export function Attributes({ attributes }: { attributes: Product["attributes"] }
   );
   if (shown.length === 0) return null;
   return (
-    <dl className="mt-4 grid grid-cols-[auto_1fr] gap-x-6 gap-y-1.5 text-sm">
+    <dl className="mt-4 grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-1.5 text-sm">
       {shown.map(([name, value]) => (
         <div key={name} className="contents">
           <dt className="text-muted-foreground">{humanise(name)}</dt>
-          <dd>{typeof value === "boolean" ? (value ? "Yes" : "No") : String(value)}</dd>
+          <dd className="break-words">
+            {typeof value === "boolean" ? (value ? "Yes" : "No") : String(value)}
+          </dd>
         </div>
       ))}
     </dl>
