@@ -68,6 +68,21 @@ describe("a page that is guarded", () => {
     expect(confirm).not.toHaveBeenCalled();
   });
 
+  it("is guarded anew while the last guard still ends, without a question", async () => {
+    const back = vi.spyOn(window.history, "back");
+    guarded().unmount();
+    await waitFor(() => expect(back).toHaveBeenCalledOnce());
+    back.mockRestore();
+    const view = guarded();
+    await waitFor(() => expect(window.history.state).toMatchObject({ leaveGuard: "copy" }));
+    expect(confirm).not.toHaveBeenCalled();
+    confirm.mockReturnValue(false);
+    window.history.back();
+    await waitFor(() => expect(confirm).toHaveBeenCalledOnce());
+    view.unmount();
+    await waitFor(() => expect(window.history.state).toMatchObject({ leaveGuard: "page" }));
+  });
+
   it("lets what was opened from it close by Back", async () => {
     const view = guarded();
     window.history.pushState({ at: "tab" }, "", "/here?tab=2");

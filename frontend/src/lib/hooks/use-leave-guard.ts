@@ -7,6 +7,8 @@ const MARK = "leaveGuard";
 type Mark = "page" | "copy";
 
 let guards = 0;
+/** Whether a step back to the page is on its way: a second one would leave it. */
+let leaving = false;
 
 /**
  * Asks before a link, Back or the browser leads away from something that cannot be had again.
@@ -69,5 +71,14 @@ function enter(): void {
 
 /** Takes the copy away again, unless one has gone on from it. */
 function leave(): void {
-  if (guards === 0 && markOf(window.history.state) === "copy") window.history.back();
+  if (leaving || guards > 0 || markOf(window.history.state) !== "copy") return;
+  const onArrival = (event: PopStateEvent) => {
+    leaving = false;
+    if (guards === 0) return;
+    event.stopImmediatePropagation(); // Another guard began on the way: nobody has pressed Back.
+    enter();
+  };
+  window.addEventListener("popstate", onArrival, { capture: true, once: true });
+  leaving = true;
+  window.history.back();
 }
