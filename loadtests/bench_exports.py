@@ -66,6 +66,7 @@ async def run(stack: Stack, rows: int = 2_000_000) -> Report:
     settings = joining.read_settings()
     report = Report("exports")
     account = await stack.account()
+    waits: list[float] = []
     async with (
         orders(settings.asyncpg_dsn, account.user_id, rows),
         httpx.AsyncClient(base_url=stack.url, headers=account.headers, timeout=30) as http,
@@ -80,9 +81,12 @@ async def run(stack: Stack, rows: int = 2_000_000) -> Report:
                 made = await export(http, format)
                 ours[format].append(rows / took_s(made))
                 writing[format].append(rows / took_s(made, since="started_at"))
+                waits.append(took_s(made) - took_s(made, since="started_at"))
             for name, read in PEERS.items():
                 peers[name].append(rows / await timed(read, settings, account))
         tell_rates(report, ours, writing, peers)
+        report.add("from the request to its snapshot, p50", statistics.median(waits), "s", "≤ 1")
+        report.add("from the request to its snapshot, longest", max(waits), "s")
         processes = len({file["name"].split("-")[-2] for file in made["files"]})
         report.add("peak memory of one process that writes", await peak_memory(http), "MiB", "≤ 300")
         await tell_change(report, http, settings, account, rows)

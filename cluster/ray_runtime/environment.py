@@ -31,6 +31,9 @@ CLOSE_SPREAD_S = 30
 RECONNECT_S = 600
 """Workers and raylets wait this long for a GCS that is away, instead of 60 s."""
 
+WARM_S = 600
+"""So often the processes of jobs that have nothing to do are ended; a job before that starts at once in one of them."""
+
 FAST_HEALTH_CHECKS = {
     "RAY_health_check_period_ms": 1000,
     "RAY_health_check_timeout_ms": 2000,
@@ -139,6 +142,9 @@ def ray_environment(settings: Settings, paths: Paths, ports: Ports, *, maxconn: 
         **({} if is_loopback(settings.node_address) else FAST_HEALTH_CHECKS),
         # A laptop does not pay for warm workers, task events and usage reports (ray-serve.md §7).
         "RAY_prestart_worker_first_driver": 0,
+        # Agents belong to the driver that deployed them, which has ended. Ray ends idle processes of ended drivers at
+        # every look, by default 200 ms after a job, and the next one waits for a new process that imports everything.
+        "RAY_kill_idle_workers_interval_ms": WARM_S * 1000,
         "RAY_preload_python_modules": names.WORKER_PRELOAD_MODULE,
         "RAY_task_events_report_interval_ms": 0,
         "RAY_enable_metrics_collection": 0,

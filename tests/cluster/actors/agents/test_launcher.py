@@ -76,12 +76,17 @@ def processes(stack: RunningStack, title: str) -> list[psutil.Process]:
     return found
 
 
-async def freeze_in_the_middle(stack: RunningStack, database: Database, export: Export) -> psutil.Process:
-    """Stop the worker while it writes; it stays stopped until it is killed or continued.
+async def freeze_in_the_middle(stack: RunningStack, database: Database, user_id: UUID) -> tuple[Export, psutil.Process]:
+    """Request an export and stop its worker while it writes; it stays stopped until it is killed or continued.
 
-    It goes on only while nobody looks, in steps: a warm worker writes everything in half a second, which a look at a
-    busy machine takes too.
+    It begins cold, because a warm worker writes everything in half a second, which a look at a busy machine takes too;
+    and it goes on only while nobody looks, in steps.
     """
+    idle = processes(stack, "IDLE")
+    for process in idle:
+        process.kill()
+    psutil.wait_procs(idle, timeout=LIMIT_S)
+    export = await request(database, user_id)
     (worker,) = await eventually(lambda: processes(stack, "job:exports.run"), LIMIT_S, every_s=0.01)
 
     async def writing() -> bool:
@@ -96,7 +101,7 @@ async def freeze_in_the_middle(stack: RunningStack, database: Database, export: 
         "it was over before it could be stopped: more orders are needed"
     )
     assert not (storage.directory(stack.settings, export.id) / storage.MANIFEST).exists()
-    return worker
+    return export, worker
 
 
 def check_files(stack: RunningStack, export: Export) -> dict[str, Any]:
@@ -113,11 +118,24 @@ def check_files(stack: RunningStack, export: Export) -> dict[str, Any]:
     return manifest
 
 
+async def test_exports_one_after_the_other_share_a_process(
+    stack: RunningStack, database: Database, user_id: UUID
+) -> None:
+    def begun() -> set[Path]:
+        return set((stack.paths.logs / "processes").glob("worker-*.log"))
+
+    before = begun()
+    for _ in range(5):
+        export = await request(database, user_id)
+        await eventually(lambda export=export: succeeded(database, export), LIMIT_S)  # type: ignore[misc]
+    # Two where the first one has had as many jobs as it may have, or was just then idle for too long.
+    assert len(begun() - before) <= 2
+
+
 async def test_an_export_whose_worker_is_killed_in_the_middle_finishes(
     stack: RunningStack, database: Database, user_id: UUID
 ) -> None:
-    export = await request(database, user_id)
-    worker = await freeze_in_the_middle(stack, database, export)
+    export, worker = await freeze_in_the_middle(stack, database, user_id)
     worker.kill()
 
     async def tried_again() -> bool:
@@ -134,8 +152,9 @@ async def test_an_export_whose_worker_is_killed_in_the_middle_finishes(
 
 async def test_a_killed_part_worker_costs_its_part_and_not_the_export(stack: RunningStack, database: Database) -> None:
     async with exporter(database, stack.database_url, LARGE, note_bytes=LONG) as somebody:
-        export = await request(database, somebody)
-        own = await freeze_in_the_middle(stack, database, export)  # or it might be done before the other has begun
+        export, own = await freeze_in_the_middle(
+            stack, database, somebody
+        )  # or it might be done before the other has begun
         (worker,) = await eventually(lambda: processes(stack, "job:exports.write_parts"), LIMIT_S, every_s=0.01)
 
         async def has_a_part() -> bool:
@@ -162,8 +181,7 @@ async def test_a_killed_part_worker_costs_its_part_and_not_the_export(stack: Run
 
 
 async def test_an_export_whose_agent_is_killed_finishes(stack: RunningStack, database: Database, user_id: UUID) -> None:
-    export = await request(database, user_id)
-    worker = await freeze_in_the_middle(stack, database, export)
+    export, worker = await freeze_in_the_middle(stack, database, user_id)
     (agent,) = processes(stack, "NodeAgentProcess")
     agent.kill()
     await eventually(lambda: not worker.is_running(), LIMIT_S)  # a task dies with the actor that submitted it
@@ -210,8 +228,7 @@ async def stopped(stack: RunningStack, database: Database, export: Export) -> bo
 
 
 async def test_a_cancelled_export_stops_within_seconds(stack: RunningStack, database: Database, user_id: UUID) -> None:
-    export = await request(database, user_id)
-    worker = await freeze_in_the_middle(stack, database, export)
+    export, worker = await freeze_in_the_middle(stack, database, user_id)
     await cancel(database, export)
     worker.resume()
     await eventually(lambda: stopped(stack, database, export), STOP_LIMIT_S)
@@ -221,8 +238,7 @@ async def test_a_cancelled_export_stops_within_seconds(stack: RunningStack, data
 async def test_a_cancelled_export_whose_worker_hangs_makes_room_for_the_next(
     stack: RunningStack, database: Database, user_id: UUID
 ) -> None:
-    export = await request(database, user_id)
-    worker = await freeze_in_the_middle(stack, database, export)
+    export, worker = await freeze_in_the_middle(stack, database, user_id)
     await cancel(database, export)
     await eventually(lambda: not worker.is_running(), STOP_LIMIT_S)  # nobody let it go on: the agent killed it
     following = await request(database, user_id)

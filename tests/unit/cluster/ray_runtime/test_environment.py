@@ -41,6 +41,7 @@ def test_what_the_design_demands_is_there(tmp_path: Path) -> None:
     assert env["RAY_gcs_storage"] == "rocksdb"
     assert env["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] == names.EDGE_HOOK_IMPORT_PATH
     assert env["RAY_preload_python_modules"] == names.WORKER_PRELOAD_MODULE
+    assert int(env["RAY_kill_idle_workers_interval_ms"]) >= 60_000
 
 
 def test_every_path_and_port_belongs_to_the_checkout(tmp_path: Path) -> None:
