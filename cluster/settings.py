@@ -89,8 +89,8 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Postgres 15 or later, postgresql://…; empty: the embedded server."
     )
     redis_url: SecretStr = Field(default=SecretStr(""), description="Redis 7 or Valkey; empty: the embedded server.")
-    database_pool_size: int = Field(default=5, ge=1, description="Connections per process pool (see docs: budget).")
-    database_max_overflow: int = Field(default=5, ge=0, description="Connections above the pool size, on demand.")
+    database_pool_size: int = Field(default=5, ge=1, description="Connections that an api replica keeps open.")
+    database_max_overflow: int = Field(default=5, ge=0, description="Connections above these, on demand.")
 
     # Addresses
     http_host: str = Field(default="127.0.0.1", description="Where HAProxy listens.")

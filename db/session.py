@@ -117,12 +117,14 @@ class Database:
         self._handlers: dict[type[Effect], list[Callable[[Sequence[Any]], Awaitable[None]]]] = {}
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, application_name: str) -> "Database":
-        """The configured database. `application_name` shows in pg_stat_activity: name the process."""
+    def from_settings(cls, settings: Settings, *, application_name: str, most: int = 0) -> "Database":
+        """The configured database. `application_name` shows in pg_stat_activity: name the process. `most`: connections
+        at most, instead of what is configured for the api.
+        """
         return cls(
             settings.asyncpg_dsn,
-            pool_size=settings.database_pool_size,
-            max_overflow=settings.database_max_overflow,
+            pool_size=most or settings.database_pool_size,
+            max_overflow=0 if most else settings.database_max_overflow,
             application_name=application_name,
             unverified_without=settings.unverified_without,
         )

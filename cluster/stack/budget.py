@@ -12,8 +12,10 @@ CONNECTIONS_PER_AGENT = 8
 """A node's agent and its inline jobs (`actors.agents.connections`)."""
 CONNECTIONS_PER_WORKER = 4
 """A job in a process of its own: its transactions, an export's snapshot and the part that it reads."""
-CONNECTIONS_PER_REPLICA = 2
-"""A realtime replica: permission callbacks, and the roster's group commit."""
+REALTIME_POOL = 4
+"""A realtime replica's pool: permission callbacks, read positions, presence. Its requests take milliseconds each."""
+CONNECTIONS_PER_REPLICA = REALTIME_POOL + 1
+"""A realtime replica: its pool, and the roster's group commit."""
 RESERVED = 10
 """Migrations, `./mobula psql`, exports' snapshot holder, superuser."""
 

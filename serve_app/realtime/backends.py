@@ -11,6 +11,7 @@ from actors.sessions import handle as sessions
 from cluster.paths import Paths
 from cluster.ray_runtime import generations
 from cluster.settings import Settings, get_settings
+from cluster.stack import budget
 from db.session import Database
 from db.session_events.service import QUEUE
 from db.session_events.store import Departed, RosterStore
@@ -23,7 +24,7 @@ from serve_app.realtime.roster_writer import RosterWriter
 
 def build_application(settings: Settings) -> RealtimeApplication:
     """The application of a realtime replica."""
-    database = Database.from_settings(settings, application_name="mobula-realtime")
+    database = Database.from_settings(settings, application_name="mobula-realtime", most=budget.REALTIME_POOL)
     return RealtimeApplication(settings, connect, database=database)
 
 

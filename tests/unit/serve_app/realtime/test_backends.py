@@ -7,6 +7,7 @@ import pytest
 from actors.brokers.contract import ClientInfo
 from actors.metrics.registry import ACTIVE_CONNECTIONS, HAPROXY_PROCESSES, OLD_HAPROXY_CONNECTIONS, SHARED_POLL_KEYS
 from cluster.ray_runtime.generations import Generation
+from cluster.stack.budget import CONNECTIONS_PER_REPLICA
 from db.session_events.store import Departed
 from serve_app.realtime import backends
 from serve_app.realtime.application import RealtimeApplication
@@ -90,3 +91,12 @@ def test_who_left_is_told_channel_by_channel() -> None:
         "room:a": [ClientInfo("u1", "c1", b"{}"), ClientInfo("u3", "c3")],
         "room:b": [ClientInfo("u2", "c2", b"", b"1")],
     }
+
+
+def test_a_replica_opens_no_more_connections_than_are_counted(tmp_path: Path) -> None:
+    settings = realtime_settings(tmp_path, database_url=NOWHERE, database_pool_size=9, database_max_overflow=9)
+    application = backends.build_application(settings)
+    assert application._database is not None
+    pool: Any = application._database.engine.pool
+    roster = 1
+    assert pool.size() + pool._max_overflow + roster == CONNECTIONS_PER_REPLICA
