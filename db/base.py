@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import DateTime, Integer, MetaData, Numeric, Text, Uuid, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 AUTH = "auth"
 APP = "app"
@@ -70,8 +70,3 @@ class Versioned:
     def __mapper_args__(cls) -> dict[str, Any]:
         """Compare-and-swap on `version`; a lost race surfaces as PreconditionFailed."""
         return {"eager_defaults": True, "version_id_col": cls.version}
-
-
-def json_object() -> MappedColumn[dict[str, Any]]:
-    """A JSONB column that is never null."""
-    return mapped_column(JSONB(), server_default=EMPTY_OBJECT)

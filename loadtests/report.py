@@ -14,7 +14,6 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
-BASELINES = HERE / "baselines"
 
 
 def percentile(values: "array[int] | list[int]", fraction: float) -> float:

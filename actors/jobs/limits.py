@@ -12,8 +12,6 @@ ROUNDING: Final = 1e-6
 
 PRUNE_AT: Final = 10_000
 
-NO_POLICY: Final = QueuePolicy()
-
 
 class Pace:
     """Starts at a `Rate`, of any number of keys (the generic cell rate algorithm: one number per key).

@@ -30,8 +30,6 @@ ABANDON_BYTES: Final = 4 * QUEUE_BYTES
 LEASE_S: Final = 15.0
 """A client that has not polled for this long is gone. More than a poll's limit, less than a person's patience."""
 
-EXPIRY_EVERY_S: Final = 1.0
-
 T = TypeVar("T")
 
 logger = structlog.get_logger(__name__)

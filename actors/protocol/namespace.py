@@ -305,7 +305,6 @@ def _duration(seconds: int) -> str | int:
     return seconds
 
 
-FIELD_TYPES: Final = field_types(Namespace)
 OPTIONS: Final = written_options(Namespace)
 
 

@@ -216,10 +216,6 @@ class ManagedProcess:
             return False
         return self._identity is not None and self._identity.is_alive()
 
-    def exit_status(self) -> int | None:
-        """How our child ended; None while it runs or when it was adopted."""
-        return None if self._child is None else self._child.poll()
-
     def stop(self, steps: Sequence[tuple[signal.Signals, float]] = GENTLE) -> None:
         """End the process and forget it. Raises TimeoutError when even the last signal did not end it."""
         if self._identity is not None and self.is_running() and not self._end(steps):

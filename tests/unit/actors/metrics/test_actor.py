@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from actors.metrics import actor
 from actors.metrics.actor import DEAD_AFTER_S, MetricsShard
 from actors.metrics.snapshot import Push, Snapshot, take
-from cluster.clock import ManualClock
 from cluster.settings import Settings
 
 
@@ -23,14 +22,21 @@ async def read(shard: MetricsShard) -> dict[str, float]:
     return {sample.name: sample.value for family in snapshot for sample in family.samples}
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+class Clock:
+    seconds = 0.0
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
 
 
 @pytest.fixture
-def shard(clock: ManualClock) -> MetricsShard:
-    return MetricsShard(0, 1, Settings(_env_file=None), clock=clock.monotonic)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def shard(clock: Clock) -> MetricsShard:
+    return MetricsShard(0, 1, Settings(_env_file=None), clock=lambda: clock.seconds)
 
 
 async def test_the_newest_push_of_each_process_counts(shard: MetricsShard):
@@ -43,7 +49,7 @@ async def test_the_newest_push_of_each_process_counts(shard: MetricsShard):
     await shard.stop()
 
 
-async def test_sums_never_fall_when_a_process_dies(shard: MetricsShard, clock: ManualClock):
+async def test_sums_never_fall_when_a_process_dies(shard: MetricsShard, clock: Clock):
     await shard.push(push("a", 3, 5))
     clock.advance(DEAD_AFTER_S / 2)
     await shard.push(push("b", 4, 1))
@@ -69,7 +75,7 @@ async def test_nonsense_is_refused(shard: MetricsShard):
     assert await read(shard) == {}
 
 
-async def test_a_process_that_was_only_silent_is_not_counted_twice(shard: MetricsShard, clock: ManualClock):
+async def test_a_process_that_was_only_silent_is_not_counted_twice(shard: MetricsShard, clock: Clock):
     await shard.push(push("gone", 10))
     await shard.push(push("stopped", 3, 5))
     clock.advance(DEAD_AFTER_S + 1)
@@ -80,7 +86,7 @@ async def test_a_process_that_was_only_silent_is_not_counted_twice(shard: Metric
     assert await read(shard) == {"things_total": 14}
 
 
-async def test_who_died_long_ago_still_counts(shard: MetricsShard, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):
+async def test_who_died_long_ago_still_counts(shard: MetricsShard, clock: Clock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(actor, "RETURNING", 2)
     for boot in "abcde":
         await shard.push(push(boot, 1))

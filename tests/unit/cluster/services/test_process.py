@@ -114,12 +114,6 @@ def test_one_that_ignores_asking_is_made_to_go(process: ManagedProcess, tmp_path
     assert not process.is_running()
 
 
-def test_how_a_child_ended_is_known(process: ManagedProcess, tmp_path: Path) -> None:
-    process.launch([sys.executable, "-c", "raise SystemExit(3)"], log_file=tmp_path / "log")
-    assert eventually_sync(lambda: not process.is_running())
-    assert process.exit_status() == 3
-
-
 def test_a_spoiled_record_is_nobody(process: ManagedProcess, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "sleeper.json").write_text("{")
