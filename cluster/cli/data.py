@@ -146,7 +146,7 @@ def valkey(arguments: Annotated[list[str] | None, typer.Argument(help="One comma
     paths = Paths(home())
     os.environ["MOBULA_HOME"] = str(paths.home)
     url = Settings().redis_url.get_secret_value()
-    if not url or (daemon_state.holder(paths) is None and _is_ours(url, paths)):
+    if not url or (daemon_state.holder(paths) is None and is_own_valkey(url, paths)):
         fail("Valkey does not run: ./mobula up -d")
         raise typer.Exit(1)
     cli = shutil.which("valkey-cli") or shutil.which("redis-cli")
@@ -193,7 +193,8 @@ def _converse(url: str, arguments: list[str]) -> int:
                     fail(str(problem))
 
 
-def _is_ours(url: str, paths: Paths) -> bool:
+def is_own_valkey(url: str, paths: Paths) -> bool:
+    """Whether this address is that of the Valkey which `up` starts here."""
     block = port_blocks.recorded(paths.ports_file)
     return (
         block is not None

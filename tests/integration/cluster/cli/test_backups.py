@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.cli.backups import _forget_cache
 from cluster.paths import Paths
 from cluster.ray_runtime import processes
 from tests.fixtures.command import MobulaCommand
@@ -94,3 +95,11 @@ def test_nothing_is_restored_under_a_running_stack(mobula: MobulaCommand, tmp_pa
         lock.release()
     assert refused.exit_code == 1
     assert "./mobula down first" in refused.output
+
+
+def test_a_cache_of_one_s_own_is_left_to_its_people(mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = Paths(mobula.home)
+    paths.prepare()
+    assert _forget_cache(paths) == ""
+    monkeypatch.setenv("REDIS_URL", "redis://cache.example/0")
+    assert "FLUSHDB" in _forget_cache(paths)
