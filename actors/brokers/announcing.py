@@ -8,21 +8,12 @@ whom it holds (DESIGN §5, 11).
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from actors.brokers.channel import Channel
 from actors.brokers.contract import ClientInfo
 from actors.brokers.items import Difference, Joined, Left
+from actors.brokers.net_changes import NetChanges
 from actors.brokers.wire import encode
-
-
-@dataclass(slots=True)
-class _Net:
-    """What happened to one connection: it counts if the first and the last of it are the same."""
-
-    info: ClientInfo
-    first_joined: bool
-    last_joined: bool
 
 
 class Announcer:
@@ -32,8 +23,8 @@ class Announcer:
         self.rebuilding = False
         """Nothing is told; `rebuilt` tells the difference."""
         self._find = find
-        self._gathered: dict[str, dict[str, _Net]] = {}
-        """Channel → client → what happened to it. By name: a channel may be forgotten and begin anew meanwhile."""
+        self._gathered: dict[str, NetChanges] = {}
+        """By name: a channel may be forgotten and begin anew meanwhile."""
 
     def tell(self, channel: Channel, info: ClientInfo, *, joined: bool) -> None:
         """A connection joined or left."""
@@ -42,15 +33,11 @@ class Announcer:
             if not self.rebuilding and not is_large(channel):
                 channel.tell(encode((Joined if joined else Left)(channel.name, info)), droppable=True)
                 return
-            gathered = self._gathered[channel.name] = {}
+            gathered = self._gathered[channel.name] = NetChanges()
             if not self.rebuilding:
                 delay = channel.rules.join_leave_interval_ms / 1000
                 asyncio.get_running_loop().call_later(delay, self._flush, channel.name)
-        net = gathered.get(info.client)
-        if net is None:
-            gathered[info.client] = _Net(info, joined, joined)
-        else:
-            net.info, net.last_joined = info, joined
+        gathered.note(info, joined=joined)
 
     def rebuilt(self) -> None:
         """Who is there is known: tell what changed meanwhile."""
@@ -62,12 +49,10 @@ class Announcer:
         gathered, channel = self._gathered.pop(name, None), self._find(name)
         if gathered is None or channel is None:
             return
-        settled = [net for net in gathered.values() if net.first_joined == net.last_joined]
-        joined = [net.info for net in settled if net.last_joined]
-        left = [net.info for net in settled if not net.last_joined]
-        limit = channel.rules.join_leave_limit
-        if is_large(channel) and len(settled) > limit:
-            kept = limit * len(joined) // len(settled)
+        joined, left = gathered.settled()
+        limit, settled = channel.rules.join_leave_limit, len(joined) + len(left)
+        if is_large(channel) and settled > limit:
+            kept = limit * len(joined) // settled
             joined, left = _sample(joined, kept), _sample(left, limit - kept)
         if joined or left:
             channel.tell(encode(Difference(name, joined, left)), droppable=True)

@@ -14,6 +14,7 @@ import structlog
 
 from actors.brokers import contract
 from actors.brokers.contract import BrokerClient, BrokerError
+from actors.brokers.net_changes import NetChanges
 from actors.metrics.registry import REALTIME_SUBSCRIBE_DURATION
 from actors.protocol import codes
 from actors.protocol.channels import InvalidChannel
@@ -82,6 +83,8 @@ class Channels:
         self._turns = Turns()
         self._broken: set[str] = set()
         """Channels of which publications were left out: the last of their work that waits tells their subscribers."""
+        self._gathered: dict[str, NetChanges] = {}
+        """Channel → joins and leaves that came after too much else, and wait as one piece of work."""
         self._said_at = float("-inf")
         self._brokers: BrokerClient
         self._loop: asyncio.AbstractEventLoop
@@ -319,17 +322,34 @@ class Channels:
 
     def on_join(self, channel: str, info: contract.ClientInfo) -> None:
         """A connection joined a channel."""
-        self._turns.run(self._announce(channel, [info], []))
+        self._tell(channel, [info], [])
 
     def on_leave(self, channel: str, info: contract.ClientInfo) -> None:
         """A connection left a channel."""
-        self._turns.run(self._announce(channel, [], [info]))
+        self._tell(channel, [], [info])
 
     def on_difference(
         self, channel: str, joined: Sequence[contract.ClientInfo], left: Sequence[contract.ClientInfo]
     ) -> None:
         """Who joined and who left over some time."""
-        self._turns.run(self._announce(channel, joined, left))
+        self._tell(channel, joined, left)
+
+    def _tell(self, channel: str, joined: Sequence[contract.ClientInfo], left: Sequence[contract.ClientInfo]) -> None:
+        gathered = self._gathered.get(channel)
+        if gathered is None:
+            if not self._turns.is_full:
+                self._turns.run(self._announce(channel, joined, left))
+                return
+            gathered = self._gathered[channel] = NetChanges()
+            self._turns.run(self._announce_gathered(channel))
+        # A join and its leave are one connection, whatever waits: who comes and goes for ever is not kept for ever.
+        for info in joined:
+            gathered.note(info, joined=True)
+        for info in left:
+            gathered.note(info, joined=False)
+
+    def _announce_gathered(self, channel: str) -> Iterator[None]:
+        yield from self._announce(channel, *self._gathered.pop(channel).settled())
 
     def _announce(
         self, name: str, joined: Sequence[contract.ClientInfo], left: Sequence[contract.ClientInfo]

@@ -344,6 +344,29 @@ async def test_what_is_too_much_is_left_out_and_the_subscribers_come_back(slow: 
     assert again.received == ["next"]
 
 
+async def test_joins_and_leaves_wait_as_one_difference_when_too_much_waits(slow: World) -> None:
+    client = await slow.subscribed("room:1")
+    await settle()
+    before, hub = len(client.pushes), slow.hub.channels
+    for number in range(4):
+        hub.on_join("room:1", ClientInfo("early", f"e{number}"))
+    for number in range(1_000):
+        visitor = ClientInfo("u", f"v{number % 10}")
+        hub.on_join("room:1", visitor)
+        hub.on_leave("room:1", visitor)
+    hub.on_difference("room:1", [ClientInfo("u", "stays")], [ClientInfo("u", "e0")])
+    assert hub._turns.waiting == 5, "four, and one for all the others"
+    assert len(hub._gathered["room:1"]) == 12
+    await settle()
+    told = [next((kind, push[kind]["info"]["client"]) for kind in ("join", "leave") if kind in push)
+            for push in client.pushes[before:]]  # fmt: skip
+    assert told == [*(("join", f"e{number}") for number in range(4)), ("join", "stays"), ("leave", "e0")]
+    hub.on_join("room:1", ClientInfo("u", "later"))
+    await settle()
+    assert client.pushes[-1]["join"]["info"]["client"] == "later"
+    assert hub._gathered == {}
+
+
 async def test_who_subscribes_while_publications_are_left_out_is_told_too(
     slow: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
