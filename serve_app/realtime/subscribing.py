@@ -18,6 +18,9 @@ from serve_app.realtime.verdicts import Granted
 
 _KINDS: Final = {"stream": Subscription, "map": MapSubscription, "shared_poll": PollSubscription}
 
+GRANT_CHANGED: Final = codes.unsubscribe(codes.UNSUBSCRIBE_INSUFFICIENT.code, "token changed")
+"""SDKs subscribe again, with the token that they have just sent, and recover."""
+
 GRANT_REVOKED: Final = codes.unsubscribe(codes.UNSUBSCRIBE_SERVER.code, "token revoked")
 
 _ENDINGS: Final = {
@@ -122,6 +125,7 @@ class Subscribing(Tracking):
         if grant is not None:
             sub.allow, sub.refreshes = grant.allow, True
             if shown is None:
+                sub.overrides = grant.overrides
                 sub.impose(grant.tags)
         if isinstance(sub, MapSubscription):
             sub.begin(body, now)
@@ -218,7 +222,8 @@ class Subscribing(Tracking):
         if presence_maps.parse(sub.channel) is not None:
             sub.expires_at = None if self._env.insecure else granted.expires_at
             return
-        sub.namespace = overrides.apply(sub.namespace, overrides.of(granted.override))
+        sub.overrides = overrides.of(granted.override)
+        sub.namespace = overrides.apply(sub.namespace, sub.overrides)
         sub.allow = granted.allow
         sub.server_data = granted.data
         sub.info = contract.ClientInfo(self.user, self.client, self.info.conn_info, granted.info)
@@ -377,4 +382,20 @@ class Subscribing(Tracking):
             result.expires = True
             result.ttl = ttl(sub.expires_at, self._env.wall())
         self._reply(frames.Reply(id=command, sub_refresh=result), actions)
+        if _is_about_other_rules(sub, grant):
+            if sub.state is SubscriptionState.LIVE:
+                self._take_away(sub, GRANT_CHANGED, actions)
+            else:
+                sub.ends_with = GRANT_CHANGED
+            return
         self._check_grant(sub, grant, now, actions)
+
+
+def _is_about_other_rules(sub: Subscription, grant: SubscriptionGrant) -> bool:
+    """Whether a new token has other overrides, or imposes another filter: both are decided when one subscribes.
+
+    What the server chose is not the token's to change, and presence as a map has neither.
+    """
+    if sub.server_side or presence_maps.parse(sub.channel) is not None:
+        return False
+    return (grant.overrides, grant.tags) != (sub.overrides, sub.imposed)

@@ -7,6 +7,7 @@ from typing import Protocol
 from actors.brokers import contract
 from actors.protocol import codes, frames
 from actors.protocol.namespace import Namespace
+from actors.protocol.overrides import Overrides
 from actors.protocol.tags_filter import TagsFilter, both
 from serve_app.realtime.capabilities import NOTHING
 from serve_app.realtime.deltas import Patches, recovered_messages
@@ -43,7 +44,7 @@ class Subscription:
 
     __slots__ = (
         "allow", "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held", "imposed",
-        "info", "namespace", "refreshes", "request", "server_data", "server_side", "state", "tags",
+        "info", "namespace", "overrides", "refreshes", "request", "server_data", "server_side", "state", "tags",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +78,8 @@ class Subscription:
         """The client subscribed with a token and sends a new one in time."""
         self.allow = NOTHING
         """Capabilities in the channel."""
+        self.overrides: Overrides = ()
+        """What a token, or a callback, changed of the namespace's rules."""
         self.tags = tags
         """Only publications whose tags match are wanted."""
         self.imposed: TagsFilter | None = None
