@@ -66,6 +66,14 @@ class TokensRevoked(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class UserBlocked(Effect):
+    """A user may not connect until then (Unix ms), or, with 0, may again."""
+
+    user: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class PositionRead(Effect):
     """A user has read a channel further than before. `number`: of the newest message read, in a conversation."""
 

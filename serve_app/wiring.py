@@ -13,6 +13,7 @@ from db.effects import (
     PublicationsQueued,
     SessionsRevoked,
     TokensRevoked,
+    UserBlocked,
     UserMessaged,
     enqueued,
 )
@@ -70,6 +71,12 @@ def connect_effects(resources: Resources) -> None:
                     channel=effect.channel,
                 )
 
+    async def block_users(effects: Sequence[UserBlocked]) -> None:
+        for effect in effects:
+            if actors.sessions is not None:
+                await actors.sessions.block(effect.user, until_ms=effect.until_ms)
+
     database.on_commit(SessionsRevoked, revoke)
     database.on_commit(TokensRevoked, revoke_tokens)
+    database.on_commit(UserBlocked, block_users)
     database.on_commit(UserMessaged, send_messages)

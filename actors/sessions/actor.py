@@ -17,6 +17,7 @@ from actors.sessions.registry import Connection, Registry, by_stream
 from actors.sessions.wire import (
     AnswerQuestion,
     AskHubs,
+    BlockUser,
     Commands,
     Connections,
     ConnectionsRead,
@@ -150,6 +151,7 @@ class SessionShard:
             UnsubscribeUser: self._unsubscribe_user,
             RefreshUser: self._refresh_user,
             RevokeTokens: self._revoke_tokens,
+            BlockUser: self._block_user,
             Spent: self._spent,
             HoldsConnections: lambda stream, _op: self.questions.announce(stream),
             AskHubs: self.questions.ask,
@@ -240,6 +242,13 @@ class SessionShard:
         self._end(ended, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
         stream.push(encode(Told(op.request, len(ended))))
 
+    def _block_user(self, stream: ClientStream, op: BlockUser) -> None:
+        now_ms = self._wall_ms()
+        self.registry.block(op.user, op.until_ms, now_ms)
+        ended = list(self.registry.of_user(op.user)) if op.until_ms > now_ms else []
+        self._end(ended, FORCE_DISCONNECT, FORCE_DISCONNECT_REASON)
+        stream.push(encode(Told(op.request, len(ended))))
+
     def _spent(self, stream: ClientStream, op: Spent) -> None:
         """Every other process hears of it: one that the user connects to next must know what is left."""
         item = encode(SpentElsewhere(op.spent))
@@ -309,7 +318,7 @@ class SessionShard:
                     refused = await self._refused(batch)
                 except RevocationsUnknown as reason:
                     logger.warning("revocations cannot be read", reason=str(reason), connections=len(batch))
-                    self._admit(self._unanswered.values())
+                    self._admit(self._unanswered.values(), unasked=True)
                     await asyncio.sleep(ASK_AGAIN_S)
                     continue
                 except Exception:
@@ -321,6 +330,9 @@ class SessionShard:
                     connection.checked = True
                     if id(connection) in refused:
                         self._refuse(connection)
+                    elif not connection.revoked:
+                        # An order may come late, or not at all; who has a row to say so is not blocked any more.
+                        self.registry.blocked.pop(connection.record.user, None)
                 self._admit(batch)
 
     def _next_batch(self) -> list[Connection]:
@@ -352,11 +364,13 @@ class SessionShard:
             return await self._refused(batch[:half]) | await self._refused(batch[half:])
         return {id(batch[position]) for position in void}
 
-    def _admit(self, connections: Any) -> None:
+    def _admit(self, connections: Any, *, unasked: bool = False) -> None:
+        now_ms = self._wall_ms()
         for connection in list(connections):
             if self._unanswered.pop(id(connection), None) is None:
                 continue
             void = connection.revoked or self.registry.is_void(connection.record)
+            void = void or (unasked and self.registry.is_blocked(connection.record.user, now_ms))
             connection.stream.push(encode(Registered(connection.record.key, accepted=not void)))
 
     def _refuse(self, connection: Connection) -> None:
@@ -382,6 +396,7 @@ class SessionShard:
 
     def _recheck(self) -> None:
         """Ask about everybody again: an order is a shortcut, and whoever should have given it may have died."""
+        self.registry.forget_blocks(self._wall_ms())
         for connection in self.registry.all():
             if is_revocable(connection.record):
                 self._unchecked.setdefault(id(connection), connection)

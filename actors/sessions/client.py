@@ -27,6 +27,7 @@ from actors.sessions.surveys import Surveys
 from actors.sessions.wire import (
     AnswerQuestion,
     AskHubs,
+    BlockUser,
     Commands,
     Connections,
     ConnectionsRead,
@@ -79,7 +80,7 @@ FORCE_DISCONNECT_REASON: Final = "force disconnect"
 GRANT_REVOKED: Final = 2000
 GRANT_REVOKED_REASON: Final = "token revoked"
 
-_Orders = DisconnectUser | SendToUser | SubscribeUser | UnsubscribeUser | RefreshUser | RevokeTokens
+_Orders = DisconnectUser | SendToUser | SubscribeUser | UnsubscribeUser | RefreshUser | RevokeTokens | BlockUser
 _Asking = Connections | _Orders | Emulate
 """Operations that somebody waits for."""
 
@@ -342,6 +343,13 @@ class Sessions:
             )
         )
         return sum(answer.count for answer in answers)
+
+    async def block(self, user: str, *, until_ms: int) -> int:
+        """Close a user's connections with 3503; 0: forget that they were to be. Returns how many were told.
+
+        The row of `db.sessions.service` is written first: it is the truth, by which connections are let in.
+        """
+        return await self._order(user, "", lambda number: BlockUser(number, user, until_ms))
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
         """Send raw JSON to a user's connections (all, of one login session, or one). Returns how many were told."""

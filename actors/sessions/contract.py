@@ -147,6 +147,12 @@ class SessionClient(Protocol):
         2000. `channel`: only the user's subscription tokens for it. Returns how many were told.
         """
 
+    async def block(self, user: str, *, until_ms: int) -> int:
+        """A user may not connect until then (Unix ms), or, with 0, may again. Closes what is open with 3503.
+
+        Returns how many were told.
+        """
+
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:
         """Send raw JSON to a user's connections (all, of one login session, or one). Returns how many were told."""
 

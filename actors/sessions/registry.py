@@ -51,6 +51,9 @@ class Registry:
     ended_sessions: dict[str, int] = field(default_factory=dict)
     """Login session → when it was ended (Unix ms)."""
 
+    blocked: dict[str, int] = field(default_factory=dict)
+    """User → until when they may not connect (Unix ms). Asked only while the database, which knows, does not answer."""
+
     def add(self, stream: ClientStream, record: SessionRecord) -> Connection:
         """Register or register again."""
         self.remove(stream.boot, record.key)
@@ -122,6 +125,21 @@ class Registry:
     def revoke(self, user: str, session: str, now_ms: int) -> None:
         """Remember a revocation."""
         _remember(self.ended_sessions if session else self.user_floors, session or user, now_ms, now_ms)
+
+    def block(self, user: str, until_ms: int, now_ms: int) -> None:
+        """Remember until when a user may not connect; 0: they may."""
+        self.blocked.pop(user, None)
+        if until_ms > now_ms:
+            self.blocked[user] = min(until_ms, now_ms + FLOOR_LIFE_MS)
+
+    def is_blocked(self, user: str, now_ms: int) -> bool:
+        """Whether the user may not connect, as far as this shard knows."""
+        return self.blocked.get(user, 0) > now_ms
+
+    def forget_blocks(self, now_ms: int) -> None:
+        """Forget those that are over."""
+        for user in [user for user, until_ms in self.blocked.items() if until_ms <= now_ms]:
+            del self.blocked[user]
 
     def revoke_tokens(
         self, user: str, token_id: str, issued_before_ms: int, now_ms: int, channel: str = ""

@@ -140,6 +140,14 @@ class RevokeTokens(msgspec.Struct, array_like=True, frozen=True, tag=16):
     channel: str = ""
 
 
+class BlockUser(msgspec.Struct, array_like=True, frozen=True, tag=18):
+    """A user may not connect until then: close what is open. `until_ms` 0: they may again."""
+
+    request: int
+    user: str
+    until_ms: int
+
+
 class Spent(msgspec.Struct, array_like=True, frozen=True, tag=17):
     """What users have used of their rates in this process, `(user, bucket → tokens)`. Answered by nothing."""
 
@@ -157,6 +165,7 @@ Operation = (
     | UnsubscribeUser
     | RefreshUser
     | RevokeTokens
+    | BlockUser
     | Spent
     | HoldsConnections
     | AskHubs

@@ -1,4 +1,4 @@
-"""Revoking realtime tokens: one by its id, or a user's by when they were issued.
+"""Revoking realtime tokens: one by its id, or a user's by when they were issued; blocking users, whatever they have.
 
 The row is the truth: a connection is checked against it before it lives. The recorded effect makes the session shards
 close what is open, within a second.
@@ -7,12 +7,12 @@ close what is open, within a second.
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func
+from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.batches import BATCH, delete_batch
-from db.effects import TokensRevoked
+from db.effects import TokensRevoked, UserBlocked
 from db.errors import InvalidInput
 from db.session import record_effect
 from db.sessions.models import TokenRevocation
@@ -20,6 +20,9 @@ from db.sessions.revocations import scope
 
 DEFAULT_LIFE: Final = timedelta(days=31)
 """How long a revocation is kept when nobody says until when the tokens live."""
+
+FOR_EVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""When a block ends that nobody gave an end."""
 
 MAX_LENGTH: Final = 512
 
@@ -58,8 +61,35 @@ async def invalidate_user_tokens(
     record_effect(session, TokensRevoked(user=user, issued_before_ms=until_ms, channel=channel))
 
 
+async def block_user(session: AsyncSession, user: str, *, expire_at: datetime | None = None) -> None:
+    """Refuse every connection of this user until then, or until `unblock_user`, and close open ones with 3503.
+
+    A later call sets another end. Raises InvalidInput for an empty or overlong user, or an end in the past.
+    """
+    _check("user", user)
+    until = expire_at or FOR_EVER
+    if until <= datetime.now(UTC):
+        raise InvalidInput("expire_at is in the past")
+    row = insert(TokenRevocation).values(kind="block", subject=user, issued_before=None, expire_at=until)
+    await session.execute(
+        row.on_conflict_do_update(index_elements=["kind", "subject"], set_={"expire_at": row.excluded.expire_at})
+    )
+    record_effect(session, UserBlocked(user, int(until.timestamp() * 1000)))
+
+
+async def unblock_user(session: AsyncSession, user: str) -> None:
+    """Let the user in again. Nothing happens when they are not blocked. Raises InvalidInput as `block_user` does."""
+    _check("user", user)
+    is_theirs = (TokenRevocation.kind == "block") & (TokenRevocation.subject == user)
+    await session.execute(delete(TokenRevocation).where(is_theirs))
+    record_effect(session, UserBlocked(user, 0))
+
+
 async def prune(session: AsyncSession, *, limit: int = BATCH) -> int:
-    """Forget revocations of tokens that have expired by themselves, `limit` at most. Returns how many."""
+    """Forget revocations of tokens that have expired by themselves, and blocks that are over, `limit` at most.
+
+    Returns how many.
+    """
     return await delete_batch(
         session, "auth.token_revocations", "old.expire_at <= now()", limit=limit, oldest="expire_at"
     )

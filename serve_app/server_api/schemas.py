@@ -124,6 +124,19 @@ class InvalidateUserTokens(Struct):
     expire_at: UnixSeconds = 0
 
 
+class BlockUser(Struct):
+    """A user by what tokens call them. `expire_at`: Unix seconds; 0: until `unblock_user`."""
+
+    user: User
+    expire_at: UnixSeconds = 0
+
+
+class UnblockUser(Struct):
+    """A user by what tokens call them."""
+
+    user: User
+
+
 class BoolValue(Struct):
     """An option that is set, to either value."""
 

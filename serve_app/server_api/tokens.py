@@ -1,4 +1,7 @@
-"""Methods that revoke tokens. Each is one transaction: the row is the truth, closing sockets follows its commit."""
+"""Methods that revoke tokens and block users.
+
+Each is one transaction: the row is the truth, closing sockets follows its commit.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +38,20 @@ async def invalidate_user_tokens(context: Context, body: schemas.InvalidateUserT
     return {}
 
 
+async def block_user(context: Context, body: schemas.BlockUser) -> Any:
+    """Refuse every connection of this user from now on, and close those that are open with 3503."""
+    async with _database(context).transaction() as session:
+        await service.block_user(session, body.user, expire_at=_moment(body.expire_at))
+    return {}
+
+
+async def unblock_user(context: Context, body: schemas.UnblockUser) -> Any:
+    """Let this user in again."""
+    async with _database(context).transaction() as session:
+        await service.unblock_user(session, body.user)
+    return {}
+
+
 def _database(context: Context) -> Database:
     if context.database is None:
         raise Refused(codes.ERROR_NOT_AVAILABLE)
@@ -48,4 +65,6 @@ def _moment(seconds: int) -> datetime | None:
 METHODS = (
     method("revoke_token", ADMIN, schemas.RevokeToken, revoke_token, Reach.EVERYTHING),
     method("invalidate_user_tokens", ADMIN, schemas.InvalidateUserTokens, invalidate_user_tokens, Reach.EVERYTHING),
+    method("block_user", ADMIN, schemas.BlockUser, block_user, Reach.EVERYTHING),
+    method("unblock_user", ADMIN, schemas.UnblockUser, unblock_user, Reach.EVERYTHING),
 )

@@ -47,6 +47,7 @@ class FakeSessions:
         self.sent: list[tuple[str, bytes]] = []
         self.revoked: list[tuple[str, str]] = []
         self.revoked_tokens: list[tuple[str, str, int, str]] = []
+        self.blocked: list[tuple[str, int]] = []
         self.nodes: set[str] = set()
         self.emulated: list[tuple[str, str, bytes]] = []
 
@@ -72,6 +73,10 @@ class FakeSessions:
         self, *, user: str = "", token_id: str = "", issued_before_ms: int = 0, channel: str = ""
     ) -> int:
         self.revoked_tokens.append((user, token_id, issued_before_ms, channel))
+        return 0
+
+    async def block(self, user: str, *, until_ms: int) -> int:
+        self.blocked.append((user, until_ms))
         return 0
 
     async def send_to_user(self, user: str, data: bytes, *, session: str = "", client: str = "") -> int:

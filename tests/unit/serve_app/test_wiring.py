@@ -16,6 +16,7 @@ from db.effects import (
     PublicationsQueued,
     SessionsRevoked,
     TokensRevoked,
+    UserBlocked,
     UserMessaged,
 )
 from serve_app.resources import ActorClients
@@ -93,6 +94,13 @@ async def test_what_revoked_tokens_opened_is_closed(clients: dict[str, Any]):
     await world.run(TokensRevoked(token_id="j"), TokensRevoked(user="u", issued_before_ms=5, channel="x"))
     assert clients["sessions"].revoked_tokens == [("", "j", 0, ""), ("u", "", 5, "x")]
     await World(ActorClients()).run(TokensRevoked(token_id="j"))
+
+
+async def test_blocked_users_are_told_to_the_session_shards_in_order(clients):
+    world = World(ActorClients(**clients))
+    await world.run(UserBlocked("u", 5), UserBlocked("u", 0))
+    assert clients["sessions"].blocked == [("u", 5), ("u", 0)]
+    await World(ActorClients()).run(UserBlocked("u", 5))
 
 
 async def test_without_actors_nothing_fails():

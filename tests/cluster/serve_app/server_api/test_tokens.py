@@ -104,3 +104,17 @@ async def test_orders_reach_a_connection_without_a_user_wherever_it_is(stack: Ru
         await all_end(clients)
         for client in clients:
             assert [push["message"]["data"] for push in client.pushes if "message" in push] == ["you"]
+
+
+async def test_a_blocked_user_is_closed_and_refused_in_any_process_until_unblocked(stack: RunningStack) -> None:
+    async with AsyncExitStack() as opened:
+        clients = await opened.enter_async_context(one_of_each(stack, lambda: own_token(stack, "blocked-user")))
+        bystanders = await opened.enter_async_context(one_of_each(stack, lambda: own_token(stack, "other-user")))
+        assert await server_api(stack, "block_user", user="blocked-user") == {"result": {}}
+        await all_end(clients)
+        await refused_everywhere(stack, own_token(stack, "blocked-user"))
+        assert [client.code for client in bystanders if client.code is not None] == []
+        assert await server_api(stack, "unblock_user", user="blocked-user") == {"result": {}}
+        for base in await replicas(stack):
+            async with raw_client(base, token=own_token(stack, "blocked-user")) as again:
+                assert again.code is None

@@ -104,3 +104,18 @@ async def test_what_postgres_cannot_take_is_told_from_a_database_that_is_away(re
     with pytest.raises(CredentialUnaskable):
         await revocations.refused([Credential("u", "", 0), wrong])
     assert await revocations.refused([Credential("u", "", 0)]) == set()
+
+
+async def test_a_blocked_user_is_refused_with_whatever_token(revocations, plain):
+    await plain.execute("DELETE FROM auth.token_revocations")
+    await plain.execute(
+        """INSERT INTO auth.token_revocations (kind, subject, expire_at) VALUES
+            ('block', 'mallory', now() + interval '1 day'), ('block', 'free again', now() - interval '1 second')"""
+    )
+    credentials = [
+        Credential("mallory", "", NOW_MS),
+        Credential("mallory", "", 0, "one", "news"),
+        Credential("free again", "", NOW_MS),
+        Credential("ann", "", NOW_MS),
+    ]
+    assert await revocations.refused(credentials) == {0, 1}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from db.effects import TokensRevoked
+from db.effects import TokensRevoked, UserBlocked
 from db.errors import InvalidInput
 from db.session import Database
 from db.sessions import service
@@ -58,6 +58,41 @@ async def test_a_later_call_takes_nothing_back(database: Database) -> None:
     assert rows["token", "j2"].expire_at == NOW + timedelta(days=9)
 
 
+async def test_a_user_is_blocked_until_then_or_until_unblocked(database: Database) -> None:
+    told: list[UserBlocked] = []
+
+    async def hear(effects: object) -> None:
+        told.extend(effects)  # type: ignore[call-overload]
+
+    database.on_commit(UserBlocked, hear)
+    later = NOW + timedelta(hours=1)
+    async with database.transaction() as session:
+        await service.block_user(session, "b1")
+    async with database.transaction() as session:
+        await service.block_user(session, "b1", expire_at=later)
+        await service.block_user(session, "b2")
+    rows = await stored(database)
+    assert rows["block", "b1"].expire_at == later, "the last word counts"
+    assert rows["block", "b2"].expire_at == service.FOR_EVER
+    async with database.transaction() as session:
+        await service.unblock_user(session, "b1")
+        await service.unblock_user(session, "nobody")
+    rows = await stored(database)
+    assert ("block", "b1") not in rows
+    assert ("block", "b2") in rows
+    for_ever, until = (int(moment.timestamp() * 1000) for moment in (service.FOR_EVER, later))
+    assert told == [
+        UserBlocked("b1", for_ever),
+        UserBlocked("b1", until),
+        UserBlocked("b2", for_ever),
+        UserBlocked("b1", 0),
+        UserBlocked("nobody", 0),
+    ]
+    with pytest.raises(InvalidInput):
+        async with database.transaction() as session:
+            await service.block_user(session, "b1", expire_at=NOW - timedelta(seconds=1))
+
+
 async def test_what_is_over_is_pruned(database: Database) -> None:
     async with database.transaction() as session:
         await service.revoke_token(session, "old", expire_at=NOW - timedelta(seconds=1))
@@ -77,3 +112,9 @@ async def test_nobody_and_everybody_cannot_be_revoked(database: Database, value:
     with pytest.raises(InvalidInput):
         async with database.transaction() as session:
             await service.invalidate_user_tokens(session, value)
+    with pytest.raises(InvalidInput):
+        async with database.transaction() as session:
+            await service.block_user(session, value)
+    with pytest.raises(InvalidInput):
+        async with database.transaction() as session:
+            await service.unblock_user(session, value)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import cent
@@ -124,6 +125,15 @@ async def test_it_revokes_tokens(world: World, sdk: cent.AsyncClient, api: Api) 
         subjects = set((await session.scalars(select(TokenRevocation.subject))).all())
     assert {"a token", "somebody\nnews"} <= subjects
     assert "somebody" not in subjects
+
+
+async def test_it_blocks_users(world: World, sdk: cent.AsyncClient, api: Api) -> None:
+    await sdk.block_user(cent.BlockUserRequest(user="blocked", expire_at=None))
+    await sdk.block_user(cent.BlockUserRequest(user="unblocked", expire_at=int(time.time()) + 60))
+    await sdk.unblock_user(cent.UnblockUserRequest(user="unblocked"))
+    async with api.database.transaction(read_only=True) as session:
+        blocked = select(TokenRevocation.subject).where(TokenRevocation.kind == "block")
+        assert {"blocked", "unblocked"} & set((await session.scalars(blocked)).all()) == {"blocked"}
 
 
 async def test_it_sends_batches(world: World, sdk: cent.AsyncClient) -> None:

@@ -168,7 +168,14 @@ async def test_tokens_are_revoked_in_rows_and_where_they_are_used(api: Api, http
     assert rows["eve"].issued_before is not None
     publisher = await key_with(api, "realtime:publish")
     assert_problem(await http.post("/api/revoke_token", json=one, headers=publisher), 403, "permission_denied")
-    for method, body in (("revoke_token", {}), ("invalidate_user_tokens", {"user": ""})):
+    block = {"user": "mallory", "expire_at": now + 60}
+    assert (await http.post("/api/block_user", json=block, headers=CONFIGURED)).json() == {"result": {}}
+    assert (await http.post("/api/unblock_user", json=block, headers=CONFIGURED)).json() == {"result": {}}
+    assert api.sessions.blocked == [("mallory", (now + 60) * 1000), ("mallory", 0)]
+    assert_problem(await http.post("/api/block_user", json=block, headers=publisher), 403, "permission_denied")
+    past = {"user": "mallory", "expire_at": now - 1}
+    assert (await http.post("/api/block_user", json=past, headers=CONFIGURED)).json()["error"]["code"] == 107
+    for method, body in (("revoke_token", {}), ("invalidate_user_tokens", {"user": ""}), ("block_user", {})):
         assert (await http.post(f"/api/{method}", json=body, headers=CONFIGURED)).json()["error"]["code"] == 107
     never = {"uid": "x", "expire_at": 10**18}
     assert (await http.post("/api/revoke_token", json=never, headers=CONFIGURED)).json()["error"]["code"] == 107
@@ -179,6 +186,8 @@ async def test_tokens_are_revoked_in_rows_and_where_they_are_used(api: Api, http
     [
         ("revoke_token", {"uid": "a\x00"}),
         ("invalidate_user_tokens", {"user": "a\x00"}),
+        ("block_user", {"user": "a\x00"}),
+        ("unblock_user", {"user": "a\x00"}),
         ("user_presence", {"users": ["a\x00"]}),
         ("set_user_status", {"users": ["ada"], "status": "away", "message": "a\x00"}),
     ],

@@ -100,3 +100,18 @@ def test_subscriptions_with_tokens_of_their_own_are_no_connections_and_can_be_re
     assert [c.record.key for c in registry.revoke_tokens("u", "", 200, 1000)] == ["a", "a y"]
     registry.forget_boot("hub")
     assert (registry.users, registry.grants, registry.boots) == ({}, {}, {})
+
+
+def test_blocks_end_and_are_remembered_for_an_hour():
+    registry = Registry()
+    registry.block("short", 2_000, 1_000)
+    registry.block("long", 10**15, 1_000)
+    registry.block("over", 500, 1_000)
+    assert [registry.is_blocked(user, 1_500) for user in ("short", "long", "over")] == [True, True, False]
+    registry.forget_blocks(2_000)
+    assert list(registry.blocked) == ["long"]
+    registry.forget_blocks(1_000 + FLOOR_LIFE_MS)
+    assert registry.blocked == {}
+    registry.block("u", 10**15, 1_000)
+    registry.block("u", 0, 1_000)
+    assert not registry.is_blocked("u", 1_000)

@@ -15,4 +15,8 @@ async def test_without_a_database_tokens_cannot_be_revoked() -> None:
     assert refused.value.code == 108
     with pytest.raises(Refused):
         await tokens.invalidate_user_tokens(context, schemas.InvalidateUserTokens("u"))
+    with pytest.raises(Refused):
+        await tokens.block_user(context, schemas.BlockUser("u"))
+    with pytest.raises(Refused):
+        await tokens.unblock_user(context, schemas.UnblockUser("u"))
     await world.hub.stop()
