@@ -7,7 +7,7 @@ be revoked as well; nobody finds it among the connections.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from actors.links.stream import ClientStream
 from actors.sessions.contract import SessionRecord
@@ -17,6 +17,40 @@ FLOOR_LIFE_MS: Final = 3_600_000
 this covers tokens of other issuers and the moments when the database does not answer."""
 
 Key = TypeVar("Key", str, tuple[str, str])
+
+
+class Remembered(Generic[Key]):
+    """Moments (Unix ms) by key, each for `FLOOR_LIFE_MS` after it was put here: it may name any moment itself."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: dict[Key, tuple[int, int]] = {}
+        """Key → (moment, when it was put here), the oldest first."""
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether there is one."""
+        return key in self._held
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._held)
+
+    def get(self, key: Key, otherwise: int) -> int:
+        """The moment."""
+        held = self._held.get(key)
+        return otherwise if held is None else held[0]
+
+    def put(self, key: Key, moment: int, now_ms: int) -> None:
+        """Remember it from now on, and forget what is too old."""
+        # Taken out first, so that the table stays in the order of time.
+        self._held.pop(key, None)
+        while self._held:
+            oldest = next(iter(self._held))
+            if self._held[oldest][1] > now_ms - FLOOR_LIFE_MS:
+                break
+            del self._held[oldest]
+        self._held[key] = (moment, now_ms)
 
 
 @dataclass(slots=True)
@@ -40,15 +74,15 @@ class Registry:
     """User → subscriptions with tokens of their own, by key."""
     boots: dict[str, dict[str, Connection]] = field(default_factory=dict)
     """Process → its connections and subscriptions, by key."""
-    user_floors: dict[str, int] = field(default_factory=dict)
+    user_floors: "Remembered[str]" = field(default_factory=lambda: Remembered[str]())
     """User → credentials issued before this (Unix ms) are void."""
-    token_floors: dict[str, int] = field(default_factory=dict)
+    token_floors: "Remembered[str]" = field(default_factory=lambda: Remembered[str]())
     """User → tokens issued before this (Unix ms) were revoked, by order of an operator."""
-    channel_floors: dict[tuple[str, str], int] = field(default_factory=dict)
+    channel_floors: "Remembered[tuple[str, str]]" = field(default_factory=lambda: Remembered[tuple[str, str]]())
     """(user, channel) → the user's subscription tokens for the channel issued before this (Unix ms) were revoked."""
-    ended_tokens: dict[str, int] = field(default_factory=dict)
+    ended_tokens: "Remembered[str]" = field(default_factory=lambda: Remembered[str]())
     """Token id → when it was revoked (Unix ms)."""
-    ended_sessions: dict[str, int] = field(default_factory=dict)
+    ended_sessions: "Remembered[str]" = field(default_factory=lambda: Remembered[str]())
     """Login session → when it was ended (Unix ms)."""
 
     blocked: dict[str, int] = field(default_factory=dict)
@@ -118,13 +152,12 @@ class Registry:
             return True
         if record.channel and record.issued_at_ms < self.channel_floors.get((record.user, record.channel), 0):
             return True
-        floor = self.user_floors.get(record.user)
         # Issue times have a resolution of seconds; sessions of that very second are ended one by one.
-        return floor is not None and record.issued_at_ms + 1000 <= floor
+        return record.issued_at_ms + 1000 <= self.user_floors.get(record.user, 0)
 
     def revoke(self, user: str, session: str, now_ms: int) -> None:
         """Remember a revocation."""
-        _remember(self.ended_sessions if session else self.user_floors, session or user, now_ms, now_ms)
+        (self.ended_sessions if session else self.user_floors).put(session or user, now_ms, now_ms)
 
     def block(self, user: str, until_ms: int, now_ms: int) -> None:
         """Remember until when a user may not connect; 0: they may."""
@@ -149,12 +182,12 @@ class Registry:
         Returns the connections and subscriptions that they opened.
         """
         if token_id:
-            _remember(self.ended_tokens, token_id, now_ms, now_ms)
+            self.ended_tokens.put(token_id, now_ms, now_ms)
         if user and channel:
             floor = max(issued_before_ms, self.channel_floors.get((user, channel), 0))
-            _remember(self.channel_floors, (user, channel), floor, now_ms)
+            self.channel_floors.put((user, channel), floor, now_ms)
         elif user:
-            _remember(self.token_floors, user, max(issued_before_ms, self.token_floors.get(user, 0)), now_ms)
+            self.token_floors.put(user, max(issued_before_ms, self.token_floors.get(user, 0)), now_ms)
         known = (
             self.all() if not user else chain(*(table.get(user, {}).values() for table in (self.users, self.grants)))
         )
@@ -167,20 +200,3 @@ def by_stream(connections: Iterable[Connection]) -> list[tuple[ClientStream, lis
     for connection in connections:
         grouped.setdefault(id(connection.stream), (connection.stream, []))[1].append(connection.record.client)
     return list(grouped.values())
-
-
-def _remember(table: dict[Key, int], key: Key, value: int, now_ms: int) -> None:
-    for old in _over(table, now_ms - FLOOR_LIFE_MS):
-        del table[old]
-    # Deleted first, so that the table stays in the order of time.
-    table.pop(key, None)
-    table[key] = value
-
-
-def _over(table: dict[Key, int], limit_ms: int) -> list[Key]:
-    over = []
-    for key, since in table.items():
-        if since > limit_ms:
-            break
-        over.append(key)
-    return over
