@@ -187,7 +187,8 @@ class AsgiSocket:
         self.wire = wire
         self._send = send
         self._on_slow = on_slow
-        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[dict[str, Any], int]] = asyncio.Queue()
+        """Messages, and how many bytes of payload each counts as."""
         self._queued = 0
         self._bound = QUEUE_BYTES
         self._closing = False
@@ -214,7 +215,7 @@ class AsgiSocket:
         if self._queued > self._bound:
             self._on_slow()
             return
-        self._queue.put_nowait(self._message(data))
+        self._queue.put_nowait((self._message(data), len(data)))
 
     def _message(self, data: bytes) -> dict[str, Any]:
         kind: dict[str, Any] = {"bytes": data} if self.wire.codec.is_binary else {"text": data.decode()}
@@ -235,13 +236,13 @@ class AsgiSocket:
         if code == DISCONNECT_SLOW.code:
             self._queue = asyncio.Queue()
         self._last = self._farewell(code, reason)
-        self._queue.put_nowait(self._last)
+        self._queue.put_nowait((self._last, 0))
 
     async def drain(self) -> None:
         """Send what is queued until the end has been sent. Cancelled when the client goes first."""
         while True:
-            message = await self._queue.get()
+            message, size = await self._queue.get()
             await self._send(message)
             if message is self._last:
                 return
-            self._queued -= len(message.get("text") or message.get("bytes") or message.get("body") or b"")
+            self._queued -= size
