@@ -5,7 +5,7 @@ import pytest
 from centrifuge.protocol import client_pb2
 
 from actors.brokers.contract import Publication
-from actors.protocol import frames, tags_filter
+from actors.protocol import frames
 from actors.protocol.codes import ERROR_INTERNAL, UNSUBSCRIBE_INSUFFICIENT, UNSUBSCRIBE_SERVER
 from actors.protocol.protobuf_codec import PROTOBUF, WIRE
 from serve_app.realtime import actions as act
@@ -346,37 +346,6 @@ def test_an_expiring_subscription_lives_on_when_refreshed_and_ends_with_2501_whe
     assert driver.pass_time(84) == []
     assert reply(driver.pass_time(2))["push"]["unsubscribe"]["code"] == 2501
     assert not driver.connection.is_closed()
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({}, {"tags": tags_filter.parse(b'{"key":"team","cmp":"eq","val":"red"}')}),
-        ({"tags": tags_filter.parse(b'{"key":"team","cmp":"eq","val":"red"}')}, {}),
-        ({"overrides": (("presence", True),)}, {"overrides": (("presence", False),)}),
-    ],
-)
-def test_a_fresh_token_with_other_rules_makes_the_client_subscribe_again(
-    driver: Driver, before: dict[str, Any], after: dict[str, Any]
-) -> None:
-    driver.verifier.subscriptions |= {
-        "t": SubscriptionGrant("u1", "$room:1", token_id="j1", **before),
-        "same": SubscriptionGrant("u1", "$room:1", token_id="j2", **before),
-        "other": SubscriptionGrant("u1", "$room:1", token_id="j3", **after),
-    }
-    driver.subscribe("$room:1", token="t")
-    same = driver.command("sub_refresh", channel="$room:1", token="same")
-    assert [type(action) for action in same] == [act.Send, act.RegisterGrant]
-    driver.check_grants(same)
-    other = driver.command("sub_refresh", channel="$room:1", token="other")
-    refreshed, ended = sent(other)
-    assert "sub_refresh" in refreshed
-    assert ended["push"]["unsubscribe"] == {"code": 2500, "reason": "token changed"}
-    assert only(other, act.Detach).tell_broker
-    assert driver.connection.subscriptions == {}
-    driver.subscribe("$room:1", token="other")
-    sub = driver.connection.subscriptions["$room:1"]
-    assert (sub.overrides, sub.imposed) == (after.get("overrides", ()), after.get("tags"))
 
 
 def test_what_a_subscription_token_opens_must_not_be_over(driver: Driver) -> None:
