@@ -244,7 +244,7 @@ def test_a_subscription_token_brings_rules_and_capabilities_for_its_channel() ->
     assert error_code(driver.command("publish", channel="closed:2", data=1)) == 103
     driver.accept(asked)
     only(driver.command("publish", channel="closed:1", data=1), act.Publish)
-    driver.verifier.subscriptions["s2"] = SubscriptionGrant("u1", "closed:1")
+    driver.verifier.subscriptions["s2"] = SubscriptionGrant("u1", "closed:1", overrides=grant.overrides)
     assert "sub_refresh" in reply(driver.command("sub_refresh", channel="closed:1", token="s2"))
     assert error_code(driver.command("publish", channel="closed:1", data=1)) == 103
     assert sent(driver.command("unsubscribe", channel="closed:1"))
