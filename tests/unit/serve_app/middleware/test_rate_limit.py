@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from cluster.clock import ManualClock
 from serve_app.middleware.context import AddressFinder
 from serve_app.middleware.rate_limit import RateLimitMiddleware
 from serve_app.security.principal import Principal
 from serve_app.security.quota import Policy, QuotaKeeper
 from tests.fakes.asgi import Answer, Exchange
+from tests.fakes.clock import ManualClock
 
 USER, KEY = UUID(int=1), UUID(int=2)
 

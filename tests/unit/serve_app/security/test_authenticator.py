@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cluster.clock import ManualClock
 from db.auth.errors import ApiKeyInvalid
 from serve_app.errors import CredentialInvalid, RequestForged, TooManyWrongKeys
 from serve_app.middleware.context import AddressFinder
@@ -18,6 +17,7 @@ from serve_app.security.authenticator import RECHECK_S, REFUSAL, WRONG_KEYS, Aut
 from serve_app.security.keys import SigningKeys
 from serve_app.security.principal import Method, Principal
 from serve_app.security.tokens import AccessClaims, TokenIssuer, TokenVerifier
+from tests.fakes.clock import ManualClock
 
 KEYS = SigningKeys.of([Ed25519PrivateKey.generate()])
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from cluster.clock import ManualClock
 from serve_app.security.quota import LEASE_S, RETRY_VALKEY_S, LocalQuota, Policy, QuotaKeeper
+from tests.fakes.clock import ManualClock
 
 FIVE = Policy("test", 5, 10)
 

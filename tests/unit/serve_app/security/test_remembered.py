@@ -1,7 +1,7 @@
 """What was said of credentials, for a while."""
 
-from cluster.clock import ManualClock
 from serve_app.security.remembered import Remembered
+from tests.fakes.clock import ManualClock
 
 
 def test_verdicts_hold_for_a_while():
