@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cluster.secrets import write_private
+from cluster.services import claims
 from cluster.services.ports import is_free, who_listens
 
 BLOCK_SIZE = 256
@@ -117,7 +118,9 @@ def choose(
     held = set(ours)
 
     def usable(base: int) -> bool:
-        return all(port in held or free(port) for port in range(base, base + len(_SERVICES)))
+        return not claims.is_claimed_elsewhere(base) and all(
+            port in held or free(port) for port in range(base, base + len(_SERVICES))
+        )
 
     base = before.base if before is not None else _place(file)
     for step in range(BLOCKS):
@@ -146,10 +149,24 @@ def beside(http: int) -> int:
 
 def require_free(port: int, purpose: str, option: str) -> None:
     """Raise PortError that names the process in the way and the option that chooses another port."""
-    if not is_free(port):
-        raise PortError(
-            f"port {port} ({purpose}) is taken by {who_listens(port)}: stop it, or choose another with {option}"
-        )
+    claimed = claims.is_claimed_elsewhere(port)
+    if claimed or not is_free(port):
+        whom = "another Mobula that is starting" if claimed and is_free(port) else who_listens(port)
+        raise PortError(f"port {port} ({purpose}) is taken by {whom}: stop it, or choose another with {option}")
+
+
+def claim(ports: Ports, *, frontend: bool = True) -> None:
+    """Keep other starts off these ports until this process ends or gives them back (`cluster.services.claims`).
+
+    Raises PortError when another one was faster.
+    """
+    wanted = [(ports.http, "REST and WebSocket", "--port N"), (ports.base, "first of the services'", "--port N")]
+    if frontend:
+        wanted.append((ports.frontend, "front end", "--frontend-port N"))
+    for port, purpose, option in wanted:
+        if not claims.claim(port):
+            require_free(port, purpose, option)
+            raise PortError(f"port {port} ({purpose}) was claimed by another Mobula just now: start again")
 
 
 def _place(file: Path) -> int:

@@ -18,6 +18,7 @@ from cluster.ports import Ports
 from cluster.ray_runtime.environment import process_environment
 from cluster.ray_runtime.loopback import is_loopback
 from cluster.ray_runtime.worker import RayWorkerNode
+from cluster.services import claims
 from cluster.services.errors import ServiceError
 from cluster.settings import Settings, require_production_ready, written_by_up
 from cluster.stack import budget, daemon_state, external, stop_signals
@@ -72,8 +73,13 @@ def make(home: Path, *, head: str = "", http_port: int | None = None, environ: M
     return NodePlan(head, settings, paths, ports, env)
 
 
+@claims.released()
 def run(plan: NodePlan, say: Callable[[str], None]) -> int:
-    """Join, watch, leave. Returns the exit status. Raises ServiceError when the first attempt to join fails."""
+    """Join, watch, leave. Returns the exit status.
+
+    Raises ServiceError when the first attempt to join fails, PortError when another Mobula takes the same ports.
+    """
+    port_blocks.claim(plan.ports, frontend=False)
     stopping, hurried = threading.Event(), threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:

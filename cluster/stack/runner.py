@@ -20,6 +20,7 @@ from cluster.paths import Paths
 from cluster.ports import PortError
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import LimitTooLow
+from cluster.services import claims
 from cluster.services.errors import ServiceError, tail
 from cluster.services.process import turn_over
 from cluster.settings import ROOT, ProductionRefused, Settings
@@ -40,6 +41,7 @@ EXPECTED = (
 FOLLOW_S = 0.1
 
 
+@claims.released()
 def run(options: Options, *listeners: Listener, events: Path | None = None) -> int:
     """Start, watch, stop. Returns the exit status: 0 after a wanted stop, 1 when the start failed.
 

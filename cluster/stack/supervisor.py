@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cluster import names, secrets
+from cluster import names, ports, secrets
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.head import RayHead
 from cluster.services.errors import ServiceError
@@ -125,6 +125,7 @@ class Stack:
 
     def _check(self) -> None:
         """Name every problem at once, before anything runs."""
+        ports.claim(self.plan.ports, frontend=self.plan.options.frontend)
         problems = [finding for finding in checks.all_checks(self.plan) if finding.level == "error"]
         if problems:
             raise ServiceError("\n".join(f"{one.what}{f' – {one.remedy}' if one.remedy else ''}" for one in problems))

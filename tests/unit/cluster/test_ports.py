@@ -6,6 +6,9 @@ import pytest
 
 from cluster import ports
 from cluster.ports import PortError, Ports
+from cluster.services import claims
+from cluster.services.ports import free_port
+from tests.fixtures.claims import claimed_by_another
 
 
 def choose(file: Path, taken: set[int] | None = None, **arguments: object) -> Ports:
@@ -79,3 +82,19 @@ def test_a_start_on_a_full_disk_forgets_no_ports(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert ports.recorded(file) == before
+
+
+def test_two_starts_at_once_share_neither_a_port_nor_a_block(tmp_path: Path) -> None:
+    """What the first one has decided for is not yet listening anywhere."""
+    file, http, page = tmp_path / "ports.json", free_port(), free_port()
+    chosen = choose(file, http=http, frontend=page)
+    with claimed_by_another(chosen.base, http):
+        with pytest.raises(PortError, match=rf"port {http} .* is taken by another Mobula that is starting.*--port"):
+            ports.require_free(http, "HTTP", "--port")
+        with pytest.raises(PortError, match=f"port {http} .*--port N"):
+            ports.claim(chosen)
+        moved = choose(file, frontend=page)
+        assert moved.base != chosen.base
+    with claims.released():
+        ports.claim(moved)
+        ports.require_free(http, "HTTP", "--port")
