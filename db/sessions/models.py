@@ -10,16 +10,16 @@ from db.base import AUTH, Base
 
 
 class TokenRevocation(Base):
-    """One token by its id (`jti`), or all tokens of a user that were issued before a moment.
+    """One token by its id (`jti`), all tokens of a user that were issued before a moment, or all of a user (`block`).
 
     Users of other issuers are no rows of ours, so a user is whatever the token's claim says. Kept until the tokens have
     expired by themselves, or the block ends. With a `revocations.scope` as the subject, a user's
-    subscription tokens for one channel; with one of no channel, a user who may not connect until `expire_at`.
+    subscription tokens for one channel.
     """
 
     __tablename__ = "token_revocations"
     __table_args__ = (
-        CheckConstraint("kind IN ('token', 'user')", name="kind"),
+        CheckConstraint("kind IN ('token', 'user', 'block')", name="kind"),
         CheckConstraint("(kind = 'user') = (issued_before IS NOT NULL)", name="issued_before"),
         Index("ix_token_revocations_expire_at", "expire_at"),
         {"schema": AUTH},

@@ -27,8 +27,7 @@ LEFT JOIN auth.sessions s ON s.id = i.session_id
 LEFT JOIN auth.token_revocations one ON one.kind = 'token' AND one.subject = i.token_id AND one.expire_at > now()
 LEFT JOIN auth.token_revocations old ON old.kind = 'user' AND old.subject = i.user_name AND old.expire_at > now()
 LEFT JOIN auth.token_revocations part ON part.kind = 'user' AND part.subject = i.scope AND part.expire_at > now()
-LEFT JOIN auth.token_revocations stop ON stop.kind = 'user' AND stop.subject = i.user_name || E'\\n'
-    AND stop.expire_at > now()
+LEFT JOIN auth.token_revocations stop ON stop.kind = 'block' AND stop.subject = i.user_name AND stop.expire_at > now()
 WHERE NOT u.is_active OR u.deleted_at IS NOT NULL
    OR (i.issued_at_ms > 0 AND i.issued_at_ms + 1000 <= extract(epoch FROM u.tokens_valid_after) * 1000)
    OR one.subject IS NOT NULL OR stop.subject IS NOT NULL
@@ -127,8 +126,5 @@ def _uuid(text: str) -> UUID | None:
 
 
 def scope(user: str, channel: str) -> str:
-    """The subject of a user's revocation that is about one channel, or, with no channel, about the user being blocked.
-
-    No token's user has a line break in its name.
-    """
+    """The subject of a user's revocation that is about one channel. No token's user has a line break in its name."""
     return f"{user}\n{channel}"

@@ -70,9 +70,9 @@ async def block_user(session: AsyncSession, user: str, *, expire_at: datetime | 
     until = expire_at or FOR_EVER
     if until <= datetime.now(UTC):
         raise InvalidInput("expire_at is in the past")
-    row = insert(TokenRevocation).values(kind="user", subject=scope(user, ""), issued_before=until, expire_at=until)
+    row = insert(TokenRevocation).values(kind="block", subject=user, issued_before=None, expire_at=until)
     await session.execute(
-        row.on_conflict_do_update(index_elements=["kind", "subject"], set_={"issued_before": until, "expire_at": until})
+        row.on_conflict_do_update(index_elements=["kind", "subject"], set_={"expire_at": row.excluded.expire_at})
     )
     record_effect(session, UserBlocked(user, int(until.timestamp() * 1000)))
 
@@ -80,7 +80,7 @@ async def block_user(session: AsyncSession, user: str, *, expire_at: datetime | 
 async def unblock_user(session: AsyncSession, user: str) -> None:
     """Let the user in again. Nothing happens when they are not blocked. Raises InvalidInput as `block_user` does."""
     _check("user", user)
-    is_theirs = (TokenRevocation.kind == "user") & (TokenRevocation.subject == scope(user, ""))
+    is_theirs = (TokenRevocation.kind == "block") & (TokenRevocation.subject == user)
     await session.execute(delete(TokenRevocation).where(is_theirs))
     record_effect(session, UserBlocked(user, 0))
 

@@ -109,9 +109,8 @@ async def test_what_postgres_cannot_take_is_told_from_a_database_that_is_away(re
 async def test_a_blocked_user_is_refused_with_whatever_token(revocations, plain):
     await plain.execute("DELETE FROM auth.token_revocations")
     await plain.execute(
-        """INSERT INTO auth.token_revocations (kind, subject, issued_before, expire_at) VALUES
-            ('user', E'mallory\\n', now(), now() + interval '1 day'),
-            ('user', E'free again\\n', now(), now() - interval '1 second')"""
+        """INSERT INTO auth.token_revocations (kind, subject, expire_at) VALUES
+            ('block', 'mallory', now() + interval '1 day'), ('block', 'free again', now() - interval '1 second')"""
     )
     credentials = [
         Credential("mallory", "", NOW_MS),

@@ -72,14 +72,14 @@ async def test_a_user_is_blocked_until_then_or_until_unblocked(database: Databas
         await service.block_user(session, "b1", expire_at=later)
         await service.block_user(session, "b2")
     rows = await stored(database)
-    assert rows["user", "b1\n"].expire_at == later, "the last word counts"
-    assert rows["user", "b2\n"].expire_at == service.FOR_EVER
+    assert rows["block", "b1"].expire_at == later, "the last word counts"
+    assert rows["block", "b2"].expire_at == service.FOR_EVER
     async with database.transaction() as session:
         await service.unblock_user(session, "b1")
         await service.unblock_user(session, "nobody")
     rows = await stored(database)
-    assert ("user", "b1\n") not in rows
-    assert ("user", "b2\n") in rows
+    assert ("block", "b1") not in rows
+    assert ("block", "b2") in rows
     for_ever, until = (int(moment.timestamp() * 1000) for moment in (service.FOR_EVER, later))
     assert told == [
         UserBlocked("b1", for_ever),
