@@ -45,12 +45,19 @@ async def move_on(admin: Visitor, number: str, reason: str) -> str:
     await row.get_by_role("button").click()
     await form.get_by_label("Reason").fill(reason)
     await pictures(admin, "desk-move")
-    done = page.get_by_text(re.compile(rf"^Order {number}: \w+$"))
+    button = form.get_by_role("button", name="Mark as")
     for _ in range(3):
-        await form.get_by_role("button", name="Mark as").click()
-        await expect(done.or_(form.get_by_role("alert")).first).to_be_visible()
-        if await done.count():
-            return (await done.inner_text()).rpartition(": ")[2]
+        offered = await button.inner_text()
+        async with page.expect_response(re.compile(r"/api/v1/orders/[^/]+/status$")) as answered:
+            await button.click()
+        answer = await answered.value
+        if answer.ok:
+            status: str = (await answer.json())["status"]
+            await expect(page.get_by_text(f"Order {number}: {status}", exact=True)).to_be_visible()
+            await expect(form).to_have_count(0)
+            return status
+        await expect(form.get_by_role("alert")).to_be_visible()
+        await expect(button).not_to_have_text(offered)
     pytest.fail("the demo was faster three times")
 
 
@@ -94,8 +101,11 @@ async def test_a_category_a_product_an_order_and_its_way(welcome: Welcome, admin
     await ada.page.get_by_role("button", name="Cart, 1 item").click()
     await ada.page.get_by_role("form", name="Checkout").get_by_role("button", name="Place order").click()
     await ada.page.wait_for_url("**/orders/*")
-    await ada.sees_step("pending")
-    order = await ada.api(f"/api/v1/orders/{ada.page.url.rpartition('/')[2]}")
+    order_id = ada.page.url.rpartition("/")[2]
+    # Moved once by hand, because the demo goes on with orders only while they are as it left them.
+    await admin.try_to_post(f"/api/v1/orders/{order_id}/status", {"status": "paid"})
+    await ada.sees_step("paid")
+    order = await ada.api(f"/api/v1/orders/{order_id}")
 
     # The desk knows whose it is, and moves it; she sees that at once.
     await admin.page.get_by_role("navigation", name="Main").get_by_role("link", name="Order desk").click()
