@@ -149,24 +149,26 @@ def beside(http: int) -> int:
 
 def require_free(port: int, purpose: str, option: str) -> None:
     """Raise PortError that names the process in the way and the option that chooses another port."""
-    claimed = claims.is_claimed_elsewhere(port)
-    if claimed or not is_free(port):
-        whom = "another Mobula that is starting" if claimed and is_free(port) else who_listens(port)
-        raise PortError(f"port {port} ({purpose}) is taken by {whom}: stop it, or choose another with {option}")
+    if claims.is_claimed_elsewhere(port) or not is_free(port):
+        raise _taken(port, purpose, option)
 
 
 def claim(ports: Ports, *, frontend: bool = True) -> None:
     """Keep other starts off these ports until this process ends or gives them back (`cluster.services.claims`).
 
-    Raises PortError when another one was faster.
+    Raises PortError when another one was faster, as `require_free` does.
     """
     wanted = [(ports.http, "REST and WebSocket", "--port N"), (ports.base, "first of the services'", "--port N")]
     if frontend:
         wanted.append((ports.frontend, "front end", "--frontend-port N"))
     for port, purpose, option in wanted:
         if not claims.claim(port):
-            require_free(port, purpose, option)
-            raise PortError(f"port {port} ({purpose}) was claimed by another Mobula just now: start again")
+            raise _taken(port, purpose, option)
+
+
+def _taken(port: int, purpose: str, option: str) -> PortError:
+    whom = "another Mobula that is starting" if is_free(port) else who_listens(port)
+    return PortError(f"port {port} ({purpose}) is taken by {whom}: stop it, or choose another with {option}")
 
 
 def _place(file: Path) -> int:

@@ -13,6 +13,7 @@ from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.durable import MAX_BATCH_BYTES, Committer, Entry
 from actors.brokers.relay import as_op, relayed
+from actors.brokers.stored import parse_attributes
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import UnknownNamespace
 from db.outbox.relay import BATCH, Waiting
@@ -51,7 +52,7 @@ class MapRelay:
                 continue
             except BrokerError:
                 continue  # on its way to another shard
-            op = as_op(row)
+            op = as_op(row, parse_attributes(row.attributes))
             if channel.map is None or op.change is None:
                 _log_dropped(row, "no change of a key, or no map")
                 dropped.append(row)

@@ -13,7 +13,7 @@ from actors.brokers.channel import Channel
 from actors.brokers.contract import BrokerError
 from actors.brokers.items import Gap
 from actors.brokers.operations import Publish
-from actors.brokers.stored import change_of, encode_stored, parse_attributes
+from actors.brokers.stored import Attributes, change_of, encode_stored, parse_attributes
 from actors.brokers.wire import Pub, encode
 from actors.protocol.channels import InvalidChannel
 from actors.protocol.namespaces import UnknownNamespace
@@ -114,7 +114,8 @@ class Relay:
                 "outbox row for a channel that cannot exist is dropped", channel=row.channel, reason=str(reason)
             )
             return
-        op = as_op(row)
+        rare = parse_attributes(row.attributes)
+        op = as_op(row, rare)
         if (op.change is None) != (channel.map is None):
             logger.warning("outbox row that does not fit its channel is dropped", channel=row.channel)
             return
@@ -124,9 +125,8 @@ class Relay:
             logger.warning("outbox row is refused and dropped", channel=row.channel, reason=str(reason))
             return
         self._published[row.id] = (epoch, offset)
-        replaces = parse_attributes(row.attributes).replaces
-        if replaces:
-            epoch, replaced = self._published.get(replaces, ("", 0))
+        if rare.replaces:
+            epoch, replaced = self._published.get(rare.replaces, ("", 0))
             if replaced and epoch == channel.epoch:
                 replace(channel, replaced, op.data)
 
@@ -145,9 +145,8 @@ def relayed(row: Relayed | Waiting) -> AbstractContextManager[object]:
     return tracing.span("publication", parent=parent, channel=row.channel, outbox=True)
 
 
-def as_op(row: Waiting) -> Publish:
-    """The operation that an outbox row stands for."""
-    rare = parse_attributes(row.attributes)
+def as_op(row: Waiting, rare: Attributes) -> Publish:
+    """The operation that an outbox row stands for. `rare`: its attributes, parsed."""
     change = change_of(rare)
     return Publish(
         0,

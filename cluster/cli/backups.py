@@ -42,7 +42,8 @@ UPDATE app.stream_heads
 SET epoch = translate(substr(md5(gen_random_uuid()::text), 1, 8), '0123456789', 'ghijklmnop')
 """
 """Clients may have read further than the backup goes. With the old epoch, offsets that are given out a second time
-would look to them like those that they have; with a new one they are told `recovered: false`, and read all again."""
+would look to them like those that they have; with a new one they are told `recovered: false`, and read all again.
+Eight letters, as `actors.brokers.epochs` makes."""
 
 PREAMBLE_LINES = 40
 NEWER_THAN_SERVER = b"SET transaction_timeout = 0;"

