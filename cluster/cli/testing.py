@@ -1,5 +1,6 @@
 """`./mobula test`: the tiers in order, each with what it needs, nothing left behind, one summary."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -30,6 +31,12 @@ CORE = "actors/protocol/*,actors/links/*,actors/caches/*,db/*"
 CORE_FLOOR = 85
 """Per cent of lines and branches of the core that the unit and integration tiers must run."""
 
+WORKERS = min(4, os.cpu_count() or 1)
+"""Processes of the unit and integration tiers. The tests of the other tiers share one cluster and take turns."""
+
+SLOWEST = ("--durations=20", "--durations-min=10")
+"""In CI every tier says which tests made it long."""
+
 NOTHING_COLLECTED = 5
 """pytest's exit status when a tier has no test."""
 
@@ -56,6 +63,8 @@ def run_tests(
         raise typer.Exit(2)
     wanted = [tier for tier in TIERS if not tiers or tier in tiers]
     extra = [*(["-k", keyword] if keyword else []), *(["-x"] if exit_first else [])]
+    if os.environ.get("CI"):
+        extra += SLOWEST
     if coverage or os.environ.get("CI"):
         extra += ["--cov", "--cov-branch", "--cov-append", "--cov-report="]
         (ROOT / ".coverage").unlink(missing_ok=True)
@@ -80,8 +89,7 @@ def run_tests(
 def _run_tier(tier: str, folder: Path, extra: Sequence[str]) -> list[Result]:
     console.rule(f"{tier} tests")
     if tier == "unit":
-        parallel = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
-        return [_timed("unit", lambda: _pytest("unit", [*parallel, *extra], {})), _frontend_tests()]
+        return [_timed("unit", lambda: _pytest("unit", [*_parallel(), *extra], {})), _frontend_tests()]
     if tier == "integration":
         return [_timed("integration", lambda: _integration(folder, extra))]
     if tier == "e2e":
@@ -114,28 +122,40 @@ def _pytest(tier: str, extra: Sequence[str], env: dict[str, str]) -> bool:
     return status in (0, NOTHING_COLLECTED)
 
 
+def _parallel() -> list[str]:
+    return ["-n", str(WORKERS), "--dist", "loadfile"]
+
+
 def _integration(folder: Path, extra: Sequence[str]) -> bool:
-    """One Postgres and one Valkey for all integration tests."""
+    """A Postgres and a Valkey for every worker: what it sees of transactions is its own."""
     if os.environ.get("MOBULA_TEST_DATABASE_URL"):
         return _pytest("integration", extra, {})
+    servers: dict[str, str] = {}
+    with contextlib.ExitStack() as stopped_later:
+        try:
+            for worker in (f"gw{number}" for number in range(WORKERS)):
+                servers.update(_start_servers(folder / worker, worker, stopped_later))
+        except ServiceError as problem:
+            fail(str(problem))
+            return False
+        return _pytest("integration", [*_parallel(), *extra], servers)
+
+
+def _start_servers(folder: Path, worker: str, stopped_later: contextlib.ExitStack) -> dict[str, str]:
+    """Their addresses, in the variables in which tests/fixtures/database.py looks for them."""
     # Nothing here outlives the test, so nothing needs to reach the disk.
     fast = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
+    folder.mkdir()
+    folder.chmod(0o755)  # as the folder of the run
     postgres = EmbeddedPostgres(folder / "postgres", password="test", options=fast, max_connections=300)  # noqa: S106
     valkey = EmbeddedValkey(folder / "valkey", password="test", options={"appendonly": "no"})  # noqa: S106
-    try:
-        postgres.start()
-        valkey.start()
-        servers = {
-            "MOBULA_TEST_DATABASE_URL": postgres.dsn_of("postgres"),
-            "MOBULA_TEST_REDIS_URL": valkey.dsn.rsplit("/", 1)[0],
-        }
-        return _pytest("integration", extra, servers)
-    except ServiceError as problem:
-        fail(str(problem))
-        return False
-    finally:
-        valkey.stop()
-        postgres.stop()
+    for server in (postgres, valkey):
+        stopped_later.callback(server.stop)
+        server.start()
+    return {
+        f"MOBULA_TEST_DATABASE_URL_{worker}": postgres.dsn_of("postgres"),
+        f"MOBULA_TEST_REDIS_URL_{worker}": valkey.dsn.rsplit("/", 1)[0],
+    }
 
 
 def _coverage(*, floor: bool) -> list[Result]:

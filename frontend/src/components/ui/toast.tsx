@@ -54,6 +54,10 @@ function ToastList() {
       key={item.id}
       toast={item}
       data-slot="toast"
+      // Base UI hides errors, which it reads out elsewhere, and every button from screen readers until the keyboard is in
+      // the list, and leaves them where Tab goes. Ours are always there; what an alert has said is just not said twice.
+      aria-hidden={false}
+      aria-live={item.priority === "high" ? "off" : undefined}
       className="absolute right-0 bottom-0 left-0 z-[calc(1000-var(--toast-index))] origin-bottom rounded-lg border bg-popover shadow-float transition-[transform,opacity] duration-300 [transform:translateX(var(--toast-swipe-movement-x))_translateY(calc(var(--toast-swipe-movement-y)-var(--toast-index)*0.6rem))_scale(calc(1-var(--toast-index)*0.05))] after:absolute after:top-full after:left-0 after:h-3 after:w-full data-ending-style:opacity-0 data-expanded:[transform:translateX(var(--toast-swipe-movement-x))_translateY(calc(var(--toast-offset-y)*-1-var(--toast-index)*0.6rem+var(--toast-swipe-movement-y)))] data-limited:opacity-0 data-starting-style:[transform:translateY(150%)]"
     >
       <Toast.Content className="flex items-start gap-3 p-4 transition-opacity data-behind:opacity-0 data-expanded:opacity-100">
@@ -65,6 +69,7 @@ function ToastList() {
         </div>
         <Toast.Close
           aria-label="Dismiss"
+          aria-hidden={false}
           className="-m-1 rounded-sm p-1 text-muted-foreground transition-colors hover:text-foreground"
         >
           <X aria-hidden className="size-4" />

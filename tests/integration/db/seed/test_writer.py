@@ -1,7 +1,9 @@
 """How the seed is written."""
 
 from datetime import UTC, datetime
+from typing import Any
 
+import asyncpg
 import pytest
 
 from db.seed import writer
@@ -36,6 +38,27 @@ async def test_ids_grow_with_time(database: Database, database_url: str) -> None
     assert stamps == sorted(stamps)
     assert all(abs(stamp / 1000 - row[1].timestamp()) < 0.01 for stamp, row in zip(stamps, found, strict=True))
     assert {row[0].version for row in found} == {7}
+
+
+async def test_nobody_counts_the_rows_of_a_seed_before_it_is_done(
+    database: Database, database_url: str, plain: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What autovacuum saw of them would be nothing, and make every foreign key cost a whole table."""
+    refused: list[str] = []
+    copy = writer.Writer._copy
+
+    async def watched(self: writer.Writer, table: str, columns: Any, made: Any) -> None:
+        await copy(self, table, columns, made)
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await plain.execute(f"ANALYZE {table}")
+        await plain.fetchval(f"SELECT count(*) FROM {table}")
+        refused.append(table)
+
+    monkeypatch.setattr(writer.Writer, "_copy", watched)
+    await plain.execute("SET lock_timeout = '10ms'")
+    await seed_async(database_url, "small", lambda: "h", until=UNTIL)
+    assert set(refused) == set(writer.TABLES)
+    assert await value(database, "SELECT reltuples FROM pg_class WHERE oid = 'app.orders'::regclass") == 600
 
 
 @pytest.mark.slow

@@ -80,6 +80,50 @@ def test_the_logs_of_a_failed_tier_are_where_ci_looks_for_them(
     assert homes["cluster"] != homes["e2e"]
 
 
+def test_each_worker_of_the_integration_tier_has_servers_of_its_own(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: list[Path] = []
+    given: list[tuple[dict[str, str], list[Path], list[str]]] = []
+
+    class Server:
+        def __init__(self, data: Path, **_: object) -> None:
+            self.data, self.dsn = data, f"redis://{data}/0"
+
+        def dsn_of(self, database: str) -> str:
+            return f"postgresql://{self.data}/{database}"
+
+        def start(self) -> None:
+            running.append(self.data)
+
+        def stop(self) -> None:
+            running.remove(self.data)
+
+    def pytest_of(tier: str, extra: list[str], env: dict[str, str]) -> bool:
+        given.append((env, list(running), extra))
+        return True
+
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("MOBULA_TEST_DATABASE_URL", raising=False)
+    monkeypatch.setattr(testing, "WORKERS", 2)
+    monkeypatch.setattr(testing, "EmbeddedPostgres", Server)
+    monkeypatch.setattr(testing, "EmbeddedValkey", Server)
+    monkeypatch.setattr(testing, "_pytest", pytest_of)
+    assert mobula.run("test", "integration").exit_code == 0
+    ((env, seen, extra),) = given
+    workers = [f"{kind}_gw{number}" for number in (0, 1) for kind in ("DATABASE_URL", "REDIS_URL")]
+    assert list(env) == [f"MOBULA_TEST_{name}" for name in workers]
+    assert len(set(env.values())) == len(set(seen)) == 4
+    assert extra[:2] == ["-n", "2"]
+    assert running == []
+
+    # Servers that the caller names belong to one process: tests see the transactions of all of a server's databases.
+    monkeypatch.setenv("MOBULA_TEST_DATABASE_URL", "postgresql://given/postgres")
+    assert mobula.run("test", "integration").exit_code == 0
+    assert given[1][0] == {}
+    assert "-n" not in given[1][2]
+
+
 def test_without_a_folder_of_the_caller_s_a_stack_s_home_goes_with_the_run(
     mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
