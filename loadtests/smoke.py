@@ -47,7 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             *("--run-time", f"{options.seconds}s", "--stop-timeout", "10", "--exit-code-on-error", "0"),
             *("--json-file", str(written)),
         ]
-        finished = subprocess.run(command, check=False, timeout=options.seconds + GRACE_S)
+        limit = options.seconds + GRACE_S
+        try:
+            finished = subprocess.run(command, check=False, timeout=limit)
+        except subprocess.TimeoutExpired:
+            print(f"load smoke: locust was still running after {limit} s and was ended", file=sys.stderr)
+            return 1
         if finished.returncode:
             print(f"locust ended with status {finished.returncode}", file=sys.stderr)
             return 1

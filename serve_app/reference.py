@@ -240,15 +240,17 @@ def render_namespaces() -> str:
 
 def render_metrics() -> str:
     """Every metric that our processes count."""
-    metrics: list[Metric] = sorted(registry.REGISTRY.collect(), key=lambda metric: metric.name)
+    collected: list[Metric] = [*registry.REGISTRY.collect(), *registry.TABLES.collect()]
+    metrics = sorted(collected, key=lambda metric: metric.name)
     lines = [
         "# Metrics",
         "",
         "Generated from `actors/metrics/registry.py` by `python -m serve_app.reference`.",
         "",
         "`/metrics` answers the sum over all processes in Prometheus text format: each process pushes a snapshot of",
-        "its registry to one shard every two seconds. With `METRICS_TOKEN` it wants that bearer token, without it",
-        "only this machine is answered.",
+        "its registry to one shard every two seconds. What waits in tables (jobs, the outbox) is read when it is asked",
+        "for. With `METRICS_TOKEN` it wants that bearer token, without it only this machine is answered. Alerts and a",
+        "dashboard: [monitoring.md](monitoring.md).",
         "",
         *_table(
             ("metric", "type", "labels", "meaning"),

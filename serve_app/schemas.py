@@ -5,7 +5,16 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 
 from actors.protocol.json_codec import MAX_NESTING, single_line
 
@@ -25,6 +34,10 @@ Money = Annotated[
     ),
 ]
 """An amount. Text in JSON, because binary floating point cannot hold 0.10."""
+
+
+Whole = Annotated[int, Strict()]
+"""A whole number in a request body: neither `true` nor `"1"`, of which nobody knows what was meant."""
 
 
 def holds_nul(value: Any) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from actors.hosts.contract import ShardDeposed
+from actors.jobs import metering
 from actors.jobs.contract import (
     BeatReply,
     BeatRequest,
@@ -307,6 +308,8 @@ class QueueOwner:
 
     def _grant(self, row: ClaimedRow, boot: UUID) -> LeasedJob:
         lease = self._lease(row, self.boot)
+        lease.granted_at = self._clock()
+        metering.started(self._kind(row.kind), row.waited_s)
         self._book.grant(lease, self._book.agents[boot])
         return leased_job(row, lease)
 
@@ -342,13 +345,13 @@ class QueueOwner:
         return decide(outcome, lease, self._kind(lease.kind), self._jitter())
 
     async def _write(self, items: Sequence[Finish | Release]) -> None:
-        given_back = {item.id for item in items if isinstance(item, Release) and item.delay_s <= 0}
-
-        def over(job_id: UUID) -> None:
-            lease = self._book.leases.get(job_id)
-            if lease is not None and job_id in given_back:
-                self._queues.hear_of_one(lease.queue, lease.key)
-            self._forget(job_id)
+        def over(item: Finish | Release) -> None:
+            lease = self._book.leases.get(item.id)
+            if lease is not None:
+                metering.ended(self._kind(lease.kind), item, lease.granted_at, self._clock())
+                if isinstance(item, Release) and item.delay_s <= 0:
+                    self._queues.hear_of_one(lease.queue, lease.key)
+            self._forget(item.id)
 
         self._finished += await write_ends(self._store, items, over)
 

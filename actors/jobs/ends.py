@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from typing import Final
-from uuid import UUID
 
 import structlog
 
@@ -18,8 +17,10 @@ BUSY_ROUNDS: Final = 3
 logger = structlog.get_logger(__name__)
 
 
-async def write_ends(store: JobStore, items: Sequence[Finish | Release], over: Callable[[UUID], None]) -> int:
-    """Write ends; `over` is called with each job whose lease is over. Returns how many jobs ended.
+async def write_ends(
+    store: JobStore, items: Sequence[Finish | Release], over: Callable[[Finish | Release], None]
+) -> int:
+    """Write ends; `over` is called with each end as it was written: its lease is over. Returns how many jobs ended.
 
     Those that their own handlers hold just now are left: whoever reported them does it again. What the database cannot
     store fails its own job. Raises what the store raises for everything else; what was written until then is over.
@@ -34,7 +35,7 @@ async def write_ends(store: JobStore, items: Sequence[Finish | Release], over: C
     return ended
 
 
-async def _finish(store: JobStore, finishes: Sequence[Finish], over: Callable[[UUID], None]) -> int:
+async def _finish(store: JobStore, finishes: Sequence[Finish], over: Callable[[Finish | Release], None]) -> int:
     for _ in range(BUSY_ROUNDS):
         if not finishes:
             break
@@ -50,12 +51,12 @@ async def _finish(store: JobStore, finishes: Sequence[Finish], over: Callable[[U
             finishes = [_refused(finishes[0], reason)]
             continue
         for finish in finishes:
-            over(finish.id)
+            over(finish)
         return len(ended)
     return 0
 
 
-async def _release(store: JobStore, releases: Sequence[Release], over: Callable[[UUID], None]) -> int:
+async def _release(store: JobStore, releases: Sequence[Release], over: Callable[[Finish | Release], None]) -> int:
     try:
         busy = await store.release(releases)
     except Unstorable as reason:
@@ -65,7 +66,7 @@ async def _release(store: JobStore, releases: Sequence[Release], over: Callable[
         return await _finish(store, [_refused(releases[0], reason)], over)
     for release in releases:
         if release.id not in busy:
-            over(release.id)
+            over(release)
     return 0
 
 

@@ -51,6 +51,8 @@ class Lease(Attempt):
     ending: bool = False
     """Its outcome is being written: no rescue."""
     key: str | None = None
+    granted_at: float | None = None
+    """None: a former owner gave it."""
 
     @property
     def token(self) -> Token:

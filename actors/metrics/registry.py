@@ -104,3 +104,44 @@ REALTIME_DISCONNECTS = Counter(
     ("code",),
     registry=REGISTRY,
 )
+
+JOB_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0)
+"""From a no-op to an export of a night."""
+
+JOB_ATTEMPTS = Counter(
+    "job_attempts",
+    "Attempts of jobs that ended: succeeded, failed, cancelled; retried after a fault of the job, given_back after "
+    "another one's.",
+    ("kind", "outcome"),
+    registry=REGISTRY,
+)
+JOB_ATTEMPT_DURATION = Histogram(
+    "job_attempt_duration_seconds",
+    "Time from handing a job to a node until its end is written.",
+    ("kind",),
+    registry=REGISTRY,
+    buckets=JOB_BUCKETS,
+)
+JOB_WAIT = Histogram(
+    "job_wait_seconds",
+    "Time from when a job was due until it is handed to a node.",
+    ("kind",),
+    registry=REGISTRY,
+    buckets=JOB_BUCKETS,
+)
+
+TABLES = CollectorRegistry()
+"""What stands in tables. Whoever answers `/metrics` reads it there; no process pushes it, so nothing is added up."""
+
+QUEUED_JOBS = Gauge(
+    "queued_jobs", "Jobs that have not ended, by state: ready, deferred, running.", ("queue", "state"), registry=TABLES
+)
+OLDEST_READY_JOB = Gauge(
+    "oldest_ready_job_seconds", "For how long the longest waiting job has been due.", ("queue",), registry=TABLES
+)
+OUTBOX_PUBLICATIONS = Gauge(
+    "outbox_publications", "Committed publications of transactions that are not in their channels yet.", registry=TABLES
+)
+OLDEST_OUTBOX_PUBLICATION = Gauge(
+    "oldest_outbox_publication_seconds", "For how long the oldest of them has waited.", registry=TABLES
+)

@@ -19,6 +19,9 @@ from cluster.stack.plan import Options
 
 Extra = Annotated[list[str] | None, typer.Argument(help="Passed on.")]
 
+LOADS = ("smoke", "web")
+"""What `load` runs: modules of loadtests/."""
+
 WITH_FRONTEND = ("idle", "all")
 """What the front end occupies is part of the figure."""
 
@@ -30,12 +33,17 @@ def bench(
     name: Annotated[str, typer.Argument(help="idle, fanout, rest, latency, storm …")], extra: Extra = None
 ) -> None:
     """Run a benchmark of loadtests/ beside its peer; on a stack of its own unless one runs."""
+    _refuse_mistakes("bench", name, *(extra or []))
     with _stack(needed=not _only_asks(extra), frontend=name in WITH_FRONTEND):
         raise typer.Exit(_loadtest("bench", name, *(extra or [])))
 
 
-def load(name: Annotated[str, typer.Argument(help="smoke, or what loadtests/ offers")], extra: Extra = None) -> None:
-    """Run a load test of loadtests/ without its web page; on a stack of its own unless one runs."""
+def load(name: Annotated[str, typer.Argument(help=" or ".join(LOADS))], extra: Extra = None) -> None:
+    """Run Locust with the scenarios of loadtests/, headless or with its page; on a stack of its own unless one runs."""
+    if name not in LOADS:
+        fail(f"no such load test: {name} (there are {', '.join(LOADS)})")
+        raise typer.Exit(2)
+    _refuse_mistakes(name, *(extra or []))
     with _stack(needed=not _only_asks(extra)):
         raise typer.Exit(_loadtest(name, *(extra or [])))
 
@@ -43,6 +51,14 @@ def load(name: Annotated[str, typer.Argument(help="smoke, or what loadtests/ off
 def _loadtest(module: str, *arguments: str) -> int:
     command = [sys.executable, "-m", f"loadtests.{module}", *arguments]
     return subprocess.run(command, cwd=ROOT, env=stack_environment(), check=False).returncode
+
+
+def _refuse_mistakes(module: str, *arguments: str) -> None:
+    """A word that is not understood costs no start of a stack: who only asks for help has everything before it read."""
+    command = [sys.executable, "-m", f"loadtests.{module}", *arguments, "--help"]
+    asked = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+    if asked.returncode != 0:
+        raise typer.Exit(asked.returncode)
 
 
 def _only_asks(extra: list[str] | None) -> bool:

@@ -37,10 +37,10 @@ claimed AS (
     SET state = 'running', attempt = q.attempt + 1, lease_owner = $2, lease_no = $5 + picked.position, node = $6,
         started_at = now()
     FROM picked WHERE q.id = picked.id
-    RETURNING q.id, q.lease_no, q.attempt, q.spared, q.key
+    RETURNING q.id, q.lease_no, q.attempt, q.spared, q.key, q.run_at
 )
 SELECT c.id, c.lease_no, c.attempt, j.queue, j.kind, j.args, j.max_attempts, j.user_id, j.org_id, j.created_at,
-       j.traceparent, p.checkpoint, c.spared, c.key
+       j.traceparent, p.checkpoint, c.spared, c.key, extract(epoch FROM now() - c.run_at)::float8 AS waited_s
 """
 _JOBS = (
     "FROM fence LEFT JOIN (claimed c JOIN jobs.jobs j USING (id) LEFT JOIN jobs.progress p ON p.job_id = c.id) ON true"

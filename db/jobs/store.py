@@ -99,6 +99,8 @@ class ClaimedRow:
     more: bool = False
     """Whether its key has others ready."""
     traceparent: str = ""
+    waited_s: float = 0.0
+    """Since it was due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,7 @@ class JobStore:
                 created_at=r["created_at"],
                 checkpoint=orjson.loads(r["checkpoint"]) if r["checkpoint"] else None,
                 traceparent=r["traceparent"] or "",
+                waited_s=max(0.0, r["waited_s"]),
                 spared=r["spared"],
                 key=r["key"],
                 more=bool(lines) and r["more"],

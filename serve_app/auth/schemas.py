@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, EmailStr, Field, StringConstraints, validate_email
 
-from serve_app.schemas import FreeJson, RequestSchema, ResourceSchema, ResponseSchema
+from serve_app.schemas import FreeJson, RequestSchema, ResourceSchema, ResponseSchema, Whole
 
 MIN_PASSWORD_CHARACTERS = 12
 MAX_PASSWORD_CHARACTERS = 128
@@ -207,7 +207,7 @@ class ApiKeyCreate(RequestSchema):
 
     name: Annotated[str, Field(min_length=1, max_length=80, examples=["nightly import"])]
     scopes: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=64)]
-    expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(default=90, description="null: never.")
+    expires_in_days: Annotated[Whole, Field(ge=1, le=3650)] | None = Field(default=90, description="null: never.")
     allowed_ips: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=32)] = Field(
         default_factory=list, description="Addresses or networks (CIDR) that may use it; empty: any."
     )
@@ -226,7 +226,7 @@ class ApiKeyCreate(RequestSchema):
 class ApiKeyRotate(RequestSchema):
     """How to replace a key."""
 
-    overlap_hours: Annotated[int, Field(ge=0, le=720)] = Field(
+    overlap_hours: Annotated[Whole, Field(ge=0, le=720)] = Field(
         default=24, description="How long the old key goes on beside the new one."
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from serve_app.auth.schemas import Username, UserSummary
-from serve_app.schemas import Links, RequestSchema, ResourceSchema, ResponseSchema
+from serve_app.schemas import Links, RequestSchema, ResourceSchema, ResponseSchema, Whole
 
 MAX_PARTICIPANTS = 100
 MAX_MESSAGE_CHARACTERS = 4000
@@ -51,7 +51,7 @@ class ReadMark(RequestSchema):
     """A position in the stream of the conversation's channel, as publications carry it."""
 
     epoch: Annotated[str, Field(max_length=64)]
-    offset: Annotated[int, Field(ge=0, le=2**53 - 1)]
+    offset: Annotated[Whole, Field(ge=0, le=2**53 - 1)]
 
 
 class OwnReadPosition(ResponseSchema):

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Request, Response
 from actors.metrics.registry import REGISTRY
 from actors.metrics.snapshot import render, take
 from cluster.logging import get_logger
+from db.errors import DatabaseBusy, DatabaseUnavailable
 from serve_app.dependencies import ResourcesDep
 from serve_app.errors import AuthenticationRequired
+from serve_app.metrics.tables import read_tables
 from serve_app.openapi_parts import PUBLIC, problems
 from serve_app.resources import Resources
 
@@ -43,7 +45,9 @@ def refuse_strangers(request: Request, resources: Resources) -> None:
     responses=problems(401) | {200: {"content": {"text/plain": {}}, "description": "Prometheus text format."}},
 )
 async def metrics(request: Request, resources: ResourcesDep) -> Response:
-    """The numbers of all processes, added up; of this process alone when the actors do not answer."""
+    """The numbers of all processes, added up; of this process alone when the actors do not answer. And what waits in
+    tables, unless the database does not answer.
+    """
     refuse_strangers(request, resources)
     resources.measure()
     snapshot = take(REGISTRY)
@@ -52,4 +56,8 @@ async def metrics(request: Request, resources: ResourcesDep) -> Response:
             snapshot = await resources.actors.merged_metrics()
         except Exception:
             logger.warning("only this process's metrics are shown", exc_info=True)
+    try:
+        snapshot += await read_tables(resources.database)
+    except (DatabaseBusy, DatabaseUnavailable):
+        logger.warning("metrics of tables are left out", exc_info=True)
     return Response(render(snapshot), media_type=MEDIA_TYPE)

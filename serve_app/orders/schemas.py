@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from serve_app.schemas import Money, RequestSchema, ResourceSchema, ResponseSchema
+from serve_app.schemas import Money, RequestSchema, ResourceSchema, ResponseSchema, Whole
 
 MAX_LINES = 100
 """Bounds the rows that one order locks."""
@@ -29,7 +29,7 @@ class OrderLineCreate(RequestSchema):
     """How many of what."""
 
     product_id: UUID
-    quantity: Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+    quantity: Annotated[Whole, Field(ge=1, le=MAX_QUANTITY)]
     expected_price: Annotated[
         Money | None, Field(description="What one costs as far as you know; if it does not, 409 `price_changed`.")
     ] = None

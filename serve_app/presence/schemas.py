@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from serve_app.schemas import RequestSchema, ResponseSchema
+from serve_app.schemas import RequestSchema, ResponseSchema, Whole
 
 
 class UserPresence(ResponseSchema):
@@ -31,4 +31,4 @@ class StatusChange(RequestSchema):
 
     status: Literal["", "available", "away", "busy"]
     message: Annotated[str, Field(max_length=140)] = ""
-    expires_in: Annotated[int, Field(ge=1, le=30 * 86_400)] | None = None
+    expires_in: Annotated[Whole, Field(ge=1, le=30 * 86_400)] | None = None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from serve_app.schemas import FreeJson, Money, RequestSchema, ResourceSchema, ResponseSchema
+from serve_app.schemas import FreeJson, Money, RequestSchema, ResourceSchema, ResponseSchema, Whole
 
 MAX_STOCK = 1_000_000_000
 """Fits the column (integer)."""
@@ -33,7 +33,7 @@ class CategoryList(ResponseSchema):
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60, examples=["electronics"])]
 CategoryName = Annotated[str, Field(min_length=1, max_length=80)]
 CategoryDescription = Annotated[str, Field(max_length=2000)]
-Position = Annotated[int, Field(ge=0, le=100_000)]
+Position = Annotated[Whole, Field(ge=0, le=100_000)]
 
 
 class CategoryCreate(RequestSchema):
@@ -94,7 +94,7 @@ class ProductCreate(RequestSchema):
     category_id: UUID
     price: Money
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
-    stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] = 0
+    stock: Annotated[Whole, Field(ge=0, le=MAX_STOCK)] = 0
     image_url: ImageUrl | None = None
     attributes: FreeJson = Field(default_factory=dict)
 
@@ -107,6 +107,6 @@ class ProductUpdate(RequestSchema):
     description: Annotated[str, Field(max_length=10_000)] | None = None
     category_id: UUID | None = None
     price: Money | None = None
-    stock: Annotated[int, Field(ge=0, le=MAX_STOCK)] | None = None
+    stock: Annotated[Whole, Field(ge=0, le=MAX_STOCK)] | None = None
     image_url: ImageUrl | None = None
     attributes: FreeJson | None = None

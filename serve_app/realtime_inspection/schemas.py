@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from serve_app.realtime.questions import FRAMES_MAX, SECONDS_MAX
-from serve_app.schemas import RequestSchema, ResourceSchema, ResponseSchema
+from serve_app.schemas import RequestSchema, ResourceSchema, ResponseSchema, Whole
 
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -112,8 +112,8 @@ class TraceCreate(RequestSchema):
     user: Id | None = None
     client: Id | None = None
     channel: Id | None = None
-    seconds: Annotated[int, Field(ge=1, le=SECONDS_MAX)] = 60
-    frames: Annotated[int, Field(ge=1, le=FRAMES_MAX, description="At most, in each realtime process.")] = 1_000
+    seconds: Annotated[Whole, Field(ge=1, le=SECONDS_MAX)] = 60
+    frames: Annotated[Whole, Field(ge=1, le=FRAMES_MAX, description="At most, in each realtime process.")] = 1_000
 
     @model_validator(mode="after")
     def one_target(self) -> Self:

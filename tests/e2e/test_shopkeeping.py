@@ -5,6 +5,7 @@ import secrets
 
 import pytest
 from playwright.async_api import Locator, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.fixtures.people import Person
 from tests.fixtures.stack import RunningStack
@@ -45,11 +46,16 @@ async def move_on(admin: Visitor, number: str, reason: str) -> str:
     await row.get_by_role("button").click()
     await form.get_by_label("Reason").fill(reason)
     await pictures(admin, "desk-move")
-    button = form.get_by_role("button", name="Mark as")
-    for _ in range(3):
-        offered = await button.inner_text()
-        async with page.expect_response(re.compile(r"/api/v1/orders/[^/]+/status$")) as answered:
+    button = form.get_by_role("button", name=re.compile("^(Mark as|Go on from)"))
+    for _ in range(6):
+        if (await button.inner_text()).startswith("Go on"):
             await button.click()
+            continue
+        try:
+            async with page.expect_response(re.compile(r"/api/v1/orders/[^/]+/status$"), timeout=5_000) as answered:
+                await button.click()
+        except PlaywrightTimeout:  # somebody was faster than the click: it has said "seen"
+            continue
         answer = await answered.value
         if answer.ok:
             status: str = (await answer.json())["status"]
@@ -57,7 +63,7 @@ async def move_on(admin: Visitor, number: str, reason: str) -> str:
             await expect(form).to_have_count(0)
             return status
         await expect(form.get_by_role("alert")).to_be_visible()
-        await expect(button).not_to_have_text(offered)
+        await expect(button).to_have_text(re.compile("^Go on"))
     pytest.fail("the demo was faster three times")
 
 

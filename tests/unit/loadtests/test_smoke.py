@@ -1,5 +1,11 @@
 """The judgement over Locust's statistics."""
 
+import subprocess
+from typing import Any
+
+import pytest
+
+from loadtests import smoke
 from loadtests.smoke import EXPECTED, judge
 
 
@@ -22,3 +28,14 @@ def test_a_scenario_that_never_ran() -> None:
 
 def test_nothing_at_all() -> None:
     assert len(judge([])) == len(EXPECTED) + 1
+
+
+def test_a_locust_that_does_not_end_fails_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str], *, timeout: float, **_: Any) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(smoke.subprocess, "run", run)
+    assert smoke.main(["--seconds", "5"]) == 1
+    assert "still running after 65 s" in capsys.readouterr().err

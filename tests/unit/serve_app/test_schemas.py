@@ -1,5 +1,7 @@
 """What every HTTP schema shares."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -7,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from actors.protocol.json_codec import MAX_NESTING
+from serve_app import routers
 from serve_app.schemas import (
     FreeJson,
     Link,
@@ -15,6 +18,7 @@ from serve_app.schemas import (
     RequestSchema,
     ResourceSchema,
     ResponseSchema,
+    Whole,
     holds_nul,
 )
 
@@ -48,6 +52,36 @@ def test_money_is_exact_text():
     for wrong in ("-1", "1.999", "12345678901", "x", "NaN"):
         with pytest.raises(ValidationError):
             Thing(name="x", price=wrong, links={})
+
+
+def made_from(model: type[RequestSchema]) -> Iterator[type[RequestSchema]]:
+    """Every schema that is one of these."""
+    for one in model.__subclasses__():
+        yield one
+        yield from made_from(one)
+
+
+@pytest.mark.parametrize("wrong", [True, "2", 2.0])
+def test_a_whole_number_is_nothing_else(wrong: object) -> None:
+    class Count(RequestSchema):
+        number: Whole
+
+    assert Count(number=2).number == 2
+    with pytest.raises(ValidationError):
+        Count(number=wrong)
+
+
+def test_every_number_of_a_request_is_a_whole_one() -> None:
+    """`true` is 1 in Python, and an order of `true` lamps should not become one of a lamp."""
+    declared = {
+        f"{model.__module__}.{model.__name__}.{name}": f"{field.annotation} {field.metadata}"
+        for model in made_from(RequestSchema)
+        if model.__module__.startswith(routers.__package__)
+        for name, field in model.model_fields.items()
+    }
+    numbers = {name for name, text in declared.items() if re.search(r"\bint\b", text)}
+    assert "serve_app.orders.schemas.OrderLineCreate.quantity" in numbers
+    assert {name for name in numbers if "Strict(" not in declared[name]} == set()
 
 
 def test_requests_refuse_what_is_not_declared():

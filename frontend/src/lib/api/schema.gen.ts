@@ -1609,7 +1609,8 @@ export interface paths {
         };
         /**
          * The numbers of all processes, added up; of this process alone when the actors do not answer
-         * @description The numbers of all processes, added up; of this process alone when the actors do not answer.
+         * @description The numbers of all processes, added up; of this process alone when the actors do not answer. And what waits in
+         *     tables, unless the database does not answer.
          */
         get: operations["operations-metrics"];
         put?: never;

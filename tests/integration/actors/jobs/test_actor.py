@@ -17,6 +17,7 @@ from actors.jobs.contract import (
 )
 from actors.jobs.leases import LEASE_S, SILENT_S
 from actors.jobs.policy import ORPHANED_LIMIT
+from actors.metrics.registry import REGISTRY
 from db.jobs import service
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
@@ -44,6 +45,29 @@ async def test_jobs_are_found_without_a_wake_up_in_a_queue_nobody_named(database
     await add(database, 3, queue="unheard-of")
     reply = await asyncio.wait_for(agent.poll(wait_s=9.0), 9)
     assert len(reply.jobs) == 1  # capacity of "*"
+
+
+async def test_waits_and_ends_are_counted(database: Database, start: Start) -> None:
+    def counted() -> list[float]:
+        ends = [{"kind": "k", "outcome": outcome} for outcome in ("succeeded", "retried", "given_back")]
+        found = [REGISTRY.get_sample_value("job_attempts_total", labels) for labels in ends]
+        timed = ("job_wait_seconds_count", "job_wait_seconds_sum", "job_attempt_duration_seconds_count")
+        return [value or 0.0 for value in [*found, *(REGISTRY.get_sample_value(name, {"kind": "k"}) for name in timed)]]
+
+    before = counted()
+    agent = Agent(await start(), capacity=3)
+    async with database.transaction() as session:
+        await enqueue_many(session, [NewJob("k") for _ in range(3)])
+        await session.execute(text("UPDATE jobs.queue SET run_at = now() - interval '5 s'"))
+    good, bad, lost = (await agent.poll()).jobs
+    await agent.finish(good)
+    await agent.finish(bad, "failed", error="no")
+    await agent.finish(lost, "returned")
+    ends = [after - earlier for after, earlier in zip(counted(), before, strict=True)]
+    assert ends[:3] == [1, 1, 1]
+    waits, waited_s, durations = ends[3:]
+    assert (waits, durations) == (3, 3)
+    assert 15 <= waited_s < 60
 
 
 async def test_an_agent_never_holds_more_than_its_capacity(database: Database, start: Start) -> None:

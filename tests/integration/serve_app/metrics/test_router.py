@@ -5,6 +5,8 @@ import pytest
 
 from actors.metrics.registry import REGISTRY
 from actors.metrics.snapshot import Snapshot, add, take
+from db.errors import DatabaseUnavailable
+from db.session import Database
 from tests.fixtures.client import Api, StartApi, assert_problem
 
 
@@ -47,6 +49,24 @@ async def test_all_processes_are_added_up(api: Api):
 
         api.resources.actors.merged_metrics = broken
         assert value((await local.get("/metrics")).text, sample) == value(alone, sample)
+
+
+async def test_what_waits_in_tables_is_beside_them_unless_the_database_is_away(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api.client(address="127.0.0.1") as local:
+        text = (await local.get("/metrics")).text
+        assert value(text, "outbox_publications") == 0
+        assert "# TYPE queued_jobs gauge" in text
+
+        async def away(database: Database) -> Snapshot:
+            raise DatabaseUnavailable
+
+        monkeypatch.setattr("serve_app.metrics.router.read_tables", away)
+        without = await local.get("/metrics")
+    assert without.status_code == 200
+    assert "outbox_publications" not in without.text
+    assert "# TYPE http_requests_total counter" in without.text
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Forwarded-For": "127.0.0.1"}, {"Authorization": "Bearer guess"}])

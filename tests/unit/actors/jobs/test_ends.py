@@ -42,7 +42,7 @@ class Store:
 
 async def write(store: Any, items: Sequence[Finish | Release]) -> tuple[set[UUID], int]:
     over: set[UUID] = set()
-    ended = await write_ends(store, items, over.add)
+    ended = await write_ends(store, items, lambda item: over.add(item.id))
     return over, ended
 
 
@@ -100,5 +100,5 @@ async def test_what_was_written_before_a_failure_is_over() -> None:
     store.release = away  # type: ignore[method-assign]
     over: set[UUID] = set()
     with pytest.raises(ConnectionError):
-        await write_ends(store, [*done, *back], over.add)  # type: ignore[arg-type]
+        await write_ends(store, [*done, *back], lambda item: over.add(item.id))  # type: ignore[arg-type]
     assert over == {item.id for item in done}

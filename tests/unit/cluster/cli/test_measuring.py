@@ -14,6 +14,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     commands: list[list[str]] = []
 
     def run(argv: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        if argv[-1] == "--help" and "--help" not in argv[:-1]:  # the question whether all words are understood
+            return subprocess.CompletedProcess(argv, 2 if "typo" in argv else 0)
         commands.append(argv[1:])
         return subprocess.CompletedProcess(argv, 7)
 
@@ -91,3 +93,23 @@ def test_a_stack_that_does_not_start_is_said(
 def test_a_benchmark_needs_a_name(mobula: MobulaCommand, ran: list[list[str]]) -> None:
     assert mobula.run("bench").exit_code == 2
     assert ran == []
+
+
+@pytest.mark.parametrize("words", [("bench", "typo"), ("load", "typo"), ("bench", "rest", "--seconds", "typo")])
+def test_a_word_that_is_not_understood_starts_nothing(
+    mobula: MobulaCommand, ran: list[list[str]], started: list[str], words: tuple[str, ...]
+) -> None:
+    assert mobula.run(*words).exit_code == 2
+    assert (ran, started) == ([], [])
+
+
+def test_what_is_not_understood_is_said_by_the_benchmarks_themselves(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    starts: list[Any] = []
+    monkeypatch.setattr("cluster.cli.measuring.runner.detach", lambda *given: starts.append(given))
+    assert mobula.run("bench", "fan-out").exit_code == 2
+    assert "invalid choice: 'fan-out'" in capfd.readouterr().err
+    assert mobula.run("bench", "rest", "--seconds", "soon").exit_code == 2
+    assert "no such load test: browse (there are smoke, web)" in mobula.run("load", "browse").output
+    assert starts == []

@@ -1,5 +1,6 @@
 "use client";
 
+import { TriangleAlert } from "lucide-react";
 import { type FormEvent, useState } from "react";
 
 import { Button } from "@/components/ui/button";
@@ -41,17 +42,25 @@ export function MoveDialog({ order, onClose }: MoveDialogProps) {
 }
 
 function MoveForm({ order, onDone }: { order: Movable; onDone: () => void }) {
-  const ways = reachable(order.status);
+  // Somebody else may move the order meanwhile. What was typed stays, and nothing goes on from where nobody here saw it:
+  // a click that comes just then says "seen", not "and one step further".
+  const [seen, setSeen] = useState(order.status);
+  const ways = reachable(seen);
   const [chosen, setChosen] = useState<OrderStatus>();
-  // Somebody else may move the order meanwhile: what was typed stays, and where it goes follows.
   const status = chosen && ways.includes(chosen) ? chosen : ways[0];
   const [reason, setReason] = useState("");
   const move = useMoveOrder(order.id);
+  const overtaken = order.status !== seen && !move.isPending && !move.isSuccess;
   if (status === undefined) return <p className="text-sm text-muted-foreground">It goes no further.</p>;
 
   function submit(event: FormEvent) {
     event.preventDefault();
     if (status === undefined) return;
+    if (overtaken) {
+      setSeen(order.status);
+      move.reset();
+      return;
+    }
     move.mutate(
       { status, reason: reason.trim() },
       {
@@ -65,7 +74,7 @@ function MoveForm({ order, onDone }: { order: Movable; onDone: () => void }) {
 
   return (
     <form onSubmit={submit} className="space-y-4" aria-label={`Move order ${order.order_number}`}>
-      <FormError error={move.error} />
+      {overtaken ? <Overtaken status={order.status} /> : <FormError error={move.error} />}
       <Field label="New status">
         <Select
           options={ways.map((way) => ({ value: way, label: STATUS[way].label }))}
@@ -81,14 +90,27 @@ function MoveForm({ order, onDone }: { order: Movable; onDone: () => void }) {
       </Field>
       <DialogFooter>
         <DialogClose render={<Button variant="secondary">Leave it</Button>} />
-        <Button
-          type="submit"
-          variant={status === "cancelled" ? "danger" : "primary"}
-          pending={move.isPending}
-        >
-          {status === "cancelled" ? "Cancel the order" : `Mark as ${STATUS[status].label.toLowerCase()}`}
-        </Button>
+        {overtaken ? (
+          <Button type="submit">Go on from {STATUS[order.status].label.toLowerCase()}</Button>
+        ) : (
+          <Button
+            type="submit"
+            variant={status === "cancelled" ? "danger" : "primary"}
+            pending={move.isPending}
+          >
+            {status === "cancelled" ? "Cancel the order" : `Mark as ${STATUS[status].label.toLowerCase()}`}
+          </Button>
+        )}
       </DialogFooter>
     </form>
+  );
+}
+
+function Overtaken({ status }: { status: OrderStatus }) {
+  return (
+    <p role="alert" className="flex gap-2.5 rounded-md bg-warning-soft px-3 py-2.5 text-sm text-warning">
+      <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0" />
+      Somebody else has moved it: {STATUS[status].label.toLowerCase()} by now.
+    </p>
   );
 }
