@@ -59,6 +59,7 @@ OUTSIDE = {
     "MOBULA_TEST_STACK": "Tests: the state directory of a running stack to use in place of one of their own.",
     "MOBULA_TEST_STACK_HOME": "Tests: where the stack of a tier lives and is kept, with its logs.",
     "MOBULA_TEST_DRAIN_SECONDS": "Tests: `DRAIN_SECONDS` of their stack.",
+    "MOBULA_TEST_PATIENCE": "Tests: by how much longer they wait for a fact before they fail; 3 in CI.",
     "MOBULA_TEST_DATABASE_URL": "Integration tests: a Postgres server in place of the embedded one.",
     "MOBULA_SCREENSHOTS": "e2e tests: where pictures of failed pages go.",
     "MOBULA_OPENAPI": "`npm run types`: the file in place of `openapi.json`.",
