@@ -9,7 +9,7 @@ from cluster.ray_runtime.generations import MAX_GENERATIONS, Generation, directo
 from tests.fixtures.listeners import Listener
 from tests.fixtures.nodes import LIMIT_S, JoinedNode, answers, back_on_one_node, joined
 from tests.fixtures.stack import RunningStack
-from tests.fixtures.waiting import NeverHappened, eventually
+from tests.fixtures.waiting import PATIENCE, NeverHappened, eventually
 
 PLACEMENTS = 4
 PLACED_S = 20.0
@@ -54,7 +54,8 @@ async def has_haproxy(stack: RunningStack, node: JoinedNode) -> None:
     for _ in range(PLACEMENTS):
         await asyncio.to_thread(stack.redeploy, "api")
         with contextlib.suppress(NeverHappened):
-            await eventually(lambda: answers(node.http_port), PLACED_S)
+            # Not patient: what is waited for may not come, and then the next deployment is the way.
+            await eventually(lambda: answers(node.http_port), PLACED_S / PATIENCE)
             return
     await eventually(lambda: answers(node.http_port), LIMIT_S)
 
