@@ -14,6 +14,9 @@ from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.payloads import CHECKPOINT_BYTES, PROGRESS_BYTES, storable
 from db.session import Database
 
+SNOOZE_LIMIT_S = 10 * 365 * 86_400
+"""What the database's intervals and moments hold by far."""
+
 
 class JobCancelled(Exception):
     """Somebody cancelled the job, or its lease was given to another attempt: stop and clean up."""
@@ -24,9 +27,14 @@ class Refused(Exception):
 
 
 class Snooze(Exception):
-    """Not yet: call the handler again after `retry_in_s`. Not counted as an attempt."""
+    """Not yet: call the handler again after `retry_in_s`, at once if that is past. Not counted as an attempt.
+
+    Raises ValueError for what is no number of seconds, or more than ten years of them.
+    """
 
     def __init__(self, retry_in_s: float) -> None:
+        if not retry_in_s <= SNOOZE_LIMIT_S:  # not a number is not less, either
+            raise ValueError(f"a job is called again within {SNOOZE_LIMIT_S:,} s, not after {retry_in_s}")
         super().__init__(f"again in {retry_in_s:g} s")
         self.retry_in_s = retry_in_s
 

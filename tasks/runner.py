@@ -1,5 +1,6 @@
 """Runs a handler and turns its end into an outcome. Found by agents and workers through `cluster.names`."""
 
+import asyncio
 import importlib
 import traceback
 from collections.abc import Awaitable, Callable
@@ -45,6 +46,12 @@ def _unavailable(error: BaseException) -> Unavailable | None:
     return None
 
 
+def _asked_to_end() -> bool:
+    """Whether somebody cancelled the task that runs the handler."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class JobRunner:
     """Runs handlers of this process (`actors.jobs.contract.Runner`)."""
 
@@ -78,7 +85,11 @@ class JobRunner:
             except Refused as refusal:
                 logger.warning("job refused", reason=str(refusal))
                 return ended("refused", error=readable(str(refusal)[:TRACE_CHARACTERS]))
-            except Exception as error:
+            except BaseException as error:
+                # Exits, panics of native libraries and cancellations of its own are an end of this attempt alone: past
+                # here, they would end the event loop of everybody else's, or leave an attempt that never ends.
+                if isinstance(error, GeneratorExit) or (isinstance(error, asyncio.CancelledError) and _asked_to_end()):
+                    raise
                 absent = _unavailable(error)
                 if absent is not None:
                     logger.warning("job must wait", code=absent.code, reason=str(absent))

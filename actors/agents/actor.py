@@ -299,7 +299,7 @@ class NodeAgent:
             outcome = await execute(running)
         except asyncio.CancelledError:
             outcome = Outcome(token=token, state="orphaned", error="the agent was stopped")
-        except Exception as error:
+        except BaseException as error:  # whatever it is: a record that stays is a place of its queue, taken for ever
             logger.exception("attempt failed outside its handler", job=str(token.id), kind=running.job.kind)
             outcome = Outcome(token=token, state="failed", error=repr(error))
         del self._running[token]

@@ -22,7 +22,7 @@ def ended(kind: Kind, item: Finish | Release, granted_at: float | None, now: flo
 
 
 def outcome_of(item: Finish | Release) -> str:
-    """`succeeded`, `failed`, `cancelled`; `retried` after a fault of the job, `given_back` after another one's."""
+    """`succeeded`, `failed`, `cancelled`; `retried` after a fault of the job, `given_back` when it did not count."""
     if isinstance(item, Finish):
         return item.state
     return "retried" if item.counted else "given_back"

@@ -110,8 +110,8 @@ JOB_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.
 
 JOB_ATTEMPTS = Counter(
     "job_attempts",
-    "Attempts of jobs that ended: succeeded, failed, cancelled; retried after a fault of the job, given_back after "
-    "another one's.",
+    "Attempts of jobs that ended: succeeded, failed, cancelled; retried after a fault of the job, given_back when it "
+    "did not count (snoozed, or the fault of another).",
     ("kind", "outcome"),
     registry=REGISTRY,
 )

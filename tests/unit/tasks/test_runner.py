@@ -1,5 +1,6 @@
 """How a handler ends decides what becomes of its job."""
 
+import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -87,6 +88,53 @@ async def test_what_it_raises_is_the_outcome(
     if isinstance(error, ValueError):
         assert "ValueError: boom" in outcome.error
         assert "test_runner.py" in outcome.error
+
+
+class Panic(BaseException):
+    """As libraries in Rust raise it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit(2),
+        KeyboardInterrupt(),
+        Panic("index out of bounds"),
+        asyncio.CancelledError(),
+        BaseExceptionGroup("", [KeyboardInterrupt(), DatabaseUnavailable()]),
+    ],
+)
+async def test_what_would_end_the_process_ends_its_own_attempt(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    async def handler(job: JobContext) -> None:
+        raise error
+
+    outcome = await asyncio.create_task(run(monkeypatch, handler))
+    assert (outcome.state, type(error).__name__ in outcome.error) == ("failed", True)
+
+
+async def test_a_handler_that_is_ended_from_outside_has_no_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = asyncio.Event()
+
+    async def handler(job: JobContext) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    attempt = asyncio.create_task(run(monkeypatch, handler))
+    await begun.wait()
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+
+
+@pytest.mark.parametrize("retry_in_s", [float("nan"), float("inf"), 1e15])
+async def test_no_job_is_snoozed_for_ever(monkeypatch: pytest.MonkeyPatch, retry_in_s: float) -> None:
+    async def handler(job: JobContext) -> None:
+        raise Snooze(retry_in_s)
+
+    outcome = await run(monkeypatch, handler)
+    assert (outcome.state, "a job is called again within" in outcome.error) == ("failed", True)
 
 
 @pytest.mark.parametrize(

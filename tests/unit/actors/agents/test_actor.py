@@ -92,6 +92,20 @@ async def test_progress_travels_with_the_beat_once(world: World) -> None:
     assert world.published == [("ch", b"{}")]
 
 
+async def test_whatever_ends_an_attempt_its_place_is_free_again(world: World) -> None:
+    class Panic(BaseException):
+        pass
+
+    async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
+        raise Panic("index out of bounds")
+
+    world.handlers.body = body
+    world.owner.jobs.put_nowait(make_job())
+    outcome = await world.outcome()
+    assert (outcome.state, outcome.error) == ("failed", "Panic('index out of bounds')")
+    await eventually(lambda: world.owner.beats[-1].live == [])
+
+
 async def test_an_outcome_that_cannot_be_sent_is_refused_and_stops_no_other(world: World) -> None:
     async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
         return Outcome(token=token(job), state="succeeded", result={1: object()} if job.number == 1 else None)
