@@ -176,7 +176,10 @@ async def cancel_job(session: AsyncSession, job_id: UUID) -> JobView:
 
 
 async def retry_job(session: AsyncSession, job_id: UUID) -> JobView:
-    """Enqueue a failed or cancelled job's request anew, as a new job. Raises JobNotFound, JobNotRetryable."""
+    """Enqueue a failed or cancelled job's request anew, as a new job. Raises JobNotFound, JobNotRetryable.
+
+    While that one is alive, retrying the same job again answers with it: asking twice is no wish for two runs.
+    """
     job = await get_job(session, job_id)
     if job.state not in ("failed", "cancelled"):
         raise JobNotRetryable
@@ -186,6 +189,7 @@ async def retry_job(session: AsyncSession, job_id: UUID) -> JobView:
         job.args,
         queue=job.queue,
         priority=job.priority,
+        unique_key=f"retry:{job_id}",
         max_attempts=job.max_attempts,
         user_id=job.user_id,
         org_id=job.org_id,

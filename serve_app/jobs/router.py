@@ -75,7 +75,7 @@ async def cancel_job(job_id: UUID, principal: JobManager, session: DbSession) ->
     responses=problems(403, 404, 409) | {201: {"headers": LOCATION_HEADER}},
 )
 async def retry_job(job_id: UUID, principal: JobManager, session: DbSession, response: Response) -> Any:
-    """Run a failed or cancelled job's request again, as a new job."""
+    """Run a failed or cancelled job's request again, as a new job; while that one is alive, it is the answer."""
     job = await service.retry_job(session, job_id)
     response.headers["Location"] = f"{ROOT}/jobs/{job.id}"
     return _present(job, principal)

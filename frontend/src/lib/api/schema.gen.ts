@@ -1215,8 +1215,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Run a failed or cancelled job's request again, as a new job
-         * @description Run a failed or cancelled job's request again, as a new job.
+         * Run a failed or cancelled job's request again, as a new job; while that one is alive, it is the answer
+         * @description Run a failed or cancelled job's request again, as a new job; while that one is alive, it is the answer.
          */
         post: operations["jobs-retry_job"];
         delete?: never;

@@ -1,6 +1,7 @@
 """Looking at jobs, cancelling, running again."""
 
-from uuid import uuid4
+import asyncio
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -160,6 +161,21 @@ async def test_a_failed_job_is_run_again_as_a_new_one(database: Database, databa
         again = await service.retry_job(session, failed)  # type: ignore[arg-type]
         assert again.id != failed
         assert (again.state, again.args, again.queue, again.priority) == ("ready", {"a": 1}, "q", 3)
+
+
+async def test_asking_twice_for_a_retry_runs_it_once(database: Database, database_url: str) -> None:
+    failed, _ = await finished(database, database_url, "failed")
+
+    async def retry() -> UUID:
+        async with database.transaction() as session:
+            return (await service.retry_job(session, failed)).id  # type: ignore[arg-type]
+
+    first, *others = await asyncio.gather(*(retry() for _ in range(4)))
+    assert set(others) == {first}
+    async with database.transaction() as session:
+        assert (await service.list_jobs(session, state="ready")).total == 1
+        await service.cancel_job(session, first)
+    assert await retry() != first
 
 
 async def test_a_job_that_succeeded_is_not_run_again(database: Database, database_url: str) -> None:
