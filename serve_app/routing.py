@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.convertors import PathConvertor
+from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -59,9 +60,10 @@ def _declared(route: APIRoute) -> dict[str, Any]:
 
 
 class RouteIndex:
-    """Answers requests whose path it knows; hands all others (404, 405, mounts, later routes) to the router.
+    """Answers requests whose path it knows; hands all others (404, mounts, later routes) to the router.
 
-    A fixed path is preferred to one with a parameter, whichever was declared first.
+    A fixed path is preferred to one with a parameter, whichever was declared first. 405 names every method that the
+    path has: the router would name those of the first route alone.
     """
 
     def __init__(self, routes: Iterable[object], fallback: ASGIApp) -> None:
@@ -88,7 +90,21 @@ class RouteIndex:
                     scope.update(child_scope)
                     await route.handle(scope, receive, send)
                     return
+            if methods := self._other_methods(scope):
+                raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
         await self._fallback(scope, receive, send)
+
+    def _other_methods(self, scope: Scope) -> set[str]:
+        """What the path can be asked for, when it knows the path and not the method; else nothing."""
+        path: str = scope["path"]
+        methods: set[str] = set()
+        for route in (*self._fixed.get(path, ()), *self._open.get(slot_of(path), ())):
+            match, _ = route.matches(scope)
+            if match is Match.FULL:
+                return set()
+            if match is Match.PARTIAL:
+                methods |= route.methods
+        return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def slot_of(path: str) -> Slot:

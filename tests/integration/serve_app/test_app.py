@@ -20,7 +20,7 @@ class TestErrors:
         assert_problem(await client.get("/api/v1/nowhere"), 404, "not_found")
         refused = await client.put("/api/v1/categories")
         assert_problem(refused, 405, "method_not_allowed")
-        assert refused.headers["allow"] == "GET"
+        assert refused.headers["allow"] == "GET, HEAD, POST"
         assert_problem(await client.request("TRACE", "/api/v1/categories"), 405, "method_not_allowed")
 
     async def test_500_says_nothing(self, api: Api, client: httpx.AsyncClient):

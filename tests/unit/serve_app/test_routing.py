@@ -35,6 +35,11 @@ async def get_file(path: str) -> str:
     return path
 
 
+@things.delete("/{name}")
+async def remove_thing(name: str) -> None:
+    """Nothing."""
+
+
 @pytest.fixture
 def app() -> FastAPI:
     made = FastAPI(redirect_slashes=False)
@@ -110,3 +115,16 @@ def test_other_routes_are_refused():
 )
 def test_slots(path: str, slot: tuple[int, str]):
     assert slot_of(path) == slot
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/api/v1/things/lamp", "DELETE, GET, HEAD"),
+        ("/api/v1/things/mine", "DELETE, GET, HEAD"),  # by the path with a parameter
+        ("/api/v1/things/lamp/parts/7", "POST"),
+    ],
+)
+async def test_what_may_not_be_asked_names_all_that_may(app: FastAPI, path: str, allow: str):
+    exchange = await Exchange("PUT", path).through(app)
+    assert (exchange.status, exchange.headers["allow"]) == (405, allow)
