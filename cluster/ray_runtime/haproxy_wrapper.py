@@ -28,6 +28,10 @@ SERVE_CONTROL_HEADERS = ("x-request-timeout-seconds", "x-request-disconnect-disa
 """Headers with which a client could steer Serve itself."""
 
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+"""What replicas answer, were it with 405."""
+
+
 class TemplateChanged(Exception):
     """The generated configuration is not the one that this wrapper knows."""
 
@@ -75,11 +79,7 @@ def rewrite(text: str, *, pid: int, options: Mapping[str, Any]) -> str:
         rules += per_address(options["connections_per_address"], [*LOOPBACK, *options["forwarded_from"]])
     # `timeout http-request` is for heads alone. What does not fit a buffer (16 KB) the replica waits for.
     rules += f"    http-request wait-for-body time {options['request_timeout_s']}s\n"
-    detail = f"The request did not arrive within {options['request_timeout_s']} seconds."
-    late = json_problem(408, "Request Timeout", "request_timeout", detail)
-    rules += (
-        f'    http-error status 408 content-type application/problem+json hdr cache-control no-store string "{late}"\n'
-    )
+    rules += own_answers(options["request_timeout_s"])
     replace(r"^(frontend http_frontend\n *bind .*\n)", lambda_free(rules))
     return f"{MARK}\n{text}"
 
@@ -119,6 +119,32 @@ def per_address(limit: int, exempt: list[str]) -> str:
         f"    http-request return status 429 content-type application/problem+json hdr retry-after 10 "
         f'hdr cache-control no-store string "{body}" if {{ sc0_conn_cur gt {limit} }}\n'
     )
+
+
+def own_answers(request_timeout_s: int) -> str:
+    """What HAProxy answers by itself, for want of a body or of a replica: problems instead of its HTML pages.
+
+    A method that replicas cannot read is refused here: their parser's answer would be a line of text. Heads that
+    HAProxy 2.8 itself cannot read, or not in time, get its page whatever is configured (haproxy/haproxy#3032).
+    """
+    late = f"The request did not arrive within {request_timeout_s} seconds."
+    problems = (
+        (400, "Bad Request", "bad_request", "The body is not framed as HTTP says."),
+        (408, "Request Timeout", "request_timeout", late),
+        (500, "Internal Server Error", "internal_error", "Something went wrong on our side."),
+        (501, "Not Implemented", "not_implemented", "This method is not known."),
+        (502, "Bad Gateway", "bad_gateway", "The process that was to answer has ended; try again."),
+        (503, "Service Unavailable", "unavailable", "No process can answer at the moment."),
+        (504, "Gateway Timeout", "gateway_timeout", "The process that was to answer did not."),
+    )
+    rules = ""
+    for status, title, code, detail in problems:
+        again = " hdr retry-after 2" if status in (502, 503, 504) else ""
+        rules += (
+            f"    http-error status {status} content-type application/problem+json{again} hdr cache-control no-store"
+            f' string "{json_problem(status, title, code, detail)}"\n'
+        )
+    return f"    http-request deny deny_status 501 unless {{ method {' '.join(METHODS)} }}\n{rules}"
 
 
 def json_problem(status: int, title: str, code: str, detail: str) -> str:

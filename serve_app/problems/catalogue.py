@@ -11,16 +11,19 @@ FRAMEWORK = {
 }
 
 EDGE = {
+    "bad_gateway": (502, "The process that was to answer ended meanwhile. What changes nothing may be asked again."),
     "connect_rate": (503, "Too many clients connect at this moment; `Retry-After` says when there is room."),
     "connect_rate_per_address": (429, "This address connects too often."),
     "connection_limit": (503, "The process holds as many connections as it may."),
     "connections_per_address": (429, "This address holds as many connections as it may on this node."),
+    "gateway_timeout": (504, "The process that was to answer did not."),
+    "not_implemented": (501, "Nobody here knows this method."),
     "origin_not_allowed": (403, "Pages of this origin may not connect: see `BACKEND_CORS_ORIGINS`."),
     "request_timeout": (408, "The body did not arrive in time."),
     "unauthenticated_per_address": (429, "Too many connections of this address have not authenticated."),
 }
-"""Answers given before any application has seen the request, by HAProxy (`connections_per_address`, `request_timeout`)
-or by the edge."""
+"""Answers given before any application has seen the request, by HAProxy (`cluster.ray_runtime.haproxy_wrapper`) or by
+the edge."""
 
 
 def catalogue() -> dict[str, tuple[int, str]]:

@@ -60,6 +60,8 @@ def test_timeouts_pages_headers_and_statuses_are_corrected() -> None:
         "timeout http-request 10s",
         "http-request wait-for-body time 10s\n",
         "http-error status 408 content-type application/problem+json",
+        "http-error status 503 content-type application/problem+json hdr retry-after 2 ",
+        "http-request deny deny_status 501 unless { method GET HEAD POST PUT PATCH DELETE OPTIONS TRACE }\n",
         "timeout tunnel 3600s",
         "bind 127.0.0.1:8404",
         "http-request del-header x-forwarded-for\n",
