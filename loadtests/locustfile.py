@@ -23,10 +23,11 @@ TALKING_CHANNEL = "room:load"
 
 
 def sign_up(client: Any) -> dict[str, Any]:
-    """Register and sign in with `client` (a requests-like session); returns what login answered."""
+    """Register and sign in with `client` (a requests-like session); returns what login answered. Raises StopUser."""
     name = f"load-{secrets.token_hex(6)}"
     body = {"username": name, "email": f"{name}@example.com", "password": secrets.token_urlsafe(18)}
-    client.post("/api/v1/auth/register", json=body, name="POST /auth/register")
+    if not client.post("/api/v1/auth/register", json=body, name="POST /auth/register").ok:
+        raise StopUser  # to sign in all the same would fail, too, and keep others of this address from signing in
     credentials = {"email": body["email"], "password": body["password"], "mode": "bearer"}
     answer = client.post("/api/v1/auth/login", json=credentials, name="POST /auth/login")
     if answer.status_code != 200:
