@@ -377,7 +377,7 @@ class Brokers:
         now = loop.time()
         for view in list(self._views.values()):
             view.check(now)
-            view.comparing.check(now)
+            view.comparing.check(now, answers=view.answers)
         self._drop_unused(now)
         self._learn_if_due(now)
         self._checking = loop.call_later(CHECK_EVERY_S, self._check)

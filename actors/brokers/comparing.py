@@ -30,8 +30,14 @@ class Comparing:
         self._began = 0.0
         self.handlers: Mapping[type, Callable[[Any], None]] = {Behind: self._on_behind}
 
-    def check(self, now: float) -> None:
-        """Compare the part that is due. Called more often than the period."""
+    def check(self, now: float, *, answers: bool = True) -> None:
+        """Compare the part that is due. Called more often than the period.
+
+        A shard that does not answer is asked nothing, as its questions would only gather. Once it does, a round begins.
+        """
+        if not answers:
+            self._round, self._compared, self._began = [], 0, now - PERIOD_S
+            return
         if self._compared >= len(self._round) and now >= self._began + PERIOD_S:
             self._round, self._compared, self._began = list(self._following.held), 0, now
         due = int(len(self._round) * min((now - self._began) / PERIOD_S, 1.0))

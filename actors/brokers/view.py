@@ -126,6 +126,11 @@ class ShardView:
             Noted: lambda item: self.notices.taken(item.request),
         }
 
+    @property
+    def answers(self) -> bool:
+        """Whether the last call to the shard came back."""
+        return self.link.attached and not self.link.suspect
+
     # Up ---------------------------------------------------------------------------------------------------------------
 
     def ask(self, make: Callable[[int], Operation], size: int = 0) -> asyncio.Future[Any]:
@@ -155,9 +160,8 @@ class ShardView:
     def check(self, now: float) -> None:
         """Answer with error 100 what has waited too long. Subscriptions that wait are in the order of asking."""
         self.requests.check(now)
-        answers = self.link.attached and not self.link.suspect
-        self.answered_at = now if answers else min(self.answered_at, now)
-        if answers:
+        self.answered_at = now if self.answers else min(self.answered_at, now)
+        if self.answers:
             self.notices.check(now)
             self.following.check(now)
         while self.pending:

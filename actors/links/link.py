@@ -8,6 +8,7 @@ into an ordered stream, or into a reset that says so.
 import asyncio
 import itertools
 import random
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ ATTACH_DEADLINE_S: Final = 2.0
 BUFFER_BYTES: Final = 8 * 1024 * 1024
 BUFFER_AGE_S: Final = 2.0
 """Bounds of what waits to be sent (rule 3): beyond the first, refused (111); beyond the second, failed (100)."""
+
+MUST_BYTES: Final = 2 * BUFFER_BYTES
+"""Bound of what must arrive and waits for a shard that does not answer, beside twice what a new stream begins with: so
+much says less than a new stream would."""
 
 SUBMIT_BYTES: Final = 80_000
 """Operations per submit end here: above 100 KB Ray moves an argument through its object store."""
@@ -103,6 +108,10 @@ class Link(Generic[Up, Down]):
         self._newest_at = float("-inf")
         self._waiting: deque[_Waiting[Up]] = deque()
         self._waiting_bytes = 0
+        self._must_bytes = 0
+        """Of what waits and may not expire."""
+        self._beginning_bytes = 0
+        """What `on_attached` had to say last."""
         self._sequence = 0
         self._in_flight: bytes | None = None
         self._something_to_send = asyncio.Event()
@@ -161,9 +170,19 @@ class Link(Generic[Up, Down]):
         await self._attached.wait()
 
     def send(self, operation: Up, size: int, *, may_expire: bool = True) -> None:
-        """Queue one operation. Raises LinkFull when an expirable one finds the buffer full."""
-        if may_expire and self._waiting_bytes + size > BUFFER_BYTES:
-            raise LinkFull
+        """Queue one operation. Raises LinkFull when an expirable one finds the buffer full.
+
+        While the shard does not answer, what may not expire is given up when there is too much of it: a new stream is
+        begun instead, where `on_attached` says everything that still holds.
+        """
+        if may_expire:
+            if self._waiting_bytes + size > BUFFER_BYTES:
+                raise LinkFull
+        else:
+            answers = self.attached and not self.suspect
+            if not answers and self._must_bytes + size > MUST_BYTES + 2 * self._beginning_bytes:
+                self._begin_anew()
+            self._must_bytes += size
         self._waiting.append(_Waiting(operation, size, asyncio.get_running_loop().time(), may_expire))
         self._waiting_bytes += size
         self._something_to_send.set()
@@ -179,9 +198,23 @@ class Link(Generic[Up, Down]):
                 withdrawn.append(waiting.operation)
             else:
                 kept.append(waiting)
-        self._waiting = kept
-        self._waiting_bytes = sum(waiting.size for waiting in kept)
+        self._keep(kept)
         return withdrawn
+
+    def _keep(self, waiting: deque[_Waiting[Up]]) -> None:
+        self._waiting = waiting
+        self._waiting_bytes = sum(each.size for each in waiting)
+        self._must_bytes = sum(each.size for each in waiting if not each.may_expire)
+
+    def _begin_anew(self) -> None:
+        """Give up what must arrive, and with it the stream that would lack it."""
+        logger.warning("link begins anew", boot=self.boot, waiting=len(self._waiting), bytes=self._must_bytes)
+        self._keep(deque(waiting for waiting in self._waiting if waiting.may_expire))
+        if self.attached:
+            self._detach(self.incarnation)
+            if self._reader is not None:
+                self._reader.cancel()
+                self._begin_reading()
 
     # Down -------------------------------------------------------------------------------------------------------------
 
@@ -216,15 +249,16 @@ class Link(Generic[Up, Down]):
         self._sequence = 0
         self._in_flight = None
         unsent = [waiting.operation for waiting in self._waiting]
-        self._waiting.clear()
-        self._waiting_bytes = 0
+        self._keep(deque())
         self._attached.set()
         if self._writer is not None:
             # It may be waiting for a call to the last incarnation that will never answer.
             self._writer.cancel()
             self._begin_writing()
         logger.info("link attached", boot=self.boot, session=self._current, incarnation=self.incarnation)
+        self._beginning_bytes = sys.maxsize  # however much it is: to begin anew again would not make it less
         self._deliver(self._on_attached, unsent)
+        self._beginning_bytes = self._must_bytes
 
     async def _poll_once(self) -> None:
         session, incarnation = self._current, self.incarnation
@@ -296,6 +330,8 @@ class Link(Generic[Up, Down]):
             waiting = self._waiting.popleft()
             size += waiting.size
             operations.append(waiting.operation)
+            if not waiting.may_expire:
+                self._must_bytes -= waiting.size
         if not operations:
             return False
         self._waiting_bytes -= size

@@ -34,6 +34,29 @@ def _subscriber(number):
     return Subscriber(number, ClientInfo("u", f"c{number}"), False, False)
 
 
+def test_a_shard_that_does_not_answer_is_asked_nothing_and_then_not_everything_at_once():
+    async def test(script):
+        view = script.brokers._views[0]
+        for number in range(10):
+            view.following.hold(f"room:{number}", _subscriber(number), "e", number)
+        server, script.server = script.server, None
+        await passes(PERIOD_S)
+        assert not view.answers
+        waiting = len(view.link._waiting)
+        await passes(3 * PERIOD_S)
+        assert len(view.link._waiting) == waiting
+        script.server = server
+        await passes(2.0)
+        assert view.answers
+        script.up.clear()
+        await passes(PERIOD_S / 2)
+        assert 3 <= sum(len(op.positions) for op in script.up) <= 6
+        await passes(PERIOD_S / 2)
+        assert 8 <= sum(len(op.positions) for op in script.up) <= 11
+
+    scripted(test)
+
+
 def test_channels_in_repair_are_left_out():
     async def test(script):
         await script.subscribed(subscription=2, offset=4)

@@ -7,7 +7,15 @@ import msgspec
 import pytest
 
 from actors.links.frames import Batch, Submit
-from actors.links.link import BUFFER_AGE_S, BUFFER_BYTES, POLL_DEADLINE_S, SUBMIT_DEADLINE_S, Link, LinkFull
+from actors.links.link import (
+    BUFFER_AGE_S,
+    BUFFER_BYTES,
+    MUST_BYTES,
+    POLL_DEADLINE_S,
+    SUBMIT_DEADLINE_S,
+    Link,
+    LinkFull,
+)
 from actors.links.stream import StreamServer
 from tests.fixtures.simulation import passes, simulate
 
@@ -235,6 +243,96 @@ def test_a_full_buffer_refuses():
         with pytest.raises(LinkFull):
             process.link.send(2, 11)
         process.link.send(3, 11, may_expire=False)
+
+    simulate(main())
+
+
+MIB = 2**20
+
+
+async def cut_off(network: Network, process: Process) -> None:
+    """The shard answers nothing more, and the link has noticed."""
+    network.stopped.clear()
+    process.link.send(0, 50, may_expire=False)
+    await until(lambda: process.link.suspect)
+
+
+def test_what_must_arrive_at_a_shard_that_is_away_is_bounded_by_beginning_anew():
+    async def main():
+        network = Network()
+        process = await Process(network).start()
+        await cut_off(network, process)
+        for n in range(1, 200):
+            process.link.send(n, MIB, may_expire=False)
+            assert process.link._waiting_bytes <= MUST_BYTES
+        assert not process.link.attached
+        network.stopped.set()
+        await until(lambda: process.link.attached)
+        assert len(process.attached) == 2
+        process.link.send(1_000, MIB, may_expire=False)
+        await until(lambda: process.received[-1:] == [1_000])
+        assert network.shard.server.clients["hub"].session > 1
+        await process.link.stop()
+
+    simulate(main())
+
+
+def test_a_shard_that_answers_is_sent_all_that_must_arrive_however_much():
+    async def main():
+        network = Network()
+        process = await Process(network).start()
+        sent = list(range(3 * MUST_BYTES // MIB))
+        for n in sent:
+            process.link.send(n, MIB, may_expire=False)
+        await until(lambda: process.received == sent)
+        assert len(process.attached) == 1
+        await process.link.stop()
+
+    simulate(main())
+
+
+def test_a_stream_that_begins_with_more_than_the_bound_is_not_begun_again_for_that():
+    async def main():
+        network = Network()
+        process = Process(network)
+        holds = list(range(3 * MUST_BYTES // MIB))
+
+        def tell_everything(unsent):
+            process.attached.append(list(unsent))
+            for n in holds:
+                process.link.send(n, MIB, may_expire=False)
+
+        process.link._on_attached = tell_everything
+        await process.start()
+        await cut_off(network, process)
+        for n in range(1_000, 1_000 + MUST_BYTES // MIB):
+            process.link.send(n, MIB, may_expire=False)
+        assert process.link.attached
+        assert len(process.attached) == 1
+        await process.link.stop()
+
+    simulate(main())
+
+
+def test_beginning_anew_while_the_stream_is_delivered_leaves_one_reader():
+    async def main():
+        network = Network()
+        process = await Process(network).start()
+
+        def answer(items):
+            process.received.extend(items)
+            if items == [7]:
+                process.link.suspect = True
+                process.link.send(8, 3 * MUST_BYTES, may_expire=False)
+
+        process.link._on_items = answer
+        process.link.send(7, 50)
+        await until(lambda: len(process.attached) == 2)
+        process.link.send(9, 50)
+        await until(lambda: process.received[-1:] == [9])
+        readers = [task for task in asyncio.all_tasks() if task.get_name() == "link-read-hub"]
+        assert len(readers) == 1
+        await process.link.stop()
 
     simulate(main())
 

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from actors.links import link
 from actors.links.frames import Submit
+from actors.links.requests import OVERHEAD_BYTES
 from actors.links.stream import StreamServer
 from actors.sessions.client import ANSWER_WITHIN_S, EMULATION_BYTES, Sessions, SessionsUnreachable
 from actors.sessions.contract import SessionRecord
@@ -92,6 +94,35 @@ def test_items_reach_the_sink():
         await script.down(Disconnect(["a", "b"], 3503, "r"), Message(["a"], b"{}"), Disconnect([], 0, ""))
         assert script.closed == [(["a", "b"], 3503)]
         assert script.sent == [(["a"], b"{}")]
+
+    run(test)
+
+
+def test_who_comes_and_goes_while_the_shard_is_away_is_forgotten_and_the_living_are_registered(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(link, "MUST_BYTES", 100 * OVERHEAD_BYTES)
+
+    async def test(script):
+        script.sessions.register(record("lives"), lambda accepted: None)
+        await passes(0.1)
+        server, script.server = script.server, None
+        await passes(20.0)
+        script.sessions.register(record("new"), lambda accepted: None)
+        for number in range(1_000):
+            script.sessions.register(record(f"c{number}"), lambda accepted: None)
+            script.sessions.unregister(f"c{number}", "u")
+        assert len(script.sessions._views[0].link._waiting) <= 110
+        script.server = server
+        script.up.clear()
+        await passes(5.0)
+        begun = script.up.index(HoldsConnections())
+        assert script.up[begun:] == [
+            HoldsConnections(),
+            Register(record("lives")),
+            Register(record("new")),
+            Synced(),
+        ]
 
     run(test)
 
