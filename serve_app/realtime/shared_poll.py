@@ -93,6 +93,17 @@ class Change(NamedTuple):
     """What it replaces."""
 
 
+def newest(older: Change, newer: Change) -> Change | None:
+    """One change of a key that says what both say, to everybody whom they concern; None: both must be told.
+
+    Who followed the key at the first and does so still is among those of the second, and has what the first replaces.
+    """
+    if newer.publication.removed:
+        told = dict.fromkeys((*older.peers, *newer.peers)) if older.publication.removed else newer.peers
+        return newer._replace(peers=list(told))
+    return None if older.publication.removed else newer._replace(before=older.before)
+
+
 class SharedPoll:
     """Tracked keys of one channel. Its size is bounded by the namespace's options."""
 

@@ -6,6 +6,7 @@ others found; `serve_app.realtime.poller` asks.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -21,7 +22,7 @@ from serve_app.realtime.flushing import Flusher
 from serve_app.realtime.handlers import PollCallback
 from serve_app.realtime.peer import Peer
 from serve_app.realtime.poller import Poller
-from serve_app.realtime.shared_poll import Change, SharedPoll, Tracker
+from serve_app.realtime.shared_poll import Change, SharedPoll, Tracker, newest
 from serve_app.realtime.timers import TimerWheel
 from serve_app.realtime.turns import Turns
 
@@ -48,6 +49,8 @@ class SharedPolls:
         self._pollers: dict[str, Poller] = {}
         self._ends: TimerWheel[Tracker] | None = None
         self._turns = Turns()
+        self._unsent: dict[tuple[SharedPoll, str], _Unsent] = {}
+        """In a process that is behind: one change per key, however long it stays so."""
         self._loop: asyncio.AbstractEventLoop
         self._brokers: BrokerClient
 
@@ -147,9 +150,20 @@ class SharedPolls:
 
     def _write(self, poll: SharedPoll, changes: Sequence[Change]) -> None:
         for change in changes:
-            self._turns.run(self._push(poll, change))
+            named = (poll, change.publication.key)
+            unsent = self._unsent.get(named)
+            both = newest(unsent.change, change) if unsent is not None else None
+            if unsent is not None and both is not None:
+                unsent.change = both
+            else:
+                unsent = self._unsent[named] = _Unsent(change)
+                self._turns.run(self._push(poll, unsent))
 
-    def _push(self, poll: SharedPoll, change: Change) -> Iterator[None]:
+    def _push(self, poll: SharedPoll, unsent: "_Unsent") -> Iterator[None]:
+        change = unsent.change
+        named = (poll, change.publication.key)
+        if self._unsent.get(named) is unsent:
+            del self._unsent[named]
         messages = _Messages(poll.channel, change)
         publication = change.publication
         for peer in change.peers:
@@ -166,6 +180,13 @@ class SharedPolls:
                     if patched is not None:
                         self._flusher.queue(peer, messages.delta(codec, patched=patched))
             yield
+
+
+@dataclass(slots=True)
+class _Unsent:
+    """What is to be told of a key. Until its turn comes, what comes later takes its place."""
+
+    change: Change
 
 
 class _Messages:

@@ -55,6 +55,68 @@ def test_those_who_left_or_untracked_are_told_nothing_and_nobody_is_asked_for_no
     play(story)
 
 
+def stays_behind(world: World) -> Callable[[], None]:
+    """From now on nothing is told until the function that this returns is called."""
+    turns = world.hub.polls._turns
+    turns._budget_s, turns._continue_later = -1.0, lambda: None  # type: ignore[method-assign]
+
+    def catch_up() -> None:
+        del turns._continue_later
+        turns._budget_s = 60.0
+        turns.drain()
+
+    return catch_up
+
+
+def test_a_process_that_stays_behind_keeps_the_newest_value_of_each_key_and_no_more() -> None:
+    async def story(world: World, backend: Backend) -> None:
+        backend.values = {"a": (1, b"1")}
+        plain = await tracking(world, batch("a", "b"))
+        fossil = await world.subscribed(CHANNEL, "u3", type=4, delta="fossil")
+        await track(fossil, batch("a", user="u3"))
+        backend.values["a"] = (2, b'"' + b"long" * 20 + b'2"')
+        await passes(1.1)
+        base = patched(fossil, b"")
+        catch_up = stays_behind(world)
+        for version in range(3, 13):
+            backend.values["a"] = (version, b'"' + b"long" * 20 + str(version).encode() + b'"')
+            await passes(1)
+        backend.values["b"] = (1, b"0")
+        await passes(1)
+        assert world.hub.polls._turns.waiting == 2
+        catch_up()
+        await passes(0.1)
+        assert [value for _, value in values(plain)[-2:]] == ["long" * 20 + "12", 0]
+        assert len(values(plain)) <= 4
+        assert fossil.pushes[-1]["pub"]["delta"] is True
+        assert patched(fossil, base) == b'"' + b"long" * 20 + b'12"'
+        assert not world.hub.polls._unsent
+
+    play(story)
+
+
+def test_of_a_key_that_was_removed_meanwhile_the_removal_is_told_and_then_what_it_became() -> None:
+    async def story(world: World, backend: Backend) -> None:
+        backend.values = {"a": (1, b"1")}
+        first, second = [await tracking(world, batch("a")) for _ in range(2)]
+        await passes(0.1)
+        catch_up = stays_behind(world)
+        for version, again in ((2, 4), (5, 7)):
+            backend.values["a"] = (version, b"0")
+            await passes(1)
+            backend.values["a"] = (-version - 1, b"")
+            await passes(1)
+            backend.values["a"] = (again, str(again).encode())
+            await track(first, batch("a"))
+            await passes(1)
+        catch_up()
+        await passes(0.1)
+        assert values(first)[1:] == [("a", "removed"), ("a", "removed"), ("a", 7)]
+        assert values(second)[1:] == [("a", "removed")]
+
+    play(story)
+
+
 def test_track_and_untrack_in_one_request() -> None:
     async def story(world: World, backend: Backend) -> None:
         client = await world.subscribed(CHANNEL, type=4)
