@@ -97,7 +97,8 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8000, ge=1, le=65535, description="HAProxy's port: REST, WebSocket, health.")
     frontend_port: int = Field(default=3000, ge=1, le=65535, description="The Next.js server's port.")
     public_url: str = Field(
-        default="http://localhost:3000", description="Origin that people open; used in links and e-mails."
+        default="http://localhost:3000",
+        description="Origin that people open; used in links and e-mails. Passkeys are for its host.",
     )
     realtime_public_url: str = Field(
         default="ws://localhost:8000/connection/websocket", description="WebSocket address handed to browsers."

@@ -30,6 +30,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
 TAGS: list[dict[str, Any]] = [
     {"name": "auth", "description": "Registration, login sessions, API keys."},
     {"name": "second_factor", "description": "Two-step sign-in: authenticator apps and recovery codes."},
+    {"name": "passkeys", "description": "Passkeys (WebAuthn): one's own, and signing in with them."},
     {"name": "users", "description": "Accounts."},
     {"name": "directory", "description": "Finding people."},
     {"name": "products", "description": "The catalogue."},

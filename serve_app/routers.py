@@ -17,6 +17,8 @@ from serve_app.mailbox.router import router as mailbox_router
 from serve_app.metrics.router import router as metrics_router
 from serve_app.notifications.router import router as notifications_router
 from serve_app.orders.router import router as orders_router
+from serve_app.passkeys.login_router import router as passkey_login_router
+from serve_app.passkeys.router import router as passkeys_router
 from serve_app.presence.router import router as presence_router
 from serve_app.problems.router import router as problems_router
 from serve_app.products.category_router import router as categories_router
@@ -39,6 +41,8 @@ VERSIONED: tuple[APIRouter, ...] = (
     account_router,
     recovery_router,
     second_factor_router,
+    passkeys_router,
+    passkey_login_router,
     users_router,
     roles_router,
     directory_router,

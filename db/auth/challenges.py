@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit
-from db.auth import one_time, repository, second_factor
+from db.auth import login, one_time, repository, second_factor
 from db.auth.errors import LoginChallengeInvalid, LoginCodeInvalid, SecondFactorDisabled
-from db.auth.models import User
 from db.auth.sealing import Sealer
 
 MAX_ANSWERS = 5
@@ -62,12 +60,7 @@ async def answer(session: AsyncSession, sealer: Sealer, text: str, code: str, *,
         await session.flush()
         raise LoginCodeInvalid
     await one_time.use(session, token)
-    await session.execute(
-        update(User)
-        .where(User.id == user.id)
-        .values(last_login_at=func.now())
-        .execution_options(synchronize_session=False)
-    )
+    await login.stamp(session, user.id)
     await audit.record(
         session,
         "login.succeeded",

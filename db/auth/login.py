@@ -91,8 +91,7 @@ async def find_candidate(
     network = caller_network(ip) if ip is not None else None
     if failures_per_minute > 0:
         await _check_account(session, account, network, failures_per_minute)
-        if network is not None:
-            await _check_address(session, network, failures_per_minute * ADDRESS_FACTOR)
+    await check_address(session, network, failures_per_minute)
     user = await repository.user_by_email(session, email)
     attempt = insert(LoginAttempt).values(account=account, user_id=user.id if user else None, ip=network)
     attempt_id = (await session.execute(attempt.returning(LoginAttempt.id))).scalar_one()
@@ -139,6 +138,25 @@ async def conclude(
     return user
 
 
+async def check_address(session: AsyncSession, network: str | None, failures_per_minute: int) -> None:
+    """Refuse after many failures in the last minute, whatever succeeded between: guessers have accounts too.
+
+    `network` is the `caller_network` of an address, None when there is none; no `failures_per_minute`: no limit. Until
+    the attempt is committed no other one of the address is let in. Raises TooManyLoginAttempts.
+    """
+    if network is None or failures_per_minute <= 0:
+        return
+    await _one_at_a_time(session, f"login address {network}")
+    failed = _recent(LoginAttempt.ip == network, LoginAttempt.succeeded.is_not(True))
+    await _refuse_many(session, failed, failures_per_minute * ADDRESS_FACTOR)
+
+
+async def stamp(session: AsyncSession, user_id: UUID) -> None:
+    """Note that somebody signs in now. Not through the ORM: no edit of the account, so its version (ETag) stays."""
+    now = update(User).where(User.id == user_id).values(last_login_at=func.now())
+    await session.execute(now.execution_options(synchronize_session=False))
+
+
 async def prune_attempts(session: AsyncSession, *, older_than_days: int, limit: int = BATCH) -> int:
     """Forget old attempts, `limit` at most; returns how many."""
     where = "old.at < now() - make_interval(days => :days)"
@@ -167,12 +185,6 @@ async def _is_known(session: AsyncSession, account: str, network: str) -> bool:
         LoginAttempt.at > func.clock_timestamp() - KNOWN_FOR,
     )
     return await session.scalar(success.limit(1)) is not None
-
-
-async def _check_address(session: AsyncSession, network: str, limit: int) -> None:
-    """Refuse after `limit` failures in the last minute, whatever succeeded between: guessers have accounts too."""
-    await _one_at_a_time(session, f"login address {network}")
-    await _refuse_many(session, _recent(LoginAttempt.ip == network, LoginAttempt.succeeded.is_not(True)), limit)
 
 
 async def _one_at_a_time(session: AsyncSession, key: str) -> None:

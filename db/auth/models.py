@@ -260,7 +260,7 @@ class RecoveryCode(Identified, Base):
 
 
 class WebauthnCredential(Identified, Base):
-    """A passkey."""
+    """A passkey: a key pair of which only the public half ever leaves the authenticator."""
 
     __tablename__ = "webauthn_credentials"
     __table_args__ = (
@@ -271,12 +271,30 @@ class WebauthnCredential(Identified, Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("auth.users.id", ondelete="CASCADE"), index=True)
     credential_id: Mapped[bytes] = mapped_column(LargeBinary)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """In COSE."""
     sign_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """What the authenticator had counted when the key was used last; 0 for those that do not count."""
     transports: Mapped[list[str]] = mapped_column(server_default=EMPTY_LIST)
     name: Mapped[str] = mapped_column(String(80), server_default=text("''"))
+    backup_eligible: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether it may be synced at all: a property of the key, which never changes."""
     backed_up: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether it was synced when it was used last."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime | None]
+
+
+class WebauthnChallenge(Base):
+    """What an authenticator is asked to sign. The row goes when an answer comes, whatever the answer is worth."""
+
+    __tablename__ = "webauthn_challenges"
+    __table_args__ = (Index("ix_webauthn_challenges_expires_at", "expires_at"), {"schema": AUTH})
+
+    challenge_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("auth.users.id", ondelete="CASCADE"), index=True)
+    """Who adds a passkey; None: somebody signs in, and the answer says who."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    expires_at: Mapped[datetime]
 
 
 class ExternalIdentity(Identified, Base):

@@ -1,6 +1,9 @@
-"""Handing out the tokens of a login session."""
+"""Opening login sessions, and handing out their tokens."""
 
-from fastapi import Response
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import service
@@ -11,6 +14,30 @@ from serve_app.resources import Resources
 from serve_app.security.cookies import set_cookies
 from serve_app.security.credentials import principal_of_identity
 from serve_app.users.presenting import present_current_user
+
+
+async def open_login(
+    session: AsyncSession,
+    user_id: UUID,
+    methods: Sequence[str],
+    *,
+    request: Request,
+    response: Response,
+    resources: Resources,
+    cookies: bool,
+) -> TokenResponse:
+    """Where every way of signing in ends: a login session, opened by `methods`. Raises RefreshTokenInvalid."""
+    settings = resources.settings
+    opened = await service.open_session(
+        session,
+        user_id,
+        ip=resources.addresses.find(request.scope),
+        user_agent=request.headers.get("user-agent"),
+        idle_days=settings.refresh_token_expire_days,
+        absolute_days=settings.session_absolute_days,
+        methods=methods,
+    )
+    return await hand_out(session, opened, resources=resources, response=response, cookies=cookies)
 
 
 async def hand_out(

@@ -1,18 +1,15 @@
 """Registration, login, refresh, logout."""
 
-from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import challenges, service
 from db.auth.errors import EmailTaken, RefreshTokenInvalid, TooManyRegistrations, UsernameTaken
 from db.auth.models import User as UserRow
 from db.auth.networks import caller_network
 from db.auth.permissions import CUSTOMER
-from serve_app.auth.opening import hand_out
+from serve_app.auth.opening import hand_out, open_login
 from serve_app.auth.pacing import in_steps
 from serve_app.auth.passwords import refuse_weak_password
 from serve_app.auth.schemas import (
@@ -127,7 +124,15 @@ async def login(body: LoginRequest, request: Request, response: Response, resour
     async with resources.database.transaction(acting_user_id=user_id) as session:
         challenge = await challenges.challenge(session, user_id)
         if challenge is None:
-            return await _open(session, user_id, ("pwd",), request, response, resources, cookies=cookies)
+            return await open_login(
+                session,
+                user_id,
+                ("pwd",),
+                request=request,
+                response=response,
+                resources=resources,
+                cookies=cookies,
+            )
     content = LoginChallenge(challenge=challenge.text, expires_in=challenge.expires_in_s).model_dump_json()
     headers = {"Cache-Control": "no-store"}
     return Response(content, status.HTTP_202_ACCEPTED, headers, media_type="application/json")
@@ -149,30 +154,15 @@ async def login_with_code(
     address = resources.addresses.find(request.scope)
     async with resources.database.transaction() as session:
         proven = await challenges.answer(session, resources.sealer, body.challenge, body.code, ip=address)
-        return await _open(session, proven.user_id, proven.methods, request, response, resources, cookies=cookies)
-
-
-async def _open(
-    session: AsyncSession,
-    user_id: UUID,
-    methods: Sequence[str],
-    request: Request,
-    response: Response,
-    resources: Resources,
-    *,
-    cookies: bool,
-) -> TokenResponse:
-    settings = resources.settings
-    opened = await service.open_session(
-        session,
-        user_id,
-        ip=resources.addresses.find(request.scope),
-        user_agent=request.headers.get("user-agent"),
-        idle_days=settings.refresh_token_expire_days,
-        absolute_days=settings.session_absolute_days,
-        methods=methods,
-    )
-    return await hand_out(session, opened, resources=resources, response=response, cookies=cookies)
+        return await open_login(
+            session,
+            proven.user_id,
+            proven.methods,
+            request=request,
+            response=response,
+            resources=resources,
+            cookies=cookies,
+        )
 
 
 @router.post("/refresh", response_model=TokenResponse, openapi_extra=PUBLIC, responses=problems(401, 403))

@@ -95,7 +95,8 @@ class TokenIssuer:
     ) -> tuple[str, int]:
         """An access token and the seconds that it lives: never beyond its login session.
 
-        `methods`: how the session was opened (`amr`, RFC 8176; ours beside it: `recovery_code`).
+        `methods`: how the session was opened (`amr`, RFC 8176; ours beside it: `recovery_code` and `passkey`, which is
+        two factors by itself).
         """
         now = int(time.time())
         expires_at = min(now + self.access_ttl_s, session_expires_at)
@@ -112,7 +113,7 @@ class TokenIssuer:
                 "scope": " ".join(sorted(permissions)),
                 "roles": sorted(roles),
                 "username": username,
-                "amr": [*methods, "mfa"] if len(methods) > 1 else list(methods),
+                "amr": [*methods, "mfa"] if len(methods) > 1 or "passkey" in methods else list(methods),
                 "auth_time": authenticated_at,
                 "session_exp": session_expires_at,
             },

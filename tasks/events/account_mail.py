@@ -23,6 +23,7 @@ from db.auth.events import (
 from db.auth.repository import live_user
 from db.events.service import RecordedEvent
 from db.mail.service import ADDRESS_NOTICE, RESET_PASSWORD, VERIFY_EMAIL, WELCOME
+from db.passkeys.events import PasskeyChanged
 from tasks.mail import templates
 from tasks.mail.posting import may_write, post
 
@@ -102,6 +103,17 @@ async def second_factor_notice(session: AsyncSession, recorded: RecordedEvent, s
         link = f"{settings.public_url}/settings?tab=security"
         letter = templates.second_factor_changed(user.username, event.change, event.codes_left, link)
         await post(session, f"second-factor:{recorded.id}", SECURITY, user.email, letter)
+
+
+async def passkey_notice(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
+    """PasskeyChanged: what happened to it. That it may have been copied is said once a day, however often it shows."""
+    event = cast("PasskeyChanged", recorded.event)
+    user = await live_user(session, event.user_id)
+    if user is not None:
+        what = f"{event.passkey_id}:{recorded.occurred_at:%Y-%m-%d}" if event.change == "copied" else str(recorded.id)
+        link = f"{settings.public_url}/settings?tab=security"
+        letter = templates.passkey_changed(user.username, event.change, event.passkey, link)
+        await post(session, f"passkey:{what}", SECURITY, user.email, letter)
 
 
 def _verification_link(settings: Settings, text: str) -> str:

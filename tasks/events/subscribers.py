@@ -21,6 +21,7 @@ from db.auth.models import User
 from db.events.service import NewAnalyticsEvent, RecordedEvent, record_analytics
 from db.jobs.queue import enqueue
 from db.orders.events import OrderCancelled, OrderPlaced, OrderStatusChanged
+from db.passkeys.events import PasskeyChanged
 from db.products.events import ProductChanged
 from db.users.events import UserDeleted, UserUpdated
 from tasks.events import account_mail, registrations
@@ -30,7 +31,7 @@ from tasks.orders.advance import FIRST_STEP_S, QUEUE
 
 Subscriber = Callable[[AsyncSession, RecordedEvent, Settings], Awaitable[None]]
 
-PRIVATE_FIELDS = frozenset({"email", "old_email", "ip"})
+PRIVATE_FIELDS = frozenset({"email", "old_email", "ip", "passkey"})
 """Analytics keeps ids, not what identifies a person."""
 
 
@@ -81,6 +82,7 @@ SUBSCRIBERS: Mapping[str, Mapping[str, Subscriber]] = {
     PasswordChanged.type: {"mail.password_changed": account_mail.password_notice, "analytics": count_it},
     EmailChanged.type: {"mail.email_changed": account_mail.address_notice, "analytics": count_it},
     SecondFactorChanged.type: {"mail.second_factor": account_mail.second_factor_notice, "analytics": count_it},
+    PasskeyChanged.type: {"mail.passkey": account_mail.passkey_notice, "analytics": count_it},
     OrderPlaced.type: {
         "mail.confirmation": send_confirmation,
         "orders.demo_delivery": begin_demo_delivery,

@@ -116,6 +116,25 @@ def second_factor_changed(username: str, change: str, codes_left: int, link: str
     return _letter(subject, [*paragraphs, "If this was not you, look at your account at once:"], link)
 
 
+PASSKEYS = {
+    "added": ("A passkey was added", "whoever holds the passkey “{name}” can sign in to your account from now on."),
+    "removed": ("A passkey was removed", "the passkey “{name}” does not sign in to your account any more."),
+    "copied": (
+        "A passkey may have been copied",
+        "somebody tried to sign in with the passkey “{name}”, and it looked like a copy. We refused it. Remove this"
+        " passkey and add a new one.",
+    ),
+}
+"""What happened to a passkey → subject, and the sentence about it."""
+
+
+def passkey_changed(username: str, change: str, name: str, link: str) -> Letter:
+    """After something happened to a passkey; `change` is a key of PASSKEYS, `name` what its owner calls it."""
+    subject, sentence = PASSKEYS[change]
+    paragraphs = [f"Hello {username},", sentence.format(name=name)]
+    return _letter(subject, [*paragraphs, "If this was not you, look at your account at once:"], link)
+
+
 def order_confirmation(username: str, order_number: str, total: str, currency: str, link: str) -> Letter:
     """After an order was placed."""
     return _letter(

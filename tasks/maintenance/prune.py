@@ -23,6 +23,7 @@ from db.idempotency import service as idempotency
 from db.jobs import maintenance as jobs
 from db.mail import service as mail
 from db.notifications import service as notifications
+from db.passkeys import challenges as passkey_challenges
 from db.session_events import service as session_events
 from db.sessions import service as revocations
 from tasks.context import JobContext
@@ -59,6 +60,7 @@ STEPS: Mapping[str, Step] = {
     "login_attempts": partial(prune_attempts, older_than_days=ATTEMPT_DAYS),
     "one_time_tokens": one_time.prune,
     "second_factor_enrolments": prune_enrolments,
+    "passkey_challenges": passkey_challenges.prune,
     "sessions": prune_sessions,
     "token_revocations": revocations.prune,
     "session_events": session_events.prune,

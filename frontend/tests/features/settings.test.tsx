@@ -20,6 +20,7 @@ beforeEach(() =>
       HttpResponse.json({ enabled: true, enabled_at: null, recovery_codes_left: 9 }),
     ),
     http.get(url("/auth/sessions"), () => HttpResponse.json({ items: [] })),
+    http.get(url("/auth/passkeys"), () => HttpResponse.json({ items: [], limit: 10, rp_id: "localhost" })),
     http.post(url("/auth/second-factor/recovery-codes"), () => HttpResponse.json({ recovery_codes: [CODE] })),
   ),
 );

@@ -32,7 +32,14 @@ def test_codes_are_unique_and_snake_case() -> None:
 def test_only_counted_refusals_keep_their_changes() -> None:
     import_all()
     keeping = {error.code for error in every_error() if error.keeps_changes and error.__module__.startswith("db.")}
-    assert keeping == {"invalid_credentials", "login_code_invalid", "refresh_token_reused", "wrong_code"}
+    assert keeping == {
+        "invalid_credentials",
+        "login_code_invalid",
+        "passkey_invalid",
+        "passkey_refused",
+        "refresh_token_reused",
+        "wrong_code",
+    }
 
 
 def test_an_error_says_what_it_was_told_or_its_default() -> None:

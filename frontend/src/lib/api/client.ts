@@ -7,10 +7,11 @@ import { reach } from "./reach";
 
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** Here 401 is the answer (wrong password or code, dead refresh token), not a reason to renew and try again. */
+/** Here 401 is the answer (wrong password, code or passkey, dead refresh token), not a reason to renew and try again. */
 const NEVER_RENEWED = [
   "/api/v1/auth/login",
   "/api/v1/auth/login/second-factor",
+  "/api/v1/auth/login/passkey",
   "/api/v1/auth/register",
   "/api/v1/auth/refresh",
   "/api/v1/auth/logout",

@@ -34,6 +34,11 @@ export class Unreachable extends Error {
   }
 }
 
+/** What went wrong in the browser, in words for whoever sits before it. */
+export class Explained extends Error {
+  override readonly name = "Explained";
+}
+
 /** That the limit of `reach` was over, which holds until the whole answer has been read. */
 export function isTimeout(error: unknown): boolean {
   return (error as { name?: unknown } | null)?.name === "TimeoutError";
@@ -79,6 +84,7 @@ export async function unwrap<T>(call: Promise<Result<T>>): Promise<T> {
 
 /** A sentence for a person, whatever was thrown. What a fault of ours says is for us, not for them. */
 export function messageOf(error: unknown): string {
-  if (error instanceof ApiError || error instanceof Unreachable) return error.message;
+  if (error instanceof ApiError || error instanceof Unreachable || error instanceof Explained)
+    return error.message;
   return "Something went wrong here. Trying again or reloading the page usually helps.";
 }

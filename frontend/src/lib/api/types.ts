@@ -6,6 +6,7 @@ export type CurrentUser = Schemas["CurrentUser"];
 export type LoginSession = Schemas["LoginSession"];
 export type SecondFactor = Schemas["SecondFactor"];
 export type Enrolment = Schemas["Enrolment"];
+export type Passkey = Schemas["Passkey"];
 export type ApiKey = Schemas["ApiKey"];
 export type ApiKeyCreated = Schemas["ApiKeyCreated"];
 export type Account = Schemas["User"];

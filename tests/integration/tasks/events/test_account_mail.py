@@ -12,6 +12,7 @@ from db.auth.models import User
 from db.events.service import record
 from db.mail.models import MailMessage
 from db.mail.service import UNASKED_PER_HOUR
+from db.passkeys.events import PasskeyChanged
 from db.users import service as users
 from tasks.mail.posting import post
 from tasks.mail.templates import Letter
@@ -100,6 +101,9 @@ async def test_owners_are_told_what_happened(bench: Bench) -> None:
     async def happen(session) -> None:
         await record(session, PasswordChanged(user_id=user.id))
         await record(session, SecondFactorChanged(user_id=user.id, change="code_used", codes_left=4))
+        for change in ("added", "copied", "copied"):
+            changed = PasskeyChanged(user_id=user.id, passkey_id=user.id, change=change, passkey="my telephone")
+            await record(session, changed)
         await users.update_user(session, user.id, {"email": "new@example.org"})
 
     await in_transaction(bench.database, happen)
@@ -110,10 +114,21 @@ async def test_owners_are_told_what_happened(bench: Bench) -> None:
     assert set(notices) == {
         "Your password was changed",
         "A recovery code was used",
+        "A passkey was added",
+        "A passkey may have been copied",
         "Your e-mail address was changed",
     }
     assert notices["Your e-mail address was changed"].to_address == "ada@example.org"
     assert "4 are left" in notices["A recovery code was used"].body_text
+    assert "“my telephone”" in notices["A passkey was added"].body_text
+    analysed = await rows(
+        bench.database, "SELECT payload FROM app.events WHERE event_type LIKE '%passkey%' ORDER BY id"
+    )
+    assert [payload for (payload,) in analysed] == [
+        {"user_id": str(user.id), "passkey_id": str(user.id), "change": change}
+        for change in ("added", "copied", "copied")
+    ]
+    assert len(notices) == len([m for m in await mails(bench) if m.template in ("security_notice", "address_notice")])
     assert not any(LINK.search(mail.body_text) for mail in notices.values())
     assert (await mails(bench))[-1].to_address in ("new@example.org", "ada@example.org")
     links = [mail for mail in await mails(bench) if mail.template == "verify_email"]

@@ -37,6 +37,9 @@ THREE_OLD = {
     " SELECT id, 'p', id::text::bytea, now() - interval '2 days' FROM auth.users",
     "second_factor_enrolments": "INSERT INTO auth.totp_credentials (user_id, secret_encrypted, created_at)"
     " SELECT id, '', now() - interval '2 days' FROM auth.users",
+    "passkey_challenges": "INSERT INTO auth.webauthn_challenges (challenge_sha256, expires_at)"
+    " SELECT i::text::bytea, now() - interval '1 second' FROM generate_series(1, 3) i"
+    " UNION ALL SELECT 'new', now() + interval '1 minute'",
     "sessions": "INSERT INTO auth.sessions (user_id, absolute_expires_at)"
     " SELECT id, now() - interval '60 days' FROM auth.users",
     "token_revocations": "INSERT INTO auth.token_revocations (kind, subject, expire_at)"

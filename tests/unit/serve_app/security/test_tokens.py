@@ -50,7 +50,13 @@ def test_access_tokens_come_back_whole():
 
 
 @pytest.mark.parametrize(
-    ("methods", "amr"), [(["pwd"], ["pwd"]), (["pwd", "otp"], ["pwd", "otp", "mfa"]), (None, ["pwd"])]
+    ("methods", "amr"),
+    [
+        (["pwd"], ["pwd"]),
+        (["pwd", "otp"], ["pwd", "otp", "mfa"]),
+        (["passkey"], ["passkey", "mfa"]),
+        (None, ["pwd"]),
+    ],
 )
 def test_tokens_say_how_their_session_was_opened(methods: list[str] | None, amr: list[str]):
     token, _ = access(**({} if methods is None else {"methods": methods}))

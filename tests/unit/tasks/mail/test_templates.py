@@ -5,8 +5,9 @@ from typing import get_args
 import pytest
 
 from db.auth.events import SecondFactorChange
+from db.passkeys.events import PasskeyChange
 from tasks.mail import templates
-from tasks.mail.templates import SECOND_FACTOR, Letter, order_confirmation, security_notice, welcome
+from tasks.mail.templates import PASSKEYS, SECOND_FACTOR, Letter, order_confirmation, security_notice, welcome
 
 EVIL = '<img src=x onerror="alert(1)">'
 
@@ -26,6 +27,7 @@ EVIL = '<img src=x onerror="alert(1)">'
             templates.second_factor_changed(EVIL, change, 3, "http://localhost:3000/settings")
             for change in SECOND_FACTOR
         ),
+        *(templates.passkey_changed(EVIL, change, EVIL, "http://localhost:3000/settings") for change in PASSKEYS),
         templates.username_taken(EVIL, "http://localhost:3000/register"),
     ],
 )
@@ -39,3 +41,8 @@ def test_names_are_escaped_in_html_and_as_they_are_in_text(letter: Letter) -> No
 def test_every_change_of_a_second_factor_has_its_words() -> None:
     assert set(SECOND_FACTOR) == set(get_args(SecondFactorChange))
     assert "3 are left" in templates.second_factor_changed("ada", "code_used", 3, "http://x").text
+
+
+def test_every_change_of_a_passkey_has_its_words() -> None:
+    assert set(PASSKEYS) == set(get_args(PasskeyChange))
+    assert "“Ada's {phone}”" in templates.passkey_changed("ada", "added", "Ada's {phone}", "http://x").text

@@ -41,7 +41,8 @@ function isSignedIn(outcome: CurrentUser | Challenge): outcome is CurrentUser {
   return !("challenge" in outcome);
 }
 
-function useSignedIn() {
+/** What to do once somebody is signed in, whichever way. */
+export function useSignedIn() {
   const queryClient = useQueryClient();
   return (user: CurrentUser) => {
     queryClient.clear(); // Nothing of whoever was signed in before.

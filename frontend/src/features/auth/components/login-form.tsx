@@ -1,6 +1,7 @@
 "use client";
 
 import { zodResolver } from "@hookform/resolvers/zod";
+import { Fingerprint } from "lucide-react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
@@ -13,6 +14,7 @@ import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 
 import { useLogin } from "../api/session";
+import { usePasskeyLogin } from "../hooks/use-passkey-login";
 import { LoginCodeForm } from "./login-code-form";
 import { PasswordInput } from "./password-input";
 
@@ -29,8 +31,11 @@ export function LoginForm({ next, registerHref }: { next: string; registerHref: 
   const [challenge, setChallenge] = useState<string | null>(null);
   const [expired, setExpired] = useState<unknown>(null);
 
+  const passkey = usePasskeyLogin(() => router.replace(next));
+
   const submit = form.handleSubmit((values) => {
     setExpired(null);
+    passkey.forget();
     login.mutate(values, {
       onSuccess: (outcome) =>
         "challenge" in outcome ? setChallenge(outcome.challenge) : router.replace(next),
@@ -54,9 +59,9 @@ export function LoginForm({ next, registerHref }: { next: string; registerHref: 
   return (
     // method=post: should the form be sent before scripts run, a password never lands in the address bar.
     <form method="post" onSubmit={submit} noValidate className="space-y-4" aria-label="Sign in">
-      <FormError error={login.error ?? expired} />
+      <FormError error={passkey.error ?? login.error ?? expired} />
       <Field label="Email" error={errors.email?.message}>
-        <Input type="email" autoComplete="username" autoFocus {...form.register("email")} />
+        <Input type="email" autoComplete="username webauthn" autoFocus {...form.register("email")} />
       </Field>
       <Field label="Password" error={errors.password?.message}>
         <PasswordInput autoComplete="current-password" {...form.register("password")} />
@@ -69,6 +74,27 @@ export function LoginForm({ next, registerHref }: { next: string; registerHref: 
       <Button type="submit" size="lg" className="w-full" pending={login.isPending || login.isSuccess}>
         Sign in
       </Button>
+      {passkey.supported ? (
+        <>
+          <p className="flex items-center gap-3 text-sm text-muted-foreground before:h-px before:flex-1 before:bg-border after:h-px after:flex-1 after:bg-border">
+            or
+          </p>
+          <Button
+            variant="secondary"
+            size="lg"
+            className="w-full"
+            pending={passkey.pending}
+            disabled={login.isPending || login.isSuccess}
+            onClick={() => {
+              login.reset();
+              setExpired(null);
+              void passkey.ask();
+            }}
+          >
+            <Fingerprint aria-hidden /> Sign in with a passkey
+          </Button>
+        </>
+      ) : null}
       <p className="text-center text-sm text-muted-foreground">
         New here?{" "}
         <Link href={registerHref} className="font-medium text-primary underline-offset-4 hover:underline">

@@ -58,6 +58,7 @@ function SessionRow({ session }: { session: LoginSession }) {
       <div className="min-w-0 flex-1">
         <p className="flex flex-wrap items-center gap-2 text-sm font-medium">
           {device} {session.current ? <Badge tone="success">This device</Badge> : null}
+          {session.methods.includes("passkey") ? <Badge>Passkey</Badge> : null}
           {session.methods.length > 1 ? <Badge>Two steps</Badge> : null}
         </p>
         <p className="text-xs text-muted-foreground">

@@ -5,42 +5,63 @@ import { useForm } from "react-hook-form";
 import { z } from "zod";
 
 import { Button } from "@/components/ui/button";
+import { DialogFooter } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/error-state";
 import { Field } from "@/components/ui/field";
+import { cn } from "@/lib/cn";
 
 import type { Proof } from "../api/second-factor";
 import { CodeField } from "./code-field";
 import { PasswordInput } from "./password-input";
 
-const schema = z.object({
-  current_password: z.string().min(1, "Enter your password."),
-  code: z.string().trim().min(6, "Enter a code."),
-});
+const code = z.string().trim();
+const password = z.object({ current_password: z.string().min(1, "Enter your password."), code });
+const bothFactors = password.extend({ code: code.min(6, "Enter a code.") });
 
 interface ProofFormProps {
   label: string;
   description: string;
   action: string;
   danger?: boolean;
+  /** Whether there is a second factor to ask for; without it the code is empty. */
+  asksForCode?: boolean;
+  /** Whether it is all that a dialog asks. */
+  inDialog?: boolean;
   pending: boolean;
   error: unknown;
   onProven: (proof: Proof) => void;
   onCancel: () => void;
 }
 
-/** Both factors, for a change of the second one. */
+/** The password, and the second factor where there is one, for a change of what signs in. */
 export function ProofForm({
   label,
   description,
   action,
   danger,
+  asksForCode = true,
+  inDialog,
   pending,
   error,
   onProven,
   onCancel,
 }: ProofFormProps) {
-  const form = useForm({ resolver: zodResolver(schema), defaultValues: { current_password: "", code: "" } });
+  const form = useForm({
+    resolver: zodResolver(asksForCode ? bothFactors : password),
+    defaultValues: { current_password: "", code: "" },
+  });
   const { errors } = form.formState;
+  const submit = (
+    <Button type="submit" variant={danger ? "danger" : "primary"} pending={pending}>
+      {action}
+    </Button>
+  );
+  // What was asked for happens, and its answer may be shown once only: somebody has to be here.
+  const cancel = (
+    <Button variant="secondary" disabled={pending} onClick={onCancel}>
+      Cancel
+    </Button>
+  );
   return (
     <form
       method="post"
@@ -51,21 +72,23 @@ export function ProofForm({
     >
       <p className="text-sm text-muted-foreground">{description}</p>
       <FormError error={error} />
-      <div className="grid gap-4 sm:grid-cols-2">
+      <div className={cn("grid gap-4", asksForCode && "sm:grid-cols-2")}>
         <Field label="Current password" error={errors.current_password?.message}>
           <PasswordInput autoComplete="current-password" autoFocus {...form.register("current_password")} />
         </Field>
-        <CodeField error={errors.code?.message} {...form.register("code")} />
+        {asksForCode ? <CodeField error={errors.code?.message} {...form.register("code")} /> : null}
       </div>
-      <div className="flex flex-wrap gap-2">
-        <Button type="submit" variant={danger ? "danger" : "primary"} pending={pending}>
-          {action}
-        </Button>
-        {/* What was asked for happens, and its answer may be shown once only: somebody has to be here. */}
-        <Button variant="secondary" disabled={pending} onClick={onCancel}>
-          Cancel
-        </Button>
-      </div>
+      {inDialog ? (
+        <DialogFooter>
+          {cancel}
+          {submit}
+        </DialogFooter>
+      ) : (
+        <div className="flex flex-wrap gap-2">
+          {submit}
+          {cancel}
+        </div>
+      )}
     </form>
   );
 }

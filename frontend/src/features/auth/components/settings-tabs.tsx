@@ -7,6 +7,7 @@ import { Tab, TabPanel, Tabs, TabsList } from "@/components/ui/tabs";
 
 import { ApiKeys } from "./api-keys";
 import { LoginSessions } from "./login-sessions";
+import { Passkeys } from "./passkeys";
 import { PasswordForm } from "./password-form";
 import { ProfileForm } from "./profile-form";
 import { SecondFactor } from "./second-factor";
@@ -34,6 +35,7 @@ export function SettingsTabs() {
       <TabPanel value="security" keepMounted={busy} className="grid max-w-3xl gap-6">
         <PasswordForm />
         <SecondFactor onBusy={setBusy} />
+        <Passkeys />
       </TabPanel>
       <TabPanel value="sessions">
         <LoginSessions />

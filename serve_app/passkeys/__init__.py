@@ -1,0 +1,1 @@
+"""Passkeys: the caller's own, and signing in with one."""
