@@ -134,7 +134,7 @@ describe("adding one", () => {
     expect(browser.create).toHaveBeenCalledWith({ optionsJSON: OPTIONS });
     expect(sent.added).toMatchObject({ name: "my telephone", credential: { id: "key-1" } });
     expect(await screen.findByRole("list", { name: "Passkeys" })).toHaveTextContent("my telephone");
-    expect(screen.queryByRole("dialog", { name: "Add a passkey" })).toBeNull();
+    await waitFor(() => expect(screen.queryByRole("dialog", { name: "Add a passkey" })).toBeNull());
   });
 
   it("asks for a code where there is a second factor", async () => {
@@ -223,11 +223,13 @@ describe("changing one", () => {
     expect(await screen.findByText("The passkey is removed")).toBeInTheDocument();
     await waitFor(() => expect(screen.queryByRole("list", { name: "Passkeys" })).toBeNull());
     expect(sent.removed).toEqual({ current_password: PASSWORD });
-    expect(browser.signal).toHaveBeenCalledWith({
-      signalName: "unknownCredential",
-      rpID: "localhost",
-      credentialID: "key-1",
-    });
+    await waitFor(() =>
+      expect(browser.signal).toHaveBeenCalledWith({
+        signalName: "unknownCredential",
+        rpID: "localhost",
+        credentialID: "key-1",
+      }),
+    );
   });
 
   it("keeps it when the password is wrong", async () => {

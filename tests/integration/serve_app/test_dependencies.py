@@ -48,6 +48,8 @@ def test_what_is_open_is_known():
         "auth-reset_password",
         "auth-refresh",
         "auth-logout",
+        "passkeys-begin_passkey_login",
+        "passkeys-login_with_passkey",
         "products-list_products",
         "products-get_product",
         "products-list_categories",
