@@ -5,7 +5,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import audit
 from db.auth import login, one_time, repository, second_factor
 from db.auth.errors import LoginChallengeInvalid, LoginCodeInvalid, SecondFactorDisabled
 from db.auth.sealing import Sealer
@@ -60,14 +59,5 @@ async def answer(session: AsyncSession, sealer: Sealer, text: str, code: str, *,
         await session.flush()
         raise LoginCodeInvalid
     await one_time.use(session, token)
-    await login.stamp(session, user.id)
-    await audit.record(
-        session,
-        "login.succeeded",
-        subject_type="user",
-        subject_id=user.id,
-        actor_id=user.id,
-        ip=ip,
-        details={"second_factor": method},
-    )
+    await login.succeeded(session, user.id, ip=ip, details={"second_factor": method})
     return ProvenLogin(user.id, ("pwd", method))

@@ -6,6 +6,7 @@ An account has three windows of failures, so that nobody can use up its owner's:
 in from, one for all others, and one for confirmations, for which one must be signed in.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -151,10 +152,20 @@ async def check_address(session: AsyncSession, network: str | None, failures_per
     await _refuse_many(session, failed, failures_per_minute * ADDRESS_FACTOR)
 
 
-async def stamp(session: AsyncSession, user_id: UUID) -> None:
-    """Note that somebody signs in now. Not through the ORM: no edit of the account, so its version (ETag) stays."""
+async def succeeded(session: AsyncSession, user_id: UUID, *, ip: str | None, details: Mapping[str, str]) -> None:
+    """Write down that somebody signs in now, and by what (`details`), where the password was not the last word."""
+    # Not through the ORM: signing in is no edit of the account, so its version (ETag) stays.
     now = update(User).where(User.id == user_id).values(last_login_at=func.now())
     await session.execute(now.execution_options(synchronize_session=False))
+    await audit.record(
+        session,
+        "login.succeeded",
+        subject_type="user",
+        subject_id=user_id,
+        actor_id=user_id,
+        ip=ip,
+        details=dict(details),
+    )
 
 
 async def prune_attempts(session: AsyncSession, *, older_than_days: int, limit: int = BATCH) -> int:

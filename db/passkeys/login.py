@@ -57,16 +57,7 @@ async def sign_in(
     user, row = outcome
     # As a right password is: where it was given is one of the account's own networks from now on.
     await _attempt(session, func.lower(user.email), user.id, network, succeeded=True)
-    await login.stamp(session, user.id)
-    await audit.record(
-        session,
-        "login.succeeded",
-        subject_type="user",
-        subject_id=user.id,
-        actor_id=user.id,
-        ip=ip,
-        details={"passkey_id": str(row.id)},
-    )
+    await login.succeeded(session, user.id, ip=ip, details={"passkey_id": str(row.id)})
     return user.id
 
 

@@ -1,7 +1,11 @@
 """Changing one's own account: address and password need the present password, and a code where there is one."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import errors as auth_errors
 from db.auth import second_factor
@@ -62,6 +66,19 @@ async def change_own_account(
                 ip=address,
             )
         return user
+
+
+@asynccontextmanager
+async def proven(
+    resources: Resources, user_id: UUID, *, password: str | None, code: str | None, address: str
+) -> AsyncIterator[AsyncSession]:
+    """The user's own transaction, after they have shown that it is them: by the password, and by a code where there is
+    a second factor. Raises WrongPassword, and what `second_factor.require_code` raises.
+    """
+    user = await prove_password(resources, user_id, password, address)
+    async with resources.database.transaction(acting_user_id=user.id) as session:
+        await second_factor.require_code(session, resources.sealer, user.id, code, ip=address)
+        yield session
 
 
 async def prove_password(resources: Resources, user_id: UUID, password: str | None, address: str) -> User:

@@ -6,12 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response, status
 from webauthn.helpers import bytes_to_base64url
 
-from db.auth import second_factor
 from db.auth.models import WebauthnCredential
 from db.passkeys import challenges, service
 from db.passkeys.ceremonies import Site
 from db.passkeys.service import MAX_PASSKEYS
-from serve_app.auth.changing import prove_password
+from serve_app.auth.changing import proven
 from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep
 from serve_app.links import action, self_link
 from serve_app.openapi_parts import problems
@@ -43,10 +42,9 @@ async def begin_passkey(
 ) -> Any:
     """Begin to add a passkey: what to ask an authenticator. Good for one answer, within five minutes."""
     address = resources.addresses.find(request.scope)
-    user = await prove_password(resources, principal.user_id, body.current_password, address)
-    async with resources.database.transaction(acting_user_id=user.id) as session:
-        await second_factor.require_code(session, resources.sealer, user.id, body.code, ip=address)
-        options = await service.begin(session, Site.of(resources.settings.public_url), user.id)
+    proof = proven(resources, principal.user_id, password=body.current_password, code=body.code, address=address)
+    async with proof as session:
+        options = await service.begin(session, Site.of(resources.settings.public_url), principal.user_id)
     response.headers["Cache-Control"] = "no-store"
     return PasskeyOptions(options=options, expires_in=int(challenges.LIFE.total_seconds()))
 
@@ -87,10 +85,9 @@ async def remove_passkey(
 ) -> None:
     """Remove a passkey: it signs nobody in any more. Sessions that it opened go on. Its owner is told by mail."""
     address = resources.addresses.find(request.scope)
-    user = await prove_password(resources, principal.user_id, body.current_password, address)
-    async with resources.database.transaction(acting_user_id=user.id) as session:
-        await second_factor.require_code(session, resources.sealer, user.id, body.code, ip=address)
-        await service.remove(session, user.id, passkey_id, ip=address)
+    proof = proven(resources, principal.user_id, password=body.current_password, code=body.code, address=address)
+    async with proof as session:
+        await service.remove(session, principal.user_id, passkey_id, ip=address)
 
 
 def _present(row: WebauthnCredential) -> Passkey:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response, status
 from db.auth import second_factor, totp
 from db.errors import PermissionDenied
 from db.users import service as users
-from serve_app.auth.changing import prove_password
+from serve_app.auth.changing import prove_password, proven
 from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep, require_login
 from serve_app.links import action, self_link
 from serve_app.openapi_parts import problems
@@ -96,10 +96,9 @@ async def renew_recovery_codes(
 ) -> Any:
     """New recovery codes; the old ones are void. They are in this answer and nowhere else."""
     address = resources.addresses.find(request.scope)
-    user = await prove_password(resources, principal.user_id, body.current_password, address)
-    async with resources.database.transaction(acting_user_id=user.id) as session:
-        await second_factor.require_code(session, resources.sealer, user.id, body.code, ip=address)
-        codes = await second_factor.renew_recovery_codes(session, resources.sealer, user.id, ip=address)
+    proof = proven(resources, principal.user_id, password=body.current_password, code=body.code, address=address)
+    async with proof as session:
+        codes = await second_factor.renew_recovery_codes(session, resources.sealer, principal.user_id, ip=address)
     response.headers["Cache-Control"] = "no-store"
     return RecoveryCodes(recovery_codes=list(codes))
 
@@ -110,10 +109,9 @@ async def disable(
 ) -> None:
     """Switch two-step sign-in off, and void the recovery codes."""
     address = resources.addresses.find(request.scope)
-    user = await prove_password(resources, principal.user_id, body.current_password, address)
-    async with resources.database.transaction(acting_user_id=user.id) as session:
-        await second_factor.require_code(session, resources.sealer, user.id, body.code, ip=address)
-        await second_factor.disable(session, user.id, actor_id=user.id, ip=address)
+    proof = proven(resources, principal.user_id, password=body.current_password, code=body.code, address=address)
+    async with proof as session:
+        await second_factor.disable(session, principal.user_id, actor_id=principal.user_id, ip=address)
 
 
 @router.delete(

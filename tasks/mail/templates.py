@@ -112,8 +112,7 @@ SECOND_FACTOR = {
 def second_factor_changed(username: str, change: str, codes_left: int, link: str) -> Letter:
     """After something happened to a second factor; `change` is a key of SECOND_FACTOR."""
     subject, sentence = SECOND_FACTOR[change]
-    paragraphs = [f"Hello {username},", sentence.format(left=codes_left)]
-    return _letter(subject, [*paragraphs, "If this was not you, look at your account at once:"], link)
+    return _warning(username, subject, sentence.format(left=codes_left), link)
 
 
 PASSKEYS = {
@@ -131,8 +130,7 @@ PASSKEYS = {
 def passkey_changed(username: str, change: str, name: str, link: str) -> Letter:
     """After something happened to a passkey; `change` is a key of PASSKEYS, `name` what its owner calls it."""
     subject, sentence = PASSKEYS[change]
-    paragraphs = [f"Hello {username},", sentence.format(name=name)]
-    return _letter(subject, [*paragraphs, "If this was not you, look at your account at once:"], link)
+    return _warning(username, subject, sentence.format(name=name), link)
 
 
 def order_confirmation(username: str, order_number: str, total: str, currency: str, link: str) -> Letter:
@@ -184,6 +182,12 @@ def username_taken(username: str, link: str) -> Letter:
         ],
         link,
     )
+
+
+def _warning(username: str, subject: str, sentence: str, link: str) -> Letter:
+    """After something that only the account's owner should do."""
+    paragraphs = [f"Hello {username},", sentence, "If this was not you, look at your account at once:"]
+    return _letter(subject, paragraphs, link)
 
 
 def _letter(subject: str, paragraphs: list[str], link: str) -> Letter:

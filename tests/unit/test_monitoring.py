@@ -52,24 +52,24 @@ def parse(query: str) -> Any:
     return promql_parser.parse(query.replace("$__rate_interval", "1m"))
 
 
-def selectors(expression: Any) -> Iterator[Any]:
-    """Every selector of series in it."""
-    if isinstance(expression, promql_parser.VectorSelector):
-        yield expression
-        return
+def nodes(expression: Any) -> Iterator[Any]:
+    """An expression and all that it is made of."""
+    yield expression
     for child in [*(getattr(expression, name, None) for name in CHILDREN), *(getattr(expression, "args", None) or ())]:
         if child is not None:
-            yield from selectors(child)
+            yield from nodes(child)
+
+
+def selectors(expression: Any) -> Iterator[Any]:
+    """Every selector of series in it."""
+    return (node for node in nodes(expression) if isinstance(node, promql_parser.VectorSelector))
 
 
 def labels_of(expression: Any) -> Iterator[str]:
     """Labels that it groups by."""
-    modifier = getattr(expression, "modifier", None)
-    if isinstance(expression, promql_parser.AggregateExpr) and modifier is not None:
-        yield from modifier.labels
-    for child in [*(getattr(expression, name, None) for name in CHILDREN), *(getattr(expression, "args", None) or ())]:
-        if child is not None:
-            yield from labels_of(child)
+    for node in nodes(expression):
+        if isinstance(node, promql_parser.AggregateExpr) and node.modifier is not None:
+            yield from node.modifier.labels
 
 
 @pytest.mark.parametrize(("name", "query"), QUERIES, ids=[name for name, _ in QUERIES])

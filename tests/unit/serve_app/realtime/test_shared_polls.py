@@ -58,6 +58,7 @@ def test_those_who_left_or_untracked_are_told_nothing_and_nobody_is_asked_for_no
 def stays_behind(world: World) -> Callable[[], None]:
     """From now on nothing is told until the function that this returns is called."""
     turns = world.hub.polls._turns
+    # Its next turn is the function's, not the loop's: only so is the process behind for as long as the test says.
     turns._budget_s, turns._continue_later = -1.0, lambda: None  # type: ignore[method-assign]
 
     def catch_up() -> None:
