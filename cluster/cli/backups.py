@@ -37,13 +37,8 @@ DO $$ DECLARE name text; BEGIN
 END $$
 """
 
-BEGIN_ANEW = """
-UPDATE app.stream_heads
-SET epoch = translate(substr(md5(gen_random_uuid()::text), 1, 8), '0123456789', 'ghijklmnop')
-"""
-"""Clients may have read further than the backup goes. With the old epoch, offsets that are given out a second time
-would look to them like those that they have; with a new one they are told `recovered: false`, and read all again.
-Eight letters, as `actors.brokers.epochs` makes."""
+BEGIN_ANEW = Path(__file__).with_name("begin_anew.sql")
+"""What follows every restore, by whatever means: new epochs, and nothing that goes by another cluster's numbers."""
 
 PREAMBLE_LINES = 40
 NEWER_THAN_SERVER = b"SET transaction_timeout = 0;"
@@ -123,7 +118,7 @@ def _has_data(psql: str, connection: Mapping[str, str]) -> bool:
 def _load(file: Path, psql: str, connection: Mapping[str, str]) -> str:
     """Everything in one transaction. Returns what was in the way, for people; "" when it is done."""
     command = [psql, "-Xq", "--single-transaction", "-v", "ON_ERROR_STOP=1", "-o", os.devnull]
-    command += ["-c", EMPTY, "-f", "-", "-c", BEGIN_ANEW]
+    command += ["-c", EMPTY, "-f", "-", "-f", os.fspath(BEGIN_ANEW)]
     with subprocess.Popen(command, cwd=ROOT, env=dict(connection), stdin=subprocess.PIPE) as sink:
         if sink.stdin is None:
             raise TypeError("it is a pipe")

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster.cli.backups import _forget_cache
+from cluster.cli.backups import BEGIN_ANEW, _forget_cache
 from cluster.paths import Paths
 from cluster.ray_runtime import processes
 from tests.fixtures.command import MobulaCommand
 
 pytestmark = pytest.mark.timeout(240)
+
+OLD_CLUSTER = 2**40
+"""A transaction id that no server of a test comes to."""
 
 HEAD = "INSERT INTO app.stream_heads (channel, epoch, top, expires_at) VALUES ('durable:x', 'abcdefgh', 7, 'infinity')"
 
@@ -53,6 +56,36 @@ def test_a_backup_brings_everything_back_and_streams_begin_anew(
     assert again.exit_code == 0, again.output
     assert mobula.run("restore", str(file), "--replace").exit_code == 0
     assert processes.find(Paths(mobula.home)) == []
+
+
+@pytest.mark.parametrize("by", ["restore", "the script"])
+def test_what_goes_by_another_cluster_s_numbers_ends_and_what_people_have_read_stays_read(
+    mobula: MobulaCommand, tmp_path: Path, capfd: pytest.CaptureFixture[str], by: str
+) -> None:
+    file = tmp_path / "backup.sql.gz"
+    assert mobula.run("migrate", "up").exit_code == 0
+    ask(mobula, capfd, HEAD)
+    ask(
+        mobula,
+        capfd,
+        f"INSERT INTO app.cache_invalidations (keys, tags, xid) VALUES ('{{k}}', '{{}}', '{OLD_CLUSTER}')",
+    )
+    read = 'INSERT INTO app.read_positions (channel, user_id, epoch, "offset")'
+    ask(mobula, capfd, f"{read} VALUES ('durable:x', 'u', 'abcdefgh', 5), ('durable:x', 'v', 'longgone', 6)")
+    keys = 'INSERT INTO app.publication_keys (channel, key, epoch, "offset", expires_at)'
+    ask(mobula, capfd, f"{keys} VALUES ('durable:x', 'once', 'abcdefgh', 7, 'infinity')")
+    if by == "restore":
+        assert mobula.run("backup", str(file)).exit_code == 0
+        assert mobula.run("restore", str(file), "--replace").exit_code == 0
+    else:
+        assert mobula.run("psql", "--", "-q1f", str(BEGIN_ANEW)).exit_code == 0
+
+    assert ask(mobula, capfd, "SELECT count(*) FROM app.cache_invalidations") == "0"
+    epoch = ask(mobula, capfd, "SELECT epoch FROM app.stream_heads")
+    assert epoch != "abcdefgh"
+    positions = ask(mobula, capfd, 'SELECT user_id, epoch, "offset" FROM app.read_positions ORDER BY user_id')
+    assert positions.splitlines() == [f"u|{epoch}|5", "v|longgone|6"]
+    assert ask(mobula, capfd, 'SELECT epoch, "offset" FROM app.publication_keys') == f"{epoch}|7"
 
 
 def test_a_damaged_backup_changes_nothing(
