@@ -88,7 +88,7 @@ def build_app(settings: Settings, resources: Resources | None = None) -> MobulaA
         separate_input_output_schemas=False,
         docs_url=None,  # our own page: FastAPI's loads its scripts from another host
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None if settings.environment == "production" else "/openapi.json",  # D-281
         telemetry={"tracing": False, "metrics": False, "logs": False},  # the chain does it; asking costs every request
         redirect_slashes=False,  # a redirect would lose the body, and tell wrong paths from right ones only halfway
     )

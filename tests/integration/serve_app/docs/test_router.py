@@ -28,4 +28,5 @@ async def test_the_document_is_served(client: httpx.AsyncClient):
 async def test_is_not_there_in_production(start_api: StartApi):
     api = await start_api(environment="production")
     async with api.client() as client:
-        assert_problem(await client.get("/docs"), 404, "not_found")
+        for path in ("/docs", "/docs/static/mobula-docs.js", "/openapi.json"):
+            assert_problem(await client.get(path), 404, "not_found")
