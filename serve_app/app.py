@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,6 +12,8 @@ from cluster.settings import Settings
 from db.errors import Unavailable
 from serve_app import errors, routers
 from serve_app.docs.router import mount_docs
+from serve_app.health.checks import look
+from serve_app.health.sharing import SharedLook
 from serve_app.middleware import chain
 from serve_app.openapi import DESCRIPTION, TITLE, VERSION, build_openapi, operation_id
 from serve_app.resources import Resources
@@ -69,11 +72,13 @@ def build_app(settings: Settings, resources: Resources | None = None) -> MobulaA
         app.state.brokers = opened.actors.brokers
         app.state.sessions = opened.actors.sessions
         app.state.cache = opened.actors.cache
+        health = app.state.health = SharedLook(partial(look, opened))
         app.open_chain(opened)
         try:
             yield
         finally:
             app.chained = None
+            await health.close()
             opened.lines.flush()
             if resources is None:
                 await opened.close()

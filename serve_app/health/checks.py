@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Literal
 
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from cluster.logging import get_logger
 from serve_app.health.schemas import Check
+from serve_app.health.sharing import Finding
 from serve_app.resources import Resources
 
 DEADLINE_S = 2.0
@@ -17,25 +17,23 @@ DEADLINE_S = 2.0
 
 Status = Literal["healthy", "degraded", "unhealthy"]
 
-logger = get_logger(__name__)
 
-
-async def check_all(resources: Resources) -> dict[str, Check]:
+async def look(resources: Resources) -> dict[str, Finding]:
     """Ask every part at once. Without Postgres or the actors we are unhealthy; without Valkey only slower."""
-    names, checks = ["database"], [_measure(_database(resources), "database", failed="unhealthy")]
+    names, checks = ["database"], [_measure(_database(resources), failed="unhealthy")]
     if resources.actors.check is not None:
         names.append("actors")
-        checks.append(_measure(resources.actors.check(), "actors", failed="unhealthy"))
+        checks.append(_measure(resources.actors.check(), failed="unhealthy"))
     if resources.valkey is not None:
         names.append("valkey")
-        checks.append(_measure(_ping(resources.valkey), "valkey", failed="degraded"))
+        checks.append(_measure(_ping(resources.valkey), failed="degraded"))
     found = dict(zip(names, await asyncio.gather(*checks), strict=True))
-    # None at all is no better than one that is gone, and no news: the log does not repeat it with every probe.
-    found.setdefault("valkey", Check(status="degraded", latency_ms=None))
+    # None at all is no better than one that is gone, and no news for the log.
+    found.setdefault("valkey", Finding(Check(status="degraded", latency_ms=None)))
     return found
 
 
-def worst(checks: dict[str, Check]) -> Status:
+def worst(checks: Mapping[str, Check]) -> Status:
     """The status of the whole."""
     statuses = {check.status for check in checks.values()}
     if "unhealthy" in statuses:
@@ -43,15 +41,15 @@ def worst(checks: dict[str, Check]) -> Status:
     return "degraded" if "degraded" in statuses else "healthy"
 
 
-async def _measure(check: Awaitable[None], name: str, *, failed: Status) -> Check:
+async def _measure(check: Awaitable[None], *, failed: Status) -> Finding:
     started = time.perf_counter()
     try:
         async with asyncio.timeout(DEADLINE_S):
             await check
     except Exception as error:
-        logger.warning("health check failed", part=name, error=f"{type(error).__name__}: {error}")
-        return Check(status=failed, latency_ms=None)
-    return Check(status="healthy", latency_ms=round((time.perf_counter() - started) * 1000, 2))
+        kind = type(error).__name__
+        return Finding(Check(status=failed, latency_ms=None), reason=kind, error=f"{kind}: {error}")
+    return Finding(Check(status="healthy", latency_ms=round((time.perf_counter() - started) * 1000, 2)))
 
 
 async def _database(resources: Resources) -> None:

@@ -1,13 +1,13 @@
 """Health checks."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from serve_app.dependencies import ResourcesDep
-from serve_app.health.checks import check_all, worst
+from serve_app.health.checks import worst
 from serve_app.health.schemas import Health, Live, Ready
+from serve_app.health.sharing import SharedLook
 from serve_app.openapi_parts import PUBLIC
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -21,14 +21,15 @@ UNAVAILABLE = 503
     openapi_extra=PUBLIC,
     responses={UNAVAILABLE: {"model": Health, "description": "Unhealthy: Postgres or the actors do not answer."}},
 )
-async def health(resources: ResourcesDep, response: Response) -> Any:
-    """Every part: Postgres, actors, Valkey."""
-    checks = await check_all(resources)
-    status = worst(checks)
+async def health(request: Request, response: Response) -> Any:
+    """Every part: Postgres, actors, Valkey, as they were at `timestamp`: one look serves everybody for a second."""
+    shared: SharedLook = request.app.state.health
+    found = await shared.ask()
+    status = worst(found.checks)
     if status == "unhealthy":
         response.status_code = UNAVAILABLE
     response.headers["Cache-Control"] = "no-store"
-    return Health(status=status, timestamp=datetime.now(UTC), checks=checks)
+    return Health(status=status, timestamp=found.looked_at, checks=dict(found.checks))
 
 
 @router.get("/live", response_model=Live, openapi_extra=PUBLIC)

@@ -1673,7 +1673,7 @@ export interface paths {
         };
         /**
          * Every part
-         * @description Every part: Postgres, actors, Valkey.
+         * @description Every part: Postgres, actors, Valkey, as they were at `timestamp`: one look serves everybody for a second.
          */
         get: operations["health-health"];
         put?: never;
