@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth.models import LoginSession, Permission, Role, RolePermission, User, UserRole
@@ -62,13 +62,22 @@ async def usernames_of(session: AsyncSession, user_ids: Iterable[UUID]) -> dict[
     return {row.id: row.username for row in rows}
 
 
-async def permissions_of(session: AsyncSession, user_id: UUID) -> frozenset[str]:
-    """Everything that the user's roles allow, less what is withheld until the address is verified."""
-    held = (
+def _by_roles(user_id: UUID) -> Select[str]:
+    return (
         select(RolePermission.permission)
         .join(UserRole, UserRole.role_id == RolePermission.role_id)
         .where(UserRole.user_id == user_id)
     )
+
+
+async def allowed_by_roles(session: AsyncSession, user_id: UUID) -> frozenset[str]:
+    """Everything that the user's roles allow, also what is withheld until the address is verified."""
+    return frozenset(await session.scalars(_by_roles(user_id)))
+
+
+async def permissions_of(session: AsyncSession, user_id: UUID) -> frozenset[str]:
+    """Everything that the user's roles allow, less what is withheld until the address is verified."""
+    held = _by_roles(user_id)
     if withheld := session.info.get(UNVERIFIED_WITHOUT):
         verified = select(User.is_verified).where(User.id == user_id).scalar_subquery()
         held = held.where(or_(RolePermission.permission.not_in(withheld), verified))

@@ -22,6 +22,7 @@ from serve_app.second_factor.schemas import (
     SecondFactorProof,
 )
 from serve_app.security.principal import Principal
+from serve_app.users.reach import refuse_beyond
 
 PATH = "/auth/second-factor"
 ISSUER = "Mobula"
@@ -126,9 +127,13 @@ async def remove_second_factor(
     session: DbSession,
     resources: ResourcesDep,
 ) -> None:
-    """Remove the second factor of somebody who has lost their app and their codes. One's own needs both factors."""
+    """Remove the second factor of somebody who has lost their app and their codes. One's own needs both factors.
+
+    Needs every permission that the account holds.
+    """
     if user_id == principal.user_id:
         raise PermissionDenied("Switch your own second factor off in your settings.")
     await users.get_user(session, user_id)
+    await refuse_beyond(session, principal, user_id)
     address = resources.addresses.find(request.scope)
     await second_factor.disable(session, user_id, actor_id=principal.user_id, ip=address)

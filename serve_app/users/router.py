@@ -26,6 +26,7 @@ from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
 from serve_app.schemas import Page
 from serve_app.security.principal import Principal
 from serve_app.users.presenting import present_user
+from serve_app.users.reach import refuse_beyond
 from serve_app.users.schemas import User, UserCreate, UserReplace, UserUpdate
 
 router = APIRouter(prefix="/users", tags=["users"])
@@ -144,8 +145,12 @@ async def update_user(
     response: Response,
     if_match: IfMatch = None,
 ) -> Any:
-    """Change an account: one's own name or metadata, or anybody's with `users:write` (roles with `roles:manage`)."""
+    """Change an account: one's own name or metadata, or anybody's with `users:write` (roles with `roles:manage`).
+
+    Somebody else's needs every permission that it holds, too.
+    """
     _refuse_strangers(user_id, principal, "users:write")
+    await refuse_beyond(session, principal, user_id)
     changes = body.model_dump(exclude_unset=True, exclude_none=True)
     roles = changes.pop("roles", None)
     if user_id == principal.user_id and "email" in changes:
@@ -180,9 +185,10 @@ async def replace_user(
 ) -> Any:
     """Make an account exactly this. If-Match is required: what somebody else has changed would be lost unseen.
 
-    One's own address changes at /auth/me only, with the password.
+    One's own address changes at /auth/me only, with the password. Somebody else's needs every permission that it holds.
     """
     version = expected_version(if_match, required=True)
+    await refuse_beyond(session, principal, user_id)
     changes = body.model_dump()
     roles = changes.pop("roles")
     held = await service.get_user(session, user_id)
@@ -200,8 +206,12 @@ async def replace_user(
 async def delete_user(
     user_id: UUID, principal: LoginPrincipal, session: DbSession, resources: ResourcesDep, if_match: IfMatch = None
 ) -> None:
-    """Delete an account (softly): its sessions and keys end at once. With If-Match, only as you read it."""
+    """Delete an account (softly): its sessions and keys end at once. With If-Match, only as you read it.
+
+    Somebody else's needs every permission that it holds.
+    """
     _refuse_strangers(user_id, principal, "users:write")
+    await refuse_beyond(session, principal, user_id)
     await service.delete_user(
         session, user_id, expected_version=expected_version(if_match, required=False), actor_id=principal.user_id
     )

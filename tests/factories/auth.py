@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth import service
 from db.auth.api_keys import CreatedApiKey
-from db.auth.models import Organisation, User
+from db.auth.models import Organisation, Role, RolePermission, User
 from db.auth.sessions import OpenSession
 
 _numbers = itertools.count(1)
@@ -23,6 +23,16 @@ async def make_organisation(session: AsyncSession, **values: Any) -> Organisatio
     number = next(_numbers)
     row = Organisation(**({"name": f"Organisation {number}", "slug": f"organisation-{number}"} | values))
     session.add(row)
+    await session.flush()
+    return row
+
+
+async def make_role(session: AsyncSession, name: str, permissions: Sequence[str]) -> Role:
+    """A role of the application's own."""
+    row = Role(name=name)
+    session.add(row)
+    await session.flush()
+    session.add_all(RolePermission(role_id=row.id, permission=permission) for permission in permissions)
     await session.flush()
     return row
 

@@ -428,6 +428,8 @@ export interface paths {
         /**
          * Remove the second factor of somebody who has lost their app and their codes
          * @description Remove the second factor of somebody who has lost their app and their codes. One's own needs both factors.
+         *
+         *     Needs every permission that the account holds.
          */
         delete: operations["second_factor-remove_second_factor"];
         options?: never;
@@ -599,13 +601,15 @@ export interface paths {
          * Make an account exactly this
          * @description Make an account exactly this. If-Match is required: what somebody else has changed would be lost unseen.
          *
-         *     One's own address changes at /auth/me only, with the password.
+         *     One's own address changes at /auth/me only, with the password. Somebody else's needs every permission that it holds.
          */
         put: operations["users-replace_user"];
         post?: never;
         /**
          * Delete an account (softly)
          * @description Delete an account (softly): its sessions and keys end at once. With If-Match, only as you read it.
+         *
+         *     Somebody else's needs every permission that it holds.
          */
         delete: operations["users-delete_user"];
         options?: never;
@@ -613,6 +617,8 @@ export interface paths {
         /**
          * Change an account
          * @description Change an account: one's own name or metadata, or anybody's with `users:write` (roles with `roles:manage`).
+         *
+         *     Somebody else's needs every permission that it holds, too.
          */
         patch: operations["users-update_user"];
         trace?: never;
