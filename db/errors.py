@@ -9,12 +9,14 @@ class DomainError(Exception):
 
     `code` is stable, snake_case and unique per class: clients branch on it. `details` is JSON-compatible and safe to
     show. A class with `keeps_changes = True` is raised *after* changes that must outlive the refusal (a counted failed
-    login, a revoked token family): `Database.transaction` commits, then lets it through.
+    login, a revoked token family): `Database.transaction` commits, then lets it through. `field` names
+    the value that is refused, as a path such as `lines.0.quantity`; empty: it is about no value of the request.
     """
 
     code: ClassVar[str] = "domain_error"
     default_message: ClassVar[str] = "The request was refused."
     keeps_changes: ClassVar[bool] = False
+    field: str = ""
 
     def __init__(self, message: str = "", *, details: Mapping[str, Any] | None = None) -> None:
         self.message = message or self.default_message
@@ -58,7 +60,7 @@ class PermissionDenied(DomainError):
 
 
 class InvalidInput(DomainError):
-    """A value is outside what the service accepts. `field` names it, as a path such as `lines.0.quantity`."""
+    """A value is outside what the service accepts."""
 
     code = "invalid_input"
     default_message = "A value is not acceptable."

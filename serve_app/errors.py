@@ -23,6 +23,7 @@ from db.errors import (
     Unauthenticated,
     Unavailable,
 )
+from serve_app.mistakes import words_of
 from serve_app.openapi_parts import PROBLEM_MEDIA_TYPE
 from serve_app.statuses import phrase_of
 
@@ -164,7 +165,7 @@ def domain_problem(scope: Scope, error: DomainError) -> Response:
     errors: list[dict[str, str]] | None = None
     if isinstance(error, TooManyRequests | Unavailable):
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
-    if isinstance(error, InvalidInput):
+    if error.field or isinstance(error, InvalidInput):
         pointer = "#/" + error.field.replace(".", "/") if error.field else "#"
         errors = [{"pointer": pointer, "code": error.code, "message": error.message}]
     return problem_response(
@@ -184,7 +185,7 @@ def validation_problem(scope: Scope, error: RequestValidationError) -> Response:
         {
             "pointer": _pointer(mistake["loc"]),
             "code": str(mistake["type"]),
-            "message": str(mistake["msg"]).removeprefix("Value error, "),
+            "message": words_of(mistake),
         }
         for mistake in error.errors()
     ]

@@ -138,6 +138,7 @@ class CodeRequired(PermissionDenied):
 
     code = "code_required"
     default_message = "This needs a code of your authenticator app, or a recovery code."
+    field = "code"
 
 
 class WrongCode(PermissionDenied):
@@ -145,6 +146,7 @@ class WrongCode(PermissionDenied):
 
     code = "wrong_code"
     default_message = "This code is wrong, or was used before. Wait for the next one."
+    field = "code"
     keeps_changes: ClassVar[bool] = True  # the failed attempt is counted
 
 

@@ -23,17 +23,27 @@ ADDRESS_CHANGES = Policy("address_changes", quota=10, window_s=3600)
 """Of one account, refused ones too: each mails an address that may be anybody's, or says that it is somebody's."""
 
 
+class PasswordRequired(PermissionDenied):
+    """The present password was not given."""
+
+    code = "password_required"
+    default_message = "This needs your current password."
+    field = "current_password"
+
+
 class WrongPassword(PermissionDenied):
-    """The present password was not given, or is another."""
+    """The present password is another."""
 
     code = "wrong_password"
-    default_message = "Changing the e-mail address or the password needs the present password."
+    default_message = "This is not your current password."
+    field = "current_password"
 
 
 async def change_own_account(
     resources: Resources, principal: Principal, body: CurrentUserUpdate, *, address: str
 ) -> User:
-    """Apply the changes. Raises WrongPassword, PasswordTooWeak, TooManyAddresses, and what is raised below.
+    """Apply the changes. Raises PasswordRequired, WrongPassword, PasswordTooWeak, TooManyAddresses, and what is raised
+    below.
 
     Passwords are compared through `authenticate`, so that guesses here are counted, apart from those at the door.
     """
@@ -73,7 +83,7 @@ async def proven(
     resources: Resources, user_id: UUID, *, password: str | None, code: str | None, address: str
 ) -> AsyncIterator[AsyncSession]:
     """The user's own transaction, after they have shown that it is them: by the password, and by a code where there is
-    a second factor. Raises WrongPassword, and what `second_factor.require_code` raises.
+    a second factor. Raises PasswordRequired, WrongPassword, and what `second_factor.require_code` raises.
     """
     user = await prove_password(resources, user_id, password, address)
     async with resources.database.transaction(acting_user_id=user.id) as session:
@@ -82,11 +92,11 @@ async def proven(
 
 
 async def prove_password(resources: Resources, user_id: UUID, password: str | None, address: str) -> User:
-    """The account, if this is its password. Raises WrongPassword (counted, apart from sign-ins)."""
+    """The account, if this is its password. Raises PasswordRequired, WrongPassword (counted, apart from sign-ins)."""
     async with resources.database.transaction(read_only=True) as session:
         user = await users.get_user(session, user_id)
     if password is None:
-        raise WrongPassword
+        raise PasswordRequired
     try:
         await auth.authenticate(
             resources.database,

@@ -61,7 +61,7 @@ async def test_added_used_and_removed(welcome: Welcome) -> None:
     dialog = page.get_by_role("dialog", name="Add a passkey")
     await dialog.get_by_label("Current password").fill("not this one")
     await dialog.get_by_role("button", name="Continue").click()
-    await expect(dialog.get_by_role("alert")).to_contain_text("present password")
+    await expect(dialog.get_by_role("alert")).to_contain_text("not your current password")
     await dialog.get_by_label("Current password").fill(ada.password)
     await dialog.get_by_role("button", name="Continue").click()
     await dialog.get_by_role("textbox", name="Name").fill("my laptop")

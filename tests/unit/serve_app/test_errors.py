@@ -7,7 +7,7 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from db.errors import Conflict, DatabaseUnavailable, DomainError, InvalidInput, TooManyRequests
+from db.errors import Conflict, DatabaseUnavailable, DomainError, InvalidInput, PermissionDenied, TooManyRequests
 from db.orders.errors import OutOfStock
 from serve_app import errors
 
@@ -41,6 +41,15 @@ def test_invalid_input_points_at_its_field():
     assert problem["errors"] == [{"pointer": "#/lines/0/quantity", "code": "invalid_input", "message": "no"}]
 
 
+def test_any_refusal_of_a_value_points_at_it():
+    class Refused(PermissionDenied):
+        field = "current_password"
+
+    item = {"pointer": "#/current_password", "code": "permission_denied", "message": "no"}
+    assert body(errors.domain_problem(SCOPE, Refused("no")))["errors"] == [item]
+    assert "errors" not in body(errors.domain_problem(SCOPE, PermissionDenied("no")))
+
+
 def test_401_names_the_scheme():
     response = errors.domain_problem(SCOPE, errors.AuthenticationRequired())
     assert response.headers["www-authenticate"].startswith("Bearer")
@@ -63,6 +72,7 @@ def test_validation_points_everywhere_and_echoes_nothing():
     )
     problem = body(errors.validation_problem(SCOPE, error))
     assert [item["pointer"] for item in problem["errors"]] == ["#/a~1b/0/c~0", "#/query/page"]
+    assert [item["message"] for item in problem["errors"]] == ["This is missing.", "This has to be a whole number."]
     assert "hunter2" not in str(problem)
 
 

@@ -36,9 +36,11 @@ async def test_name_and_metadata_need_no_password(client: httpx.AsyncClient, tok
 
 
 async def test_a_new_address_needs_the_password_and_is_unverified(client: httpx.AsyncClient, token: str):
-    assert_problem(await change(client, token, email="new@example.com"), 403, "wrong_password")
+    missing = assert_problem(await change(client, token, email="new@example.com"), 403, "password_required")
     wrong = await change(client, token, email="new@example.com", current_password="not this one")
-    assert_problem(wrong, 403, "wrong_password")
+    refused = assert_problem(wrong, 403, "wrong_password")
+    assert missing["detail"] != refused["detail"]
+    assert [item["pointer"] for item in missing["errors"] + refused["errors"]] == ["#/current_password"] * 2
     right = await change(client, token, email="new@example.com", current_password=PASSWORD)
     assert right.json()["email"] == "new@example.com"
     assert right.json()["is_verified"] is False
@@ -69,7 +71,7 @@ async def test_the_password_is_confirmed_whatever_strangers_guess(api: Api, clie
 async def test_a_new_password_ends_the_other_sessions(client: httpx.AsyncClient, token: str):
     other = await log_in(client)
     new = "an even better compiler"
-    assert_problem(await change(client, token, new_password=new), 403, "wrong_password")
+    assert_problem(await change(client, token, new_password=new), 403, "password_required")
     response = await change(client, token, new_password=new, current_password=PASSWORD)
     assert response.status_code == 200, response.text
     assert (await change(client, token, full_name="Still here")).status_code == 200

@@ -67,7 +67,10 @@ async def test_adding_and_removing_need_the_password(ada: httpx.AsyncClient):
     added = await add(ada)
     for path in ("options", f"{added['id']}/remove"):
         wrong = await ada.post(f"{PATH}/{path}", json={"current_password": "not this one"})
-        assert_problem(wrong, 403, "wrong_password")
+        problem = assert_problem(wrong, 403, "wrong_password")
+        [item] = problem["errors"]
+        assert item["pointer"] == "#/current_password"
+        assert item["message"] == problem["detail"] == "This is not your current password.", "whatever it was given for"
         assert_problem(await ada.post(f"{PATH}/{path}", json={}), 422, "validation_failed")
     assert len((await ada.get(PATH)).json()["items"]) == 1
 

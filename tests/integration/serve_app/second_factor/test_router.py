@@ -189,9 +189,11 @@ class TestChanging:
     async def test_both_factors_are_needed(self, enrolled: Enrolled, what: str):
         good = {"current_password": PASSWORD, "code": enrolled.codes[0]}
         no_password = await enrolled.http.post(f"{PATH}/{what}", json=good | {"current_password": "not this one"})
-        assert_problem(no_password, 403, "wrong_password")
+        no_password_problem = assert_problem(no_password, 403, "wrong_password")
         no_code = await enrolled.http.post(f"{PATH}/{what}", json=good | {"code": "0000-0000-0000"})
-        assert_problem(no_code, 403, "wrong_code")
+        no_code_problem = assert_problem(no_code, 403, "wrong_code")
+        pointed_at = [item["pointer"] for item in no_password_problem["errors"] + no_code_problem["errors"]]
+        assert pointed_at == ["#/current_password", "#/code"]
         assert (await enrolled.http.get(PATH)).json()["enabled"] is True
 
     async def test_switched_off_the_password_is_enough(self, enrolled: Enrolled):
