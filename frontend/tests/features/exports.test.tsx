@@ -1,12 +1,10 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { isActive, withProgress } from "@/features/exports/api/exports";
 import { ExportForm } from "@/features/exports/components/export-form";
 import { ExportList } from "@/features/exports/components/export-list";
-import { toFilters } from "@/features/exports/filters";
-import type { ExportDataset } from "@/lib/api/types";
 import type { ExportProgressEvent } from "@/lib/realtime/events";
 
 import { exportSummary, page } from "../support/fixtures";
@@ -42,27 +40,6 @@ describe("withProgress", () => {
     expect(
       withProgress(page([exportSummary()]), progress({ percent: null }))?.items[0]?.progress.percent,
     ).toBe(10);
-  });
-});
-
-describe("the filters of an export", () => {
-  const zone = process.env.TZ;
-  afterEach(() => {
-    if (zone === undefined) delete process.env.TZ;
-    else process.env.TZ = zone;
-  });
-
-  it("take a day for the person's own, wherever they are", () => {
-    process.env.TZ = "America/New_York";
-    const offered = [
-      { name: "created_from", kind: "timestamp", description: "", choices: [] },
-      { name: "status", kind: "choice", description: "", choices: ["paid"] },
-    ] as ExportDataset["filters"];
-    expect(toFilters(offered, { created_from: "2026-11-22", status: "paid", other: "x" })).toEqual({
-      created_from: "2026-11-22T05:00:00.000Z",
-      status: "paid",
-    });
-    expect(toFilters(offered, { created_from: "", status: "" })).toEqual({});
   });
 });
 

@@ -16,10 +16,11 @@ import type { ExportDataset, ExportFormat } from "@/lib/api/types";
 import { humanise } from "@/lib/format";
 
 import { FORMATS, useCreateExport, useDatasets } from "../api/exports";
-import { toFilters } from "../filters";
+import { isEnd, toFilters } from "../filters";
 
 const ANY = "any";
-const DAY_HINT = "The day begins at midnight, by your clock.";
+const FROM_HINT = "The day begins at midnight, by your clock.";
+const UNTIL_HINT = "The whole day counts, until midnight by your clock.";
 
 export function ExportForm() {
   const datasets = useDatasets();
@@ -91,7 +92,9 @@ function Fields({ datasets }: { datasets: readonly ExportDataset[] }) {
           key={filter.name}
           label={humanise(filter.name)}
           // The API's own words are about moments. Here it is a day, and it begins where the person is.
-          hint={filter.kind === "timestamp" ? DAY_HINT : filter.description}
+          hint={
+            filter.kind !== "timestamp" ? filter.description : isEnd(filter.name) ? UNTIL_HINT : FROM_HINT
+          }
         >
           {filter.choices.length > 0 ? (
             <Select
