@@ -1,5 +1,5 @@
 import { onlineManager } from "@tanstack/react-query";
-import { act, screen, waitFor } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
@@ -69,6 +69,47 @@ describe("writing", () => {
     expect(keys[1], "sent again it is the same message").toBe(keys[0]);
     expect(keys[2]).not.toBe(keys[0]);
     expect(unsent()).toEqual([]);
+  });
+
+  it("loses nothing of what is too long, and says so instead of sending it", async () => {
+    const posted: string[] = [];
+    server.use(
+      http.post(url("/conversations/c-1/messages"), async ({ request }) => {
+        const { body } = (await request.json()) as { body: string };
+        posted.push(body);
+        return HttpResponse.json(message(9, { body, author: { id: "u-1", username: "ada" } }), {
+          status: 201,
+        });
+      }),
+    );
+    renderApp(<Thread conversationId="c-1" />);
+    const field = await screen.findByLabelText("Message");
+    await userEvent.click(field);
+    const long = "x".repeat(3_997) + "😀😀😀";
+    await userEvent.paste(`${long}y`);
+    expect(field).toHaveValue(`${long}y`);
+    expect(screen.getByRole("alert")).toHaveTextContent("Too long for one message");
+    expect(field).toHaveAccessibleDescription(/1 character too many\./);
+    expect(screen.getByRole("button", { name: "Send" })).toBeDisabled();
+    await userEvent.keyboard("{Enter}");
+    expect(field).toHaveValue(`${long}y`);
+    expect(posted).toEqual([]);
+    await userEvent.keyboard("{Backspace}");
+    expect(field).toHaveAccessibleDescription("0 characters left");
+    await userEvent.keyboard("{Enter}");
+    await waitFor(() => expect(posted).toEqual([long]));
+    expect(field).not.toHaveAccessibleDescription();
+  });
+
+  it("leaves Enter to an input method, also where the browser says that it is done", async () => {
+    renderApp(<Thread conversationId="c-1" />);
+    const field = await screen.findByLabelText("Message");
+    await userEvent.type(field, "にほ");
+    fireEvent.keyDown(field, { key: "Enter", isComposing: true });
+    fireEvent.keyDown(field, { key: "Enter", keyCode: 229 }); // Safari, after the end of the composition.
+    expect(field).toHaveValue("にほ");
+    expect(unsent()).toEqual([]);
+    await userEvent.clear(field);
   });
 
   it("takes the next message while one is on its way, and sends them in turn", async () => {

@@ -1,13 +1,19 @@
 "use client";
 
 import { SendHorizontal } from "lucide-react";
-import { type FormEvent, type KeyboardEvent, useRef } from "react";
+import { type FormEvent, type KeyboardEvent, useId, useRef } from "react";
 
 import { Button } from "@/components/ui/button";
+import { count } from "@/lib/format";
 
 import { useDraft } from "../hooks/use-outgoing";
 
+/** As many as the API takes. */
 const MAX_CHARACTERS = 4000;
+/** From so many left on, they are counted where one writes. */
+const NEAR = 200;
+/** The key of a press that an input method has taken. Safari says no longer that it composes when Enter ends it. */
+const TAKEN_BY_INPUT_METHOD = 229;
 
 interface ComposerProps {
   conversationId: string;
@@ -18,11 +24,14 @@ interface ComposerProps {
 export function Composer({ conversationId, onSay }: ComposerProps) {
   const [text, setText] = useDraft(conversationId);
   const field = useRef<HTMLTextAreaElement>(null);
+  const noteId = useId();
+  const body = text.trim();
+  const left = MAX_CHARACTERS - charactersOf(body);
+  const sendable = body !== "" && left >= 0;
 
   function send(event?: FormEvent) {
     event?.preventDefault();
-    const body = text.trim();
-    if (!body) return;
+    if (!sendable) return;
     setText("");
     onSay(body);
     field.current?.focus();
@@ -30,13 +39,14 @@ export function Composer({ conversationId, onSay }: ComposerProps) {
 
   function onKeyDown(event: KeyboardEvent) {
     // While an input method composes a character, Enter belongs to it.
-    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) send(event);
+    const composing = event.nativeEvent.isComposing || event.keyCode === TAKEN_BY_INPUT_METHOD;
+    if (event.key === "Enter" && !event.shiftKey && !composing) send(event);
   }
 
   return (
     <form
       onSubmit={send}
-      className="flex items-end gap-2 border-t p-3 sm:p-4"
+      className="flex flex-wrap items-end gap-2 border-t p-3 sm:p-4"
       aria-label="Write a message"
       data-slot="composer"
     >
@@ -44,7 +54,9 @@ export function Composer({ conversationId, onSay }: ComposerProps) {
         ref={field}
         rows={1}
         value={text}
-        maxLength={MAX_CHARACTERS}
+        // No maxLength: what is pasted would lose its end without a word.
+        aria-invalid={left < 0 ? true : undefined}
+        aria-describedby={left < NEAR ? noteId : undefined}
         aria-label="Message"
         placeholder="Write a message"
         onChange={(event) => setText(event.target.value)}
@@ -56,10 +68,25 @@ export function Composer({ conversationId, onSay }: ComposerProps) {
         size="icon"
         className="size-10 rounded-full"
         aria-label="Send"
-        disabled={!text.trim()}
+        disabled={!sendable}
       >
         <SendHorizontal aria-hidden />
       </Button>
+      {left < 0 ? (
+        <p id={noteId} className="basis-full px-4 text-xs font-medium text-danger">
+          <span role="alert">Too long for one message: shorten it, or send it in parts.</span>{" "}
+          {count(-left, "character")} too many.
+        </p>
+      ) : left < NEAR ? (
+        <p id={noteId} className="basis-full px-4 text-xs text-muted-foreground">
+          {count(left, "character")} left
+        </p>
+      ) : null}
     </form>
   );
+}
+
+/** As the API counts them: an emoji is one, although JavaScript counts two. */
+function charactersOf(text: string): number {
+  return [...text].length;
 }
