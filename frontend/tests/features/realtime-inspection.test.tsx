@@ -192,6 +192,26 @@ describe("ended connections", () => {
     await userEvent.click(screen.getByRole("button", { name: "Anonymous" }));
     expect(await screen.findByText("This connection has ended")).toBeInTheDocument();
   });
+
+  it("are of whom one names, which is not what the other tab looks for", async () => {
+    const asked: (string | null)[] = [];
+    server.use(
+      http.get(url("/realtime/endings"), ({ request }) => {
+        asked.push(new URL(request.url).searchParams.get("user"));
+        return HttpResponse.json({ items: [], silent: [] });
+      }),
+      http.get(url("/directory"), () => HttpResponse.json({ items: [] })),
+    );
+    const search = "?tab=endings&by=channel&of=room:1";
+    const { view } = renderApp(<InspectionTabs />, { user: operator, search });
+    expect(await screen.findByText("No connection has ended")).toBeInTheDocument();
+    expect(asked.at(-1)).toBeNull();
+    view.unmount();
+    renderApp(<InspectionTabs />, { user: operator, search: "?tab=endings&ended=grace" });
+    expect(await screen.findByText("No connection of anybody like that has ended")).toBeInTheDocument();
+    expect(screen.getByText(/Usernames and ids are matched whole\./)).toBeInTheDocument();
+    expect(asked.at(-1)).toBe("grace");
+  });
 });
 
 describe("what is in force", () => {

@@ -9,7 +9,7 @@ import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
 
 import { renderApp } from "../support/render";
-import { http, HttpResponse, problem, server, url } from "../support/server";
+import { http, HttpResponse, problem, refused, server, url } from "../support/server";
 
 function Page() {
   const query = useQuery({ queryKey: ["x"], queryFn: () => unwrap(api.GET("/api/v1/categories")) });
@@ -74,6 +74,36 @@ it("says what failed when there was nothing yet", async () => {
   renderApp(<Page />);
   expect(screen.getByText("loading")).toBeInTheDocument();
   expect(await screen.findByText("It failed: it_failed")).toBeInTheDocument();
+});
+
+it("says what is wrong with a filter, and not how many things are", async () => {
+  server.use(
+    http.get(url("/categories"), () =>
+      refused(422, "validation_failed", "#/query/q", "At most 100 characters."),
+    ),
+  );
+  renderApp(<Page />);
+  expect(await screen.findByText("At most 100 characters.")).toBeInTheDocument();
+  expect(screen.queryByText(/One thing/)).not.toBeInTheDocument();
+});
+
+it("calls a mistyped address one that leads nowhere", async () => {
+  server.use(
+    http.get(url("/categories"), () =>
+      refused(422, "validation_failed", "#/path/order_id", "This is not an id."),
+    ),
+  );
+  renderApp(<Page />);
+  expect(await screen.findByText("There is nothing at this address")).toBeInTheDocument();
+  expect(screen.getByText("The link was mistyped, or cut short.")).toBeInTheDocument();
+  expect(screen.queryByRole("button", { name: "Try again" })).not.toBeInTheDocument();
+});
+
+it("says the same of what is not there, with the server's words", async () => {
+  answer(404);
+  renderApp(<Page />);
+  expect(await screen.findByText("There is nothing at this address")).toBeInTheDocument();
+  expect(screen.getByText("It failed: it_failed")).toBeInTheDocument();
 });
 
 it("calls a page's crash a crash, and not a network that fails", () => {

@@ -3,7 +3,7 @@
 import { RotateCw, TriangleAlert, WifiOff } from "lucide-react";
 import type { ReactNode } from "react";
 
-import { ApiError, messageOf } from "@/lib/api/problem";
+import { ApiError, isMistyped, isNotThere, messageOf } from "@/lib/api/problem";
 import { cn } from "@/lib/cn";
 
 import { Button } from "./button";
@@ -21,19 +21,22 @@ interface ErrorStateProps {
 export function ErrorState({
   error,
   explained,
-  title = "This could not be loaded",
+  title = isNotThere(error) ? "There is nothing at this address" : "This could not be loaded",
   onRetry,
   className,
 }: ErrorStateProps) {
+  const mistyped = isMistyped(error); // Nobody has to look into that, and trying again is of no use.
   return (
     <div role="alert" className={cn("flex flex-col items-center px-6 py-12 text-center", className)}>
       <span className="mb-4 flex size-12 items-center justify-center rounded-full bg-danger-soft text-danger">
         <TriangleAlert aria-hidden className="size-6" />
       </span>
       <h2 className="text-base font-semibold">{title}</h2>
-      <p className="mt-1 max-w-md text-sm text-muted-foreground">{explained ?? messageOf(error)}</p>
-      <RequestId error={error} />
-      {onRetry ? (
+      <p className="mt-1 max-w-md text-sm text-muted-foreground">
+        {explained ?? (mistyped ? "The link was mistyped, or cut short." : messageOf(error))}
+      </p>
+      {mistyped ? null : <RequestId error={error} />}
+      {onRetry && !mistyped ? (
         <Button variant="secondary" size="sm" className="mt-5" onClick={onRetry}>
           <RotateCw aria-hidden /> Try again
         </Button>

@@ -2,6 +2,7 @@
 
 import { ChevronLeft, ChevronRight, FileQuestion } from "lucide-react";
 
+import { ApiError } from "@/lib/api/problem";
 import { formatInteger } from "@/lib/format";
 
 import { Button } from "./button";
@@ -78,4 +79,17 @@ export function PastTheEnd({ onFirst }: { onFirst: () => void }) {
       The list is shorter than that.
     </Empty>
   );
+}
+
+/** For `failed` of a `QueryState`: the address names a page that the API gives nobody, or a cursor of another list. */
+export function noSuchPage(onFirst: () => void) {
+  return function failed(error: unknown) {
+    return isNoPage(error) ? <PastTheEnd onFirst={onFirst} /> : null;
+  };
+}
+
+function isNoPage(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  const { code, fieldErrors } = error;
+  return code === "invalid_cursor" || fieldErrors.has("query.page") || fieldErrors.has("query.cursor");
 }

@@ -25,6 +25,16 @@ export class ApiError extends Error {
   }
 }
 
+/** What is asked for is not there: it was removed, was never ours to see, or the address holds no id. */
+export function isNotThere(error: unknown): boolean {
+  return error instanceof ApiError && ([404, 410].includes(error.status) || isMistyped(error));
+}
+
+/** The address cannot be that of anything: what stands where an id belongs is none. */
+export function isMistyped(error: unknown): boolean {
+  return error instanceof ApiError && [...error.fieldErrors.keys()].some((key) => key.startsWith("path."));
+}
+
 /** The request got no answer: there is no network, nobody listens, or it took too long. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
@@ -84,6 +94,10 @@ export async function unwrap<T>(call: Promise<Result<T>>): Promise<T> {
 
 /** A sentence for a person, whatever was thrown. What a fault of ours says is for us, not for them. */
 export function messageOf(error: unknown): string {
+  if (error instanceof ApiError && error.code === "validation_failed") {
+    const [first = error.message] = error.fieldErrors.values(); // The rest only counts them.
+    return first;
+  }
   if (error instanceof ApiError || error instanceof Unreachable || error instanceof Explained)
     return error.message;
   return "Something went wrong here. Trying again or reloading the page usually helps.";

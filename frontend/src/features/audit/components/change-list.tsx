@@ -18,6 +18,8 @@ import { Person } from "./person";
 import { TrailState } from "./trail-state";
 
 const TYPING_MS = 300;
+/** As long as the API takes. */
+const MAX_ACCOUNT = 100;
 
 /** What became of one account. */
 export function ChangeList() {
@@ -35,6 +37,7 @@ export function ChangeList() {
         <Input
           type="search"
           aria-label="Account"
+          maxLength={MAX_ACCOUNT}
           placeholder="Username, e-mail, or id of one that is gone"
           value={account}
           onChange={(event) =>

@@ -25,6 +25,8 @@ const SUBJECTS = [
   ...SUBJECT_TYPES.map((value) => ({ value, label: `About: ${humanise(value).toLowerCase()}` })),
 ] as const;
 const TYPING_MS = 300;
+/** As long as the API takes. */
+const MAX = { action: 60, account: 100, subject: 512 };
 
 export function EntryList({ onAccount }: { onAccount: (userId: string) => void }) {
   const [{ action, by, about, subject, cursor }, set] = useQueryStates(
@@ -53,6 +55,7 @@ export function EntryList({ onAccount }: { onAccount: (userId: string) => void }
       <div role="search" aria-label="Acts" className="flex flex-wrap gap-3">
         <Input
           aria-label="Action"
+          maxLength={MAX.action}
           placeholder="Action, such as login.failed"
           className="sm:w-60"
           value={action}
@@ -60,6 +63,7 @@ export function EntryList({ onAccount }: { onAccount: (userId: string) => void }
         />
         <Input
           aria-label="By"
+          maxLength={MAX.account}
           placeholder="By: username, e-mail or id"
           className="sm:w-60"
           value={by}
@@ -75,6 +79,7 @@ export function EntryList({ onAccount }: { onAccount: (userId: string) => void }
         </div>
         <Input
           aria-label="Subject"
+          maxLength={MAX.subject}
           placeholder="Id of what it is about"
           className="sm:w-60"
           value={subject}

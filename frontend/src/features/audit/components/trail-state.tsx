@@ -4,10 +4,9 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
 import { Card } from "@/components/ui/card";
-import { CursorPagination, PastTheEnd } from "@/components/ui/pagination";
+import { CursorPagination, noSuchPage } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
-import { ApiError } from "@/lib/api/problem";
 import { cn } from "@/lib/cn";
 
 interface TrailStateProps<T> {
@@ -26,12 +25,8 @@ export function TrailState<T>({ query, empty, onPage, children }: TrailStateProp
         <QueryState
           query={query}
           loading={<SkeletonRows />}
-          failed={(error) =>
-            // A cursor belongs to its filters: an address that somebody changed by hand has none.
-            error instanceof ApiError && error.code === "invalid_cursor" ? (
-              <PastTheEnd onFirst={() => onPage(null)} />
-            ) : null
-          }
+          // A cursor belongs to its filters: an address that somebody changed by hand has none.
+          failed={noSuchPage(() => onPage(null))}
         >
           {({ items }) => (items.length === 0 ? empty : children(items))}
         </QueryState>

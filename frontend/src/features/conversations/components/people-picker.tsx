@@ -13,6 +13,8 @@ import { useDebounced } from "@/lib/hooks/use-debounced";
 import { useDirectory } from "../api/conversations";
 
 const TYPING_MS = 150;
+/** As long as the API takes. */
+const MAX_NAME = 50;
 
 interface PeoplePickerProps {
   selected: UserSummary[];
@@ -74,6 +76,7 @@ export function PeoplePicker({ selected, onChange, error }: PeoplePickerProps) {
           ))}
           <Combobox.Input
             id={id}
+            maxLength={MAX_NAME}
             placeholder={selected.length === 0 ? "Search by username" : ""}
             className="h-6 min-w-32 flex-1 bg-transparent text-base sm:text-sm px-1 outline-none placeholder:text-muted-foreground/80"
             aria-invalid={error ? true : undefined}

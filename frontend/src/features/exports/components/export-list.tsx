@@ -5,7 +5,7 @@ import { parseAsInteger, useQueryState } from "nuqs";
 
 import { Card, CardHeader, CardTitle } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 
@@ -23,7 +23,7 @@ export function ExportList() {
       <CardHeader>
         <CardTitle>Your exports</CardTitle>
       </CardHeader>
-      <QueryState query={exports} loading={<SkeletonRows rows={3} />}>
+      <QueryState query={exports} loading={<SkeletonRows rows={3} />} failed={noSuchPage(() => setPage(1))}>
         {({ items, total, pages }) =>
           items.length === 0 && page > 1 ? (
             <PastTheEnd onFirst={() => setPage(1)} />

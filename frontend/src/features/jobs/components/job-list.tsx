@@ -7,7 +7,7 @@ import { useState } from "react";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
-import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
 import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
@@ -27,6 +27,8 @@ const OPTIONS = [
   ...STATES.map((state) => ({ value: state, label: JOB_STATES[state].label })),
 ] as const;
 const TYPING_MS = 300;
+/** As long as the API takes. */
+const MAX_KIND = 100;
 
 export function JobList() {
   const [{ page, state, kind }, set] = useQueryStates(
@@ -58,6 +60,7 @@ export function JobList() {
         <div className="w-56">
           <Input
             aria-label="Kind"
+            maxLength={MAX_KIND}
             placeholder="Kind, such as exports.run"
             value={kind}
             onChange={(event) =>
@@ -67,7 +70,7 @@ export function JobList() {
         </div>
       </div>
       <Card>
-        <QueryState query={jobs} loading={<SkeletonRows />}>
+        <QueryState query={jobs} loading={<SkeletonRows />} failed={noSuchPage(() => void set({ page: 1 }))}>
           {({ items }) =>
             items.length > 0 ? (
               <JobTable jobs={items} onOpen={setOpened} />

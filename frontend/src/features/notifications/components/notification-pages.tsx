@@ -6,11 +6,10 @@ import { parseAsBoolean, parseAsString, useQueryStates } from "nuqs";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { CursorPagination, PastTheEnd } from "@/components/ui/pagination";
+import { CursorPagination, noSuchPage } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
-import { ApiError } from "@/lib/api/problem";
 import { cn } from "@/lib/cn";
 
 import { useMarkAllRead, useNotificationPage } from "../api/notifications";
@@ -51,11 +50,7 @@ export function NotificationPages() {
         <QueryState
           query={notifications}
           loading={<SkeletonRows />}
-          failed={(error) =>
-            error instanceof ApiError && error.code === "invalid_cursor" ? (
-              <PastTheEnd onFirst={() => void set({ cursor: null })} />
-            ) : null
-          }
+          failed={noSuchPage(() => void set({ cursor: null }))}
         >
           {({ items }) =>
             items.length === 0 && unread ? (

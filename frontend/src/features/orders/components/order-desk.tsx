@@ -9,7 +9,7 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
-import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { OrderSummary } from "@/lib/api/types";
@@ -25,6 +25,8 @@ import { StatusBadge } from "./status-badge";
 import { parseAsStatus, StatusSelect } from "./status-select";
 
 const TYPING_MS = 300;
+/** As long as the API takes. */
+const MAX_NUMBER = 20;
 
 /** Everybody's orders, for those who look after them. */
 export function OrderDesk() {
@@ -54,6 +56,7 @@ export function OrderDesk() {
         <Input
           type="search"
           aria-label="Order number"
+          maxLength={MAX_NUMBER}
           placeholder="Number, such as M-100042"
           className="sm:w-60"
           value={number}
@@ -68,7 +71,11 @@ export function OrderDesk() {
         ) : null}
       </div>
       <Card className={cn("transition-opacity", orders.isPlaceholderData && "opacity-60")}>
-        <QueryState query={orders} loading={<SkeletonRows />}>
+        <QueryState
+          query={orders}
+          loading={<SkeletonRows />}
+          failed={noSuchPage(() => void set({ page: 1 }))}
+        >
           {({ items }) =>
             items.length > 0 ? (
               <ul aria-label="Orders" className="divide-y">

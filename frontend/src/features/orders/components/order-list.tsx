@@ -7,7 +7,7 @@ import { parseAsInteger, useQueryStates } from "nuqs";
 import { buttonVariants } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
-import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
@@ -30,7 +30,11 @@ export function OrderList() {
     <div className="space-y-4">
       <StatusSelect value={status} onChange={(chosen) => void set({ page: 1, status: chosen })} />
       <Card className={cn(orders.isPlaceholderData && "opacity-60")}>
-        <QueryState query={orders} loading={<SkeletonRows />}>
+        <QueryState
+          query={orders}
+          loading={<SkeletonRows />}
+          failed={noSuchPage(() => void set({ page: 1 }))}
+        >
           {({ items }) =>
             items.length > 0 ? (
               <OrderTable orders={items} />

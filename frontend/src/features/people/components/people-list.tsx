@@ -7,7 +7,7 @@ import { parseAsInteger, parseAsString, parseAsStringLiteral, useQueryStates } f
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
-import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
 import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
@@ -27,6 +27,8 @@ const OPTIONS = [
   { value: "disabled", label: "Disabled" },
 ] as const;
 const TYPING_MS = 300;
+/** As long as the API takes. */
+const MAX_QUERY = 100;
 
 export function PeopleList() {
   const [{ page, q, state }, set] = useQueryStates(
@@ -48,6 +50,7 @@ export function PeopleList() {
         <Input
           type="search"
           aria-label="Name or address"
+          maxLength={MAX_QUERY}
           placeholder="Part of a username, name or address"
           className="w-80 max-w-full"
           value={q}
@@ -63,7 +66,11 @@ export function PeopleList() {
         </div>
       </div>
       <Card className={cn("transition-opacity", people.isPlaceholderData && "opacity-60")}>
-        <QueryState query={people} loading={<SkeletonRows />}>
+        <QueryState
+          query={people}
+          loading={<SkeletonRows />}
+          failed={noSuchPage(() => void set({ page: 1 }))}
+        >
           {({ items }) =>
             items.length > 0 ? (
               <ul aria-label="People" className="divide-y">

@@ -11,6 +11,8 @@ import { useCategories } from "../api/products";
 import { SORTS, useFilters } from "../hooks/use-filters";
 
 const ALL = "all";
+/** As long as the API takes. */
+const MAX_QUERY = 100;
 
 export function CatalogueFilters() {
   const { filters, change, reset, active } = useFilters();
@@ -35,6 +37,7 @@ export function CatalogueFilters() {
         <Input
           type="search"
           aria-label="Search products"
+          maxLength={MAX_QUERY}
           placeholder="Search products"
           className="pl-9"
           value={filters.q}

@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { Button } from "@/components/ui/button";
 import { Empty } from "@/components/ui/empty";
-import { Pagination, PastTheEnd } from "@/components/ui/pagination";
+import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
 import { Loading, Skeleton } from "@/components/ui/skeleton";
 import type { Product } from "@/lib/api/types";
@@ -48,6 +48,7 @@ function Results({ onOpen }: { onOpen: (product: Product) => void }) {
           </div>
         </Loading>
       }
+      failed={noSuchPage(() => change({ page: 1 }))}
     >
       {({ total, pages }) =>
         items.length === 0 && filters.page > 1 ? (

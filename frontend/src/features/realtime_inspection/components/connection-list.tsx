@@ -27,6 +27,8 @@ const OPTIONS = [
 ] as const;
 const HINTS = { user: "Username or id", channel: "Channel, such as room:1", session: "Id of the session" };
 const TYPING_MS = 300;
+/** As long as the API takes. */
+const MAX_ID = 255;
 
 export function ConnectionList({ onOpen }: { onOpen: (client: string) => void }) {
   const [{ by, of, after }, set] = useQueryStates(
@@ -55,6 +57,7 @@ export function ConnectionList({ onOpen }: { onOpen: (client: string) => void })
           <Input
             type="search"
             aria-label="Connections of"
+            maxLength={MAX_ID}
             placeholder={HINTS[by]}
             value={of}
             onChange={(event) =>

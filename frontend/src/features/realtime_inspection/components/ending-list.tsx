@@ -21,16 +21,24 @@ import { Who } from "./who";
 
 const SHOWN = 100;
 const TYPING_MS = 300;
+/** As long as the API takes. */
+const MAX_ID = 255;
 
 export function EndingList({ onOpen }: { onOpen: (client: string) => void }) {
-  const [of, setOf] = useQueryState("of", parseAsString.withDefault("").withOptions({ history: "replace" }));
-  const endings = useEndings({ user: useDebounced(of.trim(), TYPING_MS), limit: SHOWN });
+  // Not "of": that is whose connections the other tab shows, where it may be a channel.
+  const [of, setOf] = useQueryState(
+    "ended",
+    parseAsString.withDefault("").withOptions({ history: "replace" }),
+  );
+  const user = useDebounced(of.trim(), TYPING_MS);
+  const endings = useEndings({ user, limit: SHOWN });
   return (
     <div className="space-y-4">
       <div role="search" className="w-72 max-w-full">
         <Input
           type="search"
           aria-label="Endings of"
+          maxLength={MAX_ID}
           placeholder="Username or id"
           value={of}
           onChange={(event) => void setOf(event.target.value || null)}
@@ -41,7 +49,11 @@ export function EndingList({ onOpen }: { onOpen: (client: string) => void }) {
         <QueryState query={endings} loading={<SkeletonRows />}>
           {({ items }) =>
             items.length === 0 ? (
-              <Empty icon={PlugZap} title="No connection has ended">
+              <Empty
+                icon={PlugZap}
+                title={user ? "No connection of anybody like that has ended" : "No connection has ended"}
+              >
+                {user ? "Usernames and ids are matched whole. " : null}
                 Each realtime process remembers its last thousand endings.
               </Empty>
             ) : (
