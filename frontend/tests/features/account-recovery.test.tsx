@@ -33,6 +33,21 @@ describe("a forgotten password", () => {
     expect(screen.getByLabelText("Email")).toBeInTheDocument();
   });
 
+  it("is sent to an address in whichever letters", async () => {
+    let body: unknown;
+    server.use(
+      http.post(url("/auth/password/forgot"), async ({ request }) => {
+        body = await request.json();
+        return HttpResponse.json({ detail: "If there is …" }, { status: 202 });
+      }),
+    );
+    renderApp(<ForgotPasswordForm />);
+    await userEvent.type(screen.getByLabelText("Email"), "josé@bücher.example");
+    await userEvent.click(screen.getByRole("button", { name: "Send the link" }));
+    expect(await screen.findByText("Look into your mail")).toBeInTheDocument();
+    expect(body).toEqual({ email: "josé@bücher.example" });
+  });
+
   it("is not sent to what is no address", async () => {
     renderApp(<ForgotPasswordForm />);
     await userEvent.type(screen.getByLabelText("Email"), "ada");

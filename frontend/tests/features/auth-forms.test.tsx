@@ -34,6 +34,30 @@ describe("signing in", () => {
     expect(localStorage.length).toBe(0);
   });
 
+  it.each(["josé@example.com", "me@bücher.example", "root@intranet"])("lets %s in", async (email) => {
+    let body: unknown;
+    server.use(
+      http.post(url("/auth/login"), async ({ request }) => {
+        body = await request.json();
+        return HttpResponse.json({ user: currentUser() });
+      }),
+    );
+    renderApp(<LoginForm next="/orders" registerHref="/register" />);
+    await userEvent.type(screen.getByLabelText("Email"), email);
+    await userEvent.type(screen.getByLabelText("Password"), PASSWORD);
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    await waitFor(() => expect(replace).toHaveBeenCalledWith("/orders"));
+    expect(body).toMatchObject({ email });
+  });
+
+  it.each(["ada", "@example.com", "ada@"])("asks nobody about %s", async (email) => {
+    renderApp(<LoginForm next="/orders" registerHref="/register" />);
+    await userEvent.type(screen.getByLabelText("Email"), email);
+    await userEvent.type(screen.getByLabelText("Password"), PASSWORD);
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    await waitFor(() => expect(screen.getByLabelText("Email")).toBeInvalid());
+  });
+
   it("says what was wrong, with the request to quote, and keeps what was typed", async () => {
     server.use(http.post(url("/auth/login"), () => problem(401, "invalid_credentials")));
     renderApp(<LoginForm next="/" registerHref="/register" />);
@@ -65,9 +89,9 @@ describe("signing in", () => {
 });
 
 describe("registering", () => {
-  async function fill() {
+  async function fill(email = "ada@example.com") {
     renderApp(<RegisterForm next="/dashboard" loginHref="/login" />);
-    await userEvent.type(screen.getByLabelText("Email"), "ada@example.com");
+    await userEvent.type(screen.getByLabelText("Email"), email);
     await userEvent.type(screen.getByLabelText("Username"), "ada");
     await userEvent.type(screen.getByLabelText("Password"), PASSWORD);
     await userEvent.click(screen.getByRole("button", { name: "Create account" }));
@@ -80,6 +104,30 @@ describe("registering", () => {
     );
     await fill();
     await waitFor(() => expect(replace).toHaveBeenCalledWith("/dashboard"));
+  });
+
+  it("takes an address in whichever letters", async () => {
+    server.use(
+      http.post(url("/auth/register"), () => HttpResponse.json(currentUser(), { status: 201 })),
+      http.post(url("/auth/login"), () => HttpResponse.json({ user: currentUser() })),
+    );
+    await fill("josé@bücher.example");
+    await waitFor(() => expect(replace).toHaveBeenCalledWith("/dashboard"));
+  });
+
+  it("does not call an account taken that it has just made, when only signing in failed", async () => {
+    server.use(
+      http.post(url("/auth/register"), () => HttpResponse.json(currentUser(), { status: 201 })),
+      http.post(url("/auth/login"), () =>
+        problem(429, "too_many_login_attempts", { detail: "Too many failed attempts; wait a little." }),
+      ),
+    );
+    await fill();
+    expect(await screen.findByText("Your account is ready")).toBeInTheDocument();
+    expect(screen.getByText(/Too many failed attempts; wait a little\./)).toBeInTheDocument();
+    expect(screen.getByRole("link", { name: "Sign in" })).toHaveAttribute("href", "/login");
+    expect(screen.queryByRole("button", { name: "Create account" })).not.toBeInTheDocument();
+    expect(replace).not.toHaveBeenCalled();
   });
 
   it("puts the server's complaints beside their fields", async () => {

@@ -11,7 +11,7 @@ import type { Category, Product } from "@/lib/api/types";
 
 import { currentUser, page, product } from "../support/fixtures";
 import { renderApp } from "../support/render";
-import { http, HttpResponse, problem, server, url } from "../support/server";
+import { http, HttpResponse, NOT_WRITTEN_SO, problem, refused, server, url } from "../support/server";
 
 const push = vi.hoisted(() => vi.fn());
 vi.mock("next/navigation", () => ({ useRouter: () => ({ push }) }));
@@ -119,9 +119,7 @@ describe("a new product", () => {
       http.post(url("/products"), async ({ request }) => {
         sent.push(await request.json());
         return sent.length === 1
-          ? problem(422, "validation_failed", {
-              errors: [{ pointer: "#/image_url", message: "Not an address." }],
-            })
+          ? refused(422, "validation_failed", "#/image_url", NOT_WRITTEN_SO)
           : HttpResponse.json(product({ id: "p-9", name: "Chair" }), { status: 201 });
       }),
     );
@@ -137,7 +135,17 @@ describe("a new product", () => {
     await userEvent.click(within(form).getByRole("combobox", { name: "Category" }));
     await userEvent.click(await screen.findByRole("option", { name: "Home" }));
     await userEvent.click(within(form).getByRole("button", { name: "Add product" }));
-    expect(await within(form).findByText("Not an address.")).toBeInTheDocument();
+    const rule = "An address with https://, or a path with / before it.";
+    expect(await within(form).findByText(rule)).toBeInTheDocument();
+    expect(sent).toEqual([]);
+    await userEvent.clear(within(form).getByLabelText("Picture"));
+    await userEvent.type(within(form).getByLabelText("Picture"), "/chair.png");
+    await userEvent.click(within(form).getByRole("button", { name: "Add product" }));
+    await waitFor(() =>
+      expect(within(form).getByLabelText("Picture")).toHaveAccessibleDescription(
+        expect.stringContaining(NOT_WRITTEN_SO),
+      ),
+    );
     await userEvent.clear(within(form).getByLabelText("Picture"));
     await userEvent.click(within(form).getByRole("button", { name: "Add product" }));
     await waitFor(() => expect(push).toHaveBeenCalledWith("/catalogue/p-9"));

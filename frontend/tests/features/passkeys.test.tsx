@@ -7,7 +7,7 @@ import { Passkeys } from "@/features/auth/components/passkeys";
 import type { Passkey } from "@/lib/api/types";
 
 import { renderApp } from "../support/render";
-import { http, HttpResponse, problem, server, url } from "../support/server";
+import { http, HttpResponse, problem, server, url, wrongPassword } from "../support/server";
 import { browser, resetBrowser } from "../support/webauthn";
 
 vi.mock("@simplewebauthn/browser", async (original) => {
@@ -189,14 +189,19 @@ describe("adding one", () => {
   });
 
   it("needs the right password", async () => {
-    server.use(http.post(url("/auth/passkeys/options"), () => problem(403, "wrong_password")));
+    server.use(http.post(url("/auth/passkeys/options"), wrongPassword));
     renderApp(<Passkeys />);
     await press("Add a passkey");
     await press("Continue");
     expect(screen.getByLabelText("Current password")).toBeInvalid();
     await type("Current password", "wrong");
     await press("Continue");
-    expect(await screen.findByRole("alert")).toHaveTextContent("wrong_password");
+    await waitFor(() =>
+      expect(screen.getByLabelText("Current password")).toHaveAccessibleDescription(
+        "This is not your current password.",
+      ),
+    );
+    expect(screen.getAllByRole("alert"), "said once, beside the field").toHaveLength(1);
   });
 });
 
@@ -233,11 +238,11 @@ describe("changing one", () => {
   });
 
   it("keeps it when the password is wrong", async () => {
-    server.use(http.post(url("/auth/passkeys/p-1/remove"), () => problem(403, "wrong_password")));
+    server.use(http.post(url("/auth/passkeys/p-1/remove"), wrongPassword));
     await press("Remove telephone");
     await type("Current password", "wrong");
     await press("Remove passkey");
-    expect(await screen.findByRole("alert")).toHaveTextContent("wrong_password");
+    expect(await screen.findByRole("alert")).toHaveTextContent("This is not your current password.");
     expect(browser.signal).not.toHaveBeenCalled();
   });
 });

@@ -8,7 +8,7 @@ import { SecondFactor } from "@/features/auth/components/second-factor";
 
 import { currentUser } from "../support/fixtures";
 import { renderApp } from "../support/render";
-import { http, HttpResponse, problem, server, url } from "../support/server";
+import { http, HttpResponse, problem, server, url, wrongPassword } from "../support/server";
 
 const replace = vi.fn();
 vi.mock("next/navigation", () => ({ useRouter: () => ({ replace }) }));
@@ -99,7 +99,15 @@ describe("setting it up", () => {
     await userEvent.click(await screen.findByRole("button", { name: "Set up an authenticator app" }));
     await userEvent.click(screen.getByRole("button", { name: "Continue" }));
     expect(screen.getByLabelText("Current password")).toBeInvalid();
+    server.use(http.post(url("/auth/second-factor/totp"), wrongPassword, { once: true }));
     await userEvent.type(screen.getByLabelText("Current password"), PASSWORD);
+    await userEvent.click(screen.getByRole("button", { name: "Continue" }));
+    await waitFor(() =>
+      expect(screen.getByLabelText("Current password")).toHaveAccessibleDescription(
+        "This is not your current password.",
+      ),
+    );
+    expect(screen.getAllByRole("alert")).toHaveLength(1);
     await userEvent.click(screen.getByRole("button", { name: "Continue" }));
     const image = await screen.findByRole("img", { name: "QR code for your authenticator app" });
     expect(image).toHaveAttribute("src", expect.stringMatching(/^data:image\/svg\+xml/));
@@ -189,9 +197,13 @@ describe("changing it", () => {
       }),
     );
     renderApp(<PasswordForm />);
-    await userEvent.type(await screen.findByLabelText("Code"), "123456");
+    await screen.findByLabelText("Code");
     await userEvent.type(screen.getByLabelText("Current password"), PASSWORD);
     await userEvent.type(screen.getByLabelText("New password"), "green teapot in the rain");
+    await userEvent.click(screen.getByRole("button", { name: "Change password" }));
+    expect(await screen.findByText("Enter a code.")).toBeInTheDocument();
+    expect(body, "nothing is sent without one").toBeUndefined();
+    await userEvent.type(screen.getByLabelText("Code"), "123456");
     await userEvent.click(screen.getByRole("button", { name: "Change password" }));
     expect(await screen.findByRole("alert")).toHaveTextContent("wrong_code");
     expect(body).toEqual({

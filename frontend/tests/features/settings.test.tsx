@@ -10,7 +10,7 @@ import { CurrentUserProvider } from "@/lib/current-user";
 
 import { currentUser } from "../support/fixtures";
 import { renderApp } from "../support/render";
-import { http, HttpResponse, server, url } from "../support/server";
+import { http, HttpResponse, server, url, wrongPassword } from "../support/server";
 
 const CODE = "AAAA-BBBB-CCCC";
 
@@ -59,6 +59,55 @@ describe("the profile", () => {
         code: "123456",
       }),
     );
+  });
+});
+
+describe("the profile, before anything is sent", () => {
+  const save = () => userEvent.click(screen.getByRole("button", { name: "Save profile" }));
+  const retype = async (label: string, text: string) => {
+    await userEvent.clear(screen.getByLabelText(label));
+    await userEvent.type(screen.getByLabelText(label), text);
+  };
+
+  it("says how a username is written, in words", async () => {
+    renderApp(<ProfileForm />);
+    await retype("Username", "ada lovelace");
+    await save();
+    expect(
+      await screen.findByText(/^Letters, digits, dots, dashes and underscores only/),
+    ).toBeInTheDocument();
+  });
+
+  it("asks for the code that a new address needs, and takes any letters in it", async () => {
+    const sent: unknown[] = [];
+    server.use(
+      http.patch(url("/auth/me"), async ({ request }) => {
+        sent.push(await request.json());
+        return sent.length === 1
+          ? wrongPassword()
+          : HttpResponse.json(currentUser({ email: "josé@example.com" }));
+      }),
+    );
+    renderApp(<ProfileForm />);
+    await retype("Email", "josé@example.com");
+    await screen.findByLabelText("Code");
+    await save();
+    expect(await screen.findByText("A new address needs your password.")).toBeInTheDocument();
+    expect(screen.getByText("Enter a code.")).toBeInTheDocument();
+    expect(sent).toEqual([]);
+    await retype("Current password", "blue kettle on fire");
+    await retype("Code", "123456");
+    await save();
+    expect(await screen.findByText("This is not your current password.")).toBeInTheDocument();
+    expect(screen.getByLabelText("Current password")).toBeInvalid();
+    await retype("Current password", "green teapot in the rain");
+    await save();
+    expect(await screen.findByText("Your profile is saved")).toBeInTheDocument();
+    expect(sent.at(-1)).toEqual({
+      email: "josé@example.com",
+      current_password: "green teapot in the rain",
+      code: "123456",
+    });
   });
 });
 

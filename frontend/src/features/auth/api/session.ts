@@ -76,17 +76,25 @@ export function useAnswerChallenge() {
   });
 }
 
-/** Registers and signs in. `hidden` means that the server keeps quiet about whether the account was new. */
+/** `hidden`: the server keeps quiet about whether the account was new. `not-signed-in`: it was, and is made. */
+export type Registered =
+  { outcome: "signed-in" } | { outcome: "hidden" } | { outcome: "not-signed-in"; because: unknown };
+
+/** Registers and signs in. */
 export function useRegister() {
   const signedIn = useSignedIn();
   return useMutation({
-    mutationFn: async (registration: Registration): Promise<"signed-in" | "hidden"> => {
+    mutationFn: async (registration: Registration): Promise<Registered> => {
       const { data, error, response } = await api.POST("/api/v1/auth/register", { body: registration });
       await unwrap(Promise.resolve({ data, error, response }));
-      if (response.status === 202) return "hidden";
-      const user = await login(registration);
-      if (isSignedIn(user)) signedIn(user); // A new account has no second factor.
-      return "signed-in";
+      if (response.status === 202) return { outcome: "hidden" };
+      try {
+        const user = await login(registration);
+        if (isSignedIn(user)) signedIn(user); // A new account has no second factor.
+      } catch (because) {
+        return { outcome: "not-signed-in", because }; // Registering again would find the address taken.
+      }
+      return { outcome: "signed-in" };
     },
   });
 }

@@ -6,6 +6,7 @@ import { type FormEvent, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { FormError } from "@/components/ui/error-state";
 import { Field } from "@/components/ui/field";
+import { complaintsOf } from "@/lib/api/form-errors";
 import type { Enrolment } from "@/lib/api/types";
 
 import { useBeginEnrolment, useConfirmEnrolment } from "../api/second-factor";
@@ -32,6 +33,7 @@ function BeginForm({ onBegun, onCancel }: { onBegun: (enrolment: Enrolment) => v
   const begin = useBeginEnrolment();
   const [password, setPassword] = useState("");
   const [missing, setMissing] = useState(false);
+  const { beside, left } = complaintsOf(begin.error, ["current_password"]);
 
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -47,8 +49,8 @@ function BeginForm({ onBegun, onCancel }: { onBegun: (enrolment: Enrolment) => v
       className="max-w-sm space-y-4"
       aria-label="Begin the setup"
     >
-      <FormError error={begin.error} />
-      <Field label="Current password" error={missing ? "Enter your password." : undefined}>
+      <FormError error={left} />
+      <Field label="Current password" error={missing ? "Enter your password." : beside.current_password}>
         <PasswordInput
           autoComplete="current-password"
           autoFocus
@@ -71,6 +73,7 @@ function BeginForm({ onBegun, onCancel }: { onBegun: (enrolment: Enrolment) => v
 function ScanForm({ enrolment, onEnrolled, onCancel }: EnrolmentFormProps & { enrolment: Enrolment }) {
   const confirm = useConfirmEnrolment();
   const typed = useTypedCode();
+  const { beside, left } = complaintsOf(confirm.error, ["code"]);
 
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -108,10 +111,10 @@ function ScanForm({ enrolment, onEnrolled, onCancel }: EnrolmentFormProps & { en
         >
           {enrolment.secret.match(/.{1,4}/g)?.join(" ")}
         </code>
-        <FormError error={confirm.error} />
+        <FormError error={left} />
         <CodeField
           hint="The six digits that the app shows now."
-          error={typed.missing ? "Enter the six digits." : undefined}
+          error={typed.missing ? "Enter the six digits." : beside.code}
           inputMode="numeric"
           placeholder="123456"
           autoFocus

@@ -13,8 +13,9 @@ import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 
 import { useForgotPassword } from "../api/recovery";
+import { emailAddress } from "../rules";
 
-const schema = z.object({ email: z.email("Enter the e-mail address of your account.") });
+const schema = z.object({ email: emailAddress("Enter the e-mail address of your account.") });
 
 export function ForgotPasswordForm() {
   const forgot = useForgotPassword();

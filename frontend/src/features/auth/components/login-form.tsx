@@ -15,11 +15,12 @@ import { Input } from "@/components/ui/input";
 
 import { useLogin } from "../api/session";
 import { usePasskeyLogin } from "../hooks/use-passkey-login";
+import { emailAddress } from "../rules";
 import { LoginCodeForm } from "./login-code-form";
 import { PasswordInput } from "./password-input";
 
 const schema = z.object({
-  email: z.email("Enter the e-mail address of your account."),
+  email: emailAddress("Enter the e-mail address of your account."),
   password: z.string().min(1, "Enter your password."),
 });
 

@@ -13,7 +13,7 @@ import { applyFieldErrors } from "@/lib/api/form-errors";
 
 import { useUpdateProfile } from "../api/profile";
 import { useSecondFactor } from "../api/second-factor";
-import { newPassword } from "../new-password";
+import { MIN_CODE, newPassword } from "../rules";
 import { CodeField } from "./code-field";
 import { PasswordInput } from "./password-input";
 
@@ -23,6 +23,8 @@ const schema = z.object({
   code: z.string().trim(),
 });
 
+const withCode = schema.extend({ code: schema.shape.code.min(MIN_CODE, "Enter a code.") });
+
 type Values = z.infer<typeof schema>;
 const FIELDS: readonly Path<Values>[] = ["current_password", "new_password", "code"];
 const EMPTY: Values = { current_password: "", new_password: "", code: "" };
@@ -30,7 +32,10 @@ const EMPTY: Values = { current_password: "", new_password: "", code: "" };
 export function PasswordForm() {
   const update = useUpdateProfile();
   const asksForCode = useSecondFactor().data?.enabled === true;
-  const form = useForm<Values>({ resolver: zodResolver(schema), defaultValues: EMPTY });
+  const form = useForm<Values>({
+    resolver: zodResolver(asksForCode ? withCode : schema),
+    defaultValues: EMPTY,
+  });
   const { errors } = form.formState;
 
   const submit = form.handleSubmit(({ code, ...passwords }) =>

@@ -17,12 +17,13 @@ import { humanise } from "@/lib/format";
 
 import { useUpdateProfile } from "../api/profile";
 import { useSecondFactor } from "../api/second-factor";
+import { emailAddress, MIN_CODE, username } from "../rules";
 import { CodeField } from "./code-field";
 import { PasswordInput } from "./password-input";
 
 const schema = z.object({
-  username: z.string().trim().min(3, "At least 3 characters.").max(32, "At most 32 characters."),
-  email: z.email("Enter a valid e-mail address."),
+  username,
+  email: emailAddress("Enter a valid e-mail address."),
   current_password: z.string(),
   code: z.string().trim(),
 });
@@ -43,10 +44,11 @@ export function ProfileForm() {
   const emailChanged = dirtyFields.email === true;
 
   const submit = form.handleSubmit((values) => {
-    if (emailChanged && !values.current_password) {
-      form.setError("current_password", { message: "A new address needs your password." });
-      return;
-    }
+    const passwordMissing = emailChanged && !values.current_password;
+    const codeMissing = emailChanged && secondFactor && values.code.length < MIN_CODE;
+    if (passwordMissing) form.setError("current_password", { message: "A new address needs your password." });
+    if (codeMissing) form.setError("code", { message: "Enter a code." });
+    if (passwordMissing || codeMissing) return;
     update.mutate(
       {
         username: dirtyFields.username ? values.username : undefined,

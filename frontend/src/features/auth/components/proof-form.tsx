@@ -8,15 +8,18 @@ import { Button } from "@/components/ui/button";
 import { DialogFooter } from "@/components/ui/dialog";
 import { FormError } from "@/components/ui/error-state";
 import { Field } from "@/components/ui/field";
+import { complaintsOf } from "@/lib/api/form-errors";
 import { cn } from "@/lib/cn";
 
 import type { Proof } from "../api/second-factor";
+import { MIN_CODE } from "../rules";
 import { CodeField } from "./code-field";
 import { PasswordInput } from "./password-input";
 
 const code = z.string().trim();
 const password = z.object({ current_password: z.string().min(1, "Enter your password."), code });
-const bothFactors = password.extend({ code: code.min(6, "Enter a code.") });
+const bothFactors = password.extend({ code: code.min(MIN_CODE, "Enter a code.") });
+const FIELDS = ["current_password", "code"] as const;
 
 interface ProofFormProps {
   label: string;
@@ -51,6 +54,7 @@ export function ProofForm({
     defaultValues: { current_password: "", code: "" },
   });
   const { errors } = form.formState;
+  const { beside, left } = complaintsOf(error, FIELDS);
   const submit = (
     <Button type="submit" variant={danger ? "danger" : "primary"} pending={pending}>
       {action}
@@ -71,12 +75,14 @@ export function ProofForm({
       aria-label={label}
     >
       <p className="text-sm text-muted-foreground">{description}</p>
-      <FormError error={error} />
+      <FormError error={left} />
       <div className={cn("grid gap-4", asksForCode && "sm:grid-cols-2")}>
-        <Field label="Current password" error={errors.current_password?.message}>
+        <Field label="Current password" error={errors.current_password?.message ?? beside.current_password}>
           <PasswordInput autoComplete="current-password" autoFocus {...form.register("current_password")} />
         </Field>
-        {asksForCode ? <CodeField error={errors.code?.message} {...form.register("code")} /> : null}
+        {asksForCode ? (
+          <CodeField error={errors.code?.message ?? beside.code} {...form.register("code")} />
+        ) : null}
       </div>
       {inDialog ? (
         <DialogFooter>

@@ -1,32 +1,27 @@
 "use client";
 
 import { zodResolver } from "@hookform/resolvers/zod";
-import { MailCheck } from "lucide-react";
+import { MailCheck, UserRoundCheck } from "lucide-react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { type Path, useForm } from "react-hook-form";
 import { z } from "zod";
 
-import { Button } from "@/components/ui/button";
+import { Button, buttonVariants } from "@/components/ui/button";
 import { Empty } from "@/components/ui/empty";
 import { FormError } from "@/components/ui/error-state";
 import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 import { applyFieldErrors } from "@/lib/api/form-errors";
+import { messageOf } from "@/lib/api/problem";
 
 import { useRegister } from "../api/session";
-import { newPassword } from "../new-password";
+import { emailAddress, newPassword, username } from "../rules";
 import { PasswordInput } from "./password-input";
 
-/** The same bounds as the API's; it has the last word (taken names). */
 const schema = z.object({
-  email: z.email("Enter a valid e-mail address."),
-  username: z
-    .string()
-    .trim()
-    .min(3, "At least 3 characters.")
-    .max(32, "At most 32 characters.")
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "Letters, digits, dots, dashes and underscores only."),
+  email: emailAddress("Enter a valid e-mail address."),
+  username,
   password: newPassword,
 });
 
@@ -44,12 +39,29 @@ export function RegisterForm({ next, loginHref }: { next: string; loginHref: str
 
   const submit = form.handleSubmit((values) =>
     register.mutate(values, {
-      onSuccess: (outcome) => outcome === "signed-in" && router.replace(next),
+      onSuccess: ({ outcome }) => outcome === "signed-in" && router.replace(next),
       onError: (error) => applyFieldErrors(error, FIELDS, form.setError),
     }),
   );
 
-  if (register.data === "hidden") {
+  const done = register.data;
+  if (done?.outcome === "not-signed-in") {
+    return (
+      <Empty
+        icon={UserRoundCheck}
+        title="Your account is ready"
+        className="py-6"
+        action={
+          <Link href={loginHref} className={buttonVariants()}>
+            Sign in
+          </Link>
+        }
+      >
+        Only signing in did not work just now. {messageOf(done.because)}
+      </Empty>
+    );
+  }
+  if (done?.outcome === "hidden") {
     return (
       <Empty icon={MailCheck} title="Almost there" className="py-6">
         If the address was new, the account is ready. You can{" "}
@@ -85,7 +97,7 @@ export function RegisterForm({ next, loginHref }: { next: string; loginHref: str
         type="submit"
         size="lg"
         className="w-full"
-        pending={register.isPending || register.data === "signed-in"}
+        pending={register.isPending || done?.outcome === "signed-in"}
       >
         Create account
       </Button>

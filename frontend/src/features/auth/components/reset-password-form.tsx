@@ -15,7 +15,7 @@ import { ApiError } from "@/lib/api/problem";
 import { useLinkToken } from "@/lib/hooks/use-link-token";
 
 import { useResetPassword } from "../api/recovery";
-import { newPassword } from "../new-password";
+import { newPassword } from "../rules";
 import { DeadLink } from "./dead-link";
 import { PasswordInput } from "./password-input";
 

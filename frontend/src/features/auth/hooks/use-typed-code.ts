@@ -2,8 +2,7 @@
 
 import { type ChangeEvent, useState } from "react";
 
-/** A code of the app has six digits; recovery codes are longer. */
-const MIN_LENGTH = 6;
+import { MIN_CODE } from "../rules";
 
 /** The code that a form of nothing else asks for: what is typed, and whether it was sent too short. */
 export function useTypedCode() {
@@ -16,8 +15,8 @@ export function useTypedCode() {
     /** The code, or null and `missing` when it is too short. */
     take(): string | null {
       const code = value.trim();
-      setMissing(code.length < MIN_LENGTH);
-      return code.length < MIN_LENGTH ? null : code;
+      setMissing(code.length < MIN_CODE);
+      return code.length < MIN_CODE ? null : code;
     },
     clear() {
       setValue("");

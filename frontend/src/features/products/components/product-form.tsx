@@ -24,7 +24,14 @@ const schema = z.object({
   category_id: z.string().min(1, "Choose a category."),
   price: z.string().refine((text) => amount(text) !== undefined, "An amount such as 12.50."),
   stock: z.string().regex(/^\d{1,9}$/, "A whole number from 0."),
-  image_url: z.string().trim().max(400, "At most 400 characters."),
+  image_url: z
+    .string()
+    .trim()
+    .max(400, "At most 400 characters.")
+    .regex(
+      /^(https:\/\/[^\s/]\S*|\/|\/[^\s/\\]\S*)?$/,
+      "An address with https://, or a path with / before it.",
+    ),
   description: z.string().max(10_000, "At most 10,000 characters."),
 });
 
