@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
+from cluster.services.ports import free_port
 from cluster.settings import Settings
 from db.jobs.service import retry_job
 from db.mail import service
@@ -108,6 +110,59 @@ async def test_a_refusal_for_ever_is_final(bench: Bench, smtp: MailServer, where
     failed = await message(bench.database, mail_id)
     assert failed.state == "failed"
     assert "nobody here" in (failed.error or "")
+
+
+WRONG_PASSWORD = b"535 5.7.8 the password is wrong"
+
+
+@pytest.mark.parametrize(
+    ("where", "answer"),
+    [
+        ("auth_answer", WRONG_PASSWORD),
+        ("greeting", b"554 5.7.1 no service for your address"),
+        ("hello_answer", b"550 who are you"),
+        ("sender_answer", b"530 5.7.0 sign in first"),
+        ("sender_answer", b"550 5.1.8 that sender's domain does not exist"),
+        ("sender_answer", b"451 come back later"),
+        ("recipient_answer", b"530 5.7.0 sign in first"),
+        ("recipient_answer", b"554 5.7.1 <ada@example.org>: Relay access denied"),
+        ("data_answer", b"421 4.3.2 shutting down"),
+    ],
+)
+async def test_a_server_that_refuses_us_loses_no_message_and_no_attempt(
+    bench: Bench, smtp: MailServer, where: str, answer: bytes
+) -> None:
+    mail_id = await compose(bench.database, template="reset_password", body_text="https://shop.test/#secret")
+    bench.settings = bench.settings.model_copy(update={"smtp_user": "us", "smtp_password": SecretStr("old")})
+    bench.runner = JobRunner(bench.settings, bench.database)
+    good = getattr(smtp, where)
+    setattr(smtp, where, answer)
+    for _ in range(12):  # more often than a message may fail
+        await bench.make_due()
+        (job,) = await bench.claim()
+        assert job.attempt == 1
+        outcome = await bench.run(job)
+        assert outcome.state == "unavailable"
+        assert (outcome.error or "").startswith("mail_server_unavailable: ")
+        await bench.settle(job, outcome)
+    waiting = await message(bench.database, mail_id)
+    assert (waiting.state, waiting.body_text) == ("queued", "https://shop.test/#secret")
+    setattr(smtp, where, good)
+    assert await bench.drain(time_passes=True) == [("mail.send", "succeeded")]
+    assert "#secret" in str(smtp.messages[0])
+
+
+async def test_a_server_that_is_not_there_is_waited_for(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database)
+    for change in ({"smtp_port": free_port()}, {"smtp_tls": "starttls"}, {"smtp_tls": "tls"}):
+        runner = JobRunner(bench.settings.model_copy(update=change), bench.database)
+        bench.runner = runner
+        await bench.make_due()
+        (job,) = await bench.claim()
+        outcome = await bench.run(job)
+        assert (job.attempt, outcome.state) == (1, "unavailable"), change
+        await bench.settle(job, outcome)
+    assert (await message(bench.database, mail_id)).state == "queued"
 
 
 async def test_the_last_attempt_says_that_it_failed(bench: Bench, smtp: MailServer) -> None:
