@@ -14,6 +14,8 @@ TOLERANT = frozenset(
     for path in (
         "login",
         "login/second-factor",
+        "login/passkey",
+        "login/passkey/options",
         "refresh",
         "register",
         "logout",

@@ -145,18 +145,20 @@ class PasswordHasher:
         return await self._run(lambda: str(self._scheme.hash(password)))
 
     async def verify(self, password: str, stored: str | None) -> bool:
-        """Whether the password belongs to the hash. None (no such account) takes as long, and is False."""
+        """Whether the password belongs to the hash. None (no such account) and what is no hash (an account without a
+        password) take as long, and are False.
+        """
 
         def check() -> bool:
-            if stored is None:
-                if self._dummy is None:
-                    self._dummy = str(self._scheme.hash("a password that nobody has"))
-                self._scheme.verify(password, self._dummy)
-                return False
-            try:
-                return bool(self._scheme.verify(password, stored))
-            except (ValueError, TypeError):
-                return False
+            if stored is not None and self._scheme.identify(stored):
+                try:
+                    return bool(self._scheme.verify(password, stored))
+                except (ValueError, TypeError):  # it begins like a hash, and is cut off
+                    pass
+            if self._dummy is None:
+                self._dummy = str(self._scheme.hash("a password that nobody has"))
+            self._scheme.verify(password, self._dummy)
+            return False
 
         return await self._run(check)
 

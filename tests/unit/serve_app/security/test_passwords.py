@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from db.auth.hashing import UNUSABLE
 from serve_app.security import passwords
 from serve_app.security.passwords import (
     HasherBusy,
@@ -35,20 +36,26 @@ async def test_the_last_of_128_characters_matters(hasher: PasswordHasher):
     assert not await hasher.verify("x" * 127 + "b", stored)
 
 
-async def test_unknown_accounts_cost_a_hash_too(hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("stored", [None, UNUSABLE, "$argon2id$v=19$m=8"])
+async def test_accounts_that_do_not_exist_or_have_no_password_cost_a_hash_too(
+    hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch, stored: str | None
+):
     verified: list[str] = []
     scheme = hasher._scheme
 
     class Counted:
         hash = staticmethod(scheme.hash)
+        identify = staticmethod(scheme.identify)
 
         @staticmethod
         def verify(password: str, stored: str) -> bool:
+            correct = bool(scheme.verify(password, stored))
             verified.append(stored)
-            return bool(scheme.verify(password, stored))
+            return correct
 
     monkeypatch.setattr(hasher, "_scheme", Counted)
-    assert not await hasher.verify("anything", None)
+    assert not await hasher.verify("anything", stored)
+    assert len(verified) == 1
     assert verified[0].startswith("$argon2id$")
 
 
