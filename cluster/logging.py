@@ -32,6 +32,9 @@ SENSITIVE = re.compile(
 _IN_TEXT = (
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1 " + REDACTED),
     (re.compile(r"\b(\w+://[^\s/:@]*:)[^\s/@]+@"), r"\1" + REDACTED + "@"),
+    (re.compile(r"\b(m[or]t_)[A-Za-z0-9_-]{8,}"), r"\1" + REDACTED),
+    (re.compile(r"\b(sk_live_[A-Za-z0-9]{8}_)[A-Za-z0-9_-]{8,}"), r"\1" + REDACTED),
+    (re.compile(r"\$argon2[a-z]{1,2}\$[A-Za-z0-9+/=,$]+"), REDACTED),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"), REDACTED),
     (
         re.compile(
@@ -41,7 +44,8 @@ _IN_TEXT = (
         r"\1" + REDACTED,
     ),
 )
-"""What gives a secret away inside running text: exception messages, URLs, foreign log records."""
+"""What gives a secret away inside running text: exception messages, URLs, foreign log records. Ours begin with `mot_`
+(mailed links), `mrt_` (refresh tokens) and `sk_live_` (API keys, whose public id stays)."""
 
 QUIET = ("httpx", "httpcore", "asyncio", "urllib3", "hpack")
 """Loggers that say at INFO what nobody asked for."""
@@ -196,7 +200,7 @@ def _tell_uncaught_in_thread(uncaught: threading.ExceptHookArgs) -> None:
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace values of sensitive fields at any depth, and secrets inside text."""
     for name, value in event.items():
-        event[name] = _clean_text(value) if name in _SAFE_FIELDS and isinstance(value, str) else clean(name, value)
+        event[name] = clean_text(value) if name in _SAFE_FIELDS and isinstance(value, str) else clean(name, value)
     return event
 
 
@@ -209,11 +213,12 @@ def clean(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [clean("", inner) for inner in value]
     if isinstance(value, str):
-        return _clean_text(value)
+        return clean_text(value)
     return value
 
 
-def _clean_text(text: str) -> str:
+def clean_text(text: str) -> str:
+    """Running text without the secrets that are known by their looks."""
     for pattern, replacement in _IN_TEXT:
         text = pattern.sub(replacement, text)
     return text

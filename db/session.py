@@ -19,8 +19,9 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from cluster.settings import Settings
 from cluster.tracing import span, traceparent
+from db.driver_errors import examine, translate
 from db.effects import Effect
-from db.errors import DatabaseBusy, DatabaseUnavailable, DomainError, InvalidInput, PreconditionFailed
+from db.errors import DatabaseUnavailable, DomainError, PreconditionFailed
 
 logger = logging.getLogger(__name__)
 
@@ -43,22 +44,12 @@ STATEMENT_TIMEOUT_MS = 30_000
 IDLE_IN_TRANSACTION_MS = 60_000
 """A handler stuck inside a transaction would hold its locks and pin vacuum; the server ends it."""
 
-UNAVAILABLE_SQLSTATES = ("08", "57P01", "57P02", "57P03", "53300", "53400")
-"""Connection lost, server stopping or starting, or too many connections."""
-
 # Transaction-local, so a pooled connection never carries one caller's name into another's transaction. Jobs and
 # publications that a transaction makes, also from SQL, take its trace from there.
 _ACT = text("SELECT set_config('app.current_user_id', :user_id, true)")
 _ACT_TRACED = text(
     "SELECT set_config('app.current_user_id', :user_id, true), set_config('app.traceparent', :trace, true)"
 )
-
-DATA_EXCEPTION = "22"
-"""Class of SQLSTATEs for values that Postgres cannot hold: NUL characters, lone surrogates, numbers out of range. The
-driver uses it, too, for what it cannot encode."""
-
-BUSY_SQLSTATES = ("40001", "40P01", "55P03", "57014")
-"""Serialisation failure, deadlock, lock not available, statement timeout."""
 
 
 def record_effect(session: AsyncSession, effect: Effect) -> None:
@@ -108,10 +99,12 @@ class Database:
             max_overflow=max_overflow,
             pool_timeout=POOL_TIMEOUT_S,
             pool_use_lifo=True,
+            hide_parameters=True,  # errors are logged, and parameters are secrets and people's data
             json_serializer=lambda value: orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode(),
             json_deserializer=orjson.loads,
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(self.engine.sync_engine, "handle_error", examine)
         info = {UNVERIFIED_WITHOUT: frozenset(unverified_without)}
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, info=info)
         self._handlers: dict[type[Effect], list[Callable[[Sequence[Any]], Awaitable[None]]]] = {}
@@ -214,21 +207,3 @@ def _refuse_closed(dbapi_connection: Any, record: Any, proxy: Any) -> None:
     """Replace a pooled connection that the server closed (a restart) without asking the server each time."""
     if dbapi_connection.driver_connection.is_closed():
         raise exc.DisconnectionError("the server closed this connection")
-
-
-def translate(error: exc.DBAPIError) -> Exception:
-    """The DomainError that a driver error amounts to, or the error itself when it is a bug."""
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    if state.startswith(DATA_EXCEPTION) and not _is_of_wrong_type(error.orig):
-        return InvalidInput("A value cannot be stored.")
-    if error.connection_invalidated or state.startswith(UNAVAILABLE_SQLSTATES):
-        return DatabaseUnavailable()
-    if state in BUSY_SQLSTATES:
-        return DatabaseBusy()
-    return error
-
-
-def _is_of_wrong_type(refusal: BaseException | None) -> bool:
-    """Whether the driver was given another type than the column has. It says so as the server says of a wrong value."""
-    reason = getattr(refusal, "__cause__", None)
-    return isinstance(getattr(reason, "__cause__", None), TypeError)

@@ -10,6 +10,7 @@ import structlog
 
 from actors.jobs.contract import Kind, LeasedJob, Outcome, OutcomeState, Reporter, Token
 from cluster import tracing
+from cluster.logging import clean_text
 from cluster.settings import Settings
 from db import models
 from db.errors import Unavailable
@@ -84,7 +85,7 @@ class JobRunner:
                 return ended("snoozed", retry_in_s=snooze.retry_in_s)
             except Refused as refusal:
                 logger.warning("job refused", reason=str(refusal))
-                return ended("refused", error=readable(str(refusal)[:TRACE_CHARACTERS]))
+                return ended("refused", error=readable(clean_text(str(refusal))[:TRACE_CHARACTERS]))
             except BaseException as error:
                 # Exits, panics of native libraries and cancellations of its own are an end of this attempt alone: past
                 # here, they would end the event loop of everybody else's, or leave an attempt that never ends.
@@ -93,13 +94,13 @@ class JobRunner:
                 absent = _unavailable(error)
                 if absent is not None:
                     logger.warning("job must wait", code=absent.code, reason=str(absent))
-                    message = readable(f"{absent.code}: {absent}")
+                    message = readable(clean_text(f"{absent.code}: {absent}"))
                     return ended("unavailable", error=message, retry_in_s=absent.retry_after_s)
                 tracing.fail(error)
                 logger.exception("job failed")
-                return ended("failed", error=readable(traceback.format_exc()[-TRACE_CHARACTERS:]))
+                return ended("failed", error=readable(clean_text(traceback.format_exc())[-TRACE_CHARACTERS:]))
             try:
                 return ended("succeeded", result=storable(result, limit=RESULT_BYTES))
             except TypeError as error:  # the work is done: doing it again would not help
                 logger.warning("job returned what cannot be stored", exc_info=True)
-                return ended("refused", error=readable(f"its result cannot be stored: {error}"))
+                return ended("refused", error=readable(clean_text(f"its result cannot be stored: {error}")))

@@ -221,6 +221,7 @@ class EmbeddedPostgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_line_prefix": "%m [%p] %a ",
+            "log_error_verbosity": "terse",  # DETAIL has whole rows, with what is nobody's business
             **(
                 {"shared_preload_libraries": "pg_stat_statements"} if binaries.has_library("pg_stat_statements") else {}
             ),

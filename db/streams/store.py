@@ -22,8 +22,11 @@ STATEMENT_TIMEOUT_MS: Final = 2_000
 ANSWER_LIMIT_S: Final = 3.0
 """Our own deadline: beyond the server's, for when server or network do not answer at all."""
 
-_LOST_CONNECTION = ("08", "57P", "25P03", "25P04")
-_TRY_AGAIN = ("57014", "40P01", "40001", "55P03", "53")
+_LOST_CONNECTION = ("08", "57P", "25P03", "25P04", "25006")
+"""The last: a server that takes no changes is a standby now, and a new connection may find the primary."""
+
+_TRY_AGAIN = ("57014", "40P01", "40001", "55P03", "53", "58030")
+"""The last two: no room, no memory, a disk that fails. It is the server's, not the publication's."""
 
 _TAKE_SHARD = "SELECT * FROM app.take_shard($1, $2, $3, $4)"
 _MOVE = "SELECT app.move_buckets($1, $2, $3, $4)"

@@ -74,6 +74,10 @@ def test_records_of_the_standard_library_go_the_same_way() -> None:
         ({"error": "connect to postgresql://mobula:hunter2@db/x failed"}, "hunter2"),
         ({"note": "sent Bearer abcdefghijkl to them"}, "abcdefghijkl"),
         ({"body": '{"token": "hunter2hunter2"}'}, "hunter2hunter2"),
+        ({"link": "https://shop.test/reset-password#mot_hunter2-hunter_2"}, "hunter"),
+        ({"note": "it sent mrt_hunter2-hunter_2 again"}, "hunter"),
+        ({"note": "it sent sk_live_x7Kd02Qa_hunter2-hunter_2_0a1b2c3d"}, "hunter"),
+        ({"note": "stored $argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aHVudGVyMg"}, "aHVudGVyMg"),
         ({"jwt": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"}, "c2lnbmF0dXJl"),
     ],
 )

@@ -94,6 +94,16 @@ class Panic(BaseException):
     """As libraries in Rust raise it."""
 
 
+@pytest.mark.parametrize("error", [RuntimeError, Refused, DatabaseBusy])
+async def test_secrets_in_what_it_raises_are_not_kept(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    async def handler(_: JobContext) -> None:
+        raise error("cannot mail https://shop.test/reset-password#mot_hunter2hunter2 to them")
+
+    outcome = await run(monkeypatch, handler)
+    assert "to them" in outcome.error
+    assert "hunter2" not in outcome.error
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -8,7 +8,7 @@ import pytest
 from actors.links.placement import bucket_of
 from cluster.services.ports import free_port
 from db.streams.errors import AlreadyKnown, Ambiguous, Busy, Fenced, Refused, StaleHead
-from db.streams.store import STATEMENT_TIMEOUT_MS, Commit, HeadChange, StreamStore
+from db.streams.store import STATEMENT_TIMEOUT_MS, Commit, HeadChange, StreamStore, translated
 from tests.fixtures.waiting import eventually
 
 EPOCH = "abcdefgh"
@@ -279,3 +279,20 @@ async def test_the_meta_ttl_of_a_head_moves_rarely_and_is_never_shorter_than_pro
     await plain.execute("UPDATE app.stream_heads SET expires_at = now() + interval '10 minutes'")
     await owner.commit(("ledger:a", "p3"))
     assert await plain.fetchval(life) > 3600
+
+
+@pytest.mark.parametrize(
+    ("error", "as_what"),
+    [
+        (asyncpg.DiskFullError, Busy),
+        (asyncpg.OutOfMemoryError, Busy),
+        (asyncpg.PostgresIOError, Busy),
+        (asyncpg.ReadOnlySQLTransactionError, Ambiguous),
+        (asyncpg.CheckViolationError, Refused),
+    ],
+)
+def test_what_is_the_server_s_fault_is_not_the_publication_s(
+    error: type[asyncpg.PostgresError], as_what: type[Exception]
+) -> None:
+    with pytest.raises(as_what), translated():
+        raise error("no")
