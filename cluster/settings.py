@@ -22,6 +22,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from cluster.outward import outward_problems
+
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: where `mobula`, `alembic.ini` and `frontend/` are."""
 
@@ -321,12 +323,18 @@ class Settings(BaseSettings):
     )
 
     # E-mail
-    smtp_host: str = Field(default="", description="Empty: mail goes to the development mailbox.")
+    smtp_host: str = Field(
+        default="", description="Empty: mail goes to the development mailbox; production does not start."
+    )
     smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
     smtp_user: str = Field(default="", description="Empty: no authentication.")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="Password of smtp_user.")
     smtp_tls: Literal["none", "starttls", "tls"] = Field(
         default="starttls", description="How the connection is encrypted."
+    )
+    mail_off: bool = Field(
+        default=False,
+        description="Nobody gets mail, whatever SMTP_HOST says: for trials of production and copies of its data.",
     )
     mail_per_minute: int = Field(
         default=0,
@@ -454,9 +462,11 @@ class ProductionRefused(Exception):
     """Production was asked for with settings that are unsafe. The message names each."""
 
 
-def require_production_ready(settings: Settings) -> Settings:
-    """Return the settings, or raise ProductionRefused when they say production and must not."""
-    problems = settings.production_problems()
+def require_production_ready(settings: Settings, *, outward: bool = False) -> Settings:
+    """Return the settings, or raise ProductionRefused when they say production and must not. `outward`: also for what
+    people outside would miss (`cluster.outward`).
+    """
+    problems = settings.production_problems() + (outward_problems(settings) if outward else [])
     if problems:
         raise ProductionRefused("refusing to start in production:\n" + "\n".join(f"  - {text}" for text in problems))
     return settings

@@ -8,11 +8,12 @@ from typing import Literal
 
 import psutil
 
+from cluster.outward import outward_problems
 from cluster.ports import PortError, require_free
 from cluster.ray_runtime.environment import LimitTooLow, maxconn_for, raise_open_file_limit
 from cluster.ray_runtime.loopback import is_loopback
 from cluster.services.binaries import find_postgres, find_valkey
-from cluster.stack.plan import Plan
+from cluster.stack.plan import PRODUCTION, Plan
 
 MIN_MEMORY_GB = 2.0
 """Idle, everything together takes about 2 GB; below this the kernel ends processes while they start."""
@@ -22,6 +23,8 @@ MIN_SHM_MB = 160
 MIN_NODE = (20, 19)
 
 GB = 1024**3
+
+MAIL_IS_OFF = "MAIL_OFF: nobody gets mail, so nobody can replace a forgotten password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,19 @@ def environment(plan: Plan) -> Finding:
     """Development or production, and why."""
     why = ", as the last start here was (ENVIRONMENT=development goes back)" if plan.remembered else ""
     return Finding("ok", f"environment: {plan.settings.environment}{why}")
+
+
+def outward(plan: Plan) -> list[Finding]:
+    """People outside get mail, and its links lead here."""
+    settings = plan.settings
+    problems = outward_problems(settings)
+    if problems:
+        return [Finding("error", problem) for problem in problems]
+    if settings.environment == PRODUCTION and settings.mail_off:
+        return [Finding("warning", MAIL_IS_OFF, "SMTP_HOST, MAIL_FROM and PUBLIC_URL instead of MAIL_OFF")]
+    if settings.mail_off or not settings.smtp_host:
+        return [Finding("ok", "mail goes to the development mailbox")]
+    return [Finding("ok", f"mail goes to {settings.smtp_host}")]
 
 
 def open_files(plan: Plan) -> Finding:
@@ -167,6 +183,7 @@ def all_checks(plan: Plan, *, ports_too: bool = True) -> list[Finding]:
     """Everything, in the order in which it is shown."""
     found = [
         environment(plan),
+        *outward(plan),
         memory(),
         shared_memory(),
         disk(plan),

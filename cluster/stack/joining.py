@@ -55,7 +55,7 @@ def make(home: Path, *, head: str = "", http_port: int | None = None, environ: M
             "MOBULA_HOME=… ./mobula node"
         )
     os.environ["MOBULA_HOME"] = str(home)
-    settings = require_production_ready(Settings())
+    settings = require_production_ready(Settings(), outward=True)  # this node's agent sends mail, too
     head = head or settings.mobula_ray_address
     if not head:
         raise ServiceError("no head to join: ./mobula node HOST:PORT, the GCS address that ./mobula status shows there")

@@ -112,7 +112,10 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
         # Other commands and nodes that join must not take production for development.
         "ENVIRONMENT": given.environment,
     }
-    settings = require_production_ready(changed(given, **{name.lower(): value for name, value in values.items()}))
+    # Refused before it is remembered. A start without the flag is asked later (`checks.outward`): this may be none.
+    settings = require_production_ready(
+        changed(given, **{name.lower(): value for name, value in values.items()}), outward=options.production
+    )
     env = {**_for_frontend(settings), **process_environment(environ, settings, paths, ports), **values}
     if not foreign:
         # Also read on other machines, where the checkout is elsewhere: its files are found below their MOBULA_HOME.

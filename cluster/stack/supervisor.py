@@ -133,6 +133,8 @@ class Stack:
             self._progress.note(
                 "Production", "as the last start here; ENVIRONMENT=development ./mobula up goes back to development"
             )
+        if self.plan.settings.environment == PRODUCTION and self.plan.settings.mail_off:
+            self._progress.note("Mail", checks.MAIL_IS_OFF)
         needed = budget.budget(self.plan.settings)
         if self.plan.postgres is not None:
             budget.require_within(needed, self.plan.postgres.max_connections)

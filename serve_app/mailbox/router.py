@@ -1,4 +1,4 @@
-"""The development mailbox. It answers 404 in production, where mail is sent."""
+"""The development mailbox. It answers 404 in production, where mail is sent or off, and never kept to be read."""
 
 from typing import Annotated, Any
 from uuid import UUID

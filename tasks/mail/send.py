@@ -1,4 +1,4 @@
-"""Send one message: to the SMTP server that is configured, else into the development mailbox."""
+"""Send one message: to the SMTP server that is configured, else into the development mailbox, else to nobody."""
 
 import re
 from typing import Any
@@ -52,7 +52,9 @@ async def send(job: JobContext) -> dict[str, Any]:
             return {"state": mail.state}
         if mail.job_id != job.id:
             raise Refused("another job sends this message")
-    if not job.settings.smtp_host:
+    if job.settings.mail_off or not job.settings.smtp_host:
+        if job.settings.environment == "production":  # which has no mailbox: kept, links would wait there for a reader
+            return await _note(job, mail_id, "failed", error="not sent: mail is off (MAIL_OFF)")
         return await _note(job, mail_id, "captured")
     try:
         await _deliver(job.settings, mail)

@@ -104,6 +104,7 @@ def test_production_refuses_and_says_which(tmp_path: Path, values: dict[str, obj
 
 
 def test_development_needs_nothing() -> None:
+    assert require_production_ready(settings(), outward=True).production_problems() == []
     assert require_production_ready(settings()).production_problems() == []
 
 

@@ -187,6 +187,28 @@ async def test_the_development_mailbox_keeps_it_and_other_mail_is_kept(bench: Be
     assert "#secret" in (await message(bench.database, mail_id)).body_text
 
 
+@pytest.mark.parametrize("change", [{"mail_off": True}, {"smtp_host": ""}])
+async def test_production_without_mail_keeps_no_link_and_says_that_nothing_was_sent(
+    bench: Bench, smtp: MailServer, change: dict[str, Any]
+) -> None:
+    mail_id = await compose(bench.database, template="reset_password", body_text="https://shop.test/#secret")
+    settings = bench.settings.model_copy(update={"environment": "production", **change})
+    bench.runner = JobRunner(settings, bench.database)
+    assert await bench.drain() == [("mail.send", "succeeded")]
+    kept = await message(bench.database, mail_id)
+    assert (kept.state, kept.body_text, kept.body_html) == ("failed", service.FORGOTTEN, None)
+    assert "MAIL_OFF" in (kept.error or "")
+    assert smtp.messages == []
+
+
+async def test_elsewhere_mail_that_is_off_is_captured_whatever_server_there_is(bench: Bench, smtp: MailServer) -> None:
+    mail_id = await compose(bench.database)
+    bench.runner = JobRunner(bench.settings.model_copy(update={"mail_off": True}), bench.database)
+    assert await bench.drain() == [("mail.send", "succeeded")]
+    assert (await message(bench.database, mail_id)).state == "captured"
+    assert smtp.messages == []
+
+
 async def test_an_operator_s_retry_of_a_failed_message_sends_it(bench: Bench, smtp: MailServer) -> None:
     mail_id = await compose(bench.database)
     smtp.recipient_answer = b"550 nobody here"

@@ -24,6 +24,20 @@ def test_too_little_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.remedy
 
 
+def test_what_becomes_of_mail_is_said(tmp_path: Path, plan: Plan) -> None:
+    assert [one.level for one in checks.outward(plan)] == ["ok"]
+    make(Options(home=tmp_path / "home", production=True), {"PATH": "/usr/bin:/bin", "MAIL_OFF": "true"})
+    for environ, level, said in (
+        ({"MAIL_OFF": "true"}, "warning", "nobody gets mail"),
+        ({}, "error", "SMTP_HOST is missing"),
+    ):
+        again = make(Options(home=tmp_path / "home"), {"PATH": "/usr/bin:/bin", **environ})
+        found = checks.outward(again)
+        assert {one.level for one in found} == {level}
+        assert said in found[0].what
+        assert set(found) <= set(checks.all_checks(again))
+
+
 def test_a_low_open_file_limit_is_named_with_its_remedy(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "raise_open_file_limit", lambda: 512)
     found = checks.open_files(plan)
