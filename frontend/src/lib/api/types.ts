@@ -18,6 +18,7 @@ export type Order = Schemas["Order"];
 export type OrderSummary = Schemas["OrderSummary"];
 export type OrderStatus = Schemas["OrderStatus"];
 export type Conversation = Schemas["Conversation"];
+export type ConversationPage = Schemas["Page_ConversationSummary_"];
 export type ConversationSummary = Schemas["ConversationSummary"];
 export type Participant = Schemas["Participant"];
 export type Message = Schemas["Message"];

@@ -1,19 +1,42 @@
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  infiniteQueryOptions,
+  type InfiniteData,
+  queryOptions,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 
 import { api } from "@/lib/api/client";
 import { unwrap } from "@/lib/api/problem";
+import type { ConversationPage, ConversationSummary } from "@/lib/api/types";
 import { useIdempotencyKey } from "@/lib/hooks/use-idempotency-key";
 
-const MAX_LISTED = 100;
+/** As many as the API gives at once: most people have fewer, and every message asks for the pages that are open. */
+const PAGE_SIZE = 100;
 
 /** Who is written to is notified at once; what is said in public is notified to nobody. */
 const POLL_MS = 30_000;
 
-export const conversationsQuery = queryOptions({
+/** The latest active first. An empty cursor asks for the first page by cursor. */
+export const conversationsQuery = infiniteQueryOptions({
   queryKey: ["conversations", "list"],
-  queryFn: () => unwrap(api.GET("/api/v1/conversations", { params: { query: { limit: MAX_LISTED } } })),
+  queryFn: ({ pageParam }) =>
+    unwrap(api.GET("/api/v1/conversations", { params: { query: { limit: PAGE_SIZE, cursor: pageParam } } })),
+  initialPageParam: "",
+  getNextPageParam: (last) => last.next,
   refetchInterval: POLL_MS,
 });
+
+/** Each once: one that was written to while pages were fetched is on two of them, and belongs where it is first. */
+export function listed(data: InfiniteData<ConversationPage>): ConversationSummary[] {
+  const byId = new Map<string, ConversationSummary>();
+  for (const page of data.pages)
+    for (const conversation of page.items)
+      if (!byId.has(conversation.id)) byId.set(conversation.id, conversation);
+  return [...byId.values()];
+}
 
 export const conversationQuery = (conversationId: string) =>
   queryOptions({
@@ -27,7 +50,7 @@ export const conversationQuery = (conversationId: string) =>
   });
 
 export function useConversations() {
-  return useQuery(conversationsQuery);
+  return useInfiniteQuery({ ...conversationsQuery, select: listed });
 }
 
 export function useConversation(conversationId: string) {

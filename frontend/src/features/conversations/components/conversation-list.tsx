@@ -5,6 +5,7 @@ import Link from "next/link";
 import { useParams } from "next/navigation";
 
 import { Empty } from "@/components/ui/empty";
+import { LoadMore } from "@/components/ui/load-more";
 import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { ConversationSummary } from "@/lib/api/types";
@@ -17,6 +18,7 @@ import { authorOf, titleOf } from "../title";
 import { NewConversationDialog } from "./new-conversation-dialog";
 
 export function ConversationList() {
+  const conversations = useConversations();
   return (
     <section aria-label="Conversations" className="flex h-full min-h-0 flex-col">
       <header className="flex h-14 shrink-0 items-center justify-between gap-2 border-b pr-3 pl-4">
@@ -24,18 +26,26 @@ export function ConversationList() {
         <NewConversationDialog />
       </header>
       <div className="min-h-0 flex-1 overflow-y-auto">
-        <QueryState query={useConversations()} loading={<SkeletonRows rows={4} />}>
-          {({ items }) =>
-            items.length === 0 ? (
+        <QueryState
+          query={{ ...conversations, isError: conversations.isError && !conversations.isFetchNextPageError }}
+          loading={<SkeletonRows rows={4} />}
+        >
+          {(found) =>
+            found.length === 0 ? (
               <Empty icon={MessagesSquare} title="No conversations yet" className="py-10">
                 Start one with the button above.
               </Empty>
             ) : (
-              <ul className="space-y-0.5 p-2">
-                {items.map((conversation) => (
-                  <ConversationRow key={conversation.id} conversation={conversation} />
-                ))}
-              </ul>
+              <>
+                <ul className="space-y-0.5 p-2">
+                  {found.map((conversation) => (
+                    <ConversationRow key={conversation.id} conversation={conversation} />
+                  ))}
+                </ul>
+                <LoadMore query={conversations} failed="Older conversations could not be loaded.">
+                  Older conversations
+                </LoadMore>
+              </>
             )
           }
         </QueryState>

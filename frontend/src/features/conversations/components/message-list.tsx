@@ -1,13 +1,11 @@
 "use client";
 
 import { MessageCircle } from "lucide-react";
-import { type ComponentProps, useEffect, useRef } from "react";
+import type { ComponentProps } from "react";
 
 import { Avatar } from "@/components/ui/avatar";
-import { Button } from "@/components/ui/button";
 import { Empty } from "@/components/ui/empty";
-import { RetryLine } from "@/components/ui/query-state";
-import { Spinner } from "@/components/ui/spinner";
+import { LoadMore } from "@/components/ui/load-more";
 import type { Message } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { useCurrentUser } from "@/lib/current-user";
@@ -28,15 +26,12 @@ interface MessageListProps {
   /** What I have written and nobody has yet. */
   unsent: readonly Outgoing[];
   actions: ComponentProps<typeof UnsentMessage>["actions"];
-  hasOlder: boolean;
-  loadingOlder: boolean;
-  /** Why older messages could not be loaded. */
-  olderError: unknown;
-  onOlder: () => void;
+  /** Where older ones come from. */
+  older: ComponentProps<typeof LoadMore>["query"];
 }
 
 export function MessageList(props: MessageListProps) {
-  const { messages, receipt, unsent, actions, hasOlder, loadingOlder, olderError, onOlder } = props;
+  const { messages, receipt, unsent, actions, older } = props;
   if (messages.length === 0 && unsent.length === 0) {
     return (
       <div className="flex flex-1 items-center justify-center">
@@ -55,18 +50,10 @@ export function MessageList(props: MessageListProps) {
       aria-label="Message history"
     >
       <div className="py-4">
-        {olderError ? (
-          <RetryLine
-            title="Older messages could not be loaded."
-            error={olderError}
-            pending={loadingOlder}
-            onRetry={onOlder}
-            className="mx-0 mt-0"
-          />
-        ) : hasOlder ? (
-          <OlderMessages loading={loadingOlder} onLoad={onOlder} />
-        ) : null}
-        <div role="log" aria-label="Messages" aria-live="polite" aria-busy={loadingOlder}>
+        <LoadMore query={older} failed="Older messages could not be loaded.">
+          Older messages
+        </LoadMore>
+        <div role="log" aria-label="Messages" aria-live="polite" aria-busy={older.isFetchingNextPage}>
           <ol>
             {messages.map((message, index) => (
               <MessageItem
@@ -82,25 +69,6 @@ export function MessageList(props: MessageListProps) {
           </ol>
         </div>
       </div>
-    </div>
-  );
-}
-
-/** Loads by itself when it scrolls into view; the button is for keyboards. */
-function OlderMessages({ loading, onLoad }: { loading: boolean; onLoad: () => void }) {
-  const button = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const element = button.current;
-    if (!element || loading) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && onLoad());
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [loading, onLoad]);
-  return (
-    <div ref={button} className="flex justify-center pb-4">
-      <Button variant="ghost" size="sm" onClick={onLoad} disabled={loading}>
-        {loading ? <Spinner /> : null} Older messages
-      </Button>
     </div>
   );
 }

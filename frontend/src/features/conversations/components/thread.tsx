@@ -1,21 +1,19 @@
 "use client";
 
-import { ChevronLeft, Hash, PanelRight } from "lucide-react";
-import Link from "next/link";
+import { PanelRight } from "lucide-react";
+import type { ReactNode } from "react";
 
-import { Button, buttonVariants } from "@/components/ui/button";
+import { Button } from "@/components/ui/button";
 import { Drawer, DrawerContent, DrawerTrigger } from "@/components/ui/drawer";
-import { Empty } from "@/components/ui/empty";
+import { ErrorState, OfflineState } from "@/components/ui/error-state";
 import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
-import { toast } from "@/components/ui/toast";
 import { ApiError } from "@/lib/api/problem";
 import type { Conversation } from "@/lib/api/types";
-import { cn } from "@/lib/cn";
 import { useCurrentUser } from "@/lib/current-user";
 import { useTitle } from "@/lib/hooks/use-title";
 
-import { useConversation, useConversations, useJoinConversation } from "../api/conversations";
+import { useConversation, useConversations } from "../api/conversations";
 import { inOrder, useMessages } from "../api/messages";
 import { useLiveMessages } from "../hooks/use-live-messages";
 import { useSay, useUnsent } from "../hooks/use-outgoing";
@@ -23,55 +21,63 @@ import { useReadMarker } from "../hooks/use-read-marker";
 import { receiptOf } from "../receipts";
 import { titleOf } from "../title";
 import { Composer } from "./composer";
+import { JoinPrompt } from "./join-prompt";
 import { MessageList } from "./message-list";
 import { PresenceList, PresenceSummary } from "./presence-list";
+import { ToList } from "./to-list";
 
 export function Thread({ conversationId }: { conversationId: string }) {
   const conversation = useConversation(conversationId);
-  const listed = useConversations().data?.items.find(({ id }) => id === conversationId);
+  const listed = useConversations().data?.find(({ id }) => id === conversationId);
   // A public conversation may keep its content to those who have joined.
   const joinable = (error: unknown) =>
     listed?.is_public && error instanceof ApiError && [403, 404].includes(error.status);
+  if (conversation.data === undefined && conversation.fetchStatus === "paused")
+    return (
+      <InsteadOfThread>
+        <OfflineState />
+      </InsteadOfThread>
+    );
   return (
     <QueryState
       query={conversation}
-      loading={<SkeletonRows rows={6} />}
-      failed={(error) =>
-        joinable(error) ? <JoinPrompt id={conversationId} title={listed?.title || "Conversation"} /> : null
+      loading={
+        <InsteadOfThread>
+          <SkeletonRows rows={6} />
+        </InsteadOfThread>
       }
+      failed={(error) => (
+        <InsteadOfThread>
+          {joinable(error) ? (
+            <JoinPrompt id={conversationId} title={listed?.title || "Conversation"} />
+          ) : (
+            <ErrorState error={error} onRetry={() => void conversation.refetch()} />
+          )}
+        </InsteadOfThread>
+      )}
     >
       {(found) =>
         found.is_member ? (
           <JoinedThread conversation={found} />
         ) : (
-          <JoinPrompt id={conversationId} title={found.title || "Conversation"} />
+          <InsteadOfThread>
+            <JoinPrompt id={conversationId} title={found.title || "Conversation"} />
+          </InsteadOfThread>
         )
       }
     </QueryState>
   );
 }
 
-function JoinPrompt({ id, title }: { id: string; title: string }) {
-  const join = useJoinConversation();
+/** What there is where a thread would be. On a narrow screen, where the list is not beside it, with a way back to that. */
+function InsteadOfThread({ children }: { children: ReactNode }) {
   return (
-    <div className="flex flex-1 items-center justify-center">
-      <Empty
-        icon={Hash}
-        title={title}
-        action={
-          <Button
-            pending={join.isPending}
-            onClick={() =>
-              join.mutate(id, { onError: (error) => toast.error("Joining did not work", error) })
-            }
-          >
-            Join conversation
-          </Button>
-        }
-      >
-        This conversation is open to everyone. Join to read and write.
-      </Empty>
-    </div>
+    <>
+      <header className="flex h-14 shrink-0 items-center border-b px-3 md:hidden">
+        <ToList />
+      </header>
+      <div className="flex flex-1 flex-col justify-center">{children}</div>
+    </>
   );
 }
 
@@ -89,13 +95,7 @@ function JoinedThread({ conversation }: { conversation: Conversation }) {
     <div className="flex min-h-0 flex-1">
       <section aria-label={title} className="flex min-w-0 flex-1 flex-col">
         <header className="flex h-14 shrink-0 items-center gap-3 border-b px-3 sm:px-5">
-          <Link
-            href="/conversations"
-            aria-label="All conversations"
-            className={cn(buttonVariants({ variant: "ghost", size: "icon" }), "-ml-1 md:hidden")}
-          >
-            <ChevronLeft aria-hidden />
-          </Link>
+          <ToList />
           <h2 className="min-w-0 flex-1 truncate text-base font-semibold">{title}</h2>
           <span className="xl:hidden">
             <Drawer>
@@ -128,10 +128,7 @@ function JoinedThread({ conversation }: { conversation: Conversation }) {
               receipt={receiptOf(conversation, ordered, user.id)}
               unsent={unsent}
               actions={actions}
-              hasOlder={messages.hasNextPage}
-              loadingOlder={messages.isFetchingNextPage}
-              olderError={messages.isFetchNextPageError ? messages.error : null}
-              onOlder={() => void messages.fetchNextPage()}
+              older={messages}
             />
           )}
         </QueryState>
