@@ -8,10 +8,11 @@ import { Card, CardHeader, CardTitle } from "@/components/ui/card";
 import { ConfirmDialog } from "@/components/ui/confirm-dialog";
 import { Empty } from "@/components/ui/empty";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import type { ApiKey } from "@/lib/api/types";
-import { formatDateTime, formatRelative } from "@/lib/format";
+import { formatDateTime } from "@/lib/format";
 
 import { useApiKeys, useRevokeApiKey } from "../api/api-keys";
 import { CreateApiKeyDialog } from "./create-api-key-dialog";
@@ -51,8 +52,14 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
           {apiKey.name} <code className="ml-2 font-mono text-xs text-muted-foreground">{apiKey.prefix}…</code>
         </p>
         <p className="mt-0.5 text-xs text-muted-foreground">
-          {apiKey.last_used_at ? `Last used ${formatRelative(apiKey.last_used_at)}` : "Never used"} ·{" "}
-          {apiKey.expires_at ? `expires ${formatDateTime(apiKey.expires_at)}` : "never expires"}
+          {apiKey.last_used_at ? (
+            <>
+              Last used <RelativeTime at={apiKey.last_used_at} />
+            </>
+          ) : (
+            "Never used"
+          )}{" "}
+          · {apiKey.expires_at ? `expires ${formatDateTime(apiKey.expires_at)}` : "never expires"}
         </p>
         <p className="mt-2 flex flex-wrap gap-1.5">
           {apiKey.scopes.map((scope) => (

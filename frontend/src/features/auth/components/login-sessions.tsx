@@ -7,10 +7,11 @@ import { Button } from "@/components/ui/button";
 import { Card, CardHeader, CardTitle } from "@/components/ui/card";
 import { ConfirmDialog } from "@/components/ui/confirm-dialog";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import type { LoginSession } from "@/lib/api/types";
-import { formatDateTime, formatRelative } from "@/lib/format";
+import { formatDateTime } from "@/lib/format";
 
 import { useLoginSessions, useRevokeLoginSession } from "../api/profile";
 import { useLogout } from "../api/session";
@@ -62,7 +63,7 @@ function SessionRow({ session }: { session: LoginSession }) {
           {session.methods.length > 1 ? <Badge>Two steps</Badge> : null}
         </p>
         <p className="text-xs text-muted-foreground">
-          {session.ip ?? "Unknown address"} · last seen {formatRelative(session.last_seen_at)} · ends{" "}
+          {session.ip ?? "Unknown address"} · last seen <RelativeTime at={session.last_seen_at} /> · ends{" "}
           {formatDateTime(session.expires_at)}
         </p>
       </div>

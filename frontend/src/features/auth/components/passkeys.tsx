@@ -6,9 +6,10 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card, CardBody, CardHeader, CardTitle } from "@/components/ui/card";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { Passkey } from "@/lib/api/types";
-import { formatDateTime, formatRelative } from "@/lib/format";
+import { formatDateTime } from "@/lib/format";
 
 import { usePasskeys } from "../api/passkeys";
 import { usePasskeysSupported } from "../webauthn";
@@ -64,7 +65,13 @@ function PasskeyRow({ passkey, rpId }: { passkey: Passkey; rpId: string }) {
         </p>
         <p className="mt-0.5 text-xs text-muted-foreground">
           Added {formatDateTime(passkey.created_at)} ·{" "}
-          {passkey.last_used_at ? `last used ${formatRelative(passkey.last_used_at)}` : "never used"}
+          {passkey.last_used_at ? (
+            <>
+              last used <RelativeTime at={passkey.last_used_at} />
+            </>
+          ) : (
+            "never used"
+          )}
         </p>
       </div>
       <div className="flex gap-2">

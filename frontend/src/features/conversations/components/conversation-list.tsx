@@ -7,11 +7,11 @@ import { useParams } from "next/navigation";
 import { Empty } from "@/components/ui/empty";
 import { LoadMore } from "@/components/ui/load-more";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { ConversationSummary } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { useCurrentUser } from "@/lib/current-user";
-import { formatRelative } from "@/lib/format";
 
 import { useConversations } from "../api/conversations";
 import { authorOf, titleOf } from "../title";
@@ -78,7 +78,7 @@ function ConversationRow({ conversation }: { conversation: ConversationSummary }
             <span className="truncate text-sm font-medium">{title}</span>
             {last ? (
               <span className="shrink-0 text-xs text-muted-foreground">
-                {formatRelative(last.created_at)}
+                <RelativeTime at={last.created_at} />
               </span>
             ) : null}
           </span>

@@ -6,6 +6,7 @@ import type { ComponentProps } from "react";
 import { Avatar } from "@/components/ui/avatar";
 import { Empty } from "@/components/ui/empty";
 import { LoadMore } from "@/components/ui/load-more";
+import { Day } from "@/components/ui/relative-time";
 import type { Message } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { useCurrentUser } from "@/lib/current-user";
@@ -96,7 +97,7 @@ function MessageItem({ message, previous, receipt }: MessageItemProps) {
           className="my-5 flex items-center gap-4 text-xs font-medium text-muted-foreground first:mt-0"
         >
           <span className="h-px flex-1 bg-border" />
-          {formatDay(message.created_at)}
+          <Day at={message.created_at} />
           <span className="h-px flex-1 bg-border" />
         </li>
       ) : null}

@@ -6,10 +6,11 @@ import { Badge, type Tone } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Progress } from "@/components/ui/progress";
 import { QueryState, RetryLine } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { Loading, Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import type { ExportState, ExportSummary } from "@/lib/api/types";
-import { count, formatBytes, formatDateTime, formatInteger, formatRelative, humanise } from "@/lib/format";
+import { count, formatBytes, formatDateTime, formatInteger, humanise } from "@/lib/format";
 
 import { FORMATS, isActive, useCancelExport, useDownload, useExportFiles } from "../api/exports";
 
@@ -35,8 +36,8 @@ export function ExportRow({ item }: { item: ExportSummary }) {
           <p className="truncate text-sm font-medium">
             {humanise(item.dataset)} <span className="text-muted-foreground">as {FORMATS[item.format]}</span>
           </p>
-          <p className="text-xs text-muted-foreground" title={formatDateTime(item.created_at)}>
-            Started {formatRelative(item.created_at)}
+          <p className="text-xs text-muted-foreground">
+            Started <RelativeTime at={item.created_at} />
             {item.expires_at && item.state === "succeeded"
               ? ` · kept until ${formatDateTime(item.expires_at)}`
               : null}

@@ -9,11 +9,11 @@ import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
 import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import type { Job, JobState } from "@/lib/api/types";
-import { formatRelative } from "@/lib/format";
 import { useDebounced } from "@/lib/hooks/use-debounced";
 
 import { useJobs } from "../api/jobs";
@@ -132,7 +132,9 @@ function JobTable({ jobs, onOpen }: { jobs: readonly Job[]; onOpen: (job: Job) =
               {job.max_attempts === null ? null : ` / ${job.max_attempts}`}
             </Td>
             <Td className="max-w-32 truncate text-muted-foreground">{job.node ?? "–"}</Td>
-            <Td className="whitespace-nowrap text-muted-foreground">{formatRelative(job.created_at)}</Td>
+            <Td className="whitespace-nowrap text-muted-foreground">
+              <RelativeTime at={job.created_at} />
+            </Td>
           </Tr>
         ))}
       </tbody>

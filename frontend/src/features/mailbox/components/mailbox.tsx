@@ -6,11 +6,12 @@ import { useState } from "react";
 import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { LoadingCard, SkeletonRows } from "@/components/ui/skeleton";
 import { Tab, TabPanel, Tabs, TabsList } from "@/components/ui/tabs";
 import { ApiError } from "@/lib/api/problem";
 import { cn } from "@/lib/cn";
-import { formatDateTime, formatRelative } from "@/lib/format";
+import { formatDateTime } from "@/lib/format";
 
 import { useMail, useMailbox } from "../api/mail";
 
@@ -58,7 +59,7 @@ export function Mailbox() {
                     <span className="flex items-baseline justify-between gap-3">
                       <span className="truncate text-sm font-medium">{mail.subject}</span>
                       <span className="shrink-0 text-xs text-muted-foreground">
-                        {formatRelative(mail.created_at)}
+                        <RelativeTime at={mail.created_at} />
                       </span>
                     </span>
                     <span className="block truncate text-xs text-muted-foreground">{mail.to}</span>

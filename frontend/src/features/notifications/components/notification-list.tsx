@@ -5,10 +5,10 @@ import Link from "next/link";
 
 import { Empty } from "@/components/ui/empty";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { Notification } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
-import { formatRelative } from "@/lib/format";
 
 import { useMarkRead, useNotifications } from "../api/notifications";
 import { targetOf } from "../target";
@@ -61,7 +61,7 @@ export function NotificationItems({
               </span>
               <span className="block text-sm break-words text-muted-foreground">{item.body}</span>
               <span className="mt-0.5 block text-xs text-muted-foreground">
-                {formatRelative(item.created_at)}
+                <RelativeTime at={item.created_at} />
               </span>
             </span>
           </>

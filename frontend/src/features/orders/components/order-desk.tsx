@@ -11,11 +11,12 @@ import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
 import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { OrderSummary } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { can, useCurrentUser } from "@/lib/current-user";
-import { formatMoney, formatRelative } from "@/lib/format";
+import { formatMoney } from "@/lib/format";
 import { useDebounced } from "@/lib/hooks/use-debounced";
 
 import { useDesk } from "../api/desk";
@@ -130,7 +131,8 @@ function DeskRow({ order, onMove }: { order: OrderSummary; onMove: (order: Order
         </p>
         <p className="mt-1 text-sm break-words text-muted-foreground">
           <span className="text-foreground">{order.username ?? order.user_id}</span> ·{" "}
-          {formatRelative(order.created_at)} · {order.item_count} {order.item_count === 1 ? "line" : "lines"}
+          <RelativeTime at={order.created_at} /> · {order.item_count}{" "}
+          {order.item_count === 1 ? "line" : "lines"}
         </p>
         {order.note ? <p className="mt-0.5 line-clamp-2 text-sm break-words">“{order.note}”</p> : null}
       </div>

@@ -1,8 +1,9 @@
 import Link from "next/link";
 
+import { RelativeTime } from "@/components/ui/relative-time";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import type { OrderSummary } from "@/lib/api/types";
-import { formatMoney, formatRelative } from "@/lib/format";
+import { formatMoney } from "@/lib/format";
 
 import { StatusBadge } from "./status-badge";
 
@@ -30,7 +31,7 @@ export function OrderTable({ orders }: { orders: readonly OrderSummary[] }) {
               <StatusBadge status={order.status} />
             </Td>
             <Td className="whitespace-nowrap text-muted-foreground max-sm:hidden">
-              {formatRelative(order.created_at)}
+              <RelativeTime at={order.created_at} />
             </Td>
             <Td className="text-right tabular-nums max-sm:hidden">{order.item_count}</Td>
             <Td className="text-right font-medium whitespace-nowrap tabular-nums">

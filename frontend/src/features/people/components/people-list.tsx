@@ -9,11 +9,11 @@ import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
 import { noSuchPage, Pagination, PastTheEnd } from "@/components/ui/pagination";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import type { Account } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
-import { formatRelative } from "@/lib/format";
 import { useDebounced } from "@/lib/hooks/use-debounced";
 
 import { usePeople } from "../api/people";
@@ -122,7 +122,7 @@ function Row({ account }: { account: Account }) {
       </div>
       <AccountState account={account} />
       <p className="text-xs text-muted-foreground sm:w-28 sm:text-right">
-        Joined {formatRelative(account.created_at)}
+        Joined <RelativeTime at={account.created_at} />
       </p>
     </li>
   );

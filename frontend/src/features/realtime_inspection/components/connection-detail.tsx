@@ -1,9 +1,10 @@
 "use client";
 
 import { Badge } from "@/components/ui/badge";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import type { RealtimeConnection } from "@/lib/api/types";
-import { count, formatBytes, formatDateTime, formatRelative, humanise } from "@/lib/format";
+import { count, formatBytes, formatDateTime, humanise } from "@/lib/format";
 
 import { LastFrames } from "./last-frames";
 import { Who } from "./who";
@@ -16,7 +17,12 @@ export function ConnectionDetail({ connection }: { connection: RealtimeConnectio
     ["Login session", <Code key="session">{connection.session || "–"}</Code>],
     ["Transport", connection.transport],
     ["Client", [connection.name, connection.version].filter(Boolean).join(" ") || "–"],
-    ["Connected", `${formatDateTime(connection.opened_at)} · ${formatRelative(connection.opened_at)}`],
+    [
+      "Connected",
+      <span key="opened">
+        {formatDateTime(connection.opened_at)} · <RelativeTime at={connection.opened_at} />
+      </span>,
+    ],
     ["Token expires", connection.expires_at ? formatDateTime(connection.expires_at) : "Never"],
     ["Not read yet", formatBytes(connection.queue_bytes)],
     ["Waiting for an answer", count(connection.commands, "command")],
