@@ -9,10 +9,9 @@ from db.notifications import service
 from db.notifications.models import Notification as NotificationRow
 from serve_app.dependencies import DbSession, LoginPrincipal, ResourcesDep
 from serve_app.links import action
-from serve_app.notifications.schemas import Notification
+from serve_app.notifications.schemas import Notification, NotificationPage
 from serve_app.openapi_parts import problems
 from serve_app.pagination import PageQuery, by_cursor, numbered, read_cursor
-from serve_app.schemas import Page
 
 router = APIRouter(prefix="/notifications", tags=["notifications"])
 
@@ -23,7 +22,7 @@ class NotificationQuery(PageQuery):
     unread: bool = False
 
 
-@router.get("", response_model=Page[Notification], responses=problems(403))
+@router.get("", response_model=NotificationPage, responses=problems(403))
 async def list_notifications(
     query: Annotated[NotificationQuery, Query()],
     principal: LoginPrincipal,
@@ -41,11 +40,13 @@ async def list_notifications(
             cursor=read_cursor(request, resources.links, query.cursor),
             limit=query.limit,
         )
-        return by_cursor(found, _present, request=request, response=response, signer=resources.links, limit=query.limit)
+        body = by_cursor(found, _present, request=request, response=response, signer=resources.links, limit=query.limit)
+        return body | {"unread": None}
     page = await service.list_notifications(
         session, principal.user_id, unread=query.unread, page=query.page, limit=query.limit
     )
-    return numbered(page, _present, request=request, response=response)
+    unread = page.total if query.unread else await service.unread_count(session, principal.user_id)
+    return numbered(page, _present, request=request, response=response) | {"unread": unread}
 
 
 @router.post("/read", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403))

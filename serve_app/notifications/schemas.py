@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from serve_app.schemas import ResourceSchema
+from serve_app.schemas import Page, ResourceSchema
 
 
 class Notification(ResourceSchema):
@@ -19,3 +19,11 @@ class Notification(ResourceSchema):
     data: dict[str, Any]
     read_at: datetime | None
     created_at: datetime
+
+
+class NotificationPage(Page[Notification]):
+    """A page of one's notifications."""
+
+    unread: int | None = Field(
+        description="How many of all one's notifications are unread, whatever page this is; null when paging by cursor."
+    )

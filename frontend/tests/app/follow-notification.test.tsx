@@ -7,7 +7,7 @@ import { Thread } from "@/features/conversations/components/thread";
 import { NotificationBell } from "@/features/notifications/components/notification-bell";
 
 import { answerThread, conversation } from "../support/conversations";
-import { message, page } from "../support/fixtures";
+import { message, notices, page } from "../support/fixtures";
 import { renderApp } from "../support/render";
 import { http, HttpResponse, server, url } from "../support/server";
 
@@ -25,7 +25,7 @@ function Page() {
 it("lists a conversation as soon as somebody begins it with us", async () => {
   let listed: ReturnType<typeof conversation>[] = [];
   server.use(
-    http.get(url("/notifications"), () => HttpResponse.json(page([]))),
+    http.get(url("/notifications"), () => HttpResponse.json(notices([]))),
     http.get(url("/conversations"), () => HttpResponse.json(page(listed))),
   );
   const { client } = renderApp(<Page />);
@@ -54,7 +54,7 @@ it("fetches the list of conversations once for a message and its notice, and onc
   let release: () => void = () => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
   server.use(
-    http.get(url("/notifications"), () => HttpResponse.json(page([]))),
+    http.get(url("/notifications"), () => HttpResponse.json(notices([]))),
     http.post(url("/notifications/:id/read"), () => new HttpResponse(null, { status: 204 })),
     http.get(url("/conversations"), () => {
       asked += 1;

@@ -6,7 +6,7 @@ import { NotificationBell } from "@/features/notifications/components/notificati
 import { NotificationPages } from "@/features/notifications/components/notification-pages";
 import type { Notification } from "@/lib/api/types";
 
-import { page } from "../support/fixtures";
+import { notices, page } from "../support/fixtures";
 import { renderApp } from "../support/render";
 import { http, HttpResponse, problem, server, url } from "../support/server";
 
@@ -31,7 +31,7 @@ beforeEach(() => {
   server.use(
     http.get(url("/notifications"), ({ request }) => {
       const query = Object.fromEntries(new URL(request.url).searchParams);
-      if (!("cursor" in query)) return HttpResponse.json(page(items)); // The bell's.
+      if (!("cursor" in query)) return HttpResponse.json(notices(items)); // The bell's.
       asked.push(query);
       if (query.cursor === "forged") return problem(422, "invalid_cursor");
       const shown = query.unread === "true" ? items.filter(({ read_at }) => read_at === null) : items;

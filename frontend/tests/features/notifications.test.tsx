@@ -2,14 +2,14 @@ import { act, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 
-import { withNotification } from "@/features/notifications/api/notifications";
+import { mayCount, withNotification, withRead } from "@/features/notifications/api/notifications";
 import { NotificationBell } from "@/features/notifications/components/notification-bell";
 import { targetOf } from "@/features/notifications/target";
 import { withSales, withStats } from "@/features/dashboard/api/dashboard";
 import { useLiveFigures } from "@/features/dashboard/hooks/use-live-dashboard";
 import type { Dashboard, Notification } from "@/lib/api/types";
 
-import { page } from "../support/fixtures";
+import { notices } from "../support/fixtures";
 import { renderApp } from "../support/render";
 import { http, HttpResponse, server, url } from "../support/server";
 
@@ -30,7 +30,7 @@ describe("notifications", () => {
     const read: string[] = [];
     const items = [notification({ data: {} })];
     server.use(
-      http.get(url("/notifications"), () => HttpResponse.json(page(items))),
+      http.get(url("/notifications"), () => HttpResponse.json(notices(items))),
       http.post(url("/notifications/:id/read"), ({ params }) => {
         read.push(String(params.id));
         items.forEach((item) => item.id === params.id && (item.read_at = item.created_at));
@@ -58,7 +58,7 @@ describe("notifications", () => {
       http.get(url("/notifications"), async () => {
         asked += 1;
         if (asked > 1) await new Promise<void>((resolve) => (answer = resolve));
-        return HttpResponse.json(page([notification({ data: {} })]));
+        return HttpResponse.json(notices([notification({ data: {} })]));
       }),
       http.post(url("/notifications/:id/read"), () => new HttpResponse(null, { status: 204 })),
     );
@@ -78,7 +78,7 @@ describe("notifications", () => {
   it("about what is on the screen are marked as read instead of told", async () => {
     const read: string[] = [];
     server.use(
-      http.get(url("/notifications"), () => HttpResponse.json(page([]))),
+      http.get(url("/notifications"), () => HttpResponse.json(notices([]))),
       http.post(url("/notifications/:id/read"), ({ params }) => {
         read.push(String(params.id));
         return new HttpResponse(null, { status: 204 });
@@ -94,16 +94,61 @@ describe("notifications", () => {
     window.history.replaceState(null, "", "/");
   });
 
+  it("are counted by the server, also those that the bell does not list", async () => {
+    let older = 120;
+    let asked = 0;
+    server.use(
+      http.get(url("/notifications"), () => {
+        asked += 1;
+        return HttpResponse.json(notices([notification({ data: {} })], older));
+      }),
+      http.post(url("/notifications/:id/read"), () => new HttpResponse(null, { status: 204 })),
+    );
+    const { client } = renderApp(<NotificationBell />);
+    const bell = await screen.findByRole("button", { name: "Notifications, 121 unread" });
+    expect(bell).toHaveTextContent("99+");
+    // News of an older one: it is not one more, which only the server knows.
+    const news = notification({ id: "n-7", title: "Order M-7 is packed" });
+    older = 119;
+    act(
+      () =>
+        void client.emit("publication", {
+          channel: "user:#u-1",
+          data: { type: "notification", notification: news },
+        }),
+    );
+    await waitFor(() => expect(asked).toBe(2));
+    expect(await screen.findByRole("button", { name: "Notifications, 120 unread" })).toBeInTheDocument();
+  });
+
+  it("count what is read once, and go on counting what the page has no room for", () => {
+    const items = Array.from({ length: 20 }, (_, index) => notification({ id: `n-${index}` }));
+    const full = notices(items, 3);
+    const more = withNotification(full, notification({ id: "n-new" }));
+    expect(more).toMatchObject({ unread: 24 });
+    expect(more?.items).toHaveLength(20);
+    const read = withRead(more, "n-3", "2026-11-22T13:00:00Z");
+    expect(read).toMatchObject({ unread: 23 });
+    expect(withRead(read, "n-3", "2026-11-22T13:00:00Z")).toBe(read);
+    expect(withRead(read, "n-19", "2026-11-22T13:00:00Z")).toBe(read);
+    expect([mayCount(read, "n-19"), mayCount(read, "n-3"), mayCount(undefined, "n-3")]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(mayCount(notices(items), "n-99")).toBe(false);
+  });
+
   it("are not listed twice, and lead to what they are about", () => {
-    const before = page([notification()]);
+    const before = notices([notification()]);
     expect(withNotification(before, notification())).toBe(before);
     expect(withNotification(before, notification({ id: "n-2" }))).toMatchObject({ total: 2 });
     expect(withNotification(undefined, notification())).toBeUndefined();
     // The server writes news into the notice that is still unread.
-    const two = page([notification({ id: "n-2" }), notification()]);
+    const two = notices([notification({ id: "n-2" }), notification()]);
     const news = notification({ title: "Order M-1 is packed", created_at: "2026-11-22T12:05:00Z" });
     expect(withNotification(two, news)).toMatchObject({ total: 2, items: [news, { id: "n-2" }] });
-    expect(withNotification(page([news]), notification())?.items).toEqual([news]);
+    expect(withNotification(notices([news]), notification())?.items).toEqual([news]);
     expect(targetOf(notification())).toBe("/orders/o-1");
     expect(targetOf(notification({ data: { conversation_id: "c-1" } }))).toBe("/conversations/c-1");
     expect(targetOf(notification({ data: { export_id: "e-1" } }))).toBe("/exports");

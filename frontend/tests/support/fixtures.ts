@@ -1,4 +1,4 @@
-import type { CurrentUser, ExportSummary, Message, Order, Product } from "@/lib/api/types";
+import type { CurrentUser, ExportSummary, Message, Notification, Order, Product } from "@/lib/api/types";
 
 const AT = "2026-11-22T12:00:00Z";
 const LINKS = { self: { href: "/x" } };
@@ -106,4 +106,9 @@ export function exportSummary(part: Partial<ExportSummary> = {}): ExportSummary 
 
 export function page<T>(items: T[]) {
   return { items, total: items.length, page: 1, limit: 20, pages: 1, next: null, prev: null, _links: LINKS };
+}
+
+/** A page of notifications, beside which there may be more unread ones. */
+export function notices(items: Notification[], elsewhere = 0) {
+  return { ...page(items), unread: elsewhere + items.filter(({ read_at }) => !read_at).length };
 }

@@ -3354,6 +3354,53 @@ export interface components {
             created_at: string;
         };
         /**
+         * NotificationPage
+         * @description A page of one's notifications.
+         */
+        NotificationPage: {
+            /** Items */
+            items: components["schemas"]["Notification"][];
+            /**
+             * Total
+             * @description How many there are in all; null when paging by cursor.
+             */
+            total: number | null;
+            /**
+             * Page
+             * @description This page's number from 1; null when paging by cursor.
+             */
+            page: number | null;
+            /**
+             * Limit
+             * @description How many items a page holds at most.
+             */
+            limit: number;
+            /**
+             * Pages
+             * @description How many pages can be asked for; null when paging by cursor.
+             */
+            pages: number | null;
+            /**
+             * Next
+             * @description Cursor of the next page; null on the last one, and when paging by number.
+             */
+            next: string | null;
+            /**
+             * Prev
+             * @description Cursor of the page before; null on the first, and when paging by number.
+             */
+            prev: string | null;
+            /** Links */
+            _links: {
+                [key: string]: components["schemas"]["Link"];
+            };
+            /**
+             * Unread
+             * @description How many of all one's notifications are unread, whatever page this is; null when paging by cursor.
+             */
+            unread: number | null;
+        };
+        /**
          * Order
          * @description An order with its lines and its history, oldest first.
          */
@@ -3812,45 +3859,6 @@ export interface components {
         Page_MailSummary_: {
             /** Items */
             items: components["schemas"]["MailSummary"][];
-            /**
-             * Total
-             * @description How many there are in all; null when paging by cursor.
-             */
-            total: number | null;
-            /**
-             * Page
-             * @description This page's number from 1; null when paging by cursor.
-             */
-            page: number | null;
-            /**
-             * Limit
-             * @description How many items a page holds at most.
-             */
-            limit: number;
-            /**
-             * Pages
-             * @description How many pages can be asked for; null when paging by cursor.
-             */
-            pages: number | null;
-            /**
-             * Next
-             * @description Cursor of the next page; null on the last one, and when paging by number.
-             */
-            next: string | null;
-            /**
-             * Prev
-             * @description Cursor of the page before; null on the first, and when paging by number.
-             */
-            prev: string | null;
-            /** Links */
-            _links: {
-                [key: string]: components["schemas"]["Link"];
-            };
-        };
-        /** Page[Notification] */
-        Page_Notification_: {
-            /** Items */
-            items: components["schemas"]["Notification"][];
             /**
              * Total
              * @description How many there are in all; null when paging by cursor.
@@ -11049,7 +11057,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Notification_"];
+                    "application/json": components["schemas"]["NotificationPage"];
                 };
             };
             /** @description No credential, or one that is not valid (any more). */

@@ -18,6 +18,11 @@ const PAGE_SIZE = 40;
 /** Another feature's list, which what is read here changes. */
 const NOTICES = ["notifications"] as const;
 
+interface Notices {
+  items: readonly Notification[];
+  unread: number | null;
+}
+
 export const messagesQuery = (conversationId: string) =>
   infiniteQueryOptions({
     queryKey: ["messages", conversationId],
@@ -84,10 +89,11 @@ export function useMarkConversationRead(conversationId: string) {
       refetchMissed(queryClient, conversationsQuery.queryKey);
       // At once: who else has read is pushed meanwhile, and an answer that is on its way takes that in.
       void queryClient.invalidateQueries({ queryKey: conversationQuery(conversationId).queryKey });
-      // The server marks its notice as read, too.
-      const notices = queryClient.getQueryData<{ items: readonly Notification[] }>(NOTICES);
-      if (notices?.items.some(({ read_at, data }) => !read_at && data.conversation_id === conversationId))
-        void queryClient.invalidateQueries({ queryKey: NOTICES });
+      // The server marks its notice as read, too; it may be an older one that is not here, but counted.
+      const { items = [], unread } = queryClient.getQueryData<Partial<Notices>>(NOTICES) ?? {};
+      const here = items.filter(({ read_at }) => !read_at);
+      const its = here.some(({ data }) => data.conversation_id === conversationId);
+      if (its || (unread ?? 0) > here.length) void queryClient.invalidateQueries({ queryKey: NOTICES });
     },
   });
 }

@@ -20,8 +20,7 @@ interface NotificationBellProps {
 export function NotificationBell({ onNotification }: NotificationBellProps) {
   useLiveNotifications(onNotification);
   const [open, setOpen] = useState(false);
-  const notifications = useNotifications();
-  const unread = notifications.data?.items.filter((item) => !item.read_at).length ?? 0;
+  const unread = useNotifications().data?.unread ?? 0;
   return (
     <Popover open={open} onOpenChange={setOpen}>
       <PopoverTrigger
@@ -38,7 +37,7 @@ export function NotificationBell({ onNotification }: NotificationBellProps) {
                 aria-hidden
                 className="absolute top-1 right-1 flex h-4 min-w-4 items-center justify-center rounded-full bg-danger px-1 text-[0.625rem] font-semibold text-white dark:text-[oklch(0.2_0.03_20)]"
               >
-                {unread > 9 ? "9+" : unread}
+                {unread > 99 ? "99+" : unread}
               </span>
             ) : null}
           </Button>

@@ -10,6 +10,7 @@ import { useServerChannel } from "@/lib/realtime/hooks";
 import { mergePushed, refetchMissed } from "@/lib/realtime/pushed";
 
 import {
+  mayCount,
   type NotificationPage,
   notificationsQuery,
   pagesKey,
@@ -27,10 +28,13 @@ export function useLiveNotifications(onNotification?: (notification: Notificatio
     channels.personal(user.id),
     (event) => {
       if (event.type !== "notification") return;
-      mergePushed<NotificationPage>(queryClient, notificationsQuery.queryKey, (page) =>
+      const { queryKey } = notificationsQuery;
+      // News of an older notice that is not on the page is counted already: only the server knows.
+      const counted = mayCount(queryClient.getQueryData(queryKey), event.notification.id);
+      mergePushed<NotificationPage>(queryClient, queryKey, (page) =>
         withNotification(page, event.notification),
       );
-      refetchMissed(queryClient, pagesKey);
+      refetchMissed(queryClient, counted ? queryKey : pagesKey);
       onNotification?.(event.notification);
       if (isOnScreen(event.notification)) {
         markRead.mutate(event.notification.id);
