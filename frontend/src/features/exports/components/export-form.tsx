@@ -17,6 +17,7 @@ import { humanise } from "@/lib/format";
 
 import { FORMATS, useCreateExport, useDatasets } from "../api/exports";
 import { isEnd, toFilters } from "../filters";
+import { useExportPage } from "../hooks/use-export-page";
 
 const ANY = "any";
 const FROM_HINT = "The day begins at midnight, by your clock.";
@@ -47,6 +48,7 @@ export function ExportForm() {
 
 function Fields({ datasets }: { datasets: readonly ExportDataset[] }) {
   const create = useCreateExport();
+  const [page, setPage] = useExportPage();
   const [name, setName] = useState(datasets[0]?.name ?? "");
   const [format, setFormat] = useState<ExportFormat>("parquet");
   const [filters, setFilters] = useState<Record<string, string>>({});
@@ -63,7 +65,13 @@ function Fields({ datasets }: { datasets: readonly ExportDataset[] }) {
         format,
         filters: toFilters(dataset?.filters ?? [], filters),
       },
-      { onSuccess: () => toast.success("The export is on its way", "Its progress shows beside this form.") },
+      {
+        onSuccess: () => {
+          // The newest are on the first page.
+          if (page > 1) setPage(1);
+          toast.success("The export is on its way", "Its progress shows beside this form.");
+        },
+      },
     );
   }
 

@@ -1,7 +1,6 @@
 "use client";
 
 import { FileArchive } from "lucide-react";
-import { parseAsInteger, useQueryState } from "nuqs";
 
 import { Card, CardHeader, CardTitle } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
@@ -10,14 +9,14 @@ import { QueryState } from "@/components/ui/query-state";
 import { SkeletonRows } from "@/components/ui/skeleton";
 
 import { useExports } from "../api/exports";
+import { useExportPage } from "../hooks/use-export-page";
 import { useLiveExports } from "../hooks/use-live-exports";
 import { ExportRow } from "./export-row";
 
 export function ExportList() {
   useLiveExports();
-  const [page, turn] = useQueryState("page", parseAsInteger.withDefault(1).withOptions({ history: "push" }));
-  const setPage = (next: number) => void turn(next);
-  const exports = useExports(Math.max(1, page));
+  const [page, setPage] = useExportPage();
+  const exports = useExports(page);
   return (
     <Card>
       <CardHeader>
