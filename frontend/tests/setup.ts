@@ -22,6 +22,7 @@ if (browser) {
   configure({ asyncUtilTimeout: 5_000 });
   vi.stubGlobal("ResizeObserver", InertObserver);
   vi.stubGlobal("IntersectionObserver", InertObserver);
+  Element.prototype.scrollIntoView ??= () => undefined;
   Element.prototype.getAnimations ??= () => [];
 
   beforeAll(() => server.listen({ onUnhandledRequest: "error" }));

@@ -1,8 +1,9 @@
-import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { act, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { Catalogue } from "@/features/products/components/catalogue";
+import { Stock } from "@/features/products/components/product-card";
 import { amount, toQuery } from "@/features/products/hooks/use-filters";
 
 import { page, product } from "../support/fixtures";
@@ -83,12 +84,18 @@ describe("the catalogue", () => {
       http.get(url("/products"), () => HttpResponse.json({ ...page([product()]), pages: 3, total: 70 })),
     );
     renderApp(<Catalogue />, { onUrl: ({ options }) => ways.push(options.history) });
-    vi.spyOn(window, "scrollTo").mockImplementation(() => undefined);
     await userEvent.click(await screen.findByRole("button", { name: "Next" }));
     await waitFor(() => expect(ways).toEqual(["push"]));
     await userEvent.type(screen.getByLabelText("Search products"), "xy");
     await waitFor(() => expect(ways.length).toBeGreaterThan(1));
     expect(new Set(ways.slice(1))).toEqual(new Set(["replace"]));
+  });
+
+  it("says that little is left of what the filter calls low in stock", () => {
+    const { rerender } = render(<Stock product={product({ stock: 10 })} />);
+    expect(screen.getByText("10 in stock")).toBeInTheDocument();
+    rerender(<Stock product={product({ stock: 9 })} />);
+    expect(screen.getByText("Only 9 left")).toBeInTheDocument();
   });
 
   it("shows what is in stock now, for as long as a product is shown", async () => {

@@ -1,12 +1,30 @@
 "use client";
 
 import { ChevronLeft, ChevronRight, FileQuestion } from "lucide-react";
+import { useRef } from "react";
 
 import { ApiError } from "@/lib/api/problem";
 import { formatInteger } from "@/lib/format";
 
 import { Button } from "./button";
 import { Empty } from "./empty";
+
+/** The header of the shell is this high, and covers what is below it. */
+const HEADER_PX = 60;
+
+/**
+ * Leads to the beginning of the list below which a page was turned: to read on there, and so that the focus is on no
+ * button that the last page disables. At once, not gliding. What is in view already stays where it is.
+ */
+function toListAbove(nav: HTMLElement | null): void {
+  let below: Element | null = nav;
+  while (below && !below.previousElementSibling) below = below.parentElement;
+  const list = below?.previousElementSibling;
+  if (!(list instanceof HTMLElement)) return;
+  if (list.tabIndex < 0) list.tabIndex = -1;
+  list.focus({ preventScroll: true });
+  if (list.getBoundingClientRect().top < HEADER_PX) list.scrollIntoView();
+}
 
 interface PaginationProps {
   page: number;
@@ -17,8 +35,13 @@ interface PaginationProps {
 }
 
 export function Pagination({ page, pages, total, noun, onPage }: PaginationProps) {
+  const nav = useRef<HTMLElement>(null);
+  const turn = (to: number) => {
+    onPage(to);
+    toListAbove(nav.current);
+  };
   return (
-    <nav aria-label="Pagination" className="flex items-center justify-between gap-4">
+    <nav ref={nav} aria-label="Pagination" className="flex items-center justify-between gap-4">
       <p className="text-sm text-muted-foreground">
         {formatInteger(total)} {noun}
         {pages > 1 ? (
@@ -30,10 +53,10 @@ export function Pagination({ page, pages, total, noun, onPage }: PaginationProps
       </p>
       {pages > 1 ? (
         <div className="flex gap-2">
-          <Button variant="secondary" size="sm" disabled={page <= 1} onClick={() => onPage(page - 1)}>
+          <Button variant="secondary" size="sm" disabled={page <= 1} onClick={() => turn(page - 1)}>
             <ChevronLeft aria-hidden /> Previous
           </Button>
-          <Button variant="secondary" size="sm" disabled={page >= pages} onClick={() => onPage(page + 1)}>
+          <Button variant="secondary" size="sm" disabled={page >= pages} onClick={() => turn(page + 1)}>
             Next <ChevronRight aria-hidden />
           </Button>
         </div>
@@ -51,13 +74,19 @@ interface CursorPaginationProps {
 
 /** For lists of which nobody counts how long they are, newest first. */
 export function CursorPagination({ next, prev, onPage }: CursorPaginationProps) {
+  const nav = useRef<HTMLElement>(null);
   if (next === null && prev === null) return null;
+  const turn = (cursor: string | null) => {
+    if (cursor === null) return;
+    onPage(cursor);
+    toListAbove(nav.current);
+  };
   return (
-    <nav aria-label="Pagination" className="flex justify-end gap-2">
-      <Button variant="secondary" size="sm" disabled={prev === null} onClick={() => prev && onPage(prev)}>
+    <nav ref={nav} aria-label="Pagination" className="flex justify-end gap-2">
+      <Button variant="secondary" size="sm" disabled={prev === null} onClick={() => turn(prev)}>
         <ChevronLeft aria-hidden /> Newer
       </Button>
-      <Button variant="secondary" size="sm" disabled={next === null} onClick={() => next && onPage(next)}>
+      <Button variant="secondary" size="sm" disabled={next === null} onClick={() => turn(next)}>
         Older <ChevronRight aria-hidden />
       </Button>
     </nav>

@@ -83,10 +83,7 @@ function Results({ onOpen }: { onOpen: (product: Product) => void }) {
               pages={pages ?? 1}
               total={total ?? items.length}
               noun={total === 1 ? "product" : "products"}
-              onPage={(page) => {
-                change({ page });
-                window.scrollTo({ top: 0 });
-              }}
+              onPage={(page) => change({ page })}
             />
           </div>
         )

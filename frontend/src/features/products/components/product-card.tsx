@@ -12,6 +12,7 @@ import { formatInteger, formatMoney } from "@/lib/format";
 
 import { ProductPicture } from "./product-picture";
 
+/** Of a product with less than this, little is left: here, in the filter, and on the dashboard (`db/products`). */
 const LOW_STOCK = 10;
 const CONFIRMED_MS = 1_500;
 
@@ -47,7 +48,7 @@ export function ProductCard({ product, onOpen }: { product: Product; onOpen: (pr
 
 export function Stock({ product }: { product: Product }) {
   if (product.stock <= 0) return <Badge tone="danger">Sold out</Badge>;
-  if (product.stock <= LOW_STOCK) return <Badge tone="warning">Only {product.stock} left</Badge>;
+  if (product.stock < LOW_STOCK) return <Badge tone="warning">Only {product.stock} left</Badge>;
   return <p className="text-xs text-muted-foreground">{formatInteger(product.stock)} in stock</p>;
 }
 
