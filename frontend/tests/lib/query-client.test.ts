@@ -1,6 +1,6 @@
 import { onlineManager } from "@tanstack/react-query";
 import { delay } from "msw";
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { ApiError, messageOf, Unreachable, unwrap } from "@/lib/api/problem";
 import { createQueryClient, retryDelay, shouldRetry } from "@/lib/api/query-client";
@@ -61,6 +61,29 @@ describe("the limit", () => {
     slow();
     const late = reach(new Request(url("/x")), { limitMs: 20 });
     await expect(late).rejects.toBeInstanceOf(Unreachable);
+  });
+
+  describe("in a browser that cannot combine signals", () => {
+    const { any } = AbortSignal;
+    beforeEach(() => void Reflect.deleteProperty(AbortSignal, "any"));
+    afterEach(() => Object.assign(AbortSignal, { any }));
+
+    it("ends what is not answered, too", async () => {
+      slow();
+      await expect(reach(new Request(url("/x")), { limitMs: 20 })).rejects.toBeInstanceOf(Unreachable);
+    });
+
+    it("leaves what is called off, before or meanwhile, and what is answered", async () => {
+      slow();
+      const stop = new AbortController();
+      const stopped = reach(new Request(url("/x"), { signal: stop.signal }));
+      stop.abort();
+      await expect(stopped).rejects.toMatchObject({ name: "AbortError" });
+      const never = reach(new Request(url("/x"), { signal: AbortSignal.abort() }));
+      await expect(never).rejects.toMatchObject({ name: "AbortError" });
+      server.use(http.get(url("/x"), () => HttpResponse.json({ there: true })));
+      expect(await (await reach(new Request(url("/x")))).json()).toEqual({ there: true });
+    });
   });
 
   it("is half a minute for what is JSON, and none for a file that is sent", async () => {

@@ -9,6 +9,18 @@ function limitOf(request: Request): number | null {
   return type === null || type.startsWith("application/json") ? LIMIT_MS : null;
 }
 
+/** `AbortSignal.any`, which browsers that everything else here runs in do not have (Safari before 17.4, Firefox before 124). */
+function anyOf(signals: readonly AbortSignal[]): AbortSignal {
+  if ("any" in AbortSignal) return AbortSignal.any([...signals]);
+  const either = new AbortController();
+  for (const signal of signals) {
+    const abort = () => either.abort(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true, signal: either.signal });
+  }
+  return either.signal;
+}
+
 /**
  * fetch, which says a network that fails and a mistake in the call with one and the same TypeError; here it is told. So
  * is an answer that does not come within the limit.
@@ -20,8 +32,7 @@ export async function reach(
   const { limitMs, ...rest } = init ?? {};
   const request = new Request(input, rest);
   const limit = limitMs ?? limitOf(request);
-  const signal =
-    limit === null ? request.signal : AbortSignal.any([request.signal, AbortSignal.timeout(limit)]);
+  const signal = limit === null ? request.signal : anyOf([request.signal, AbortSignal.timeout(limit)]);
   try {
     return await fetch(request, { signal });
   } catch (error) {
