@@ -16,10 +16,6 @@ export const metadata: Metadata = {
 export const viewport: Viewport = {
   // A keyboard on the screen makes the page smaller instead of covering the field that it writes into.
   interactiveWidget: "resizes-content",
-  themeColor: [
-    { media: "(prefers-color-scheme: light)", color: "#f7fafb" },
-    { media: "(prefers-color-scheme: dark)", color: "#0b1319" },
-  ],
 };
 
 export default async function RootLayout({ children }: { children: ReactNode }) {

@@ -10,6 +10,8 @@ import { Toaster } from "@/components/ui/toast";
 import { TooltipProvider } from "@/components/ui/tooltip";
 import { createQueryClient } from "@/lib/api/query-client";
 
+import { ThemeColour } from "./theme-colour";
+
 export function Providers({ children, nonce }: { children: ReactNode; nonce?: string }) {
   const [queryClient] = useState(createQueryClient);
   return (
@@ -21,6 +23,7 @@ export function Providers({ children, nonce }: { children: ReactNode; nonce?: st
         disableTransitionOnChange
         nonce={nonce}
       >
+        <ThemeColour />
         <QueryClientProvider client={queryClient}>
           <NuqsAdapter>
             <TooltipProvider>
