@@ -6,6 +6,7 @@ export const SUBJECT_TYPES = [
   "user",
   "session",
   "api_key",
+  "passkey",
   "conversation",
   "message",
   "export",
