@@ -1,8 +1,13 @@
 import type { NextConfig } from "next";
 
-/** Sent with every page. The Content-Security-Policy carries a nonce and is set per request in `src/proxy.ts`. */
+const NO_SNIFFING = { key: "X-Content-Type-Options", value: "nosniff" };
+
+/**
+ * Sent with every page. The Content-Security-Policy carries a nonce and is set per request in `src/proxy.ts`;
+ * Strict-Transport-Security depends on where it runs (`src/instrumentation.ts`).
+ */
 const SECURITY_HEADERS = [
-  { key: "X-Content-Type-Options", value: "nosniff" },
+  NO_SNIFFING,
   { key: "Referrer-Policy", value: "strict-origin-when-cross-origin" },
   { key: "X-Frame-Options", value: "DENY" },
   { key: "Cross-Origin-Opener-Policy", value: "same-origin" },
@@ -29,7 +34,10 @@ const config: NextConfig = {
     // Event streams and long polls are quiet for longer than the default 30 s.
     proxyTimeout: 10 * 60_000,
   },
-  headers: async () => [{ source: PAGES, headers: SECURITY_HEADERS }],
+  headers: async () => [
+    { source: PAGES, headers: SECURITY_HEADERS },
+    { source: "/_next/:path*", headers: [NO_SNIFFING] },
+  ],
 };
 
 export default config;

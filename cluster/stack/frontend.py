@@ -147,7 +147,7 @@ ANYBODY = frozenset(
 )
 """What Node and npm get of the environment: an allow-list, because each new setting would otherwise be a new leak."""
 
-SERVER = frozenset({"REALTIME_PUBLIC_URL", "FRONTEND_TOKEN", "MOBULA_TRUST_PROXY"})
+SERVER = frozenset({"REALTIME_PUBLIC_URL", "FRONTEND_TOKEN", "MOBULA_TRUST_PROXY", "ENVIRONMENT"})
 """Beside it, what the front end's server reads. Its token is the one secret that it holds (`names.FRONTEND_HEADER`)."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

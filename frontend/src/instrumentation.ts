@@ -2,6 +2,9 @@
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== "nodejs") return;
   const { neverReuseConnections, watchRequests } = await import("@/lib/proxy/server-hooks");
-  watchRequests({ trustProxy: process.env.MOBULA_TRUST_PROXY === "1" });
+  watchRequests({
+    trustProxy: process.env.MOBULA_TRUST_PROXY === "1",
+    strictTransport: process.env.ENVIRONMENT === "production",
+  });
   neverReuseConnections();
 }

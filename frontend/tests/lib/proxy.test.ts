@@ -84,15 +84,24 @@ describe("the server's hooks", () => {
   };
 
   it("believe a proxy in front when told to, and never show where the API is", () => {
-    watchRequests({ trustProxy: true });
+    watchRequests({ trustProxy: true, strictTransport: false });
     const { request, sent } = start();
     expect(request.headers["x-forwarded-for"]).toBe("6.6.6.6");
     expect(sent).toEqual({ "content-type": "text/html" });
   });
 
   it("drop addresses that a visitor made up", () => {
-    watchRequests({ trustProxy: false });
+    watchRequests({ trustProxy: false, strictTransport: false });
     expect(start().request.headers).toEqual({ accept: "*/*" });
+  });
+
+  it("have browsers come by TLS where the API has them, whatever they ask for", () => {
+    expect(start().sent).not.toHaveProperty("Strict-Transport-Security");
+    watchRequests({ trustProxy: false, strictTransport: true });
+    expect(start().sent).toMatchObject({
+      "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+      "content-type": "text/html",
+    });
   });
 
   it("open a connection for each request to the API", async () => {

@@ -87,11 +87,19 @@ def test_no_secret_reaches_node_or_npm_but_the_front_end_s_own_token(project: Pa
     secrets = {name.upper() for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
     assert {"DATABASE_URL", "REALTIME_SHARED_POLL_SECRET", "METRICS_TOKEN", "SENTRY_DSN", "FRONTEND_TOKEN"} <= secrets
     given = dict.fromkeys(secrets | {"RAY_AUTH_TOKEN_PATH", "AWS_SECRET_ACCESS_KEY"}, "hidden")
-    found = page(project, **given, REALTIME_PUBLIC_URL="ws://y", LC_ALL="C.UTF-8", HTTPS_PROXY="http://proxy:1")
+    found = page(
+        project,
+        **given,
+        REALTIME_PUBLIC_URL="ws://y",
+        ENVIRONMENT="production",
+        LC_ALL="C.UTF-8",
+        HTTPS_PROXY="http://proxy:1",
+    )
     served, built = found._server_env, found._npm_env
     assert {name for name, value in served.items() if value == "hidden"} == {"FRONTEND_TOKEN"}
     assert {name for name, value in built.items() if value == "hidden"} == set()
     assert served["REALTIME_PUBLIC_URL"] == "ws://y"
+    assert served["ENVIRONMENT"] == "production"
     assert served["MOBULA_API_ORIGIN"] == "http://127.0.0.1:8000"
     assert served["PORT"] == "3000"
     assert built["HTTPS_PROXY"] == "http://proxy:1"
