@@ -43,7 +43,9 @@ export function Thread({ conversationId }: { conversationId: string }) {
       query={conversation}
       loading={
         <InsteadOfThread>
-          <SkeletonRows rows={6} />
+          <div className="flex-1">
+            <SkeletonRows rows={6} />
+          </div>
         </InsteadOfThread>
       }
       failed={(error) => (
