@@ -88,6 +88,14 @@ async def operator(welcome: Welcome, stack_page: RunningStack) -> Visitor:
     return visitor
 
 
+@pytest.fixture
+async def admin(welcome: Welcome, stack_page: RunningStack) -> Visitor:
+    """The demo account that may do everything, signed in."""
+    visitor = await welcome()
+    await visitor.sign_in("admin@mobula.localhost", stack_page.demo_password)
+    return visitor
+
+
 @pytest.fixture(params=sorted(SDKS))
 async def sdk(request: pytest.FixtureRequest) -> AsyncIterator[Sdk]:
     """Each unmodified SDK in turn."""

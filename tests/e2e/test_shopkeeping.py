@@ -9,19 +9,10 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from db.orders.status import NEXT, OrderStatus
 from tests.fixtures.people import Person
-from tests.fixtures.stack import RunningStack
 from tests.fixtures.visitors import PICTURES, VIEWPORT, Visitor, Welcome
 
 PHONE = {"width": 360, "height": 780}
 NOTHING_SCROLLS_SIDEWAYS = "() => document.documentElement.scrollWidth <= window.innerWidth"
-
-
-@pytest.fixture
-async def admin(welcome: Welcome, stack_page: RunningStack) -> Visitor:
-    """The demo account that may do everything, signed in."""
-    visitor = await welcome()
-    await visitor.sign_in("admin@mobula.localhost", stack_page.demo_password)
-    return visitor
 
 
 async def pictures(visitor: Visitor, name: str) -> None:
