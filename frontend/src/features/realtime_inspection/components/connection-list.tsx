@@ -8,12 +8,13 @@ import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { Select } from "@/components/ui/select";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import type { RealtimeConnection } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
-import { count, formatBytes, formatRelative } from "@/lib/format";
+import { count, formatBytes } from "@/lib/format";
 import { useDebounced } from "@/lib/hooks/use-debounced";
 
 import { SUBJECTS, useConnections } from "../api/connections";
@@ -149,7 +150,7 @@ function ConnectionTable({ connections, onOpen }: ConnectionTableProps) {
               {formatBytes(connection.queue_bytes)}
             </Td>
             <Td className="whitespace-nowrap text-muted-foreground">
-              {formatRelative(connection.opened_at)}
+              <RelativeTime at={connection.opened_at} />
             </Td>
           </Tr>
         ))}

@@ -7,11 +7,12 @@ import { Card } from "@/components/ui/card";
 import { Empty } from "@/components/ui/empty";
 import { Input } from "@/components/ui/input";
 import { QueryState } from "@/components/ui/query-state";
+import { RelativeTime } from "@/components/ui/relative-time";
 import { SkeletonRows } from "@/components/ui/skeleton";
 import { Table, Td, Th, Tr } from "@/components/ui/table";
 import type { EndedConnection } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
-import { formatBytes, formatDuration, formatRelative } from "@/lib/format";
+import { formatBytes, formatDuration } from "@/lib/format";
 import { useDebounced } from "@/lib/hooks/use-debounced";
 
 import { useEndings } from "../api/connections";
@@ -107,7 +108,9 @@ function EndingTable({ endings, onOpen }: EndingTableProps) {
             <Td className="text-right whitespace-nowrap text-muted-foreground tabular-nums">
               {formatBytes(ending.queue_bytes)}
             </Td>
-            <Td className="whitespace-nowrap text-muted-foreground">{formatRelative(ending.ended_at)}</Td>
+            <Td className="whitespace-nowrap text-muted-foreground">
+              <RelativeTime at={ending.ended_at} />
+            </Td>
           </Tr>
         ))}
       </tbody>
