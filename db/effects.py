@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+LOOK = "\0look"
+"""Among the names of queues that `enqueued` returns. No queue has it: the database keeps no such character."""
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -18,15 +21,18 @@ class Effect:
 class JobsEnqueued(Effect):
     """Jobs without a key were added to these queues, and jobs with one to these (queue, key)."""
 
-    queues: tuple[str, ...]
+    queues: tuple[str, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
+    look: bool = False
+    """A job was deferred, or is to be cancelled: the owner has to look at the table."""
 
 
 def enqueued(effects: Sequence[JobsEnqueued]) -> list[str | tuple[str, str]]:
-    """Queues, then (queue, key), of all these effects."""
+    """`LOOK` if one wants it, queues, then (queue, key), of all these effects."""
     queues = {queue for effect in effects for queue in effect.queues}
     keys = {line for effect in effects for line in effect.keys}
-    return [*sorted(queues), *sorted(keys)]
+    look = [LOOK] if any(effect.look for effect in effects) else []
+    return [*look, *sorted(queues), *sorted(keys)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,16 +89,15 @@ class JobContext:
         """Whether the last report was answered with "stop"."""
         return not self._go_on
 
-    async def progress(self, progress: Mapping[str, Any], *, checkpoint: Mapping[str, Any] | None = None) -> None:
+    async def progress(self, progress: Mapping[str, Any]) -> None:
         """Report. Stored within seconds, shown to who looks. Raises JobCancelled when the attempt should stop."""
-        saved = storable(dict(checkpoint), limit=CHECKPOINT_BYTES) if checkpoint else None
-        self._go_on = await self._reporter.report(storable(dict(progress), limit=PROGRESS_BYTES), saved)
+        self._go_on = await self._reporter.report(storable(dict(progress), limit=PROGRESS_BYTES))
         if not self._go_on:
             raise JobCancelled
 
     async def check(self) -> None:
         """Raise JobCancelled when the attempt should stop."""
-        self._go_on = await self._reporter.report(None, None)
+        self._go_on = await self._reporter.report(None)
         if not self._go_on:
             raise JobCancelled
 

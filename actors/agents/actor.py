@@ -16,6 +16,7 @@ import structlog
 
 from actors.agents.clockwork import Clockwork
 from actors.agents.edge_watch import LOOK_S, EdgeWatch
+from actors.agents.ends import Ends
 from actors.agents.launcher import LaunchedTask, Launcher, WorkerDied, WorkerReport
 from actors.agents.running import STOPPED_LIMIT_S, Running
 from actors.jobs.contract import (
@@ -42,13 +43,6 @@ POLL_WAIT_S: Final = 10.0
 POLL_DEADLINE_S: Final = POLL_WAIT_S + 3.0
 BEAT_DEADLINE_S: Final = 2.0
 FINISH_DEADLINE_S: Final = 6.0
-FINISH_BATCH: Final = 500
-FINISH_BYTES: Final = 4 * 2**20
-"""Outcomes of one call: few enough to be sent and written in time. What is left follows at once."""
-
-OUTCOME_BYTES: Final = 2**20
-"""The runner keeps results far below this."""
-
 
 WATCH_EVERY_S: Final = 0.25
 """How often a worker's time, memory and orders are looked at."""
@@ -119,8 +113,7 @@ class NodeAgent:
         self._clock = clock
         self._launcher: Launcher | None = None
         self._running: dict[Token, Running] = {}
-        self._ended: dict[Token, Outcome] = {}
-        self._ended_any = asyncio.Event()
+        self._ends = Ends(clock)
         self._clockwork = Clockwork(registry.schedules)
         self._attempts: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -141,7 +134,8 @@ class NodeAgent:
         for attempt in list(self._attempts):
             attempt.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)
-        if self._ended:
+        if self._ends:
+            self._ends.hurry()
             with contextlib.suppress(Exception):
                 await self._finish()
 
@@ -157,7 +151,7 @@ class NodeAgent:
         if report.channel:
             with tracing.continuing(report.traceparent):
                 await running.publish(report.channel, report.data)
-        return await running.report(report.progress, report.checkpoint)
+        return await running.report(report.progress)
 
     @ray.method
     async def describe(self) -> bytes:
@@ -216,8 +210,8 @@ class NodeAgent:
             raise
         reply = msgspec.msgpack.decode(answer, type=BeatReply)
         self._cancel(reply.cancel)
+        self._ends.drop(reply.lost)
         for token in reply.lost:
-            self._ended.pop(token, None)
             running = self._running.get(token)
             if running is not None:
                 logger.warning("lease lost, stopping", job=str(token.id), kind=running.job.kind)
@@ -225,29 +219,13 @@ class NodeAgent:
         await asyncio.sleep(BEAT_S)
 
     async def _finish(self) -> None:
-        await self._ended_any.wait()
-        outcomes = self._next_outcomes()
-        if outcomes:
-            request = FinishRequest(node=self.node, boot=self.boot, outcomes=outcomes)
-            answer = await self._call("finish", msgspec.msgpack.encode(request), FINISH_DEADLINE_S)
-            settled = msgspec.msgpack.decode(answer, type=FinishReply).settled
-            for token in settled:
-                self._ended.pop(token, None)
-            if len(settled) < len(outcomes):
-                raise ConnectionError("the owner could not write all outcomes")
-        if not self._ended:
-            self._ended_any.clear()
-
-    def _next_outcomes(self) -> list[Outcome]:
-        """What one call carries: the oldest, of bounded number and size."""
-        outcomes: list[Outcome] = []
-        size = 0
-        for outcome in self._ended.values():
-            size += len(msgspec.msgpack.encode(outcome))
-            if outcomes and (size > FINISH_BYTES or len(outcomes) == FINISH_BATCH):
-                break
-            outcomes.append(outcome)
-        return outcomes
+        await self._ends.wait()
+        outcomes = self._ends.batch()
+        request = FinishRequest(node=self.node, boot=self.boot, outcomes=outcomes)
+        answer = await self._call("finish", msgspec.msgpack.encode(request), FINISH_DEADLINE_S)
+        settled = set(msgspec.msgpack.decode(answer, type=FinishReply).settled)
+        self._ends.drop(settled)
+        self._ends.put_off(outcome.token for outcome in outcomes if outcome.token not in settled)
 
     async def _cron(self) -> None:
         failures: list[Exception] = []
@@ -266,7 +244,7 @@ class NodeAgent:
         await asyncio.sleep(LOOK_S)
 
     def _live(self) -> list[Token]:
-        return [*self._running, *self._ended]
+        return [*self._running, *self._ends]
 
     def _cancel(self, job_ids: list[UUID]) -> None:
         wanted = set(job_ids)
@@ -278,13 +256,13 @@ class NodeAgent:
 
     def _begin(self, job: LeasedJob) -> None:
         token = Token(job.id, job.owner, job.number)
-        if token in self._running or token in self._ended:
+        if token in self._running or token in self._ends:
             return
         kind = self._registry.kinds.get(job.kind)
         if kind is None:
             # A node with older code, or newer: another one knows it, or this one after its next start.
             error = f"no kind {job.kind!r} is registered here"
-            self._end(token, Outcome(token=token, state="unavailable", error=error))
+            self._ends.add(Outcome(token=token, state="unavailable", error=error))
             return
         running = Running(job, kind, self._publish, self._clock)
         self._running[token] = running
@@ -304,20 +282,7 @@ class NodeAgent:
             outcome = Outcome(token=token, state="failed", error=repr(error))
         del self._running[token]
         if not running.lost:
-            self._end(token, outcome)
-
-    def _end(self, token: Token, outcome: Outcome) -> None:
-        # It travels with the outcomes of others, and must not stop them all.
-        try:
-            size = len(msgspec.msgpack.encode(outcome))
-        except Exception as reason:
-            wrong = f"{reason!a}"[:500]
-        else:
-            wrong = f"{size} bytes, where {OUTCOME_BYTES} are allowed" if size > OUTCOME_BYTES else ""
-        if wrong:
-            outcome = Outcome(token=token, state="refused", error=f"its outcome cannot be sent: {wrong}")
-        self._ended[token] = outcome
-        self._ended_any.set()
+            self._ends.add(outcome)
 
     async def _run_inline(self, running: Running) -> Outcome:
         work = asyncio.ensure_future(self._runner.run(running.job, running.kind, running))

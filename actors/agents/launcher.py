@@ -37,7 +37,6 @@ class WorkerReport(msgspec.Struct, frozen=True, kw_only=True):
     token: Token
     pid: int
     progress: dict[str, Any] | None = None
-    checkpoint: dict[str, Any] | None = None
     channel: str = ""
     data: bytes = b""
     traceparent: str = ""
@@ -137,9 +136,9 @@ class AgentReporter:
         self._go_on = True
         self._failed = False
 
-    async def report(self, progress: dict[str, Any] | None, checkpoint: dict[str, Any] | None) -> bool:
+    async def report(self, progress: dict[str, Any] | None) -> bool:
         """Hand over progress; True while the job should go on."""
-        return await self._send(progress=progress, checkpoint=checkpoint)
+        return await self._send(progress=progress)
 
     async def publish(self, channel: str, data: bytes) -> None:
         """Publish through the agent, best effort."""

@@ -35,7 +35,6 @@ class Running:
     stopped_at: float | None = None
     """Since when that process is stopped."""
     progress: dict[str, Any] | None = None
-    checkpoint: dict[str, Any] | None = None
     unsent: bool = False
     publish_failed: bool = False
     """Said once per attempt: while the shards are away, every publication fails."""
@@ -72,13 +71,11 @@ class Running:
             self.stopped_at = self.clock()
         return self.stopped_at is not None and self.clock() - self.stopped_at >= STOPPED_LIMIT_S
 
-    async def report(self, progress: dict[str, Any] | None, checkpoint: dict[str, Any] | None) -> bool:
+    async def report(self, progress: dict[str, Any] | None) -> bool:
         """Take progress over; True while the attempt should go on (`Reporter`)."""
         if progress is not None:
             self.progress = progress
-        if checkpoint is not None:
-            self.checkpoint = checkpoint
-        self.unsent = self.unsent or progress is not None or checkpoint is not None
+            self.unsent = True
         return self.stop_asked_at is None
 
     async def publish(self, channel: str, data: bytes) -> None:
@@ -97,4 +94,4 @@ class Running:
         if not self.unsent:
             return None
         self.unsent = False
-        return ProgressReport(token=self.token, progress=self.progress, checkpoint=self.checkpoint)
+        return ProgressReport(token=self.token, progress=self.progress)

@@ -5,7 +5,6 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -38,7 +37,9 @@ from actors.jobs.limits import Limits
 from actors.jobs.policy import UNKNOWN_KIND, decide
 from actors.jobs.ready import ReadyQueues
 from actors.jobs.registry import load_policies, load_registry
+from actors.jobs.staging import Staging
 from cluster.settings import Settings
+from db.effects import LOOK
 from db.jobs.store import Assertion, ClaimedRow, Fenced, Finish, HeldRow, JobStore, ProgressNote, Release
 
 POLL_FIRST_S: Final = 0.1
@@ -125,6 +126,7 @@ class QueueOwner:
         self._book = LeaseBook(self._clock())
         self._queues = ReadyQueues(Limits(policies, self._book))
         self._discovery = Discovery(self._store, self._queues)
+        self._staging = Staging(self._store)
 
     async def stop(self) -> None:
         """Stop and answer everybody who waits."""
@@ -156,12 +158,12 @@ class QueueOwner:
             return msgspec.msgpack.encode(PollReply())
         del self._waiting[agent.boot]
         self._check()
-        jobs = self._outbox.pop(agent.boot, [])
-        now = self._clock()
-        for job in jobs:
-            lease = self._book.leases.get(job.id)
-            if lease is not None:
+        jobs, now = [], self._clock()
+        for job in self._outbox.pop(agent.boot, []):
+            lease = self._book.find(Token(job.id, job.owner, job.number))
+            if lease is not None:  # else it was rescued while it lay here, and may be another agent's
                 lease.delivered, lease.seen_at = True, now
+                jobs.append(job)
         return msgspec.msgpack.encode(PollReply(jobs=jobs, cancel=self._to_cancel(agent.boot)))
 
     async def beat(self, payload: bytes) -> bytes:
@@ -176,8 +178,8 @@ class QueueOwner:
         for report in request.progress:
             if self._book.find(report.token) is not None:
                 token = report.token
-                note = ProgressNote(token.id, token.owner, token.number, report.progress, report.checkpoint)
-                self._notes[token.id] = _merge(self._notes.get(token.id, note), note)
+                note = ProgressNote(token.id, token.owner, token.number, report.progress)
+                self._notes[token.id] = note
         return msgspec.msgpack.encode(BeatReply(cancel=self._to_cancel(agent.boot), lost=lost))
 
     async def finish(self, payload: bytes) -> bytes:
@@ -203,10 +205,12 @@ class QueueOwner:
         return msgspec.msgpack.encode(FinishReply(settled=settled))
 
     async def wake(self, payload: bytes) -> bytes:
-        """Jobs were added, or one is to be cancelled (msgpack list of `handle.Woken`)."""
+        """Jobs were added or deferred, or one is to be cancelled (msgpack list of `handle.Woken`)."""
         self._check()
         for line in msgspec.msgpack.decode(payload, type=list[Woken]):
-            if isinstance(line, str):
+            if line == LOOK:
+                self._staging.want()
+            elif isinstance(line, str):
                 self._queues.hear_of([line])
             elif line[1] == MANY_KEYS:
                 self._discovery.seek_keys()
@@ -259,7 +263,8 @@ class QueueOwner:
 
         Returns whether to look again at once, and when the next job becomes due or the next rate allows one.
         """
-        staged = await self._store.stage()
+        now = self._clock()
+        staged = await self._staging.look(now, idle=idle)
         unheld = []
         for job_id in staged.cancelled:
             lease = self._book.leases.get(job_id)
@@ -271,7 +276,6 @@ class QueueOwner:
         if unheld:
             await self._store.end_cancelled(unheld)
         self._queues.hear_of(staged.queues, staged.keys)
-        now = self._clock()
         await self._discovery.look(now, idle=idle)
         go_on = False
         for boot in list(self._waiting):
@@ -284,7 +288,7 @@ class QueueOwner:
             if self._book.is_silent(boot, self._clock()):
                 continue  # it would be rescued from there, and given there again
             go_on = await self._claim_for(agent, now) or go_on
-        waits = (staged.next_in_s, self._queues.next_in_s(now))
+        waits = (self._staging.next_in_s(now), self._queues.next_in_s(now))
         return go_on, min((seconds for seconds in waits if seconds is not None), default=None)
 
     async def _claim_for(self, agent: Agent, now: float) -> bool:
@@ -326,7 +330,7 @@ class QueueOwner:
             try:
                 await self._write([self._decide(outcome) for outcome in ends.values()])
             except Fenced:
-                self._ended = batch
+                self._ended = batch + self._ended
                 return self._depose()
             except Exception as reason:
                 self._lose_contact("finish", reason)
@@ -346,10 +350,14 @@ class QueueOwner:
 
     async def _write(self, items: Sequence[Finish | Release]) -> None:
         def over(item: Finish | Release) -> None:
-            lease = self._book.leases.get(item.id)
-            if lease is not None:
-                metering.ended(self._kind(lease.kind), item, lease.granted_at, self._clock())
-                if isinstance(item, Release) and item.delay_s <= 0:
+            lease = self._book.find(Token(item.id, item.owner, item.number))
+            if lease is None:
+                return  # written late: the job was given back meanwhile, and may be another attempt's by now
+            metering.ended(self._kind(lease.kind), item, lease.granted_at, self._clock())
+            if isinstance(item, Release):
+                if item.delay_s > 0:
+                    self._staging.want()
+                else:
                     self._queues.hear_of_one(lease.queue, lease.key)
             self._forget(item.id)
 
@@ -388,7 +396,7 @@ class QueueOwner:
         if notes:
             for note in await self._store.progress(notes):
                 if note.id in self._book.leases:
-                    self._notes[note.id] = _merge(note, self._notes.get(note.id, note))
+                    self._notes.setdefault(note.id, note)
         rescues = self._book.overdue(now)
         if not rescues:
             return
@@ -490,8 +498,3 @@ class QueueOwner:
     def _kind(self, name: str) -> Kind:
         registry = self._registry
         return UNKNOWN_KIND if registry is None else registry.kinds.get(name, UNKNOWN_KIND)
-
-
-def _merge(older: ProgressNote, newer: ProgressNote) -> ProgressNote:
-    """What was said last, of progress and of checkpoint."""
-    return replace(newer, progress=newer.progress or older.progress, checkpoint=newer.checkpoint or older.checkpoint)

@@ -149,7 +149,6 @@ class ProgressReport(msgspec.Struct, frozen=True, kw_only=True):
 
     token: Token
     progress: dict[str, Any] | None = None
-    checkpoint: dict[str, Any] | None = None
 
 
 class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,7 +211,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Reporter(Protocol):
     """How a running handler reaches its agent."""
 
-    async def report(self, progress: dict[str, Any] | None, checkpoint: dict[str, Any] | None) -> bool:
+    async def report(self, progress: dict[str, Any] | None) -> bool:
         """Hand over progress; True while the job should go on."""
 
     async def publish(self, channel: str, data: bytes) -> None:

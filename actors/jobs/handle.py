@@ -20,7 +20,7 @@ LINES_NAMED: Final = 200
 MANY_KEYS: Final = ""
 
 Woken = str | tuple[str, str]
-"""A queue, or (queue, key)."""
+"""A queue, or (queue, key), or `db.effects.LOOK`."""
 
 COUNTS_DEADLINE_S: Final = 2.0
 
@@ -33,7 +33,7 @@ async def call(method: str, payload: bytes, timeout_s: float) -> bytes:
 async def wake(lines: Sequence[Woken]) -> None:
     """Tell the owner of new jobs: in these queues without a key, in these (queue, key) with one.
 
-    The queue's name also tells it that a job is to be cancelled.
+    `db.effects.LOOK` tells it that a job was deferred, or is to be cancelled.
     """
     if len(lines) > LINES_NAMED:
         names = {line if isinstance(line, str) else (line[0], MANY_KEYS) for line in lines}

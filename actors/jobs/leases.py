@@ -13,6 +13,7 @@ from uuid import UUID
 
 from actors.jobs.contract import BEAT_S, LeasedJob, Token
 from actors.jobs.policy import Attempt
+from actors.jobs.turns import Room
 from db.jobs.store import ClaimedRow
 
 _Name = TypeVar("_Name")
@@ -29,6 +30,10 @@ SILENT_S: Final = MISSED_BEATS * BEAT_S + 1.0
 """An agent that has not been heard for this long is given nothing: it may stand still, with a poll left behind."""
 
 FORGET_AGENT_S: Final = 60.0
+KEPT_OF: Final = 8
+"""One in so many of a queue's places on a node is kept for keys of which nothing runs: whoever comes beside a tenant
+with thousands of jobs, however long these take, need not wait for one of them to end."""
+
 UNKNOWN: Final = "its agent does not know it"
 
 
@@ -175,22 +180,24 @@ class LeaseBook:
                 lease.missed += 1
         return lost
 
-    def room(self, agent: Agent, may_start: Mapping[str, int], limit: int) -> dict[str, int]:
+    def room(self, agent: Agent, may_start: Mapping[str, int], limit: int) -> dict[str, Room]:
         """How many of the jobs that may start in each queue the agent can take now.
 
         `limit` in all, and one of each queue before many of any.
         """
-        free = {
-            queue: min(most, agent.capacity.get(queue, agent.capacity.get("*", 0)) - agent.held.get(queue, 0))
-            for queue, most in may_start.items()
-        }
-        room = dict.fromkeys([queue for queue, count in free.items() if count > 0][:limit], 1)
+        places = {queue: agent.capacity.get(queue, agent.capacity.get("*", 0)) for queue in may_start}
+        free = {queue: places[queue] - agent.held.get(queue, 0) for queue in may_start}
+        most = {queue: min(count, free[queue]) for queue, count in may_start.items()}
+        room = dict.fromkeys([queue for queue, count in most.items() if count > 0][:limit], 1)
         left = limit - len(room)
         for queue in room:
-            more = min(free[queue] - 1, left)
+            more = min(most[queue] - 1, left)
             room[queue] += more
             left -= more
-        return room
+        return {
+            queue: Room(count, min(count, max(0, places[queue] // KEPT_OF - (free[queue] - count))))
+            for queue, count in room.items()
+        }
 
     def is_replaced(self, agent: Agent) -> bool:
         """Whether a later process of its node was heard. A poll of it may still wait here: what it is given is lost."""

@@ -79,6 +79,10 @@ class Limits:
         pace = self._key_paces.get(queue)
         return allowed if pace is None else min(allowed, pace.available(key, now))
 
+    def runs(self, queue: str, key: str | None) -> bool:
+        """Whether a job of the key is leased."""
+        return self._book.running_of(queue, key) > 0
+
     def queue_wait_s(self, queue: str, now: float) -> float:
         """Seconds until the queue's rate allows a start."""
         pace = self._paces.get(queue)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from actors.jobs.limits import Limits
-from actors.jobs.turns import Found, Key, Turns
+from actors.jobs.turns import Found, Key, Room, Turns
 from db.jobs.store import ClaimedRow, Line
 
 KEYS_KNOWN: Final = 50_000
@@ -94,17 +94,18 @@ class ReadyQueues:
                 waits.append(self._limits.queue_wait_s(queue, now))
         return min((seconds for seconds in waits if seconds), default=None)
 
-    def ask(self, room: Mapping[str, int], now: float) -> Round:
+    def ask(self, room: Mapping[str, Room], now: float) -> Round:
         """Whose jobs to claim into this room. To be handed to `answered`, or `unanswered`."""
         plain: dict[str, int] = {}
         lines: list[Line] = []
         news: dict[str, Mapping[Key, int]] = {}
         size = 0
-        for queue, count in room.items():
+        for queue, places in room.items():
             turns = self._queues[queue]
             asked = turns.ask(
-                count,
+                places,
                 partial(self._limits.of_key, queue, now=now),
+                partial(self._limits.runs, queue),
                 partial(self._limits.key_wait_s, queue, now=now),
                 now,
             )

@@ -19,6 +19,15 @@ class _Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How many jobs of a queue a node can take now."""
+
+    places: int
+    kept: int = 0
+    """So many of these are not for a key of which something runs already, nor for a second job of any."""
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What asking a line has brought."""
 
@@ -66,30 +75,44 @@ class Turns:
         return max(0.0, self._asleep[0][0] - now) if self._asleep else None
 
     def ask(
-        self, room: int, allowed: Callable[[Key], int], wait_s: Callable[[Key], float], now: float
+        self,
+        room: Room,
+        allowed: Callable[[Key], int],
+        runs: Callable[[Key], bool],
+        wait_s: Callable[[Key], float],
+        now: float,
     ) -> dict[Key, int]:
-        """Take lines out of the row for `room` jobs: one of each key before many of any. Hand them to `answered`."""
+        """Take lines out of the row for as many jobs: one of each key before many of any. Hand them to `answered`.
+
+        Of keys that may start something (`allowed`, or after `wait_s`), those of which nothing `runs` may have the
+        places that are kept. Jobs without a key may have them too: they are nobody's.
+        """
+        left, shared = room.places, room.places - room.kept
         asked: dict[Key, int] = {}
         most: dict[Key, int] = {}
-        while self._row and len(asked) < room:
-            _, heard, key = heapq.heappop(self._row)
+        passed: list[tuple[int, int, Key]] = []
+        while self._row and left > 0:
+            entry = heapq.heappop(self._row)
+            _, heard, key = entry
             may_start = allowed(key)
-            if may_start > 0:
+            if may_start <= 0:
+                self._lines[key].aside = True
+                if (seconds := wait_s(key)) > 0:
+                    heapq.heappush(self._asleep, (now + seconds, heard, key))
+            elif key is not None and shared <= 0 and runs(key):
+                passed.append(entry)
+            else:
                 asked[key], most[key] = 1, may_start
-                continue
-            self._lines[key].aside = True
-            if (seconds := wait_s(key)) > 0:
-                heapq.heappush(self._asleep, (now + seconds, heard, key))
-        left = room - len(asked)
-        while left > 0:
-            wanting = [key for key, count in asked.items() if count < most[key]]
-            if not wanting:
-                break
+                left, shared = left - 1, shared - 1
+        for entry in passed:
+            heapq.heappush(self._row, entry)
+        while wanting := [key for key in asked if asked[key] < most[key] and (left if key is None else shared) > 0]:
             each = max(1, left // len(wanting))
             for key in wanting:
-                more = min(each, most[key] - asked[key], left)
-                asked[key] += more
-                left -= more
+                more = min(each, most[key] - asked[key], left if key is None else shared)
+                if more > 0:
+                    asked[key] += more
+                    left, shared = left - more, shared - more
         return asked
 
     def news_of(self, keys: Iterable[Key]) -> dict[Key, int]:

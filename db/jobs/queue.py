@@ -142,6 +142,7 @@ async def enqueue_many(session: AsyncSession, jobs: Sequence[NewJob]) -> list[UU
             JobsEnqueued(
                 queues=tuple(sorted({job.queue for job in jobs if job.key is None})),
                 keys=tuple(sorted({(job.queue, job.key) for job in jobs if job.key is not None})),
+                look=any(job.run_at is not None for job in jobs),
             ),
         )
     return [replaced.get(job_id, job_id) for job_id in ids]

@@ -171,7 +171,7 @@ async def cancel_job(session: AsyncSession, job_id: UUID) -> JobView:
         if queue is None:
             job = await get_job(session, job_id)
             raise JobFinished(f"The job has already ended: {job.state}.")
-        record_effect(session, JobsEnqueued(queues=(queue,)))  # the owner learns of it at once
+        record_effect(session, JobsEnqueued(look=True))  # the owner learns of it at once
     return await get_job(session, job_id)
 
 

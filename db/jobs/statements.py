@@ -4,6 +4,9 @@
 MAX_ERRORS_KEPT = 10
 
 FENCE = "fence AS (SELECT 1 FROM jobs.owners WHERE shard = $1 AND boot = $2 FOR SHARE)"
+# The same for a statement that commits without waiting for the disk. Said inside it, because a transaction around it
+# would cost three more trips; the commit reads the setting before it ends with the transaction.
+LAX_FENCE = FENCE.replace("SELECT 1", "SELECT set_config('synchronous_commit', 'off', true)")
 
 TAKE = """
 INSERT INTO jobs.owners AS o (shard, boot) VALUES ($1, $2)
@@ -48,7 +51,7 @@ _JOBS = (
 
 # The lease number is minted by the owner ($5 + position), never read from the row: DESIGN §5, 14.
 CLAIM = f"""
-WITH {FENCE}, wanted AS (
+WITH {LAX_FENCE}, wanted AS (
     SELECT * FROM unnest($3::text[], $4::int[]) AS w(queue, room)
 ), picked AS (
     SELECT p.id, row_number() OVER () AS position FROM wanted w CROSS JOIN LATERAL (
@@ -63,7 +66,7 @@ ORDER BY c.lease_no
 # The same with keyed jobs beside: one probe of the index per key that is asked for, however many jobs wait. `more`:
 # whether a key has others ready.
 CLAIM_KEYS = f"""
-WITH {FENCE}, wanted AS (
+WITH {LAX_FENCE}, wanted AS (
     SELECT * FROM unnest($3::text[], $4::int[]) AS w(queue, room)
 ), lines AS (
     SELECT * FROM unnest($7::text[], $8::text[], $9::int[]) AS l(queue, key, room)
@@ -178,15 +181,13 @@ SELECT busy.id FROM fence LEFT JOIN (
 """
 PROGRESS = f"""
 WITH {FENCE}, seen AS (
-    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[])
-        AS s(id, lease_owner, lease_no, progress, checkpoint)
+    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[]) AS s(id, lease_owner, lease_no, progress)
 )
-INSERT INTO jobs.progress AS p (job_id, progress, checkpoint)
-SELECT q.id, s.progress::jsonb, s.checkpoint::jsonb FROM seen s JOIN jobs.queue q
+INSERT INTO jobs.progress AS p (job_id, progress)
+SELECT q.id, s.progress::jsonb FROM seen s JOIN jobs.queue q
     ON q.id = s.id AND q.state = 'running' AND q.lease_owner = s.lease_owner AND q.lease_no = s.lease_no
 WHERE EXISTS (SELECT FROM fence)
-ON CONFLICT (job_id) DO UPDATE SET progress = coalesce(excluded.progress, p.progress),
-    checkpoint = coalesce(excluded.checkpoint, p.checkpoint), updated_at = now()
+ON CONFLICT (job_id) DO UPDATE SET progress = coalesce(excluded.progress, p.progress), updated_at = now()
 """
 # After a crash of Postgres a claim that was committed without waiting for the disk may be gone: the row waits again
 # while its job runs. The owner's memory is the newer truth, so it is written back before anything is claimed.

@@ -163,7 +163,6 @@ class ProgressNote:
     owner: UUID
     number: int
     progress: dict[str, Any] | None
-    checkpoint: dict[str, Any] | None
 
 
 class JobStore:
@@ -249,8 +248,7 @@ class JobStore:
         Committed without waiting for the disk: a claim lost in a crash of Postgres is only run again, and numbers are
         never reused because they come from this process's memory.
         """
-        async with self._claims() as connection, connection.transaction():
-            await connection.execute("SET LOCAL synchronous_commit = off")
+        async with self._claims() as connection:
             given = (self._shard, self._boot, list(room), list(room.values()), base, node)
             if lines:
                 columns = ([line.queue for line in lines], [line.key for line in lines], [line.room for line in lines])
@@ -367,7 +365,6 @@ class JobStore:
                 [i.owner for i in items],
                 [i.number for i in items],
                 [_json(i.progress) for i in items],
-                [_json(i.checkpoint) for i in items],
             )
 
     async def beat(self, node: str, boot: UUID, running: int) -> None:

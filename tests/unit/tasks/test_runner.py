@@ -3,13 +3,15 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from actors.jobs.contract import Kind, LeasedJob, Token
 from cluster import tracing
@@ -179,15 +181,17 @@ async def test_progress_that_cannot_be_stored_is_its_handler_s_fault(monkeypatch
     assert recorder.progress == [{"n": 1, "text": "\ufffd"}]
 
 
+async def save_too_much(job: JobContext) -> None:
+    session = cast(AsyncSession, None)  # it is refused before anything is written
+    await job.save_checkpoint(session, {"n": "x" * CHECKPOINT_BYTES})
+
+
 @pytest.mark.parametrize(
-    ("progress", "checkpoint"),
-    [({"n": "x" * PROGRESS_BYTES}, None), ({}, {"n": "x" * CHECKPOINT_BYTES})],
+    "handler", [lambda job: job.progress({"n": "x" * PROGRESS_BYTES}), save_too_much], ids=["progress", "checkpoint"]
 )
 async def test_progress_that_is_too_large_is_its_handler_s_fault(
-    monkeypatch: pytest.MonkeyPatch, progress: dict[str, Any], checkpoint: dict[str, Any] | None
+    monkeypatch: pytest.MonkeyPatch, handler: Callable[[JobContext], Awaitable[None]]
 ) -> None:
-    async def handler(job: JobContext) -> None:
-        await job.progress(progress, checkpoint=checkpoint)
 
     outcome = await run(monkeypatch, handler)
     assert (outcome.state, "are allowed" in outcome.error) == ("failed", True)

@@ -18,6 +18,7 @@ from actors.jobs.contract import (
 from actors.jobs.leases import LEASE_S, SILENT_S
 from actors.jobs.policy import ORPHANED_LIMIT
 from actors.metrics.registry import REGISTRY
+from db.effects import LOOK
 from db.jobs import service
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
@@ -183,7 +184,6 @@ async def test_progress_waits_for_a_checkpoint_that_is_being_saved_and_nobody_wa
         await owner.tick()
         assert (await state_of(database, other)).progress == {"rows": 5}
         assert (await state_of(database, saving)).progress is None
-        await agent.beat(ProgressReport(token=token(jobs[saving]), checkpoint={"part": 2}))
     await owner.tick()
     assert (await state_of(database, saving)).progress == {"rows": 5}
     await agent.finish(jobs[saving], "died")
@@ -191,7 +191,7 @@ async def test_progress_waits_for_a_checkpoint_that_is_being_saved_and_nobody_wa
     async def again() -> list[LeasedJob]:
         return (await agent.poll()).jobs
 
-    assert [job.checkpoint for job in await eventually(again)] == [{"part": 2}]
+    assert [job.checkpoint for job in await eventually(again)] == [{"part": 1}]
 
 
 async def test_progress_is_stored_and_a_retry_gets_the_checkpoint(database: Database, start: Start) -> None:
@@ -199,7 +199,9 @@ async def test_progress_is_stored_and_a_retry_gets_the_checkpoint(database: Data
     agent = Agent(owner)
     (job_id,) = await add(database)
     (job,) = (await agent.poll()).jobs
-    await agent.beat(ProgressReport(token=token(job), progress={"rows": 5}, checkpoint={"part": 2}))
+    await agent.beat(ProgressReport(token=token(job), progress={"rows": 5}))
+    async with database.transaction() as session:
+        await save_checkpoint(session, job_id, {"part": 2})
     await agent.beat(ProgressReport(token=token(job), progress={"rows": 6}))
     await owner.tick()
     assert (await state_of(database, job_id)).progress == {"rows": 6}
@@ -258,7 +260,7 @@ async def test_a_new_owner_honours_running_jobs_and_rescues_only_after_a_full_le
 
     async def deposed() -> bool:
         try:
-            await old.wake(msgspec.msgpack.encode(["default"]))
+            await old.wake(msgspec.msgpack.encode([LOOK]))
         except ShardDeposed:
             return True
         return False

@@ -19,7 +19,7 @@ async def test_a_quiet_key_beside_a_busy_one_is_served_in_its_first_turn(databas
     agent = Agent(owner, capacity=8)
     await add(database, 2_000, key="busy")
     first = (await agent.poll()).jobs
-    assert len(first) == 8
+    assert len(first) == 7, "the last one of eight is kept"
     (quiet,) = await add(database, 1, key="quiet", priority=9)
     (plain,) = await add(database, 1, priority=9)
     await woken(owner, ("default", "quiet"), "default")
@@ -27,6 +27,28 @@ async def test_a_quiet_key_beside_a_busy_one_is_served_in_its_first_turn(databas
         await agent.finish(job)
     served = {job.id for job in (await agent.poll()).jobs}
     assert served == {quiet, plain}, "both before 1,992 that were there long before, and by no priority"
+
+
+async def test_a_quiet_key_need_not_wait_for_a_job_of_a_busy_one_to_end(database: Database, start: Start) -> None:
+    owner = await start()
+    agent = Agent(owner, capacity=16)
+    await add(database, 200, key="busy")
+    await woken(owner, ("default", "busy"))
+    held = (await agent.poll()).jobs
+    assert len(held) == 14
+    quiet = await add(database, 2, key="quiet")
+    await woken(owner, ("default", "quiet"))
+    assert [job.id for job in (await agent.poll()).jobs] == quiet[:1]
+    other = Agent(owner, "n2", capacity=16)
+
+    async def full() -> bool:
+        await other.poll(wait_s=0.5)
+        return owner._book.agents[other.boot].held == {"default": 14}
+
+    assert await eventually(full), "what runs elsewhere takes no place away here"
+    await agent.finish_all(held[:3])
+    await agent.poll()
+    assert owner._book.agents[agent.boot].held == {"default": 14}, "of 4 that were free two are kept again"
 
 
 async def test_with_one_place_the_users_take_turns_and_each_goes_by_priority_then_age(

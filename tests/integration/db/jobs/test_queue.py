@@ -86,7 +86,10 @@ async def test_a_job_says_whose_it_is_and_so_does_its_effect(database: Database)
         assert recorded_effects(session) == [JobsEnqueued((), (("q", "tenant-1"),))]
         await enqueue_many(session, [NewJob("k", queue="q"), NewJob("k", queue="q", key="b"), NewJob("k", key="a")])
         assert recorded_effects(session)[-1] == JobsEnqueued(("q",), (("default", "a"), ("q", "b")))
-        keys = [tuple(row) for row in await session.execute(text("SELECT id, key FROM jobs.queue ORDER BY id"))]
+        await enqueue(session, "later", {}, queue="q", run_at=datetime.now(UTC) + timedelta(hours=1))
+        assert recorded_effects(session)[-1] == JobsEnqueued(("q",), look=True), "the owner must know when it is due"
+        statement = text("SELECT id, key FROM jobs.queue WHERE state = 'ready' ORDER BY id")
+        keys = [tuple(row) for row in await session.execute(statement)]
     assert keys[0] == (mine, "tenant-1")
     assert [key for _, key in keys] == ["tenant-1", None, "b", "a"]
 

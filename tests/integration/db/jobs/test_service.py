@@ -119,7 +119,7 @@ async def test_a_running_job_is_asked_to_stop_and_its_owner_woken(database: Data
     async with database.transaction() as session:
         job = await service.cancel_job(session, job_id)
         assert (job.state, job.cancel_requested) == ("running", True)
-        assert recorded_effects(session) == [JobsEnqueued(("q",))]
+        assert recorded_effects(session) == [JobsEnqueued(look=True)]
     assert (await store.stage()).cancelled == (job_id,)
     await store.close()
 

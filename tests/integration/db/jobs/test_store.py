@@ -16,7 +16,7 @@ from cluster.settings import Settings
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.jobs.service import cancel_job
-from db.jobs.statements import CLAIM_KEYS
+from db.jobs.statements import CLAIM, CLAIM_KEYS, LAX_FENCE
 from db.jobs.store import Assertion, Busy, Fenced, Finish, JobStore, Line, ProgressNote, Release, Unstorable
 from db.session import Database
 from tests.fixtures.waiting import eventually
@@ -61,6 +61,17 @@ async def test_claims_by_priority_then_age_within_the_room_of_each_queue(databas
     assert {job.attempt for job in claimed} == {1}
     assert claimed[0].args == {"n": 0}
     assert await rows(database, "SELECT count(*) FROM jobs.queue WHERE state = 'running' AND node = 'n1'") == [(3,)]
+
+
+async def test_only_a_claim_commits_without_waiting_for_the_disk(open_store: Open) -> None:
+    store = await open_store()
+    connection = store._claiming
+    assert connection is not None
+    assert LAX_FENCE in CLAIM
+    assert LAX_FENCE in CLAIM_KEYS
+    lax = f"WITH {LAX_FENCE} SELECT current_setting('synchronous_commit') FROM fence"
+    assert await connection.fetchval(lax, 0, store._boot) == "off"
+    assert await connection.fetchval("SHOW synchronous_commit") == "on", "it ends with the statement's transaction"
 
 
 async def test_a_job_carries_the_trace_of_its_transaction(database: Database, open_store: Open) -> None:
@@ -113,7 +124,7 @@ async def test_what_a_handler_holds_is_named_and_the_rest_can_be_written(databas
     held, free = await add(database, 2, queue="a")
     lease = {job.id: job.number for job in await store.claim({"a": 2}, base=0, node="n1")}
     ends = [Finish(job_id, boot, number, "succeeded") for job_id, number in lease.items()]
-    notes = [ProgressNote(job_id, boot, number, {"rows": 1}, None) for job_id, number in lease.items()]
+    notes = [ProgressNote(job_id, boot, number, {"rows": 1}) for job_id, number in lease.items()]
     async with database.transaction() as session:
         await hold(session, held, LeaseToken(boot, lease[held]))
         await save_checkpoint(session, held, {"part": 1})
@@ -263,9 +274,11 @@ async def test_progress_needs_the_lease(database: Database, open_store: Open) ->
     store = await open_store(boot)
     (job_id,) = await add(database, 1, queue="a")
     (job,) = await store.claim({"a": 1}, base=0, node="n1")
-    await store.progress([ProgressNote(job_id, boot, job.number, {"rows": 1}, {"part": 1})])
-    await store.progress([ProgressNote(job_id, boot, job.number, {"rows": 2}, None)])
-    await store.progress([ProgressNote(job_id, boot, job.number + 1, {"rows": 99}, None)])
+    await store.progress([ProgressNote(job_id, boot, job.number, {"rows": 1})])
+    async with database.transaction() as session:
+        await save_checkpoint(session, job_id, {"part": 1})
+    await store.progress([ProgressNote(job_id, boot, job.number, {"rows": 2})])
+    await store.progress([ProgressNote(job_id, boot, job.number + 1, {"rows": 99})])
     assert await rows(database, "SELECT progress, checkpoint FROM jobs.progress") == [({"rows": 2}, {"part": 1})]
     await store.release([Release(job_id, boot, job.number, 0.0)])
     (again,) = await store.claim({"a": 1}, base=5, node="n1")
@@ -316,7 +329,7 @@ async def test_what_cannot_be_stored_is_told_from_a_server_that_is_away(
         await store.finish([Finish(job_id, boot, job.number, "succeeded", result=value)])
     with pytest.raises(Unstorable):
         await store.release([Release(job_id, boot, job.number, 1.0, error=value)])
-    notes = [ProgressNote(i, boot, jobs[i].number, value if i == job_id else {"rows": 1}, None) for i in jobs]
+    notes = [ProgressNote(i, boot, jobs[i].number, value if i == job_id else {"rows": 1}) for i in jobs]
     assert await store.progress(notes) == []
     assert await rows(database, "SELECT job_id FROM jobs.progress") == [(other,)]
     assert await store.finish([Finish(job_id, boot, job.number, "succeeded")]) == {job_id}

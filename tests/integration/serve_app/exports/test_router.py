@@ -259,7 +259,7 @@ async def test_the_running_attempt_s_progress_is_shown(api: Api, sign_in: SignIn
         job_id = row.job_id
     jobs = {job.id: job for job in await bench.claim()}
     assert job_id is not None
-    note = ProgressNote(job_id, bench.boot, jobs[job_id].number, {"rows": 50, "total": 200, "percent": 25.0}, None)
+    note = ProgressNote(job_id, bench.boot, jobs[job_id].number, {"rows": 50, "total": 200, "percent": 25.0})
     await bench.store.progress([note])
     shown = (await person.http.get(f"{EXPORTS}/{asked['id']}")).json()
     assert (shown["state"], shown["progress"]) == ("running", {"rows": 50, "total": 200, "percent": 25.0})

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from actors.agents import actor
+from actors.agents import actor, ends
 from actors.agents.actor import default_capacity
 from actors.agents.launcher import WorkerDied, WorkerReport
 from actors.jobs.contract import (
@@ -78,8 +78,8 @@ async def test_beats_name_what_runs_and_what_is_not_acknowledged_yet(world: Worl
 
 async def test_progress_travels_with_the_beat_once(world: World) -> None:
     async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
-        assert await reporter.report({"rows": 1}, None)
-        assert await reporter.report({"rows": 2}, {"part": 1})
+        assert await reporter.report({"rows": 1})
+        assert await reporter.report({"rows": 2})
         await reporter.publish("ch", b"{}")
         return await world.handlers.hang(job, reporter)
 
@@ -88,7 +88,7 @@ async def test_progress_travels_with_the_beat_once(world: World) -> None:
     world.owner.jobs.put_nowait(job)
     await eventually(lambda: any(beat.progress for beat in world.owner.beats))
     reports = [report for beat in world.owner.beats for report in beat.progress]
-    assert [(r.token, r.progress, r.checkpoint) for r in reports] == [(token(job), {"rows": 2}, {"part": 1})]
+    assert [(r.token, r.progress) for r in reports] == [(token(job), {"rows": 2})]
     assert world.published == [("ch", b"{}")]
 
 
@@ -120,8 +120,8 @@ async def test_an_outcome_that_cannot_be_sent_is_refused_and_stops_no_other(worl
 async def test_an_outcome_that_is_too_large_is_refused_and_large_ones_travel_in_several_calls(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actor, "OUTCOME_BYTES", 10_000)
-    monkeypatch.setattr(actor, "FINISH_BYTES", 12_000)
+    monkeypatch.setattr(ends, "OUTCOME_BYTES", 10_000)
+    monkeypatch.setattr(ends, "FINISH_BYTES", 12_000)
 
     async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
         return Outcome(token=token(job), state="succeeded", result="x" * (20_000 if job.number == 1 else 5_000))
@@ -152,7 +152,7 @@ async def test_a_worker_goes_on_when_what_it_says_cannot_be_published(world: Wor
 
 async def test_a_report_whose_beat_was_lost_is_told_again(world: World) -> None:
     async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
-        await reporter.report({"rows": 1}, {"part": 1})
+        await reporter.report({"rows": 1})
         return await world.handlers.hang(job, reporter)
 
     world.handlers.body = body
@@ -161,7 +161,7 @@ async def test_a_report_whose_beat_was_lost_is_told_again(world: World) -> None:
     world.owner.jobs.put_nowait(job)
     await eventually(lambda: len([beat for beat in world.owner.beats if beat.progress]) == 2)
     reports = [report for beat in world.owner.beats for report in beat.progress]
-    assert [(r.progress, r.checkpoint) for r in reports] == [({"rows": 1}, {"part": 1})] * 2
+    assert [r.progress for r in reports] == [{"rows": 1}] * 2
 
 
 async def test_a_handler_that_asks_hears_that_it_is_cancelled(world: World) -> None:
@@ -170,7 +170,7 @@ async def test_a_handler_that_asks_hears_that_it_is_cancelled(world: World) -> N
         return Outcome(token=token(job), state="cancelled")
 
     async def asked(reporter: Reporter) -> bool:
-        return not await reporter.report(None, None)
+        return not await reporter.report(None)
 
     world.handlers.body = body
     job = make_job()
@@ -212,6 +212,20 @@ async def test_outcomes_are_sent_until_they_are_settled(world: World) -> None:
     world.owner.jobs.put_nowait(make_job())
     assert (await world.outcome()).state == "succeeded"
     assert world.owner.refuse_finishes == 0
+
+
+async def test_an_end_that_cannot_be_written_yet_holds_up_no_other(world: World) -> None:
+    held, others = make_job(number=1), [make_job(number=number) for number in range(2, 8)]
+    world.owner.unwritable = {token(held)}
+    world.owner.jobs.put_nowait(held)
+    await eventually(lambda: world.owner.finishes >= 2)
+    for job in others:
+        finishes = world.owner.finishes
+        world.owner.jobs.put_nowait(job)
+        await eventually(lambda job=job: token(job) in {o.token for o in world.owner.outcomes})  # type: ignore[misc]
+        assert world.owner.finishes <= finishes + 2, "the first call after it carries it, at most one was on its way"
+    world.owner.unwritable = set()
+    await eventually(lambda: len(world.owner.outcomes) == 7)
 
 
 async def test_a_task_runs_in_a_worker_that_reports_through_the_agent(world: World) -> None:

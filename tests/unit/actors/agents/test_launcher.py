@@ -58,12 +58,12 @@ async def test_what_cannot_be_published_is_said_once_and_stops_nothing() -> None
         await line.publish("ch", b"")
         await line.publish("ch", b"")
     assert [log["event"] for log in logs] == ["worker cannot reach its agent"]
-    assert await line.report({"rows": 1}, None)
+    assert await line.report({"rows": 1})
 
 
 async def test_the_handler_s_own_report_fails_loudly() -> None:
     with pytest.raises(ConnectionError):
-        await reporter(Sink(ConnectionError("gone"))).report({"rows": 1}, None)
+        await reporter(Sink(ConnectionError("gone"))).report({"rows": 1})
 
 
 async def test_contact_is_kept_after_a_call_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:

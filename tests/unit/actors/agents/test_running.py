@@ -50,10 +50,10 @@ def test_times_out_by_its_kind() -> None:
 
 async def test_after_an_order_to_stop_it_has_its_grace_and_publishes_no_more() -> None:
     running, clock, published = make()
-    assert await running.report(None, None)
+    assert await running.report(None)
     await running.publish("before", b"")
     running.ask_to_stop()
-    assert not await running.report({"rows": 1}, None)
+    assert not await running.report({"rows": 1})
     await running.publish("after", b"")
     assert published == ["before"]
     clock.now += CANCEL_GRACE_S - 0.1
@@ -67,9 +67,9 @@ async def test_after_an_order_to_stop_it_has_its_grace_and_publishes_no_more() -
 async def test_reports_are_taken_once_and_the_latest_wins() -> None:
     running, _, _ = make()
     assert running.take_report() is None
-    await running.report({"rows": 1}, {"part": 1})
-    await running.report({"rows": 2}, None)
-    assert running.take_report() == ProgressReport(token=running.token, progress={"rows": 2}, checkpoint={"part": 1})
+    await running.report({"rows": 1})
+    await running.report({"rows": 2})
+    assert running.take_report() == ProgressReport(token=running.token, progress={"rows": 2})
     assert running.take_report() is None
 
 
@@ -83,7 +83,7 @@ async def test_what_cannot_be_published_stops_no_attempt_and_is_said_once(monkey
     with capture_logs() as logs:
         await running.publish("ch", b"")
         await running.publish("ch", b"")
-    assert await running.report({"rows": 1}, None)
+    assert await running.report({"rows": 1})
     assert [log["event"] for log in logs] == ["job could not publish"]
 
 

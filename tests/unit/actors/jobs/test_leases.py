@@ -1,5 +1,6 @@
 """What is rescued, and above all what is not."""
 
+from collections.abc import Mapping
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from actors.agents.actor import default_capacity
 from actors.jobs.actor import BATCH
 from actors.jobs.contract import BEAT_S, Token
 from actors.jobs.leases import LEASE_S, SILENT_S, STALL_S, Agent, Lease, LeaseBook
+from actors.jobs.turns import Room
 from cluster.settings import Settings
 
 
@@ -196,20 +198,37 @@ def test_tokens_of_others_are_lost() -> None:
     assert book.report(agent, [stale, unknown, held.token], 1.0) == [stale, unknown]
 
 
+def places(book: LeaseBook, agent: Agent, may_start: Mapping[str, int], limit: int) -> dict[str, int]:
+    return {queue: room.places for queue, room in book.room(agent, may_start, limit).items()}
+
+
 def test_room_counts_what_is_held_and_knows_a_place_for_unknown_queues() -> None:
     book = LeaseBook(0.0)
     agent = book.heard(uuid4(), "n", 0.0)
     agent.capacity = {"q": 3, "*": 2}
     held = lease(book, agent, 0.0)
     lease(book, agent, 0.0, queue="other")
-    assert book.room(agent, dict.fromkeys(["q", "other", "third"], 99), 50) == {"q": 2, "other": 1, "third": 2}
-    assert book.room(agent, dict.fromkeys(["q", "other", "third"], 99), 3) == {"q": 1, "other": 1, "third": 1}
-    assert book.room(agent, dict.fromkeys(["q", "other", "third"], 99), 4) == {"q": 2, "other": 1, "third": 1}
-    assert book.room(agent, dict.fromkeys(["q", "other", "third"], 99), 2) == {"q": 1, "other": 1}
+    queues = dict.fromkeys(["q", "other", "third"], 99)
+    assert places(book, agent, queues, 50) == {"q": 2, "other": 1, "third": 2}
+    assert places(book, agent, queues, 3) == {"q": 1, "other": 1, "third": 1}
+    assert places(book, agent, queues, 4) == {"q": 2, "other": 1, "third": 1}
+    assert places(book, agent, queues, 2) == {"q": 1, "other": 1}
     book.drop(held.id)
-    assert book.room(agent, {"q": 99}, 50) == {"q": 3}
+    assert places(book, agent, {"q": 99}, 50) == {"q": 3}
     book.drop(held.id)
-    assert book.room(agent, {"q": 99}, 50) == {"q": 3}
+    assert places(book, agent, {"q": 99}, 50) == {"q": 3}
+
+
+def test_the_last_places_of_a_queue_are_kept() -> None:
+    book = LeaseBook(0.0)
+    agent = book.heard(uuid4(), "n", 0.0)
+    agent.capacity = {"q": 16, "small": 7}
+    assert book.room(agent, {"q": 99, "small": 99}, 50) == {"q": Room(16, 2), "small": Room(7, 0)}
+    assert book.room(agent, {"q": 99}, 15) == {"q": Room(15, 1)}
+    assert book.room(agent, {"q": 99}, 14) == {"q": Room(14, 0)}, "two are free beside these"
+    for _ in range(15):
+        lease(book, agent, 0.0)
+    assert book.room(agent, {"q": 99}, 50) == {"q": Room(1, 1)}
 
 
 def test_an_idle_agent_has_room_in_every_queue() -> None:
@@ -218,7 +237,7 @@ def test_an_idle_agent_has_room_in_every_queue() -> None:
     agent = book.heard(uuid4(), "node", 0.0)
     agent.capacity = default_capacity(2, Settings(_env_file=None))  # type: ignore[call-arg]
     queues = [queue for queue in agent.capacity if queue != "*"]
-    room = book.room(agent, dict.fromkeys(queues, 99), BATCH)
+    room = places(book, agent, dict.fromkeys(queues, 99), BATCH)
     assert set(room) == set(queues)
     assert sum(room.values()) <= BATCH
 
@@ -227,7 +246,7 @@ def test_what_may_start_in_a_queue_bounds_what_an_agent_is_given() -> None:
     book = LeaseBook(0.0)
     agent = book.heard(uuid4(), "n", 0.0)
     agent.capacity = {"*": 4}
-    assert book.room(agent, {"a": 1, "b": 99}, 50) == {"a": 1, "b": 4}
+    assert places(book, agent, {"a": 1, "b": 99}, 50) == {"a": 1, "b": 4}
 
 
 def test_leases_are_counted_by_queue_and_key_however_they_come_and_go() -> None:

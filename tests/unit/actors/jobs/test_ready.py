@@ -11,6 +11,7 @@ from actors.jobs.contract import QueuePolicy, Rate
 from actors.jobs.leases import LeaseBook
 from actors.jobs.limits import Limits
 from actors.jobs.ready import ReadyQueues, Round
+from actors.jobs.turns import Room
 from db.jobs.store import ClaimedRow, Line
 
 NOW = 100.0
@@ -26,7 +27,7 @@ def row(queue: str, key: str | None = None, *, more: bool = False) -> ClaimedRow
 
 def ask(found: ReadyQueues, *names: str, room: int = 1) -> Round:
     found.may_start(NOW)
-    return found.ask(dict.fromkeys(names, room), NOW)
+    return found.ask(dict.fromkeys(names, Room(room)), NOW)
 
 
 def test_an_empty_queue_is_forgotten_until_there_is_news_of_it() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from actors.jobs.turns import Found, Key, Turns
+from actors.jobs.turns import Found, Key, Room, Turns
 
 
 class Queue:
@@ -11,6 +11,7 @@ class Queue:
     def __init__(self, jobs: dict[Key, int]) -> None:
         self.turns, self.jobs, self.served = Turns(), dict(jobs), 0
         self.blocked: set[Key] = set()
+        self.running: set[Key] = set()
         self.wait_s: dict[Key, float] = {}
         self.now = 0.0
         self.hear_of(jobs)
@@ -19,17 +20,18 @@ class Queue:
         for key in keys:
             self.turns.hear_of(key, 0)
 
-    def ask(self, room: int, most: int = 99) -> dict[Key, int]:
+    def ask(self, room: int, most: int = 99, kept: int = 0) -> dict[Key, int]:
         self.turns.waiting(self.now)
         return self.turns.ask(
-            room,
+            Room(room, kept),
             lambda key: 0 if key in self.blocked or self.wait_s.get(key, 0) > 0 else most,
+            lambda key: key in self.running,
             lambda key: self.wait_s.get(key, 0.0),
             self.now,
         )
 
-    def take(self, room: int, most: int = 99) -> dict[Key, int]:
-        asked = self.ask(room, most)
+    def take(self, room: int, most: int = 99, kept: int = 0) -> dict[Key, int]:
+        asked = self.ask(room, most, kept)
         news = self.turns.news_of(asked)
         found = {}
         for key, count in asked.items():
@@ -62,6 +64,28 @@ def test_one_of_each_key_before_many_of_any() -> None:
 def test_no_more_of_a_key_than_it_may_start() -> None:
     queue = Queue({"a": 9, "b": 9})
     assert queue.take(8, most=2) == {"a": 2, "b": 2}
+
+
+def test_kept_places_are_for_keys_of_which_nothing_runs_and_one_job_of_each() -> None:
+    queue = Queue({"busy": 99})
+    assert queue.take(8, kept=2) == {"busy": 6}
+    queue.running = {"busy"}
+    assert queue.take(2, kept=2) == {}
+    queue.jobs |= {"quiet": 5}
+    queue.hear_of(["quiet"])
+    assert queue.take(2, kept=2) == {"quiet": 1}, "the other one is for somebody else"
+    queue.running = {"busy", "quiet"}
+    assert queue.take(1, kept=1) == {}
+    assert queue.take(3, kept=1) == {"busy": 1, "quiet": 1}, "they kept their places in the row"
+
+
+def test_a_queue_whose_jobs_have_no_key_uses_all_its_places() -> None:
+    queue = Queue({None: 99})
+    queue.running = {None}
+    assert queue.take(8, kept=2) == {None: 8}
+    queue.jobs |= {"a": 9}
+    queue.hear_of(["a"])
+    assert queue.take(8, kept=2) == {None: 4, "a": 4}
 
 
 def test_who_had_nothing_is_forgotten_until_there_is_news_of_it() -> None:
