@@ -26,7 +26,7 @@ from serve_app.realtime.handlers import Handlers
 from serve_app.realtime.session_ids import SessionIds
 from serve_app.security.authenticator import Authenticator
 from serve_app.security.credentials import check_key, check_session
-from serve_app.security.keys import SigningKeys
+from serve_app.security.keys import KeyFile, Keys
 from serve_app.security.links import LinkSigner
 from serve_app.security.passwords import PasswordHasher
 from serve_app.security.quota import QuotaKeeper
@@ -78,7 +78,7 @@ class Resources:
     boot_id: str
     issuer: TokenIssuer
     verifier: TokenVerifier
-    keys: SigningKeys
+    keys: Keys
     passwords: PasswordHasher
     sealer: Sealer
     links: LinkSigner
@@ -101,13 +101,13 @@ class Resources:
         database: Database,
         *,
         actors: ActorClients | None = None,
-        keys: SigningKeys | None = None,
+        keys: Keys | None = None,
         boot_id: str = "",
     ) -> "Resources":
         """Put the parts together. Connects to nothing yet, and raises ValueError for a secret that is missing."""
         if unknown := sorted(set(settings.unverified_without) - PERMISSIONS.keys()):
             raise ValueError(f"UNVERIFIED_WITHOUT: there is no permission '{unknown[0]}'")
-        keys = keys or SigningKeys.from_settings(settings)
+        keys = keys or KeyFile.from_settings(settings)
         valkey = _open_valkey(settings)
         addresses = AddressFinder(proxies.trusted(settings))
         verifier = TokenVerifier.from_settings(settings, keys)

@@ -16,7 +16,7 @@ from uuid import UUID
 import jwt
 
 from cluster.settings import Settings
-from serve_app.security.keys import SigningKeys
+from serve_app.security.keys import KeyFile, Keys
 
 ALGORITHM = "EdDSA"
 ACCESS_TYPE = "at+jwt"
@@ -67,16 +67,16 @@ class AccessClaims:
 class TokenIssuer:
     """Signs tokens."""
 
-    def __init__(self, keys: SigningKeys, *, issuer: str, access_ttl_s: int) -> None:
+    def __init__(self, keys: Keys, *, issuer: str, access_ttl_s: int) -> None:
         self._keys = keys
         self._issuer = issuer
         self.access_ttl_s = access_ttl_s
 
     @classmethod
-    def from_settings(cls, settings: Settings, keys: SigningKeys | None = None) -> "TokenIssuer":
+    def from_settings(cls, settings: Settings, keys: Keys | None = None) -> "TokenIssuer":
         """An issuer with the configured keys and lifetimes."""
         return cls(
-            keys or SigningKeys.from_settings(settings),
+            keys or KeyFile.from_settings(settings),
             issuer=settings.public_url,
             access_ttl_s=settings.access_token_expire_minutes * 60,
         )
@@ -189,26 +189,27 @@ class TokenIssuer:
         return self._sign(SUBSCRIPTION_TYPE, {name: value for name, value in claims.items() if value is not None})
 
     def _sign(self, kind: str, claims: dict[str, Any]) -> str:
+        keys = self._keys.current()
         return jwt.encode(
             {"iss": self._issuer, **claims},
-            self._keys.signing,
+            keys.signing,
             algorithm=ALGORITHM,
-            headers={"kid": self._keys.kid, "typ": kind},
+            headers={"kid": keys.kid, "typ": kind},
         )
 
 
 class TokenVerifier:
     """Checks tokens, and remembers access tokens that it has checked."""
 
-    def __init__(self, keys: SigningKeys, *, issuer: str) -> None:
+    def __init__(self, keys: Keys, *, issuer: str) -> None:
         self._keys = keys
         self._issuer = issuer
         self._verified: OrderedDict[bytes, tuple[AccessClaims, float]] = OrderedDict()
 
     @classmethod
-    def from_settings(cls, settings: Settings, keys: SigningKeys | None = None) -> "TokenVerifier":
+    def from_settings(cls, settings: Settings, keys: Keys | None = None) -> "TokenVerifier":
         """A verifier with the configured keys."""
-        return cls(keys or SigningKeys.from_settings(settings), issuer=settings.public_url)
+        return cls(keys or KeyFile.from_settings(settings), issuer=settings.public_url)
 
     def verify_access(self, token: str) -> AccessClaims:
         """The claims of an access token. Raises TokenInvalid or TokenExpired."""
@@ -237,14 +238,15 @@ class TokenVerifier:
 
     def knows(self, kid: object) -> bool:
         """Whether this is the id of one of our keys."""
-        return kid in self._keys.verifying
+        return isinstance(kid, str) and kid in self._keys.current(kid).verifying
 
     def _decode(self, token: str, kind: str, audience: str) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") != kind or any(name in header for name in FORBIDDEN_HEADERS):
                 raise TokenInvalid("not a token of this kind")
-            public = self._keys.verifying.get(str(header.get("kid")))
+            kid = str(header.get("kid"))
+            public = self._keys.current(kid).verifying.get(kid)
             if public is None:
                 raise TokenInvalid("unknown key")
             payload: dict[str, Any] = jwt.decode(

@@ -18,4 +18,4 @@ KEYS_MAX_AGE_S = 300
 async def jwks(resources: ResourcesDep, response: Response) -> Any:
     """The public keys of our tokens (RFC 7517)."""
     response.headers["Cache-Control"] = f"public, max-age={KEYS_MAX_AGE_S}"
-    return resources.keys.jwks()
+    return resources.keys.current().jwks()

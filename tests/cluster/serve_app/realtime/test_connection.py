@@ -13,7 +13,7 @@ import httpx
 import jwt
 import pytest
 
-from serve_app.security.keys import SigningKeys
+from serve_app.security.keys import KeyFile
 from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.issuer import ED25519, SECRET, pem, sign
 from tests.fixtures.people import Person
@@ -101,7 +101,7 @@ async def test_subscription_tokens_open_what_they_name_for_whom_they_name(stack:
 
 def forged(stack: RunningStack) -> dict[str, str]:
     """Connection tokens that must open nothing."""
-    keys = SigningKeys.from_settings(stack.settings)
+    keys = KeyFile.from_settings(stack.settings)
     good = own_token(stack, "victim")
     header, claims = jwt.get_unverified_header(good), jwt.decode(good, options={"verify_signature": False})
     public = pem(keys.signing)

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from cluster.settings import Settings
 from serve_app.realtime.application import RealtimeApplication
 from serve_app.security import jwks as jwks_module
+from serve_app.security.tokens import TokenIssuer
 from tests.fixtures.issuer import P256, RSA, SECRET, Issuer, jwk, publishing, sign
 from tests.fixtures.realtime_server import FakeBackends, RealtimeServer, realtime_settings, serve_realtime
+from tests.fixtures.signing import pem
 
 
 class Outcome:
@@ -105,3 +108,24 @@ async def test_an_issuer_that_is_down_is_a_reason_to_try_again(tmp_path: Path) -
     async with serve_realtime(application(settings), settings) as server:
         down = await outcome(server, sign({"sub": "ann"}, "RS256", kid="first"))
         assert down.error == 100
+
+
+async def test_a_connection_token_of_a_new_key_of_ours_opens_a_socket_that_is_older_than_the_key(
+    tmp_path: Path,
+) -> None:
+    settings = realtime_settings(tmp_path)
+    assert settings.signing_key_file is not None
+    old = settings.signing_key_file.read_bytes()
+    async with serve_realtime(application(settings), settings) as server:
+        before = server.token()
+        assert (await outcome(server, before)).result["client"]
+        settings.signing_key_file.write_bytes(pem(Ed25519PrivateKey.generate()) + old)
+        replaced = TokenIssuer.from_settings(settings)  # an api process that has just begun
+        newer = replaced.connection(subject="u1", session_id="s1", info={}, expire_at=None)
+        assert (await outcome(server, newer)).result["client"]
+        assert (await outcome(server, before)).result["client"]
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        stranger = TokenIssuer.from_settings(realtime_settings(elsewhere))
+        unknown = stranger.connection(subject="u1", session_id="s1", info={}, expire_at=None)
+        assert (await outcome(server, unknown)).closed == 3500

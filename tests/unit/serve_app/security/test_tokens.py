@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,9 @@ import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from serve_app.security import tokens
-from serve_app.security.keys import SigningKeys
+from serve_app.security.keys import KeyFile, SigningKeys, key_id
 from serve_app.security.tokens import TokenExpired, TokenInvalid, TokenIssuer, TokenVerifier
+from tests.fixtures.signing import pem
 
 KEYS = SigningKeys.of([Ed25519PrivateKey.generate()])
 ISSUER = "http://shop.test"
@@ -136,6 +138,25 @@ def test_keys_rotate():
         verifier(SigningKeys.of([new])).verify_access(token)
     newer, _ = access(issuer(both))
     assert verifier(SigningKeys.of([old, new])).verify_access(newer)
+
+
+def test_a_process_follows_its_key_file(tmp_path: Path):
+    """Whichever of two processes sees the new key first, what it signs is good at the other."""
+    old, new = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    file = tmp_path / "signing.pem"
+    file.write_bytes(pem(old))
+    here, there = KeyFile(file, clock=lambda: 0.0), KeyFile(file, clock=lambda: 0.0)
+    file.write_bytes(pem(new, old))
+    here.current("another")
+    token, _ = access(TokenIssuer(here, issuer=ISSUER, access_ttl_s=600))
+    assert jwt.get_unverified_header(token)["kid"] == key_id(new.public_key())
+    process = TokenVerifier(there, issuer=ISSUER)
+    assert process.knows(key_id(new.public_key()))
+    assert process.verify_access(token)
+    connection = TokenIssuer(here, issuer=ISSUER, access_ttl_s=600).connection(
+        subject="u", session_id="s", info={}, expire_at=None
+    )
+    assert TokenVerifier(there, issuer=ISSUER).connection_payload(connection)["sub"] == "u"
 
 
 def test_another_issuer_is_refused():
