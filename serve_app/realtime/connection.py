@@ -102,6 +102,7 @@ class Connection(Connecting, Calling):
                 if self.is_closed():
                     # It was the server's. What else has expired has ended with the connection.
                     return True
+        self._ask_again(actions)  # not about what has just ended
         self._set_expiry_due(now)
         return False
 
@@ -148,8 +149,9 @@ class Connection(Connecting, Calling):
             return
         if kind in _CHANNEL_COMMANDS:
             if kind == "sub_refresh" and not body.channel:
-                # One SDK leaves the channel out; it is unambiguous when a single subscription can expire.
-                expiring = [s.channel for s in self.subscriptions.values() if s.expires_at is not None]
+                # One SDK leaves the channel out; it is unambiguous when the client has one subscription to refresh.
+                subs = self.subscriptions.values()
+                expiring = [sub.channel for sub in subs if sub.expires_at is not None and sub.refreshes]
                 body.channel = expiring[0] if len(expiring) == 1 else ""
             if not body.channel:
                 raise ProtocolError(f"{kind} without channel")

@@ -140,11 +140,12 @@ class ConnectionCore:
         return self.state is ConnectionState.CLOSED
 
     def _set_expiry_due(self, now: float) -> None:
-        ends = [sub.expires_at for sub in self.subscriptions.values() if sub.expires_at is not None]
+        grace, subs = self._env.limits.expired_grace_s, self.subscriptions.values()
+        dues = [sub.expires_at + grace for sub in subs if sub.expires_at is not None]
+        dues += [sub.again_at for sub in subs if sub.again_at is not None and sub.state is SubscriptionState.LIVE]
         if self._expires_at is not None:
-            ends.append(self._expires_at)
-        grace = self._env.limits.expired_grace_s
-        self._expires_due = now + max(min(ends) - self._env.wall() + grace, 0.0) if ends else NEVER
+            dues.append(self._expires_at + grace)
+        self._expires_due = now + max(min(dues) - self._env.wall(), 0.0) if dues else NEVER
 
     def _resolve(self, command: int, channel: str, actions: list[Action]) -> tuple[Namespace, ChannelName] | None:
         try:

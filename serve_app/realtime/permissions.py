@@ -1,5 +1,7 @@
 """Permission callbacks that our own namespaces name. Applications add theirs beside them (`handlers`)."""
 
+import random
+import time
 from typing import Final
 from uuid import UUID
 
@@ -7,11 +9,18 @@ from db.auth import repository as auth
 from db.conversations import repository as conversations
 from db.session import Database
 from serve_app.realtime.handlers import Handlers, Question
+from serve_app.realtime.verdicts import Granted
 
 CONVERSATION_PREFIX: Final = "conversation:"
 DASHBOARD_PERMISSION: Final = "dashboard:read"
 JOBS_PERMISSION: Final = "jobs:manage"
 REALTIME_PERMISSION: Final = "realtime:admin"
+
+AGAIN_S: Final = 30.0
+"""For so long at most who has lost a role goes on receiving what it opened. A tab may stay open for a month."""
+
+UNCONFIRMED_S: Final = 600.0
+"""A subscription ends when nobody could be asked for so long: the database is away for this process."""
 
 
 def register(handlers: Handlers) -> None:
@@ -40,24 +49,29 @@ class Checks:
         async with self._database.transaction(read_only=True) as session:
             return await conversations.is_participant(session, conversation_id, user_id)
 
-    async def dashboard_reader(self, question: Question) -> bool:
+    async def dashboard_reader(self, question: Question) -> Granted | bool:
         """Whether the user may see the business figures."""
         return await self._may(question.user, DASHBOARD_PERMISSION)
 
-    async def jobs_operator(self, question: Question) -> bool:
+    async def jobs_operator(self, question: Question) -> Granted | bool:
         """Whether the user may manage jobs."""
         return await self._may(question.user, JOBS_PERMISSION)
 
-    async def realtime_admin(self, question: Question) -> bool:
+    async def realtime_admin(self, question: Question) -> Granted | bool:
         """Whether the user may administer realtime, and so read traces."""
         return await self._may(question.user, REALTIME_PERMISSION)
 
-    async def _may(self, user: str, permission: str) -> bool:
+    async def _may(self, user: str, permission: str) -> Granted | bool:
         user_id = _uuid(user)
         if user_id is None:
             return False
         async with self._database.transaction(read_only=True) as session:
-            return permission in await auth.permissions_of(session, user_id)
+            if permission not in await auth.permissions_of(session, user_id):
+                return False
+        now = time.time()
+        # Not all at once for ever, after a restart that made everybody subscribe in the same second.
+        wait_s = AGAIN_S * (0.5 + 0.5 * random.random())  # noqa: S311 - spreads load, guards nothing
+        return Granted(again_at=now + wait_s, expires_at=now + UNCONFIRMED_S)
 
 
 def _uuid(text: str) -> UUID | None:

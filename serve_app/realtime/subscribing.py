@@ -12,8 +12,8 @@ from serve_app.realtime.core import NEVER, ConnectionState
 from serve_app.realtime.credentials import CredentialsExpired, CredentialsInvalid, SubscriptionGrant
 from serve_app.realtime.map_subscription import TYPES, MapSubscription, type_of
 from serve_app.realtime.poll_subscription import PollSubscription
+from serve_app.realtime.rechecking import Rechecking
 from serve_app.realtime.subscription import Subscription, SubscriptionState, ttl
-from serve_app.realtime.tracking import Tracking
 from serve_app.realtime.verdicts import Granted
 
 _KINDS: Final = {"stream": Subscription, "map": MapSubscription, "shared_poll": PollSubscription}
@@ -30,7 +30,7 @@ _ENDINGS: Final = {
 """What ends the whole connection where a subscription of the server's cannot go on."""
 
 
-class Subscribing(Tracking):
+class Subscribing(Rechecking):
     """Subscriptions of one connection."""
 
     __slots__ = ()
@@ -135,7 +135,8 @@ class Subscribing(Tracking):
             about = "" if shown is None else shown.channel
             operation = "presence" if shown is not None and rules.presence_permission else "subscribe"
             data = bytes(body.data)
-            actions.append(AskPermission(verdict.callback, body.channel, sub.attempt, operation, data, about))
+            sub.question = AskPermission(verdict.callback, body.channel, sub.attempt, operation, data, about)
+            actions.append(sub.question)
         elif grant is not None:
             self._check_grant(sub, grant, now, actions)
         else:
@@ -200,22 +201,24 @@ class Subscribing(Tracking):
         if asked is not None and asked.attempt == attempt:
             self._operation_answered(channel, asked, verdict, now, actions)
             return actions
+        sub = self.subscriptions.get(channel)
+        if sub is not None and sub.attempt == attempt and sub.state is SubscriptionState.LIVE:
+            self._answered_again(sub, verdict, now, actions)
+            return actions
         sub = self._pending(channel, attempt)
         if sub is None:
             return actions
+        again_at = None
         if isinstance(verdict, Granted):
-            ended = self._has_ended(verdict.expires_at)
+            ended, again_at = self._has_ended(verdict.expires_at), verdict.again_at
             self._accept_grant(sub, verdict)
             verdict = codes.ERROR_EXPIRED if ended else True
+        self._keep_asking(sub, again_at)
         if verdict is True:
             self._ask_broker(sub, actions)
         else:
             self._subscribe_failed(sub, codes.ERROR_PERMISSION_DENIED if verdict is False else verdict, now, actions)
         return actions
-
-    def _has_ended(self, expires_at: float | None) -> bool:
-        """Whether what was to last until then is over already."""
-        return expires_at is not None and expires_at <= self._env.wall() and not self._env.insecure
 
     def _accept_grant(self, sub: Subscription, granted: Granted) -> None:
         """What a callback gives beyond permission. To presence as a map it gives nothing but an end."""
@@ -275,7 +278,7 @@ class Subscribing(Tracking):
         self._commands -= 1
         self._reply(frames.Reply(id=sub.command, subscribe=result), actions)
         actions.append(Attach(channel, attempt, reply if sub.read_to_the_top(reply, result) else None))
-        if sub.expires_at is not None:
+        if sub.expires_at is not None or sub.again_at is not None:
             self._set_expiry_due(now)
         self._end_as_ordered(sub, actions)
         self._release(sub, now, actions)

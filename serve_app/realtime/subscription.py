@@ -9,6 +9,7 @@ from actors.protocol import codes, frames
 from actors.protocol.namespace import Namespace
 from actors.protocol.overrides import Overrides
 from actors.protocol.tags_filter import TagsFilter, both
+from serve_app.realtime.actions import AskPermission
 from serve_app.realtime.capabilities import NOTHING
 from serve_app.realtime.deltas import Patches, recovered_messages
 from serve_app.realtime.encoding import fitting, is_excluded, publication_message
@@ -43,8 +44,9 @@ class Subscription:
     """State of one subscription; changed by its connection only."""
 
     __slots__ = (
-        "allow", "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held", "imposed",
-        "info", "namespace", "overrides", "refreshes", "request", "server_data", "server_side", "state", "tags",
+        "again_at", "allow", "attempt", "channel", "command", "compact", "ends_with", "expires_at", "features", "held",
+        "imposed", "info", "namespace", "overrides", "question", "refreshes", "request", "server_data", "server_side",
+        "state", "tags",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +76,10 @@ class Subscription:
         self.server_data = server_data
         self.expires_at = expires_at
         """Unix time after which the subscription ends, unless it is refreshed."""
+        self.question: AskPermission | None = None
+        """What a callback was asked, while it is, and for as long as it wants to be asked again."""
+        self.again_at: float | None = None
+        """Unix time at which it is."""
         self.refreshes = False
         """The client subscribed with a token and sends a new one in time."""
         self.allow = NOTHING

@@ -51,6 +51,8 @@ class Granted:
     """Capabilities in the channel, such as `pub`."""
     tags_filter: bytes = b""
     """The subscriber gets only publications whose tags match: a filter as clients write theirs, and beside it."""
+    again_at: float | None = None
+    """Unix time at which the callback is asked again while the subscription goes on; refused, it ends with 2000."""
 
     def checked(self) -> "Granted":
         """The same with its JSON as single lines. Raises ValueError for what is none, or no filter."""
