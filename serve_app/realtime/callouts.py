@@ -149,7 +149,18 @@ class Callouts:
         """Hand the application a message that expects no reply."""
         handler = self._handlers.message_handler
         if handler is not None:
-            self._background.spawn(_handle_message(handler(_caller(peer), data)))
+            self._background.spawn(self._handle_message(peer, handler(_caller(peer), data)))
+
+    async def _handle_message(self, peer: Peer, handling: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                await handling
+        except TimeoutError:
+            logger.warning("callback_too_slow", callback="message", deadline_s=DEADLINE_S)
+        except Exception:
+            logger.exception("message_handler_failed")
+        finally:
+            peer.connection.message_handled()
 
 
 async def _decided(decide: Callable[[], Awaitable[Answer]], name: str) -> Answer | codes.ErrorCode:
@@ -168,13 +179,6 @@ async def _decided(decide: Callable[[], Awaitable[Answer]], name: str) -> Answer
     except Exception:
         logger.exception("callback_failed", callback=name)
     return codes.ERROR_INTERNAL
-
-
-async def _handle_message(handling: Awaitable[None]) -> None:
-    try:
-        await handling
-    except Exception:
-        logger.exception("message_handler_failed")
 
 
 def _publisher(peer: Peer, channel: str) -> contract.ClientInfo:

@@ -129,11 +129,19 @@ class Connection(Connecting, Calling):
                 raise ProtocolError("too many messages", codes.DISCONNECT_TOO_MANY_REQUESTS)
             if not self._is_json(body):
                 raise ProtocolError("a message that is not JSON")
+            if self._commands >= self._env.limits.commands_in_flight:
+                # Nothing is answered, so nothing holds the client back: its handler cannot keep up.
+                raise ProtocolError("too many messages being handled", codes.DISCONNECT_TOO_MANY_REQUESTS)
+            self._commands += 1
             actions.append(Deliver(bytes(body.data)))
         elif command.id == 0:
             raise ProtocolError("command without id")
         else:
             self._handle(kind, command, body, now, actions)
+
+    def message_handled(self) -> None:
+        """The application is done with a message that was delivered (`Deliver`)."""
+        self._commands -= 1
 
     def _hold(self, command: frames.Command, actions: list[Action]) -> None:
         if self._held is None:

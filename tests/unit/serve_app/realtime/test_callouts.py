@@ -328,6 +328,51 @@ async def test_messages_reach_the_application() -> None:
     assert client.socket.closed == (3001, "shutdown")
 
 
+async def test_messages_that_are_being_handled_are_bounded() -> None:
+    world = World(handles_messages=True)
+    begun = 0
+
+    async def hear(_caller: Caller, _data: bytes) -> None:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+
+    world.handlers.message(hear)
+    client, other = await world.connected(), await world.connected()
+    limit = world.env.limits.commands_in_flight
+    await client.send(*[{"send": {"data": 1}}] * limit)
+    assert begun == limit
+    assert client.socket.closed is None
+    await client.send({"send": {"data": 1}})
+    assert begun == limit, "it never reaches the handler"
+    assert client.socket.closed == (3013, "too many requests")
+    await other.send({"send": {"data": 1}})
+    assert begun == limit + 1, "others have places of their own"
+    await world.hub.stop()
+
+
+async def test_a_message_handler_has_its_time_and_its_place_is_free_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_app.realtime.callouts.DEADLINE_S", 0.01)
+    world = World(handles_messages=True)
+    ended = 0
+
+    async def hear(_caller: Caller, _data: bytes) -> None:
+        nonlocal ended
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended += 1
+
+    world.handlers.message(hear)
+    client = await world.connected()
+    limit = world.env.limits.commands_in_flight
+    for round_ in (1, 2):
+        await client.send(*[{"send": {"data": 1}}] * limit)
+        await eventually(lambda expected=round_ * limit: ended == expected)  # type: ignore[misc]
+    assert client.socket.closed is None
+    await world.hub.stop()
+
+
 async def test_history_shows_a_subscriber_what_its_filter_lets_through(world: World) -> None:
     tags = parse(b'{"key":"for","cmp":"eq","val":"ann"}')
     world.env.verifier.subscriptions["t"] = SubscriptionGrant("u1", "room:1", tags=tags)  # type: ignore[attr-defined]
