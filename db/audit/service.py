@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.audit.callers import CALLER
 from db.audit.models import AuditEntry, UserChange
 from db.pagination import Cursor, CursorPage, SortOrder, fetch_cursor_page
 
@@ -18,19 +19,21 @@ async def record(
     subject_type: str,
     subject_id: object,
     actor_id: UUID | None = None,
-    ip: str | None = None,
-    request_id: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append one entry, such as `session.revoked`. Never put secrets into `details`."""
+    """Append one entry, such as `session.revoked`, with the address and the request that it comes from.
+
+    Never put secrets into `details`.
+    """
+    caller = CALLER.get()
     await session.execute(
         insert(AuditEntry).values(
             action=action,
             subject_type=subject_type,
             subject_id=str(subject_id),
             actor_id=actor_id,
-            ip=ip,
-            request_id=request_id,
+            ip=caller.ip,
+            request_id=caller.request_id,
             details=dict(details or {}),
         )
     )

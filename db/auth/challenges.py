@@ -59,5 +59,5 @@ async def answer(session: AsyncSession, sealer: Sealer, text: str, code: str, *,
         await session.flush()
         raise LoginCodeInvalid
     await one_time.use(session, token)
-    await login.succeeded(session, user.id, ip=ip, details={"second_factor": method})
+    await login.succeeded(session, user.id, details={"second_factor": method})
     return ProvenLogin(user.id, ("pwd", method))

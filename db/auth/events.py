@@ -51,6 +51,9 @@ class PasswordResetRequested(DomainEvent):
     type: ClassVar[str] = "user.password_reset_requested"
 
     email: str
+    ip: str | None = None
+    request_id: str | None = None
+    """From where, for the audit trail, which is written by the job that mails the link."""
 
 
 class PasswordChanged(DomainEvent):

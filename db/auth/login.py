@@ -48,7 +48,6 @@ class LoginCandidate:
     account: str
     user_id: UUID | None
     password_hash: str | None
-    ip: str | None
     attempt_id: int
     purpose: Purpose = "sign_in"
 
@@ -97,7 +96,7 @@ async def find_candidate(
     attempt = insert(LoginAttempt).values(account=account, user_id=user.id if user else None, ip=network)
     attempt_id = (await session.execute(attempt.returning(LoginAttempt.id))).scalar_one()
     password_hash = user.password_hash if user is not None and user.is_active else None
-    return LoginCandidate(account, user.id if user else None, password_hash, ip, attempt_id, purpose)
+    return LoginCandidate(account, user.id if user else None, password_hash, attempt_id, purpose)
 
 
 async def conclude(
@@ -123,7 +122,6 @@ async def conclude(
         subject_type="user",
         subject_id=candidate.user_id or candidate.account,
         actor_id=candidate.user_id if good else None,
-        ip=candidate.ip,
     )
     if not good or user is None:
         raise InvalidCredentials
@@ -152,7 +150,7 @@ async def check_address(session: AsyncSession, network: str | None, failures_per
     await _refuse_many(session, failed, failures_per_minute * ADDRESS_FACTOR)
 
 
-async def succeeded(session: AsyncSession, user_id: UUID, *, ip: str | None, details: Mapping[str, str]) -> None:
+async def succeeded(session: AsyncSession, user_id: UUID, *, details: Mapping[str, str]) -> None:
     """Write down that somebody signs in now, and by what (`details`), where the password was not the last word."""
     # Not through the ORM: signing in is no edit of the account, so its version (ETag) stays.
     now = update(User).where(User.id == user_id).values(last_login_at=func.now())
@@ -163,7 +161,6 @@ async def succeeded(session: AsyncSession, user_id: UUID, *, ip: str | None, det
         subject_type="user",
         subject_id=user_id,
         actor_id=user_id,
-        ip=ip,
         details=dict(details),
     )
 

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit, events
+from db.audit.callers import CALLER
 from db.auth import one_time, repository
 from db.auth.errors import LinkInvalid
 from db.auth.events import PasswordResetRequested
@@ -28,7 +29,9 @@ async def request(session: AsyncSession, email: str) -> None:
 
     What follows happens in a job, so that neither answer nor time says which.
     """
-    await events.record(session, PasswordResetRequested(email=email.strip()[:255]))
+    caller = CALLER.get()
+    event = PasswordResetRequested(email=email.strip()[:255], ip=caller.ip, request_id=caller.request_id)
+    await events.record(session, event)
 
 
 async def begin(session: AsyncSession, email: str) -> ResetLink | None:
@@ -51,11 +54,11 @@ async def look(session: AsyncSession, text: str) -> User:
     return (await _valid(session, text, lock=False))[1]
 
 
-async def spend(session: AsyncSession, text: str, *, ip: str | None) -> User:
+async def spend(session: AsyncSession, text: str) -> User:
     """Whose password may be replaced now, once. Raises LinkInvalid."""
     token, user = await _valid(session, text, lock=True)
     await one_time.use(session, token)
-    await audit.record(session, "password.reset", subject_type="user", subject_id=user.id, actor_id=user.id, ip=ip)
+    await audit.record(session, "password.reset", subject_type="user", subject_id=user.id, actor_id=user.id)
     return user
 
 

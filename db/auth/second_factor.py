@@ -114,8 +114,8 @@ async def confirm_enrolment(
     if session_id is not None:
         added = func.array_append(LoginSession.methods, "otp")
         await session.execute(update(LoginSession).where(LoginSession.id == session_id).values(methods=added))
-    await revoke_all(session, user_id, except_session_id=session_id, reason="second_factor_enabled", ip=ip)
-    await _tell(session, user_id, "enabled", ip=ip)
+    await revoke_all(session, user_id, except_session_id=session_id, reason="second_factor_enabled")
+    await _tell(session, user_id, "enabled")
     return codes
 
 
@@ -147,25 +147,23 @@ async def check_code(
         method = "otp" if await _use_totp(session, sealer, row, code) else None
     elif await recovery_codes.use(session, sealer, user_id, code):
         method = "recovery_code"
-        await _tell(session, user_id, "code_used", ip=ip)
+        await _tell(session, user_id, "code_used")
     await _note(session, user_id, ip, succeeded=method is not None)
     if method is None and (await _failures(session, user_id))[0] >= GUESSES:
-        await _tell(session, user_id, "guessed", ip=ip)
+        await _tell(session, user_id, "guessed")
     return method
 
 
-async def renew_recovery_codes(
-    session: AsyncSession, sealer: Sealer, user_id: UUID, *, ip: str | None
-) -> Sequence[str]:
+async def renew_recovery_codes(session: AsyncSession, sealer: Sealer, user_id: UUID) -> Sequence[str]:
     """New recovery codes; the old ones are void. Call after `require_code`. Raises SecondFactorDisabled."""
     if not await is_enabled(session, user_id):
         raise SecondFactorDisabled
     codes = await recovery_codes.replace(session, sealer, user_id)
-    await _tell(session, user_id, "codes_renewed", ip=ip)
+    await _tell(session, user_id, "codes_renewed")
     return codes
 
 
-async def disable(session: AsyncSession, user_id: UUID, *, actor_id: UUID, ip: str | None) -> None:
+async def disable(session: AsyncSession, user_id: UUID, *, actor_id: UUID) -> None:
     """Remove the app and the recovery codes. Raises SecondFactorDisabled.
 
     The owner comes here after `require_code`; an administrator (another `actor_id`) for somebody who has lost both.
@@ -178,7 +176,7 @@ async def disable(session: AsyncSession, user_id: UUID, *, actor_id: UUID, ip: s
     if gone.first() is None:
         raise SecondFactorDisabled
     await recovery_codes.remove(session, user_id)
-    await _tell(session, user_id, "disabled" if actor_id == user_id else "removed", ip=ip, actor_id=actor_id)
+    await _tell(session, user_id, "disabled" if actor_id == user_id else "removed", actor_id=actor_id)
 
 
 async def prune_enrolments(session: AsyncSession, *, limit: int = BATCH) -> int:
@@ -224,7 +222,7 @@ async def _note(session: AsyncSession, user_id: UUID, ip: str | None, *, succeed
         )
     )
     if not succeeded:
-        await audit.record(session, "login.code_failed", subject_type="user", subject_id=user_id, ip=ip)
+        await audit.record(session, "login.code_failed", subject_type="user", subject_id=user_id)
 
 
 async def _refuse_guessing(session: AsyncSession, user_id: UUID) -> None:
@@ -258,7 +256,6 @@ async def _tell(
     user_id: UUID,
     change: SecondFactorChange,
     *,
-    ip: str | None,
     actor_id: UUID | None = None,
 ) -> None:
     """An audit row and a mail to the owner."""
@@ -269,7 +266,6 @@ async def _tell(
         subject_type="user",
         subject_id=user_id,
         actor_id=None if change == "guessed" else actor_id or user_id,
-        ip=ip,
         details={"recovery_codes_left": left},
     )
     await events.record(session, SecondFactorChanged(user_id=user_id, change=change, codes_left=left))

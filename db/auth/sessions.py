@@ -127,7 +127,6 @@ async def revoke_session(
     *,
     reason: str = "logout",
     actor_id: UUID | None = None,
-    ip: str | None = None,
 ) -> None:
     """End one of the user's sessions: its refresh tokens die, its sockets are closed. Raises SessionNotFound."""
     ended = await session.execute(
@@ -145,7 +144,6 @@ async def revoke_session(
         subject_type="session",
         subject_id=session_id,
         actor_id=actor_id or user_id,
-        ip=ip,
         details={"reason": reason},
     )
 
@@ -157,7 +155,6 @@ async def revoke_all(
     except_session_id: UUID | None = None,
     reason: str = "logout_everywhere",
     actor_id: UUID | None = None,
-    ip: str | None = None,
 ) -> int:
     """End all sessions of a user, or all but one. Returns how many ended.
 
@@ -193,7 +190,6 @@ async def revoke_all(
         subject_type="user",
         subject_id=user_id,
         actor_id=actor_id or user_id,
-        ip=ip,
         details={"reason": reason, "sessions": len(ended)},
     )
     return len(ended)
@@ -245,7 +241,7 @@ async def _answer_again(session: AsyncSession, token: str, digest: bytes, ip: st
             return OpenSession(login, user, secret, child.expires_at)
         # The child was used too, so this browser has long had it: nothing to hand out, and nothing suspicious yet.
         raise RefreshTokenInvalid
-    await revoke_session(session, user.id, login.id, reason="refresh_reuse", ip=ip)
+    await revoke_session(session, user.id, login.id, reason="refresh_reuse")
     await events.record(session, RefreshReuseDetected(user_id=user.id, session_id=login.id, ip=ip))
     raise RefreshTokenReused
 

@@ -48,7 +48,7 @@ async def arm(session: AsyncSession, token_id: UUID) -> tuple[User, str] | None:
     return (user, text) if text is not None else None
 
 
-async def verify(session: AsyncSession, text: str, *, ip: str | None = None) -> User:
+async def verify(session: AsyncSession, text: str) -> User:
     """Follow a link. Raises LinkInvalid.
 
     Following it a second time changes nothing, and is answered like the first while the address is verified: programs
@@ -67,7 +67,7 @@ async def verify(session: AsyncSession, text: str, *, ip: str | None = None) -> 
     await one_time.use(session, token)
     user.is_verified = True
     await session.flush()
-    await audit.record(session, "email.verified", subject_type="user", subject_id=user.id, actor_id=user.id, ip=ip)
+    await audit.record(session, "email.verified", subject_type="user", subject_id=user.id, actor_id=user.id)
     return user
 
 

@@ -52,12 +52,12 @@ async def sign_in(
     await login.check_address(session, network, failures_per_minute)
     outcome = await _prove(session, site, credential)
     if isinstance(outcome, _Refusal):
-        await _refuse(session, outcome, network=network, ip=ip)
+        await _refuse(session, outcome, network=network)
         raise PasskeyInvalid
     user, row = outcome
     # As a right password is: where it was given is one of the account's own networks from now on.
     await _attempt(session, func.lower(user.email), user.id, network, succeeded=True)
-    await login.succeeded(session, user.id, ip=ip, details={"passkey_id": str(row.id)})
+    await login.succeeded(session, user.id, details={"passkey_id": str(row.id)})
     return user.id
 
 
@@ -98,7 +98,7 @@ async def _prove(
     return user, row
 
 
-async def _refuse(session: AsyncSession, refusal: _Refusal, *, network: str | None, ip: str | None) -> None:
+async def _refuse(session: AsyncSession, refusal: _Refusal, *, network: str | None) -> None:
     """Count it, and write down why. A counter that went back is told to the owner: there may be a copy of the key."""
     await _attempt(session, UNKNOWN, refusal.user_id, network, succeeded=False)
     await audit.record(
@@ -106,11 +106,10 @@ async def _refuse(session: AsyncSession, refusal: _Refusal, *, network: str | No
         "login.passkey_failed",
         subject_type="user" if refusal.user_id is not None else "passkey",
         subject_id=refusal.user_id or "unknown",
-        ip=ip,
         details={"reason": refusal.reason[:200]},
     )
     if refusal.row is not None:
-        await service.tell(session, refusal.row, "copied", actor_id=None, ip=ip)
+        await service.tell(session, refusal.row, "copied", actor_id=None)
 
 
 async def _attempt(

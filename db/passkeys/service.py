@@ -47,7 +47,7 @@ async def begin(session: AsyncSession, site: Site, user_id: UUID) -> dict[str, A
 
 
 async def add(
-    session: AsyncSession, site: Site, user_id: UUID, credential: Mapping[str, Any], *, name: str, ip: str | None
+    session: AsyncSession, site: Site, user_id: UUID, credential: Mapping[str, Any], *, name: str
 ) -> WebauthnCredential:
     """Keep the key that an authenticator made; `credential` is a RegistrationResponseJSON.
 
@@ -84,13 +84,11 @@ async def add(
     row = added.one_or_none()
     if row is None:
         raise PasskeyTaken
-    await tell(session, row, "added", actor_id=user_id, ip=ip)
+    await tell(session, row, "added", actor_id=user_id)
     return row
 
 
-async def rename(
-    session: AsyncSession, user_id: UUID, passkey_id: UUID, *, name: str, ip: str | None
-) -> WebauthnCredential:
+async def rename(session: AsyncSession, user_id: UUID, passkey_id: UUID, *, name: str) -> WebauthnCredential:
     """Call it something else. Raises PasskeyNotFound."""
     renamed = await session.scalars(
         update(WebauthnCredential)
@@ -101,11 +99,11 @@ async def rename(
     row = renamed.one_or_none()
     if row is None:
         raise PasskeyNotFound
-    await _write_down(session, row, "renamed", actor_id=user_id, ip=ip)
+    await _write_down(session, row, "renamed", actor_id=user_id)
     return row
 
 
-async def remove(session: AsyncSession, user_id: UUID, passkey_id: UUID, *, ip: str | None) -> None:
+async def remove(session: AsyncSession, user_id: UUID, passkey_id: UUID) -> None:
     """Forget it: nobody signs in with it any more. Raises PasskeyNotFound.
 
     It may be the last one, because every account has a password.
@@ -118,28 +116,23 @@ async def remove(session: AsyncSession, user_id: UUID, passkey_id: UUID, *, ip: 
     row = gone.one_or_none()
     if row is None:
         raise PasskeyNotFound
-    await tell(session, row, "removed", actor_id=user_id, ip=ip)
+    await tell(session, row, "removed", actor_id=user_id)
 
 
-async def tell(
-    session: AsyncSession, row: WebauthnCredential, change: PasskeyChange, *, actor_id: UUID | None, ip: str | None
-) -> None:
+async def tell(session: AsyncSession, row: WebauthnCredential, change: PasskeyChange, *, actor_id: UUID | None) -> None:
     """An audit row and a mail to the owner."""
-    await _write_down(session, row, change, actor_id=actor_id, ip=ip)
+    await _write_down(session, row, change, actor_id=actor_id)
     changed = PasskeyChanged(user_id=row.user_id, passkey_id=row.id, passkey=row.name, change=change)
     await events.record(session, changed)
 
 
-async def _write_down(
-    session: AsyncSession, row: WebauthnCredential, what: str, *, actor_id: UUID | None, ip: str | None
-) -> None:
+async def _write_down(session: AsyncSession, row: WebauthnCredential, what: str, *, actor_id: UUID | None) -> None:
     await audit.record(
         session,
         f"passkey.{what}",
         subject_type="user",
         subject_id=row.user_id,
         actor_id=actor_id,
-        ip=ip,
         details={"passkey_id": str(row.id), "name": row.name},
     )
 

@@ -73,7 +73,6 @@ async def change_own_account(
                 principal.user_id,
                 except_session_id=principal.session_id,
                 reason="password_changed",
-                ip=address,
             )
         return user
 

@@ -35,10 +35,10 @@ async def request_verification(principal: LoginPrincipal, session: DbSession) ->
 
 
 @router.post("/email/verify", response_model=EmailVerified, openapi_extra=PUBLIC)
-async def verify_email(body: EmailVerify, request: Request, resources: ResourcesDep) -> Any:
+async def verify_email(body: EmailVerify, resources: ResourcesDep) -> Any:
     """Follow the mailed link: the address is verified. The link works once, for a day, for that address."""
     async with resources.database.transaction() as session:
-        user = await verification.verify(session, body.token, ip=resources.addresses.find(request.scope))
+        user = await verification.verify(session, body.token)
     resources.authenticator.forget(user_id=user.id)
     return EmailVerified(email=user.email)
 
@@ -68,7 +68,7 @@ async def forgot_password(
     openapi_extra=PUBLIC,
     responses=problems(503),
 )
-async def reset_password(body: PasswordReset, request: Request, resources: ResourcesDep) -> None:
+async def reset_password(body: PasswordReset, resources: ResourcesDep) -> None:
     """Choose a new password with the mailed link. Ends all sessions; signs nobody in, so a second factor is asked for.
 
     The link works once, for half an hour. Following it proves the address, too.
@@ -77,9 +77,8 @@ async def reset_password(body: PasswordReset, request: Request, resources: Resou
         user = await password_reset.look(session, body.token)
     await refuse_weak_password(resources, body.new_password, context=(user.email, user.username), field="new_password")
     password_hash = await resources.passwords.hash(body.new_password)
-    address = resources.addresses.find(request.scope)
     async with resources.database.transaction(acting_user_id=user.id) as session:
-        await password_reset.spend(session, body.token, ip=address)
+        await password_reset.spend(session, body.token)
         changes = {"password_hash": password_hash, "is_verified": True}
         await users.update_user(session, user.id, changes, actor_id=user.id)
-        await service.revoke_all(session, user.id, reason="password_reset", ip=address)
+        await service.revoke_all(session, user.id, reason="password_reset")

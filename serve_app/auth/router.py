@@ -216,9 +216,9 @@ async def logout(
         user_id, session_id = opened.user.id, opened.session.id
     async with resources.database.transaction(acting_user_id=user_id) as session:
         if everywhere:
-            await service.revoke_all(session, user_id, ip=address)
+            await service.revoke_all(session, user_id)
         else:
-            await service.revoke_session(session, user_id, session_id, ip=address)
+            await service.revoke_session(session, user_id, session_id)
     clear_cookies(response, secure=resources.secure_cookies)
 
 

@@ -238,8 +238,6 @@ async def download_export_file(
         subject_type="export",
         subject_id=export_id,
         actor_id=by,
-        ip=resources.addresses.find(request.scope),
-        request_id=request.scope.get("request_id"),
         details={"name": file.name, "bytes": file.bytes, "rows": file.rows, "range": byte_range},
     )
     show_head(request.scope)

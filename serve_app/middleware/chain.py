@@ -89,4 +89,4 @@ def wrap(
     app = AccessLogMiddleware(app, addresses=addresses, lines=lines)
     if settings.otel_enabled:
         app = TracingMiddleware(app)  # outside the log, whose lines name the trace
-    return ResponseNotesMiddleware(RequestIdMiddleware(app))
+    return ResponseNotesMiddleware(RequestIdMiddleware(app, addresses=addresses))

@@ -1,4 +1,4 @@
-"""A name for every request: in its logs, its errors, its answer."""
+"""A name for every request: in its logs, its errors, its answer, and in the audit trail of what it does."""
 
 import itertools
 import re
@@ -9,7 +9,8 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 
-from serve_app.middleware.context import request_headers
+from db.audit.callers import CALLER, Caller
+from serve_app.middleware.context import AddressFinder, request_headers
 from serve_app.middleware.response import response_notes
 
 ACCEPTABLE = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -31,8 +32,9 @@ def mint() -> str:
 class RequestIdMiddleware:
     """Takes X-Request-ID from the caller when it is harmless, mints one otherwise, and sends it back."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, addresses: AddressFinder) -> None:
         self._app = app
+        self._addresses = addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -44,4 +46,8 @@ class RequestIdMiddleware:
         scope["request_id"] = request_id
         _bound.set(request_id)  # the server runs each request in a context of its own
         response_notes(scope).headers.append((b"x-request-id", request_id.encode()))
-        await self._app(scope, receive, send)
+        calling = CALLER.set(Caller(self._addresses.find(scope) or None, request_id))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            CALLER.reset(calling)

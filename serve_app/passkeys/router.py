@@ -51,7 +51,7 @@ async def begin_passkey(
 
 @router.post(PATH, status_code=status.HTTP_201_CREATED, response_model=Passkey, responses=problems(409))
 async def add_passkey(
-    body: PasskeyCreate, principal: LoginPrincipal, request: Request, session: DbSession, resources: ResourcesDep
+    body: PasskeyCreate, principal: LoginPrincipal, session: DbSession, resources: ResourcesDep
 ) -> Any:
     """Add the passkey that an authenticator made. Its owner is told by mail."""
     row = await service.add(
@@ -60,23 +60,14 @@ async def add_passkey(
         principal.user_id,
         body.credential.model_dump(by_alias=True),
         name=body.name,
-        ip=resources.addresses.find(request.scope),
     )
     return _present(row)
 
 
 @router.patch(f"{PATH}/{{passkey_id}}", response_model=Passkey, responses=problems(404))
-async def rename_passkey(
-    passkey_id: UUID,
-    body: PasskeyUpdate,
-    principal: LoginPrincipal,
-    request: Request,
-    session: DbSession,
-    resources: ResourcesDep,
-) -> Any:
+async def rename_passkey(passkey_id: UUID, body: PasskeyUpdate, principal: LoginPrincipal, session: DbSession) -> Any:
     """Call a passkey something else."""
-    address = resources.addresses.find(request.scope)
-    return _present(await service.rename(session, principal.user_id, passkey_id, name=body.name, ip=address))
+    return _present(await service.rename(session, principal.user_id, passkey_id, name=body.name))
 
 
 @router.post(f"{PATH}/{{passkey_id}}/remove", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403, 404, 503))
@@ -87,7 +78,7 @@ async def remove_passkey(
     address = resources.addresses.find(request.scope)
     proof = proven(resources, principal.user_id, password=body.current_password, code=body.code, address=address)
     async with proof as session:
-        await service.remove(session, principal.user_id, passkey_id, ip=address)
+        await service.remove(session, principal.user_id, passkey_id)
 
 
 def _present(row: WebauthnCredential) -> Passkey:

@@ -99,7 +99,7 @@ async def renew_recovery_codes(
     address = resources.addresses.find(request.scope)
     proof = proven(resources, principal.user_id, password=body.current_password, code=body.code, address=address)
     async with proof as session:
-        codes = await second_factor.renew_recovery_codes(session, resources.sealer, principal.user_id, ip=address)
+        codes = await second_factor.renew_recovery_codes(session, resources.sealer, principal.user_id)
     response.headers["Cache-Control"] = "no-store"
     return RecoveryCodes(recovery_codes=list(codes))
 
@@ -112,7 +112,7 @@ async def disable(
     address = resources.addresses.find(request.scope)
     proof = proven(resources, principal.user_id, password=body.current_password, code=body.code, address=address)
     async with proof as session:
-        await second_factor.disable(session, principal.user_id, actor_id=principal.user_id, ip=address)
+        await second_factor.disable(session, principal.user_id, actor_id=principal.user_id)
 
 
 @router.delete(
@@ -123,9 +123,7 @@ async def disable(
 async def remove_second_factor(
     user_id: UUID,
     principal: UserWriter,
-    request: Request,
     session: DbSession,
-    resources: ResourcesDep,
 ) -> None:
     """Remove the second factor of somebody who has lost their app and their codes. One's own needs both factors.
 
@@ -135,5 +133,4 @@ async def remove_second_factor(
         raise PermissionDenied("Switch your own second factor off in your settings.")
     await users.get_user(session, user_id)
     await refuse_beyond(session, principal, user_id)
-    address = resources.addresses.find(request.scope)
-    await second_factor.disable(session, user_id, actor_id=principal.user_id, ip=address)
+    await second_factor.disable(session, user_id, actor_id=principal.user_id)

@@ -10,6 +10,7 @@ from typing import cast
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cluster.settings import Settings
+from db.audit.callers import CALLER, Caller
 from db.auth import password_reset, verification
 from db.auth.events import (
     EmailChanged,
@@ -59,7 +60,11 @@ async def verification_link(session: AsyncSession, recorded: RecordedEvent, sett
 async def reset_link(session: AsyncSession, recorded: RecordedEvent, settings: Settings) -> None:
     """PasswordResetRequested: the link to choose a new password, if there is such an account."""
     event = cast("PasswordResetRequested", recorded.event)
-    link = await password_reset.begin(session, event.email)
+    asked = CALLER.set(Caller(event.ip, event.request_id))
+    try:
+        link = await password_reset.begin(session, event.email)
+    finally:
+        CALLER.reset(asked)
     if link is None:
         return
     letter = templates.reset_password(link.user.username, f"{settings.public_url}/reset-password#{link.text}")

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import exc, text
 
 from db.audit import service
+from db.audit.callers import CALLER, Caller
 from db.auth.models import User
 from db.session import Database
 from db.users import service as users
@@ -92,14 +93,25 @@ async def test_what_is_written_stays_written(database: Database, table: str, cha
         await tamper()
 
 
+async def test_an_entry_says_whose_request_it_comes_from_and_a_job_s_says_none(database: Database) -> None:
+    async with database.transaction() as session:
+        asked = CALLER.set(Caller("192.0.2.1", "r-1"))
+        try:
+            await service.record(session, "door.opened", subject_type="door", subject_id=1)
+        finally:
+            CALLER.reset(asked)
+        await service.record(session, "door.opened", subject_type="door", subject_id=2)
+    page = await in_transaction(database, lambda s: service.list_entries(s, action="door.opened"))
+    assert [(entry.ip, entry.request_id) for entry in page.items] == [(None, None), ("192.0.2.1", "r-1")]
+
+
 async def test_entries_are_found_by_who_what_and_whom(database: Database) -> None:
     actor = await in_transaction(database, make_user)
     async with database.transaction() as session:
         for number in range(3):
             await service.record(
-                session, "door.opened", subject_type="door", subject_id=number, actor_id=actor.id, ip="192.0.2.1",
-                request_id="r-1", details={"n": number},
-            )  # fmt: skip
+                session, "door.opened", subject_type="door", subject_id=number, actor_id=actor.id, details={"n": number}
+            )
 
     async def found(**wanted: Any) -> list[str]:
         page = await in_transaction(database, lambda s: service.list_entries(s, **wanted))

@@ -46,7 +46,7 @@ async def test_an_unknown_address_gets_an_account_whose_password_a_link_chooses(
     link = await in_transaction(database, lambda s: appointing.first_password_link(s, done.user, "https://x.example"))
     address, _, secret = link.partition("#")
     assert address == "https://x.example/reset-password"
-    assert (await in_transaction(database, lambda s: password_reset.spend(s, secret, ip=None))).id == done.user.id
+    assert (await in_transaction(database, lambda s: password_reset.spend(s, secret))).id == done.user.id
     assert await value(database, "SELECT count(*) FROM audit.entries WHERE action = 'user.created'") == 1
 
 

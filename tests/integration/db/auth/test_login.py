@@ -175,8 +175,6 @@ async def test_the_addresses_of_one_subscriber_are_one(database: Database, ada: 
     with pytest.raises(TooManyLoginAttempts):
         await sign_in(database, "blue kettle", ip="2001:db8:1:2:ffff::1")
     assert await sign_in(database, "blue kettle", ip="2001:db8:1:3::1") == ada.id
-    everywhere = await rows(database, "SELECT ip FROM audit.entries WHERE ip LIKE '%:2::8'")
-    assert everywhere == [("2001:db8:1:2::8",)], "the trail names the address"
 
 
 async def test_one_address_cannot_try_many_accounts(database: Database, ada: User) -> None:

@@ -174,7 +174,7 @@ async def test_a_change_needs_a_code_where_there_is_a_second_factor(database: Da
 
 async def test_renewed_codes_replace_the_old_ones(database: Database, ada: User) -> None:
     def renewing(session: AsyncSession):
-        return second_factor.renew_recovery_codes(session, SEALER, ada.id, ip=None)
+        return second_factor.renew_recovery_codes(session, SEALER, ada.id)
 
     await refused(database, SecondFactorDisabled, renewing)
     _, old = await enrol(database, ada)
@@ -186,7 +186,7 @@ async def test_renewed_codes_replace_the_old_ones(database: Database, ada: User)
 
 async def test_disabled_it_is_gone(database: Database, ada: User) -> None:
     def disabling(actor):
-        return lambda s: second_factor.disable(s, ada.id, actor_id=actor, ip=None)
+        return lambda s: second_factor.disable(s, ada.id, actor_id=actor)
 
     await refused(database, SecondFactorDisabled, disabling(ada.id))
     await enrol(database, ada)

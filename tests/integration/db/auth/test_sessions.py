@@ -92,8 +92,8 @@ async def test_reuse_after_grace_ends_the_family_with_its_newest_descendant(data
     for token in (grandchild.refresh_token, child.refresh_token, opened.refresh_token):
         await refused(database, RefreshTokenInvalid, lambda s, token=token: service.rotate_refresh(s, token))  # type: ignore[misc]
     assert "user.refresh_reuse_detected" in await event_types(database)
-    entry = (await rows(database, "SELECT ip, details FROM audit.entries WHERE action = 'session.revoked'"))[0]
-    assert entry == ("203.0.113.9", {"reason": "refresh_reuse"})
+    entry = (await rows(database, "SELECT details FROM audit.entries WHERE action = 'session.revoked'"))[0]
+    assert entry == ({"reason": "refresh_reuse"},)
 
 
 async def test_another_family_of_the_same_user_survives_a_reuse(database: Database) -> None:

@@ -126,14 +126,12 @@ async def test_renaming_and_removing_are_for_the_owner(database: Database, ada: 
         await refused(
             database,
             PasskeyNotFound,
-            lambda s, owner=owner, i=passkey_id: service.rename(s, owner.id, i, name="mine", ip=None),
+            lambda s, owner=owner, i=passkey_id: service.rename(s, owner.id, i, name="mine"),
         )
-        await refused(
-            database, PasskeyNotFound, lambda s, owner=owner, i=passkey_id: service.remove(s, owner.id, i, ip=None)
-        )
-    renamed = await in_transaction(database, lambda s: service.rename(s, ada.id, row.id, name="old one", ip=None))
+        await refused(database, PasskeyNotFound, lambda s, owner=owner, i=passkey_id: service.remove(s, owner.id, i))
+    renamed = await in_transaction(database, lambda s: service.rename(s, ada.id, row.id, name="old one"))
     assert renamed.name == "old one"
-    await in_transaction(database, lambda s: service.remove(s, ada.id, row.id, ip="192.0.2.1"))
+    await in_transaction(database, lambda s: service.remove(s, ada.id, row.id))
     assert await count(database) == 0
     assert await rows(database, TRAIL) == [
         ("passkey.added", "telephone"),

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
+from db.audit.callers import CALLER, Caller
 from db.auth import password_reset, verification
 from db.auth.events import PasswordChanged, SecondFactorChanged
 from db.auth.models import User
@@ -78,9 +79,21 @@ async def test_a_forgotten_password_is_replaced_by_the_link_and_strangers_get_no
     assert len(await mails(bench)) == 2
     assert mail.to_address == "ada@example.org"
     assert "/reset-password#" in mail.body_text
-    assert (
-        await in_transaction(bench.database, lambda s: password_reset.spend(s, secret_in(mail), ip=None))
-    ).id == user.id
+    assert (await in_transaction(bench.database, lambda s: password_reset.spend(s, secret_in(mail)))).id == user.id
+
+
+async def test_the_trail_says_who_asked_for_a_new_password_though_a_job_writes_it(bench: Bench) -> None:
+    await newcomer(bench)
+    asked = CALLER.set(Caller("192.0.2.1", "r-1"))
+    try:
+        await in_transaction(bench.database, lambda s: password_reset.request(s, "ada@example.org"))
+    finally:
+        CALLER.reset(asked)
+    await bench.drain()
+    found = await rows(
+        bench.database, "SELECT ip, request_id FROM audit.entries WHERE action = 'password.reset_requested'"
+    )
+    assert [tuple(row) for row in found] == [("192.0.2.1", "r-1")]
 
 
 async def test_secrets_are_in_the_mail_and_nowhere_else(bench: Bench) -> None:
