@@ -13,7 +13,6 @@ from serve_app.realtime.verdicts import Granted
 
 CONVERSATION_PREFIX: Final = "conversation:"
 DASHBOARD_PERMISSION: Final = "dashboard:read"
-JOBS_PERMISSION: Final = "jobs:manage"
 REALTIME_PERMISSION: Final = "realtime:admin"
 
 AGAIN_S: Final = 30.0
@@ -24,14 +23,13 @@ UNCONFIRMED_S: Final = 600.0
 
 
 def register(handlers: Handlers) -> None:
-    """Offer `conversation_member`, `dashboard_reader`, `jobs_operator` and `realtime_admin`."""
+    """Offer `conversation_member`, `dashboard_reader` and `realtime_admin`."""
     database = handlers.database
     if database is None:
         raise ValueError("our permission callbacks read rows: the registry needs a database")
     checks = Checks(database)
     handlers.permission("conversation_member", checks.conversation_member)
     handlers.permission("dashboard_reader", checks.dashboard_reader)
-    handlers.permission("jobs_operator", checks.jobs_operator)
     handlers.permission("realtime_admin", checks.realtime_admin)
 
 
@@ -52,10 +50,6 @@ class Checks:
     async def dashboard_reader(self, question: Question) -> Granted | bool:
         """Whether the user may see the business figures."""
         return await self._may(question.user, DASHBOARD_PERMISSION)
-
-    async def jobs_operator(self, question: Question) -> Granted | bool:
-        """Whether the user may manage jobs."""
-        return await self._may(question.user, JOBS_PERMISSION)
 
     async def realtime_admin(self, question: Question) -> Granted | bool:
         """Whether the user may administer realtime, and so read traces."""

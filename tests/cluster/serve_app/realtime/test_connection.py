@@ -28,7 +28,6 @@ OTHERS = [
     ("$room:secret", 103),
     ("$user:#mallory", 103),
     ("conversation:00000000-0000-0000-0000-000000000000", 103),
-    ("jobs:all", 103),
     ("sales:live", 103),
     ("trace:anything", 103),
     ("no-such-namespace:1", 102),

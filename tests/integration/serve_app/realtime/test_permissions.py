@@ -45,7 +45,7 @@ async def test_only_participants_are_members(database: Database) -> None:
 )
 async def test_what_is_no_id_is_nobody(database: Database, user: str, channel: str) -> None:
     assert not await Checks(database).conversation_member(asks(user, channel))
-    assert not await Checks(database).jobs_operator(asks(user, "jobs:x"))
+    assert not await Checks(database).realtime_admin(asks(user, "trace:x"))
 
 
 async def test_only_who_sees_business_figures_hears_of_sales(database: Database) -> None:
@@ -56,15 +56,6 @@ async def test_only_who_sees_business_figures_hears_of_sales(database: Database)
     assert await checks.dashboard_reader(asks(str(analyst.id), "sales:live"))
     assert not await checks.dashboard_reader(asks(str(customer.id), "sales:live"))
     assert not await checks.dashboard_reader(asks("nobody", "sales:live"))
-
-
-async def test_only_operators_hear_of_jobs(database: Database) -> None:
-    async with database.transaction() as session:
-        operator = await make_user(session, roles=("operator",))
-        customer = await make_user(session, roles=("customer",))
-    checks = Checks(database)
-    assert await checks.jobs_operator(asks(str(operator.id), "jobs:all"))
-    assert not await checks.jobs_operator(asks(str(customer.id), "jobs:all"))
 
 
 async def test_only_who_administers_realtime_reads_traces(database: Database) -> None:
@@ -80,7 +71,7 @@ async def test_only_who_administers_realtime_reads_traces(database: Database) ->
 async def test_they_are_offered_under_the_names_that_namespaces_use(database: Database) -> None:
     handlers = Handlers(database)
     register(handlers)
-    assert set(handlers.permissions) == {"conversation_member", "dashboard_reader", "jobs_operator", "realtime_admin"}
+    assert set(handlers.permissions) == {"conversation_member", "dashboard_reader", "realtime_admin"}
     with pytest.raises(ValueError, match="database"):
         register(Handlers())
 
@@ -160,7 +151,7 @@ async def test_a_withdrawn_role_ends_its_subscriptions_and_nobody_else_s(
 async def test_a_subscription_outlives_a_short_outage_of_the_database(database: Database) -> None:
     async with database.transaction() as session:
         operator = await make_user(session, roles=("operator",))
-    granted = await Checks(database).jobs_operator(asks(str(operator.id), "jobs:all"))
+    granted = await Checks(database).realtime_admin(asks(str(operator.id), "trace:t"))
     assert isinstance(granted, Granted)
     assert granted.again_at is not None
     assert granted.expires_at is not None

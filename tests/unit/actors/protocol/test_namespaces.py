@@ -11,7 +11,7 @@ SHIPPED = Path(__file__).parents[4] / "cluster" / "namespaces.yaml"
 def test_the_shipped_file_declares_the_documented_namespaces() -> None:
     namespaces = Namespaces.load(SHIPPED)
     assert set(namespaces.names) == {
-        "default", "room", "ledger", "scores", "desk", "conversation", "orders", "exports", "jobs", "dashboard", "user",
+        "default", "room", "ledger", "scores", "desk", "conversation", "orders", "exports", "dashboard", "user",
         "cursors", "board", "shelf", "stock", "trace", "sales",
     }  # fmt: skip
     assert namespaces.for_channel("conversation:1").subscribe_permission == "conversation_member"
