@@ -32,7 +32,7 @@ KINDS = (
         kept=False,
     ),
     Kind("maintenance.prune", "tasks.maintenance.prune:prune", timeout_s=300.0),
-    Kind("jobs.probe", "tasks.jobs.probe:probe", timeout_s=10.0, max_attempts=1),
+    Kind("jobs.probe", "tasks.jobs.probe:probe", timeout_s=10.0, max_attempts=1, logged=False),
     Kind("maintenance.reseal", "tasks.maintenance.reseal:reseal", timeout_s=300.0),
 )
 

@@ -282,7 +282,8 @@ class NodeAgent:
             outcome = Outcome(token=token, state="failed", error=repr(error))
         del self._running[token]
         if not running.lost:
-            self._ends.add(outcome)
+            outcome = self._ends.add(outcome)
+        running.tell_end(outcome.state)
 
     async def _run_inline(self, running: Running) -> Outcome:
         work = asyncio.ensure_future(self._runner.run(running.job, running.kind, running))

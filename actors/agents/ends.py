@@ -41,8 +41,11 @@ class Ends:
     def __contains__(self, token: Token) -> bool:
         return token in self._outcomes
 
-    def add(self, outcome: Outcome) -> None:
-        """An attempt has ended. An outcome that cannot be sent is refused: it travels with those of others."""
+    def add(self, outcome: Outcome) -> Outcome:
+        """An attempt has ended. An outcome that cannot be sent is refused: it travels with those of others.
+
+        Returns what is sent.
+        """
         token = outcome.token
         try:
             size = len(msgspec.msgpack.encode(outcome))
@@ -54,6 +57,7 @@ class Ends:
             outcome = Outcome(token=token, state="refused", error=f"its outcome cannot be sent: {wrong}")
         self._outcomes[token] = outcome
         self._added.set()
+        return outcome
 
     def drop(self, tokens: Iterable[Token]) -> None:
         """These are written, or nobody's business any more."""

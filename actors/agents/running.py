@@ -1,13 +1,14 @@
 """One attempt inside an agent: what it reports, and how it is told to stop."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
-from actors.jobs.contract import Kind, LeasedJob, ProgressReport, Token
+from actors.jobs.contract import Kind, LeasedJob, OutcomeState, ProgressReport, Token
 
 CANCEL_GRACE_S = 3.0
 """A handler that asks whether to go on gets this long to stop by itself; then its coroutine or process is ended."""
@@ -15,7 +16,13 @@ CANCEL_GRACE_S = 3.0
 STOPPED_LIMIT_S = 30.0
 """A worker's process that is stopped (SIGSTOP) for so long is given up: others may wait for what it has taken."""
 
+WENT_WELL: Final = frozenset[OutcomeState]({"succeeded", "snoozed"})
+WAS_WANTED: Final = frozenset[OutcomeState]({"cancelled", "returned"})
+"""All other ends are warnings; what a handler raised is an error besides, where it ran."""
+
 logger = structlog.get_logger(__name__)
+_levels = logging.getLogger(__name__)
+"""Asked first: a line that nobody keeps must not cost what one costs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +95,24 @@ class Running:
             if not self.publish_failed:
                 self.publish_failed = True
                 logger.warning("job could not publish", job=str(self.job.id), kind=self.job.kind, reason=repr(reason))
+
+    def tell_end(self, state: OutcomeState) -> None:
+        """Write one line to the log: at DEBUG for a success of a kind whose successes are no news."""
+        if state in WENT_WELL:
+            level = logging.INFO if self.kind.kept and self.kind.logged else logging.DEBUG
+        else:
+            level = logging.INFO if state in WAS_WANTED else logging.WARNING
+        if _levels.isEnabledFor(level):
+            logger.log(
+                level,
+                "attempt ended",
+                job_id=str(self.job.id),
+                job_kind=self.job.kind,
+                attempt=self.job.attempt,
+                queue=self.job.queue,
+                state=state,
+                duration_ms=round((self.clock() - self.started_at) * 1000, 1),
+            )
 
     def take_report(self) -> ProgressReport | None:
         """What the owner has not been told yet."""

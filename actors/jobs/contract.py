@@ -30,7 +30,8 @@ class Kind:
     """One kind of job.
 
     `inline` runs as a coroutine in the node agent, beside others: it must not block. `task` runs in a Ray worker of its
-    own, bounded by `memory_mb`. `kept` False: successes are too frequent to be worth a row of history.
+    own, bounded by `memory_mb`. `kept` False: successes are too frequent to be worth a row of history, or a line of the
+    log at INFO; `logged` False: of the log alone.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Kind:
     backoff_limit_s: float = 600.0
     memory_mb: int = 1024
     kept: bool = True
+    logged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,12 @@ def test_names_are_unique_and_services_enqueue_known_kinds() -> None:
     assert REGISTRY.kinds[exports.KIND].mode == "task"
 
 
+def test_what_runs_all_the_time_does_not_fill_the_log() -> None:
+    often = {schedule.kind for schedule in SCHEDULES if 0 < schedule.every_s <= 60}
+    assert often | {"jobs.probe"} <= {kind.name for kind in KINDS if not (kind.kept and kind.logged)}
+    assert REGISTRY.kinds[mail.KIND].logged
+
+
 def test_policies_can_be_kept_and_settings_bound_them() -> None:
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
     assert set(load_policies(REGISTRY, settings)) == {exports.QUEUE, "probe-limited"}

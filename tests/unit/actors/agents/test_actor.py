@@ -1,6 +1,7 @@
 """The agent with an owner, workers and handlers played by the test."""
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from structlog.testing import capture_logs
 
 from actors.agents import actor, ends
 from actors.agents.actor import default_capacity
@@ -106,15 +108,21 @@ async def test_whatever_ends_an_attempt_its_place_is_free_again(world: World) ->
     await eventually(lambda: world.owner.beats[-1].live == [])
 
 
-async def test_an_outcome_that_cannot_be_sent_is_refused_and_stops_no_other(world: World) -> None:
+async def test_an_outcome_that_cannot_be_sent_is_refused_and_stops_no_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     async def body(job: LeasedJob, reporter: Reporter) -> Outcome:
         return Outcome(token=token(job), state="succeeded", result={1: object()} if job.number == 1 else None)
 
     world.handlers.body = body
-    for number in (1, 2):
-        world.owner.jobs.put_nowait(make_job(number=number))
-    await eventually(lambda: len(world.owner.outcomes) == 2)
+    caplog.set_level(logging.INFO, logger="actors.agents.running")
+    with capture_logs() as logs:
+        for number in (1, 2):
+            world.owner.jobs.put_nowait(make_job(number=number))
+        await eventually(lambda: len(world.owner.outcomes) == 2)
     assert {outcome.token.number: outcome.state for outcome in world.owner.outcomes} == {1: "refused", 2: "succeeded"}
+    # The log says what the owner hears.
+    assert sorted(line["state"] for line in logs if line["event"] == "attempt ended") == ["refused", "succeeded"]
 
 
 async def test_an_outcome_that_is_too_large_is_refused_and_large_ones_travel_in_several_calls(

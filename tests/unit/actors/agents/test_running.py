@@ -1,5 +1,7 @@
 """One attempt: time, orders, reports."""
 
+import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -7,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.agents.running import CANCEL_GRACE_S, STOPPED_LIMIT_S, Running
-from actors.jobs.contract import Kind, LeasedJob, ProgressReport
+from actors.jobs.contract import Kind, LeasedJob, OutcomeState, ProgressReport
 
 
 class Clock:
@@ -97,3 +99,38 @@ def test_a_process_that_is_stopped_for_a_moment_is_left_alone() -> None:
     assert not running.stands_still(True)
     clock.now += STOPPED_LIMIT_S
     assert running.stands_still(True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "level"),
+    [
+        ({}, "succeeded", "info"),
+        ({}, "snoozed", "info"),
+        ({"kept": False}, "succeeded", "debug"),
+        ({"logged": False}, "succeeded", "debug"),
+        ({"kept": False}, "cancelled", "info"),
+        ({}, "failed", "warning"),
+        ({"kept": False}, "died", "warning"),
+        ({"logged": False}, "unavailable", "warning"),
+    ],
+)
+def test_its_end_is_one_line_with_what_one_looks_for(
+    caplog: pytest.LogCaptureFixture, kind: dict[str, bool], state: OutcomeState, level: str
+) -> None:
+    running, clock, _ = make()
+    running.kind = replace(running.kind, **kind)
+    clock.now += 1.25
+    caplog.set_level(logging.DEBUG, logger="actors.agents.running")
+    with capture_logs() as logs:
+        running.tell_end(state)
+    named = {"job_id": str(running.job.id), "job_kind": "k", "attempt": 1, "queue": "q"}
+    assert logs == [{"event": "attempt ended", "log_level": level, "state": state, "duration_ms": 1250.0, **named}]
+
+
+def test_a_line_that_nobody_keeps_is_not_made(caplog: pytest.LogCaptureFixture) -> None:
+    running, _, _ = make()
+    running.kind = replace(running.kind, kept=False)
+    caplog.set_level(logging.INFO, logger="actors.agents.running")
+    with capture_logs() as logs:
+        running.tell_end("succeeded")
+    assert logs == []
