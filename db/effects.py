@@ -91,6 +91,14 @@ class PositionRead(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelLeft(Effect):
+    """A user does not belong to a channel any more: take it away from their open connections."""
+
+    user: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class UserMessaged(Effect):
     """A message, raw JSON, for every open connection of a user. No row holds it: who is away does not get it."""
 

@@ -5,9 +5,11 @@ Each is a shortcut for a row that its owner would find anyway, only later. `Data
 
 from collections.abc import Sequence
 
+from actors.protocol import codes
 from actors.protocol.namespaces import Namespaces
 from db.effects import (
     CacheInvalidated,
+    ChannelLeft,
     JobsEnqueued,
     PositionRead,
     PublicationsQueued,
@@ -76,6 +78,13 @@ def connect_effects(resources: Resources) -> None:
             if actors.sessions is not None:
                 await actors.sessions.block(effect.user, until_ms=effect.until_ms)
 
+    async def take_channels_away(effects: Sequence[ChannelLeft]) -> None:
+        code = codes.UNSUBSCRIBE_SERVER
+        for effect in effects:
+            if actors.sessions is not None:
+                await actors.sessions.unsubscribe_user(effect.user, effect.channel, code=code.code, reason=code.reason)
+
+    database.on_commit(ChannelLeft, take_channels_away)
     database.on_commit(SessionsRevoked, revoke)
     database.on_commit(TokensRevoked, revoke_tokens)
     database.on_commit(UserBlocked, block_users)

@@ -15,7 +15,7 @@ from db.conversations.errors import ConversationNotFound, MessageNotFound, NotAP
 from db.conversations.events import ConversationCreated, MessagePosted
 from db.conversations.models import Conversation, Message, Participant
 from db.conversations.repository import ConversationView, is_participant
-from db.effects import PositionRead
+from db.effects import ChannelLeft, PositionRead
 from db.errors import InvalidInput
 from db.notifications import service as notifications
 from db.outbox.service import publish, replace_publication
@@ -176,6 +176,7 @@ async def leave(session: AsyncSession, conversation_id: UUID, *, user_id: UUID) 
         raise ConversationNotFound
     await session.delete(row)
     await session.flush()
+    record_effect(session, ChannelLeft(str(user_id), channel(conversation_id)))
 
 
 async def post_message(session: AsyncSession, conversation_id: UUID, *, author_id: UUID, body: str) -> Message:

@@ -18,6 +18,9 @@ REALTIME_PERMISSION: Final = "realtime:admin"
 AGAIN_S: Final = 30.0
 """For so long at most who has lost a role goes on receiving what it opened. A tab may stay open for a month."""
 
+MEMBER_AGAIN_S: Final = 600.0
+"""Who leaves a conversation loses its channel at once; should that have been lost on its way, after so long."""
+
 UNCONFIRMED_S: Final = 600.0
 """A subscription ends when nobody could be asked for so long: the database is away for this process."""
 
@@ -39,13 +42,15 @@ class Checks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def conversation_member(self, question: Question) -> bool:
+    async def conversation_member(self, question: Question) -> Granted | bool:
         """Whether the user takes part in the conversation that `conversation:<id>` names."""
         conversation_id, user_id = _uuid(question.channel.removeprefix(CONVERSATION_PREFIX)), _uuid(question.user)
         if conversation_id is None or user_id is None:
             return False
         async with self._database.transaction(read_only=True) as session:
-            return await conversations.is_participant(session, conversation_id, user_id)
+            if not await conversations.is_participant(session, conversation_id, user_id):
+                return False
+        return Granted(again_at=_again_at(MEMBER_AGAIN_S))
 
     async def dashboard_reader(self, question: Question) -> Granted | bool:
         """Whether the user may see the business figures."""
@@ -62,10 +67,12 @@ class Checks:
         async with self._database.transaction(read_only=True) as session:
             if permission not in await auth.permissions_of(session, user_id):
                 return False
-        now = time.time()
-        # Not all at once for ever, after a restart that made everybody subscribe in the same second.
-        wait_s = AGAIN_S * (0.5 + 0.5 * random.random())  # noqa: S311 - spreads load, guards nothing
-        return Granted(again_at=now + wait_s, expires_at=now + UNCONFIRMED_S)
+        return Granted(again_at=_again_at(AGAIN_S), expires_at=time.time() + UNCONFIRMED_S)
+
+
+def _again_at(most_s: float) -> float:
+    """Not all at once for ever, after a restart that made everybody subscribe in the same second."""
+    return time.time() + most_s * (0.5 + 0.5 * random.random())  # noqa: S311 - spreads load, guards nothing
 
 
 def _uuid(text: str) -> UUID | None:

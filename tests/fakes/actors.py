@@ -48,6 +48,7 @@ class FakeSessions:
         self.revoked: list[tuple[str, str]] = []
         self.revoked_tokens: list[tuple[str, str, int, str]] = []
         self.blocked: list[tuple[str, int]] = []
+        self.unsubscribed: list[tuple[str, str, int]] = []
         self.nodes: set[str] = set()
         self.emulated: list[tuple[str, str, bytes]] = []
 
@@ -93,6 +94,7 @@ class FakeSessions:
     async def unsubscribe_user(
         self, user: str, channel: str, *, code: int, reason: str, session: str = "", client: str = ""
     ) -> int:
+        self.unsubscribed.append((user, channel, code))
         return 0
 
     async def refresh_user(self, user: str, order: RefreshOrder, *, session: str = "", client: str = "") -> int:

@@ -56,7 +56,7 @@ describe("a product's page", () => {
     expect(document.title).toBe("Desk lamp · Mobula");
     expect(screen.getByText("Bright")).toBeInTheDocument();
     expect(screen.getByText("red")).toBeInTheDocument();
-    expect(screen.getByRole("button", { name: "Add Desk lamp to cart" })).toBeEnabled();
+    expect(screen.getByRole("button", { name: "Add to cart" })).toBeEnabled();
     expect(screen.queryByRole("button", { name: "Edit" })).not.toBeInTheDocument();
   });
 

@@ -10,6 +10,7 @@ from actors.brokers.contract import PublishRequest, StreamPosition
 from cluster.settings import Settings
 from db.effects import (
     CacheInvalidated,
+    ChannelLeft,
     Effect,
     JobsEnqueued,
     PositionRead,
@@ -94,6 +95,12 @@ async def test_what_revoked_tokens_opened_is_closed(clients: dict[str, Any]):
     await world.run(TokensRevoked(token_id="j"), TokensRevoked(user="u", issued_before_ms=5, channel="x"))
     assert clients["sessions"].revoked_tokens == [("", "j", 0, ""), ("u", "", 5, "x")]
     await World(ActorClients()).run(TokensRevoked(token_id="j"))
+
+
+async def test_who_left_a_channel_hears_no_more_of_it(clients: dict[str, Any]):
+    await World(ActorClients(**clients)).run(ChannelLeft("u", "a"), ChannelLeft("v", "b"))
+    assert clients["sessions"].unsubscribed == [("u", "a", 2000), ("v", "b", 2000)]
+    await World(ActorClients()).run(ChannelLeft("u", "a"))
 
 
 async def test_blocked_users_are_told_to_the_session_shards_in_order(clients):

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.auth.models import User
 from db.conversations import service
 from db.conversations.errors import ConversationNotFound, MessageNotFound, NotAParticipant
+from db.effects import ChannelLeft
 from db.errors import DomainError, InvalidInput
 from db.notifications import service as notifications
-from db.session import Database
+from db.session import Database, recorded_effects
 from db.users.errors import UserNotFound
 from tests.factories.auth import make_user
 from tests.factories.conversations import make_conversation, make_message
@@ -154,7 +155,9 @@ async def test_a_public_conversation_is_read_by_all_and_spoken_in_by_those_who_j
     assert {p.user.username for p in joined.conversation.participants} == {"ada", "lin"}
     await in_transaction(database, lambda s: make_message(s, lobby, lin, "hi"))
     assert await publications(database, f"user:#{ada.id}") == [], "no notices for every word in a lobby"
-    await in_transaction(database, lambda s: service.leave(s, lobby.id, user_id=lin.id))
+    async with database.transaction() as session:
+        await service.leave(session, lobby.id, user_id=lin.id)
+        assert recorded_effects(session) == [ChannelLeft(str(lin.id), service.channel(lobby.id))]
     await refused(database, NotAParticipant, lambda s: service.post_message(s, lobby.id, author_id=lin.id, body="hi"))
     listed = await in_transaction(database, lambda s: service.list_conversations(s, grace.id))
     assert [view.conversation.title for view in listed.items] == ["Lobby"]

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,7 +35,11 @@ async def test_only_participants_are_members(database: Database) -> None:
         conversation = await make_conversation(session, [ann, bob])
     checks = Checks(database)
     channel = f"conversation:{conversation.id}"
-    assert await checks.conversation_member(asks(str(ann.id), channel))
+    granted = await checks.conversation_member(asks(str(ann.id), channel))
+    assert isinstance(granted, Granted)
+    assert granted.again_at is not None
+    assert 0 < granted.again_at - time.time() <= permissions.MEMBER_AGAIN_S, "should the order at leaving get lost"
+    assert granted.expires_at is None
     assert not await checks.conversation_member(asks(str(eve.id), channel))
     assert not await checks.conversation_member(asks(str(ann.id), f"conversation:{uuid4()}"))
 

@@ -52,7 +52,8 @@ export function Stock({ product }: { product: Product }) {
   return <p className="text-xs text-muted-foreground">{formatInteger(product.stock)} in stock</p>;
 }
 
-export function AddToCart({ product, label = "Add" }: { product: Product; label?: string }) {
+/** `label`: for where one product is alone on the page. Among others its name is part of the button's. */
+export function AddToCart({ product, label }: { product: Product; label?: string }) {
   const add = useCart((cart) => cart.add);
   const [justAdded, setJustAdded] = useState(0);
 
@@ -68,7 +69,7 @@ export function AddToCart({ product, label = "Add" }: { product: Product; label?
       size="sm"
       className="relative max-sm:w-full"
       disabled={product.stock <= 0}
-      aria-label={`Add ${product.name} to cart`}
+      aria-label={label ? undefined : `${justAdded ? "Added" : "Add"} ${product.name} to cart`}
       onClick={() => {
         const added = add({
           productId: product.id,
@@ -83,7 +84,7 @@ export function AddToCart({ product, label = "Add" }: { product: Product; label?
       }}
     >
       {justAdded ? <Check aria-hidden /> : <ShoppingCart aria-hidden />}
-      {justAdded ? "Added" : label}
+      {justAdded ? "Added" : (label ?? "Add")}
     </Button>
   );
 }
