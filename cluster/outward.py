@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from cluster.settings import Settings
 
 
+def sends_mail(settings: "Settings") -> bool:
+    """Whether people get mail."""
+    return bool(settings.smtp_host) and not settings.mail_off
+
+
 def outward_problems(settings: "Settings") -> list[str]:
     """One sentence each; empty when all is well or this is not production."""
     if settings.environment != "production":
@@ -21,7 +26,8 @@ def outward_problems(settings: "Settings") -> list[str]:
     site = urlsplit(settings.public_url)
     host = site.hostname or ""
     local = is_loopback(host) or host.endswith(".localhost")
-    if not settings.mail_off:
+    # Without either it is a look at production on this machine, which `up` and `doctor` only warn of.
+    if not settings.mail_off and (settings.smtp_host or not local):
         trial = "(MAIL_OFF=true for a trial without mail)"
         if not settings.smtp_host:
             problems.append(f"SMTP_HOST is missing: nobody could replace a forgotten password {trial}")

@@ -324,7 +324,7 @@ class Settings(BaseSettings):
 
     # E-mail
     smtp_host: str = Field(
-        default="", description="Empty: mail goes to the development mailbox; production does not start."
+        default="", description="Empty: mail goes to the development mailbox; production for others does not start."
     )
     smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
     smtp_user: str = Field(default="", description="Empty: no authentication.")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import psutil
 
-from cluster.outward import outward_problems
+from cluster.outward import outward_problems, sends_mail
 from cluster.ports import PortError, require_free
 from cluster.ray_runtime.environment import LimitTooLow, maxconn_for, raise_open_file_limit
 from cluster.ray_runtime.loopback import is_loopback
@@ -24,7 +24,7 @@ MIN_NODE = (20, 19)
 
 GB = 1024**3
 
-MAIL_IS_OFF = "MAIL_OFF: nobody gets mail, so nobody can replace a forgotten password"
+NO_MAIL = "nobody gets mail, so nobody can replace a forgotten password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,12 @@ def outward(plan: Plan) -> list[Finding]:
     problems = outward_problems(settings)
     if problems:
         return [Finding("error", problem) for problem in problems]
-    if settings.environment == PRODUCTION and settings.mail_off:
-        return [Finding("warning", MAIL_IS_OFF, "SMTP_HOST, MAIL_FROM and PUBLIC_URL instead of MAIL_OFF")]
-    if settings.mail_off or not settings.smtp_host:
-        return [Finding("ok", "mail goes to the development mailbox")]
-    return [Finding("ok", f"mail goes to {settings.smtp_host}")]
+    if sends_mail(settings):
+        return [Finding("ok", f"mail goes to {settings.smtp_host}")]
+    if settings.environment == PRODUCTION:
+        remedy = "set SMTP_HOST, MAIL_FROM and PUBLIC_URL" + (", and take MAIL_OFF away" if settings.mail_off else "")
+        return [Finding("warning", NO_MAIL, remedy)]
+    return [Finding("ok", "mail goes to the development mailbox")]
 
 
 def open_files(plan: Plan) -> Finding:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import names, ports, secrets
+from cluster.outward import sends_mail
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.head import RayHead
 from cluster.services.errors import ServiceError
@@ -133,8 +134,10 @@ class Stack:
             self._progress.note(
                 "Production", "as the last start here; ENVIRONMENT=development ./mobula up goes back to development"
             )
-        if self.plan.settings.environment == PRODUCTION and self.plan.settings.mail_off:
-            self._progress.note("Mail", checks.MAIL_IS_OFF)
+        if self.plan.settings.environment == PRODUCTION and not sends_mail(self.plan.settings):
+            self._progress.note(
+                "Mail", f"{checks.NO_MAIL}: set SMTP_HOST, MAIL_FROM and PUBLIC_URL for more than a trial"
+            )
         needed = budget.budget(self.plan.settings)
         if self.plan.postgres is not None:
             budget.require_within(needed, self.plan.postgres.max_connections)

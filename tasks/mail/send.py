@@ -54,7 +54,9 @@ async def send(job: JobContext) -> dict[str, Any]:
             raise Refused("another job sends this message")
     if job.settings.mail_off or not job.settings.smtp_host:
         if job.settings.environment == "production":  # which has no mailbox: kept, links would wait there for a reader
-            return await _note(job, mail_id, "failed", error="not sent: mail is off (MAIL_OFF)")
+            return await _note(
+                job, mail_id, "failed", error="not sent: there is no mail server (SMTP_HOST), or mail is off (MAIL_OFF)"
+            )
         return await _note(job, mail_id, "captured")
     try:
         await _deliver(job.settings, mail)

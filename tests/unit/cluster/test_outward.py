@@ -39,6 +39,7 @@ def production(tmp_path: Path, values: dict[str, object]) -> Settings:
         ({"mail_from": "Mobula <no-reply@mobula.localhost>"}, ["MAIL_FROM is Mobula"]),
         ({"public_url": "http://localhost:3000"}, ["links in mails would lead nowhere"]),
         ({"public_url": "https://127.0.0.1"}, ["links in mails would lead nowhere"]),
+        ({"public_url": "http://localhost:3000", "smtp_host": ""}, []),
         ({"public_url": "http://shop.example"}, ["PUBLIC_URL must begin with https://"]),
         ({"public_url": "shop.example"}, ["PUBLIC_URL must begin with https://"]),
         ({"realtime_public_url": "ws://localhost:8000/x"}, ["REALTIME_PUBLIC_URL must begin with wss://"]),

@@ -112,7 +112,7 @@ def test_a_new_revision_is_called_after_its_number_and_what_it_does(message: str
 def test_production_is_not_seeded_whatever_the_caller_s_shell_says(
     mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(Options(home=mobula.home, production=True), {"PATH": "/bin", "MAIL_OFF": "true"})
+    make(Options(home=mobula.home, production=True), {"PATH": "/bin"})
     paths = Paths(mobula.home)
     daemon_state.write_status(paths, {"environment": "production"})
     monkeypatch.setattr("cluster.cli.data.subprocess.run", lambda *_, **__: pytest.fail("it must do nothing"))

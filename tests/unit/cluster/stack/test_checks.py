@@ -26,10 +26,11 @@ def test_too_little_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_becomes_of_mail_is_said(tmp_path: Path, plan: Plan) -> None:
     assert [one.level for one in checks.outward(plan)] == ["ok"]
-    make(Options(home=tmp_path / "home", production=True), {"PATH": "/usr/bin:/bin", "MAIL_OFF": "true"})
+    make(Options(home=tmp_path / "home", production=True), {"PATH": "/usr/bin:/bin"})
     for environ, level, said in (
-        ({"MAIL_OFF": "true"}, "warning", "nobody gets mail"),
-        ({}, "error", "SMTP_HOST is missing"),
+        ({}, "warning", "nobody gets mail"),
+        ({"MAIL_OFF": "true", "SMTP_HOST": "mail.shop.example"}, "warning", "nobody gets mail"),
+        ({"PUBLIC_URL": "https://shop.example"}, "error", "SMTP_HOST is missing"),
     ):
         again = make(Options(home=tmp_path / "home"), {"PATH": "/usr/bin:/bin", **environ})
         found = checks.outward(again)

@@ -212,14 +212,13 @@ def test_what_the_head_is_in_holds_here_and_nothing_else(home: Path, monkeypatch
     secret = "9f3b" * 4 + "a1c7e5d2" * 3
     strong = dict.fromkeys(("SECRET_KEY", "ENCRYPTION_KEY", "SERVER_API_KEY"), secret)
     copied(home, ENVIRONMENT="production", **strong)
-    monkeypatch.setenv("MAIL_OFF", "true")
     plan = make(home)
     assert plan.settings.environment == plan.env["ENVIRONMENT"] == "production"
     copied(home, ENVIRONMENT="production", **(strong | {"SECRET_KEY": "changeme"}))
     with pytest.raises(ProductionRefused, match="SECRET_KEY is weak"):
         make(home)
     copied(home, ENVIRONMENT="production", **strong)
-    monkeypatch.setenv("MAIL_OFF", "false")
+    monkeypatch.setenv("PUBLIC_URL", "https://shop.example")
     with pytest.raises(ProductionRefused, match="SMTP_HOST is missing"):
         make(home)
     monkeypatch.setenv("ENVIRONMENT", "development")

@@ -9,7 +9,7 @@ from cluster.services.valkey import EmbeddedValkey
 from cluster.settings import ProductionRefused, Settings, written_by_up
 from cluster.stack.plan import Options, make
 
-CLEAN = {"PATH": "/usr/bin:/bin", "RAY_ADDRESS": "10.0.0.1:6379", "HOME": "/nowhere", "MAIL_OFF": "true"}
+CLEAN = {"PATH": "/usr/bin:/bin", "RAY_ADDRESS": "10.0.0.1:6379", "HOME": "/nowhere"}
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +142,7 @@ def test_a_checkout_stays_in_production_until_it_is_told_otherwise(tmp_path: Pat
     assert make(Options(home=home), CLEAN).settings.environment == "development"
 
 
-@pytest.mark.parametrize("environ", [{"SECRET_KEY": "changeme"}, {"MAIL_OFF": "false"}])
+@pytest.mark.parametrize("environ", [{"SECRET_KEY": "changeme"}, {"PUBLIC_URL": "https://shop.example"}])
 def test_a_refused_production_is_not_remembered(tmp_path: Path, environ: dict[str, str]) -> None:
     home = tmp_path / "home"
     with pytest.raises(ProductionRefused):
@@ -172,7 +172,7 @@ def test_what_contradicts_production_is_refused(
 def test_other_commands_in_production_need_not_know_how_mail_is_sent(tmp_path: Path) -> None:
     home = tmp_path / "home"
     make(Options(home=home, production=True), CLEAN)
-    assert make(Options(home=home), {**CLEAN, "MAIL_OFF": "false"}).remembered
+    assert make(Options(home=home), {**CLEAN, "PUBLIC_URL": "https://shop.example"}).remembered
 
 
 def test_fresh_has_new_passwords_and_the_old_ones_until_the_data_is_gone(tmp_path: Path) -> None:

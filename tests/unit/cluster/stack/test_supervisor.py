@@ -13,7 +13,7 @@ from cluster.stack.plan import Options, make
 from cluster.stack.progress import Event, Progress, ProgressFile
 from cluster.stack.supervisor import Stack
 
-CLEAN = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "MAIL_OFF": "true"}
+CLEAN = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere"}
 
 
 @pytest.fixture(autouse=True)
