@@ -40,6 +40,17 @@ END $$
 BEGIN_ANEW = Path(__file__).with_name("begin_anew.sql")
 """What follows every restore, by whatever means: new epochs, and nothing that goes by another cluster's numbers."""
 
+WHOLE = b"\nSELECT pg_catalog.set_config('mobula.whole', 'yes', true);\n"
+"""Follows a backup's last line. psql takes the end of its input for the end of the backup, also when it is ours."""
+
+REQUIRE_WHOLE = """
+DO $$ BEGIN
+    IF current_setting('mobula.whole', true) IS DISTINCT FROM 'yes' THEN
+        RAISE 'the backup did not arrive whole, and is rolled back';
+    END IF;
+END $$
+"""
+
 PREAMBLE_LINES = 40
 NEWER_THAN_SERVER = b"SET transaction_timeout = 0;"
 """Written by the programs of PostgreSQL 17 and later, refused by the servers of 15 and 16."""
@@ -118,7 +129,7 @@ def _has_data(psql: str, connection: Mapping[str, str]) -> bool:
 def _load(file: Path, psql: str, connection: Mapping[str, str]) -> str:
     """Everything in one transaction. Returns what was in the way, for people; "" when it is done."""
     command = [psql, "-Xq", "--single-transaction", "-v", "ON_ERROR_STOP=1", "-o", os.devnull]
-    command += ["-c", EMPTY, "-f", "-", "-f", os.fspath(BEGIN_ANEW)]
+    command += ["-c", EMPTY, "-f", "-", "-c", REQUIRE_WHOLE, "-f", os.fspath(BEGIN_ANEW)]
     with subprocess.Popen(command, cwd=ROOT, env=dict(connection), stdin=subprocess.PIPE) as sink:
         if sink.stdin is None:
             raise TypeError("it is a pipe")
@@ -127,12 +138,18 @@ def _load(file: Path, psql: str, connection: Mapping[str, str]) -> str:
                 for number, line in enumerate(lines):
                     if number > PREAMBLE_LINES or line.rstrip() != NEWER_THAN_SERVER:
                         sink.stdin.write(line)
+            sink.stdin.write(WHOLE)
+            sink.stdin.close()
+            sink.wait()
         except BrokenPipeError:  # psql has said why, and rolled back
             pass
         except (OSError, EOFError, zlib.error):
             sink.kill()
             sink.wait()  # before it sees an end, which it would take for that of the backup
             return "it is no backup, or damaged (`gzip -t` says where)"
+        except BaseException:  # Ctrl-C, no memory: whoever gave up does not find it restored all the same
+            sink.kill()
+            raise
         finally:
             with contextlib.suppress(BrokenPipeError):  # it ended before it read what was still on the way
                 sink.stdin.close()

@@ -1,6 +1,10 @@
 """Backups on an embedded server that only runs while they are made."""
 
 import gzip
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,9 @@ import pytest
 from cluster.cli.backups import BEGIN_ANEW, _forget_cache
 from cluster.paths import Paths
 from cluster.ray_runtime import processes
+from cluster.settings import ROOT
 from tests.fixtures.command import MobulaCommand
+from tests.fixtures.waiting import eventually_sync
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -105,6 +111,60 @@ def test_a_damaged_backup_changes_nothing(
     file.write_bytes(gzip.compress(b"CREATE SCHEMA app;\nSELECT nonsense;\n"))
     assert "nothing was changed: see above" in mobula.run("restore", str(file), "--replace").output
     assert ask(mobula, capfd, "SELECT epoch, top FROM app.stream_heads") == "abcdefgh|7"
+
+
+def test_a_restore_whose_process_ends_before_its_file_changes_nothing(
+    mobula: MobulaCommand,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    empty_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    file = tmp_path / "backup.sql.gz"
+    assert mobula.run("migrate", "up").exit_code == 0
+    ask(mobula, capfd, HEAD)
+    assert mobula.run("backup", str(file)).exit_code == 0
+    with file.open("ab") as more:  # ten gigabytes: nothing reads them in the time that this test takes
+        more.write(gzip.compress(b"CREATE TABLE app.later (word text);\nCOPY app.later FROM stdin;\n"))
+        rows = gzip.compress((b"x" * 999 + b"\n") * 10_000)
+        for _ in range(1_000):
+            more.write(rows)
+    ask(mobula, capfd, "UPDATE app.stream_heads SET top = 12")
+    others = (
+        "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND application_name = 'psql'"
+    )
+    for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        command = [sys.executable, "-P", "-m", "cluster.cli", "restore", str(file), "--replace"]
+        # A group of its own: a Ctrl-C in a terminal would reach psql too, which then ends by itself.
+        with subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), start_new_session=True) as restoring:
+            try:
+                eventually_sync(
+                    lambda: ask(mobula, capfd, f"SELECT count(*) {others} AND query LIKE 'COPY app.later%'") == "1", 60
+                )
+                restoring.send_signal(how)
+                assert restoring.wait(60) != 0
+            finally:
+                restoring.kill()
+        eventually_sync(lambda: ask(mobula, capfd, f"SELECT count(*) {others}") == "0", 60)
+        assert ask(mobula, capfd, "SELECT epoch, top FROM app.stream_heads") == "abcdefgh|12", how.name
+
+
+def test_a_backup_that_was_packed_before_it_was_whole_changes_nothing(
+    mobula: MobulaCommand, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "backup.sql.gz"
+    assert mobula.run("migrate", "up").exit_code == 0
+    ask(mobula, capfd, HEAD)
+    assert mobula.run("backup", str(file)).exit_code == 0
+    ask(mobula, capfd, "UPDATE app.stream_heads SET top = 12")
+    text = gzip.decompress(file.read_bytes())
+    file.write_bytes(gzip.compress(text + b"CREATE TABLE app.later (word text);\nCOPY app.later FROM stdin;\nx\n"))
+    refused = mobula.run("restore", str(file), "--replace")
+    assert refused.exit_code == 1
+    assert "did not arrive whole" in "".join(capfd.readouterr())
+    assert ask(mobula, capfd, "SELECT epoch, top FROM app.stream_heads") == "abcdefgh|12"
 
 
 def test_where_a_backup_cannot_be_written_nothing_is_left(mobula: MobulaCommand, tmp_path: Path) -> None:
