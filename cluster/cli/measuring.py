@@ -15,6 +15,7 @@ from cluster.cli.stopping import stop_everything
 from cluster.paths import Paths
 from cluster.settings import ROOT
 from cluster.stack import daemon_state, runner
+from cluster.stack.daemon_state import AlreadyRunning
 from cluster.stack.plan import Options
 
 Extra = Annotated[list[str] | None, typer.Argument(help="Passed on.")]
@@ -78,10 +79,16 @@ def _stack(*, needed: bool, frontend: bool = False) -> Iterator[None]:
     which = "with" if frontend else "without"
     console.print(f"Mobula does not run here: starting it for this measurement, {which} the front end.")
     options = Options(home=paths.home, frontend=frontend)
-    if runner.detach(options, show, {**os.environ, **UNLIMITED}) != 0:
-        fail("nothing was measured")
-        raise typer.Exit(1)
+    ours = True
     try:
+        if runner.detach(options, show, {**os.environ, **UNLIMITED}, outlives_us=False) != 0:
+            ours = False  # it has ended, or another command was quicker
+            fail("nothing was measured")
+            raise typer.Exit(1)
         yield
+    except AlreadyRunning:
+        ours = False
+        raise
     finally:
-        stop_everything(paths)
+        if ours:
+            stop_everything(paths)

@@ -40,6 +40,11 @@ EXPECTED = (
 
 FOLLOW_S = 0.1
 
+END_LIMIT_S = 90.0
+"""A daemon whose start was interrupted ends in this time, or is left to who stops the rest."""
+
+GOES_ON = "it goes on starting without this command: ./mobula status; ./mobula down stops it"
+
 
 @claims.released()
 def run(options: Options, *listeners: Listener, events: Path | None = None) -> int:
@@ -118,8 +123,17 @@ def _keep_log(settings: Settings, record: Progress) -> None:
     record.listen(tell)
 
 
-def detach(options: Options, listener: Callable[[Event], None], environ: Mapping[str, str] | None = None) -> int:
-    """Start the daemon and follow it until it is ready or has failed. Returns 0 when it is ready."""
+def detach(
+    options: Options,
+    listener: Callable[[Event], None],
+    environ: Mapping[str, str] | None = None,
+    *,
+    outlives_us: bool = True,
+) -> int:
+    """Start the daemon and follow it until it is ready or has failed. Returns 0 when it is ready.
+
+    A command that is interrupted meanwhile says that the daemon goes on, or ends it if it must not outlive the command.
+    """
     paths = Paths(options.home)
     paths.prepare()
     if daemon_state.holder(paths) is not None:
@@ -147,6 +161,15 @@ def detach(options: Options, listener: Callable[[Event], None], environ: Mapping
             with contextlib.suppress(BrokenPipeError), daemon.stdin as stdin:  # it ended before it could read
                 stdin.write(json.dumps(asdict(options), default=str).encode())
         return _follow(daemon, events, lambda: tail(log_file, 15, since=began), listener)
+    except BaseException as problem:  # also a terminal that is gone
+        if not outlives_us:
+            # Here and not by its lock: it may not have that yet.
+            daemon.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                daemon.wait(END_LIMIT_S)
+        elif isinstance(problem, KeyboardInterrupt):
+            listener(Event("note", "Mobula", GOES_ON))
+        raise
     finally:
         events.unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ import pytest
 
 from cluster.paths import Paths
 from cluster.stack import daemon_state
+from cluster.stack.daemon_state import AlreadyRunning
 from cluster.stack.plan import Options
 from tests.fixtures.command import MobulaCommand
 
@@ -28,7 +29,8 @@ def started(monkeypatch: pytest.MonkeyPatch, ran: list[list[str]]) -> list[str]:
     """What happens to a stack, in order; starting one answers 0."""
     happened: list[str] = []
 
-    def detach(options: Options, listener: Any, environ: dict[str, str]) -> int:
+    def detach(options: Options, listener: Any, environ: dict[str, str], *, outlives_us: bool) -> int:
+        assert not outlives_us
         happened.append(f"up frontend={options.frontend} limit={environ['RATE_LIMIT_PER_MINUTE']}")
         return 0
 
@@ -83,11 +85,31 @@ def test_a_stack_elsewhere_and_a_question_start_nothing(
 def test_a_stack_that_does_not_start_is_said(
     mobula: MobulaCommand, ran: list[list[str]], started: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cluster.cli.measuring.runner.detach", lambda *_: 1)
+    monkeypatch.setattr("cluster.cli.measuring.runner.detach", lambda *_, **__: 1)
     refused = mobula.run("bench", "rest")
     assert refused.exit_code == 1
     assert "nothing was measured" in refused.output
-    assert ran == []
+    assert ran == started == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "stopped"),
+    [(KeyboardInterrupt(), ["down"]), (BrokenPipeError(), ["down"]), (AlreadyRunning("by somebody else"), [])],
+)
+def test_a_start_that_is_cut_short_leaves_no_stack_of_ours(
+    mobula: MobulaCommand,
+    ran: list[list[str]],
+    started: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    problem: BaseException,
+    stopped: list[str],
+) -> None:
+    def detach(*_: Any, **__: Any) -> int:
+        raise problem
+
+    monkeypatch.setattr("cluster.cli.measuring.runner.detach", detach)
+    assert mobula.run("bench", "rest").exit_code != 0
+    assert (ran, started) == ([], stopped)
 
 
 def test_a_benchmark_needs_a_name(mobula: MobulaCommand, ran: list[list[str]]) -> None:
@@ -107,7 +129,7 @@ def test_what_is_not_understood_is_said_by_the_benchmarks_themselves(
     mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     starts: list[Any] = []
-    monkeypatch.setattr("cluster.cli.measuring.runner.detach", lambda *given: starts.append(given))
+    monkeypatch.setattr("cluster.cli.measuring.runner.detach", lambda *given, **_: starts.append(given))
     assert mobula.run("bench", "fan-out").exit_code == 2
     assert "invalid choice: 'fan-out'" in capfd.readouterr().err
     assert mobula.run("bench", "rest", "--seconds", "soon").exit_code == 2

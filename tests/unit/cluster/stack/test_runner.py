@@ -113,11 +113,13 @@ class Daemon:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
         self.arguments: list[list[str]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
         popen = subprocess.Popen
 
         def start(argv: list[str], **how: Any) -> Any:
             self.arguments.append(argv)
-            return popen([sys.executable, "-c", script, *argv[3:]], **how)
+            self.processes.append(popen([sys.executable, "-c", script, *argv[3:]], **how))
+            return self.processes[-1]
 
         monkeypatch.setattr(subprocess, "Popen", start)
 
@@ -155,6 +157,37 @@ def test_a_daemon_that_ends_without_a_word_is_said_with_what_it_left(
     assert "no memory" in said[-1].text
     assert "an earlier one" not in said[-1].text
     assert (paths.logs / "daemon.log").read_text() == "of an earlier one\nno memory\n"
+
+
+STARTING = """
+import json, signal, sys
+sys.stdin.read()
+with open(sys.argv[1], "w") as events:
+    print(json.dumps({"state": "begin", "step": "Postgres"}), file=events)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("outlives_us", [True, False])
+def test_a_start_that_is_interrupted_goes_on_and_says_so_or_ends(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, outlives_us: bool
+) -> None:
+    daemon = Daemon(monkeypatch, STARTING)
+    said: list[str] = []
+
+    def listen(event: Event) -> None:
+        said.append(event.text)
+        if event.state == "begin":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.detach(Options(home=paths.home), listen, outlives_us=outlives_us)
+    (process,) = daemon.processes
+    assert said == (["", runner.GOES_ON] if outlives_us else [""])
+    assert (process.poll() is None) is outlives_us
+    process.kill()
+    process.wait()
+    assert list(paths.run.glob("progress*")) == []
 
 
 def test_a_daemon_that_comes_second_says_why_it_does_not_start(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
