@@ -109,10 +109,12 @@ def choose(
     frontend: int | None = None,
     free: Callable[[int], bool] = is_free,
     ours: Iterable[int] = (),
+    record: bool = True,
 ) -> Ports:
-    """The recorded ports, with what the caller asks for, moved to another block if this one is taken; recorded.
+    """The recorded ports, with what the caller asks for, moved to another block if this one is taken.
 
     `ours` are ports that our own processes hold already (an adopted Postgres) and that therefore count as free.
+    `record`: the next one who asks is answered the same.
     """
     before = recorded(file)
     held = set(ours)
@@ -136,10 +138,16 @@ def choose(
     if frontend is None:
         frontend = before.frontend if before is not None else DEFAULT_FRONTEND
     chosen = Ports(http, frontend, candidate)
+    if record:
+        keep(file, chosen)
+    return chosen
+
+
+def keep(file: Path, chosen: Ports) -> None:
+    """Record the ports: whoever looks for what listens here, or stops it, goes by them."""
     file.parent.mkdir(parents=True, exist_ok=True)
     # Complete or not at all: after a start on a full disk, `down` still has to find what listens.
     write_private(file, json.dumps(asdict(chosen) | {"services": chosen.services}, indent=2) + "\n")
-    return chosen
 
 
 def beside(http: int) -> int:

@@ -56,7 +56,10 @@ def database_environment(command: str) -> Iterator[dict[str, str]]:
         yield {**os.environ, "ENVIRONMENT": settings.environment, **database, **running_environment(paths)}
         return
     try:
-        plan = make(Options(home=paths.home, frontend=False))
+        plan = make(Options(home=paths.home, frontend=False), record=False)
+        if plan.postgres is not None:
+            # Commands beside this one, and `down` where this one is killed, have to find the server that it starts.
+            port_blocks.keep(paths.ports_file, plan.ports)
         try:
             if plan.postgres is not None:
                 plan.postgres.start()

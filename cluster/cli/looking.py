@@ -85,7 +85,7 @@ def doctor() -> None:
     paths = Paths(home())
     running = daemon_state.holder(paths) is not None
     try:
-        planned = plan.make(Options(home=paths.home)) if not running else None
+        planned = plan.make(Options(home=paths.home), record=False) if not running else None
     except EXPECTED as problem:
         fail(sentence(problem, paths.home))
         raise typer.Exit(1) from None

@@ -52,5 +52,5 @@ def running_environment(paths: Paths) -> dict[str, str]:
 
 def frontend() -> Frontend:
     """This checkout's front end, for installing and building it without starting anything."""
-    plan = make(Options(home=home()))
+    plan = make(Options(home=home()), record=False)
     return Frontend(plan.paths, plan.ports, plan.env)

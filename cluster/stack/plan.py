@@ -74,8 +74,9 @@ class Plan:
         return f"ws://{_reachable(self.settings.http_host)}:{self.ports.http}/connection/websocket"
 
 
-def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
-    """Decide. Raises ServiceError, PortError, ProductionRefused, LimitTooLow or PermissionError, each naming its
+def make(options: Options, environ: Mapping[str, str] | None = None, *, record: bool = True) -> Plan:
+    """Decide. `record`: write ports.json and state.env, which every other command believes; for who starts the stack,
+    and nobody else. Raises ServiceError, PortError, ProductionRefused, LimitTooLow or PermissionError, each naming its
     remedy.
     """
     environ = dict(os.environ if environ is None else environ)
@@ -99,6 +100,7 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
         http=options.http_port or _explicit_port(given, "http_port"),
         frontend=options.frontend_port or _explicit_port(given, "frontend_port"),
         ours=_held(paths, generated),
+        record=record,
     )
     if options.fresh:
         generated = secrets.with_new_passwords(generated)
@@ -117,7 +119,7 @@ def make(options: Options, environ: Mapping[str, str] | None = None) -> Plan:
         changed(given, **{name.lower(): value for name, value in values.items()}), outward=options.production
     )
     env = {**_for_frontend(settings), **process_environment(environ, settings, paths, ports), **values}
-    if not foreign:
+    if record and not foreign:
         # Also read on other machines, where the checkout is elsewhere: its files are found below their MOBULA_HOME.
         lines = [f"{name}={_quoted(value)}\n" for name, value in values.items() if name not in FILES_OF_OURS]
         secrets.write_private(paths.state_env, "".join(lines))

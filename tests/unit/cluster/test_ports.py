@@ -23,6 +23,18 @@ def test_a_choice_is_recorded_and_kept(tmp_path: Path) -> None:
     assert ports.recorded(file) == first
 
 
+def test_a_choice_that_is_not_to_be_recorded_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    asked = choose(file, record=False)
+    assert ports.recorded(file) is None
+    assert choose(file) == asked
+    before = file.read_bytes()
+    assert choose(file, taken={asked.base}, record=False, http=8010).base != asked.base
+    assert file.read_bytes() == before
+    ports.keep(file, Ports(8020, 3020, asked.base))
+    assert choose(file).http == 8020
+
+
 def test_two_checkouts_share_no_port_of_their_blocks(tmp_path: Path) -> None:
     first = choose(tmp_path / "one" / "ports.json")
     second = choose(tmp_path / "two" / "ports.json", taken=first.everything, http=8010)

@@ -7,6 +7,7 @@ import pytest
 
 from cluster.cli.data import _converse_with, _next_revision, _valkey_cli, database_environment, libpq_environment
 from cluster.paths import Paths
+from cluster.ports import recorded
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import MARKER
 from cluster.services.postgres import EmbeddedPostgres
@@ -180,3 +181,23 @@ def test_a_command_waits_while_another_starts_or_stops_the_server(
     with database_environment("./mobula seed"):
         assert waited
         assert server.did == ["start"]
+
+
+def test_a_command_leaves_what_up_has_written_and_says_where_its_server_is(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(monkeypatch)
+    paths = Paths(mobula.home)
+    with database_environment("./mobula migrate") as env:
+        block = recorded(paths.ports_file)
+        assert block is not None, "or a second command takes the server from the first"
+        assert f":{block.service('postgres')}/" in env["DATABASE_URL"]
+    assert not paths.state_env.exists()
+    started = make(Options(home=mobula.home), {"PATH": "/bin"})
+    assert started.env["DATABASE_URL"] == env["DATABASE_URL"], "`up` finds the data"
+    before = paths.state_env.read_bytes()
+    monkeypatch.setenv("PUBLIC_URL", "https://elsewhere.example")
+    with database_environment("./mobula seed") as env:
+        assert env["DATABASE_URL"] == started.env["DATABASE_URL"]
+    assert paths.state_env.read_bytes() == before
+    assert server.did == ["start", "stop"] * 2

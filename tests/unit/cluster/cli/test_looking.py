@@ -63,6 +63,18 @@ def test_doctor_looks_at_everything(mobula: MobulaCommand) -> None:
         assert subject in shown.output
 
 
+def test_doctor_changes_nothing_of_the_head_s_settings_that_a_node_has(mobula: MobulaCommand) -> None:
+    """It is what a node runs first, after it was given its copy."""
+    paths = Paths(mobula.home)
+    paths.home.mkdir(parents=True)
+    copied = "DATABASE_URL='postgresql://u:p@db/x'\nMOBULA_RAY_ADDRESS='10.0.0.9:20002'\nSECRET_KEY='the head\\'s'\n"
+    paths.state_env.write_text(copied)
+    for _ in range(2):
+        assert "budget" in mobula.run("doctor").output
+        assert paths.state_env.read_text() == copied
+        assert not paths.ports_file.exists()
+
+
 def test_old_haproxy_processes_are_counted() -> None:
     assert haproxy_line([], 0.0) == "no process"
     assert haproxy_line([Generation(7, 0.0, "a")], 10.0) == "pid 7"

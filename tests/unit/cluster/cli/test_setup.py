@@ -40,6 +40,7 @@ def test_the_front_end_belongs_to_the_checkout(mobula: MobulaCommand) -> None:
     page = setup.frontend()
     assert page.folder == ROOT / "frontend"
     assert not page.is_running()
+    assert not Paths(mobula.home).state_env.exists(), "that is for `up` to write"
 
 
 def test_a_command_is_in_the_environment_of_the_stack_that_runs(

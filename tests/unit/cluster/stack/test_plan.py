@@ -190,3 +190,16 @@ def test_fresh_does_not_pretend_to_empty_a_server_that_is_not_ours(tmp_path: Pat
     with pytest.raises(ServiceError, match="DATABASE_URL names another, whose data stays"):
         make(Options(home=tmp_path / "home", fresh=True), {**CLEAN, "DATABASE_URL": "postgresql://u:p@db/x"})
     make(Options(home=tmp_path / "home", fresh=True), {**CLEAN, "REDIS_URL": "redis://r/1"})
+
+
+def test_a_plan_that_is_not_to_be_recorded_leaves_what_others_wrote(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    fresh = make(Options(home=home), CLEAN, record=False)
+    assert fresh.postgres is not None
+    assert [file for file in (fresh.paths.state_env, fresh.paths.ports_file) if file.exists()] == []
+    started = make(Options(home=home), CLEAN)
+    assert (started.ports, started.env) == (fresh.ports, fresh.env), "a later start finds the same"
+    before = fresh.paths.state_env.read_bytes(), fresh.paths.ports_file.read_bytes()
+    asked = {**CLEAN, "DATABASE_URL": "postgresql://u:p@db/x", "ENVIRONMENT": "production", "HTTP_PORT": "8123"}
+    assert make(Options(home=home), asked, record=False).settings.http_port == 8123
+    assert (fresh.paths.state_env.read_bytes(), fresh.paths.ports_file.read_bytes()) == before
