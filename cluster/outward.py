@@ -31,8 +31,11 @@ def outward_problems(settings: "Settings") -> list[str]:
         trial = "(MAIL_OFF=true for a trial without mail)"
         if not settings.smtp_host:
             problems.append(f"SMTP_HOST is missing: nobody could replace a forgotten password {trial}")
-        if parseaddr(settings.mail_from)[1].endswith("localhost"):
-            problems.append(f"MAIL_FROM is {settings.mail_from}: mail servers refuse senders that do not exist {trial}")
+        sender = parseaddr(settings.mail_from)[1]
+        if "@" not in sender or sender.endswith("localhost"):
+            problems.append(
+                f"MAIL_FROM is {settings.mail_from!r}: mail servers refuse senders that do not exist {trial}"
+            )
         if local:
             problems.append(f"PUBLIC_URL is {settings.public_url}: links in mails would lead nowhere {trial}")
     if not local and site.scheme != "https":

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-LOOK = "\0look"
-"""Among the names of queues that `enqueued` returns. No queue has it: the database keeps no such character."""
+LOOK = ""
+"""Among the names of queues that `enqueued` returns. No queue has it, and an owner that knows no such word finds
+nothing in a queue of this name: while code is being replaced, both are there."""
 
 
 @dataclass(frozen=True, slots=True)

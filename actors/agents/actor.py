@@ -262,6 +262,7 @@ class NodeAgent:
         if kind is None:
             # A node with older code, or newer: another one knows it, or this one after its next start.
             error = f"no kind {job.kind!r} is registered here"
+            logger.warning("job of an unknown kind", job_id=str(job.id), job_kind=job.kind, attempt=job.attempt)
             self._ends.add(Outcome(token=token, state="unavailable", error=error))
             return
         running = Running(job, kind, self._publish, self._clock)

@@ -32,7 +32,8 @@ SILENT_S: Final = MISSED_BEATS * BEAT_S + 1.0
 FORGET_AGENT_S: Final = 60.0
 KEPT_OF: Final = 8
 """One in so many of a queue's places on a node is kept for keys of which nothing runs: whoever comes beside a tenant
-with thousands of jobs, however long these take, need not wait for one of them to end."""
+with thousands of jobs, however long these take, need not wait for one of them to end. The first to come, that is, as
+far as the kept places go, and where no policy lets fewer run than there are places."""
 
 UNKNOWN: Final = "its agent does not know it"
 

@@ -69,6 +69,8 @@ class NewJob:
     key: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.queue:
+            raise ValueError("a queue has a name")
         if self.key is not None and not 0 < len(self.key) <= MAX_KEY_CHARACTERS:
             raise ValueError(f"a job's key has 1 to {MAX_KEY_CHARACTERS} characters")
 

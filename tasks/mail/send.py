@@ -21,6 +21,9 @@ ABOUT_US = frozenset({421, 530, 534, 535, 538})
 """Answers that are never about a message, whichever command they follow: the server goes away, or wants a
 good sign-in."""
 
+TOO_LARGE = frozenset({523, 552})
+"""Of a message whose size was named with its sender."""
+
 RELAYING = re.compile(r"\brelay", re.IGNORECASE)
 """Servers that do not pass our mail on say so of each recipient, in words only: the code is that of
 an unknown mailbox."""
@@ -60,7 +63,7 @@ async def send(job: JobContext) -> dict[str, Any]:
         return await _note(job, mail_id, "captured")
     try:
         await _deliver(job.settings, mail)
-    except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError) as error:
+    except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused) as error:
         if not _permanent(error) and not job.last_attempt:
             raise
         await _note(job, mail_id, "failed", error=str(error))
@@ -111,10 +114,14 @@ def _about_us(error: Exception) -> bool:
         return any(refused.code in ABOUT_US or RELAYING.search(refused.message) for refused in error.recipients)
     if isinstance(error, aiosmtplib.SMTPDataError):
         return error.code in ABOUT_US
+    if isinstance(error, aiosmtplib.SMTPSenderRefused) and error.code in TOO_LARGE:
+        return False
     return isinstance(error, aiosmtplib.SMTPResponseException)
 
 
-def _permanent(error: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError) -> bool:
+def _permanent(
+    error: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError | aiosmtplib.SMTPSenderRefused,
+) -> bool:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return all(refused.code in PERMANENT for refused in error.recipients)
     return error.code in PERMANENT

@@ -36,7 +36,9 @@ def production(tmp_path: Path, values: dict[str, object]) -> Settings:
     [
         ({}, []),
         ({"smtp_host": ""}, ["SMTP_HOST is missing"]),
-        ({"mail_from": "Mobula <no-reply@mobula.localhost>"}, ["MAIL_FROM is Mobula"]),
+        ({"mail_from": "Mobula <no-reply@mobula.localhost>"}, ["MAIL_FROM is 'Mobula"]),
+        ({"mail_from": ""}, ["MAIL_FROM is ''"]),
+        ({"mail_from": "Mobula"}, ["MAIL_FROM is 'Mobula'"]),
         ({"public_url": "http://localhost:3000"}, ["links in mails would lead nowhere"]),
         ({"public_url": "https://127.0.0.1"}, ["links in mails would lead nowhere"]),
         ({"public_url": "http://localhost:3000", "smtp_host": ""}, []),

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from cluster import tracing
 from cluster.settings import Settings
+from db.effects import LOOK
 from db.jobs.lease import LeaseToken, hold, save_checkpoint
 from db.jobs.queue import NewJob, enqueue_many
 from db.jobs.service import cancel_job
@@ -72,6 +73,17 @@ async def test_only_a_claim_commits_without_waiting_for_the_disk(open_store: Ope
     lax = f"WITH {LAX_FENCE} SELECT current_setting('synchronous_commit') FROM fence"
     assert await connection.fetchval(lax, 0, store._boot) == "off"
     assert await connection.fetchval("SHOW synchronous_commit") == "on", "it ends with the statement's transaction"
+
+
+async def test_the_word_for_a_look_at_the_table_is_a_queue_with_nothing_in_it(
+    database: Database, open_store: Open
+) -> None:
+    """An owner of before, which takes it for the name of a queue, asks for its jobs."""
+    store = await open_store()
+    await add(database)
+    assert await store.claim({LOOK: 1}, base=0, node="n1") == []
+    with pytest.raises(ValueError, match="a queue has a name"):
+        NewJob("k", queue=LOOK)
 
 
 async def test_a_job_carries_the_trace_of_its_transaction(database: Database, open_store: Open) -> None:

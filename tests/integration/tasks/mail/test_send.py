@@ -102,10 +102,12 @@ async def test_a_refusal_for_now_is_tried_again(bench: Bench, smtp: MailServer) 
     assert await bench.drain(time_passes=True) == [("mail.send", "succeeded")]
 
 
-@pytest.mark.parametrize("where", ["recipient_answer", "data_answer"])
-async def test_a_refusal_for_ever_is_final(bench: Bench, smtp: MailServer, where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "code"), [("recipient_answer", b"550"), ("data_answer", b"550"), ("sender_answer", b"552")]
+)
+async def test_a_refusal_for_ever_is_final(bench: Bench, smtp: MailServer, where: str, code: bytes) -> None:
     mail_id = await compose(bench.database)
-    setattr(smtp, where, b"550 nobody here")
+    setattr(smtp, where, code + b" nobody here")
     assert await bench.drain(time_passes=True) == [("mail.send", "refused")]
     failed = await message(bench.database, mail_id)
     assert failed.state == "failed"
