@@ -128,7 +128,7 @@ def print_where(paths: Paths) -> None:
         ("WebSocket", status["websocket"]),
     ]
     secret = paths.secrets / "demo_password"
-    if not production and (paths.build / "seeded").exists() and secret.exists():
+    if not production and status.get("demo") and secret.exists():
         rows.append(("Sign in", f"{DEMO_ACCOUNTS}   password {secret.read_text().strip()}"))
     rows.append(("Logs", f"{paths.logs}   (./mobula logs)"))
     console.print()

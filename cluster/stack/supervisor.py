@@ -49,6 +49,10 @@ class Stack:
         self._deployment: Deployment | None = None
         self._applications_wanted = False
         """Ray was started anew, and the applications do not run on it yet."""
+        self._database = ""
+        """Which database this is (`ExternalPostgres.identity`)."""
+        self._demo = False
+        """Demo accounts are in it."""
         self._state = "starting"
         self._restarts: dict[str, list[float]] = {}
         self._last_status: dict[str, Any] = {}
@@ -167,12 +171,15 @@ class Stack:
         if self.plan.postgres is None:
             found = external.check_postgres(self.plan.settings.asyncpg_dsn)
             budget.require_within(budget.budget(self.plan.settings), found.max_connections)
+            self._database = found.identity
             self._warn_of_shards(found)
             self._progress.done("Postgres", f"PostgreSQL {found.version} of DATABASE_URL")
             return
         self.plan.postgres.start()
         self._write_status()
-        self._warn_of_shards(external.check_postgres(self.plan.postgres.dsn))
+        found = external.check_postgres(self.plan.postgres.dsn)
+        self._database = found.identity
+        self._warn_of_shards(found)
         self._progress.done("Postgres", f"{self.plan.postgres.description} on port {self.plan.postgres.port}")
 
     def _warn_of_shards(self, found: external.ExternalPostgres) -> None:
@@ -221,13 +228,25 @@ class Stack:
         self._progress.done("Database schema", "up to date")
 
     def _seed(self) -> None:
-        if not self.plan.options.seed or self.plan.settings.environment == PRODUCTION or self._seeded_mark.exists():
+        if self.plan.settings.environment == PRODUCTION:
             return
+        if self.plan.options.seed and not self._is_seeded():
+            self._run_seed()
+        self._demo = external.has_demo_accounts(self.plan.settings.asyncpg_dsn)
+
+    def _is_seeded(self) -> bool:
+        """Whether this database was seeded from here. A mistake costs seconds: what has data is never seeded."""
+        try:
+            return self._database != "" and self._seeded_mark.read_text().partition("\n")[0] == self._database
+        except FileNotFoundError:
+            return False
+
+    def _run_seed(self) -> None:
         self._progress.begin("Demo data")
         said = applications.run_module(
             names.SEED_MODULE, ["--scale", "small"], self.plan.env, self.plan.paths.logs / "seed.log"
         )
-        self._seeded_mark.write_text(said + "\n")
+        self._seeded_mark.write_text(f"{self._database}\n{said}\n")
         self._progress.done("Demo data", said)
 
     @property
@@ -314,6 +333,7 @@ class Stack:
         status = {
             "state": self._state,
             "environment": plan.settings.environment,
+            "demo": self._demo,
             "api": plan.api_url,
             "websocket": plan.websocket_url,
             "frontend": plan.frontend_url if page is not None else None,

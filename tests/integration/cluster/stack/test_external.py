@@ -42,6 +42,52 @@ def test_a_server_says_how_many_broker_shards_own_buckets(postgres: EmbeddedPost
     assert external.check_postgres(postgres.dsn).broker_shards == 2
 
 
+def test_a_database_is_told_from_others_and_from_a_later_one_of_its_name(postgres: EmbeddedPostgres) -> None:
+    async def run(*statements: str) -> None:
+        connection = await asyncpg.connect(postgres.dsn)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    other = postgres.dsn_of("other")
+    asyncio.run(run("CREATE DATABASE other", "CREATE ROLE guest LOGIN PASSWORD 'g'"))
+    first = external.check_postgres(other).identity
+    assert first
+    assert external.check_postgres(other.replace("mobula:x@", "guest:g@")).identity == first, "no right is needed"
+    assert external.check_postgres(postgres.dsn).identity not in ("", first)
+    asyncio.run(run("DROP DATABASE other", "CREATE DATABASE other"))
+    assert external.check_postgres(other).identity not in ("", first)
+    # As some hosts do; the answer is then none, and everything else is as before.
+    asyncio.run(run("CREATE DATABASE closed"))
+
+    async def close() -> None:
+        connection = await asyncpg.connect(postgres.dsn_of("closed"))
+        await connection.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+        await connection.close()
+
+    asyncio.run(close())
+    found = external.check_postgres(postgres.dsn_of("closed").replace("mobula:x@", "guest:g@"))
+    assert (found.identity, found.max_connections) == ("", 33)
+
+
+def test_demo_accounts_are_found_where_they_can_sign_in(postgres: EmbeddedPostgres) -> None:
+    async def run(statement: str) -> None:
+        connection = await asyncpg.connect(postgres.dsn)
+        await connection.execute(statement)
+        await connection.close()
+
+    assert not external.has_demo_accounts(postgres.dsn), "nothing is migrated yet"
+    asyncio.run(run("CREATE SCHEMA auth; CREATE TABLE auth.users (email text, is_active bool, deleted_at timestamptz)"))
+    assert not external.has_demo_accounts(postgres.dsn)
+    asyncio.run(run("INSERT INTO auth.users VALUES ('someone@example.com', true)"))
+    assert not external.has_demo_accounts(postgres.dsn)
+    asyncio.run(run("INSERT INTO auth.users VALUES ('ada@mobula.localhost', false)"))
+    assert not external.has_demo_accounts(postgres.dsn)
+    asyncio.run(run("UPDATE auth.users SET is_active = true"))
+    assert external.has_demo_accounts(postgres.dsn)
+    assert not external.has_demo_accounts(f"postgresql://u:p@127.0.0.1:{free_port()}/d")
+
+
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ServiceError, match="DATABASE_URL does not answer"):
         external.check_postgres(f"postgresql://u:p@127.0.0.1:{free_port()}/d")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from cluster.stack import external
 from db.conversations import service as conversations
 from db.orders import service as orders
 from db.orders.service import OrderLine
@@ -142,8 +143,10 @@ async def test_the_command_runs_its_own_loop(database: Database, database_url: s
 
 async def test_demo_accounts_that_can_sign_in_are_found(database: Database, database_url: str) -> None:
     assert await demo_accounts_async(database_url) == []
+    assert not await asyncio.to_thread(external.has_demo_accounts, database_url)
     await run(database_url)
     assert "admin@mobula.localhost" in await demo_accounts_async(database_url)
+    assert await asyncio.to_thread(external.has_demo_accounts, database_url), "as `up` asks, who does not import us"
     assert len(await demo_accounts_async(database_url)) == 5
     async with database.transaction() as session:
         await session.execute(text("UPDATE auth.users SET password_hash = '!' WHERE username = 'admin'"))

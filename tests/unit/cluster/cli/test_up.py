@@ -23,6 +23,7 @@ def test_the_demo_password_is_shown_only_where_demo_accounts_are(mobula: MobulaC
     paths = Paths(mobula.home)
     for folder in (paths.run, paths.secrets, paths.build):
         folder.mkdir(parents=True)
+    (paths.build / "seeded").write_text("Seeded another database\n")
     (paths.secrets / "demo_password").write_text("abcd-efgh\n")
     lock = daemon_state.DaemonLock(paths)
     lock.take()
@@ -32,10 +33,7 @@ def test_the_demo_password_is_shown_only_where_demo_accounts_are(mobula: MobulaC
         ("development", False, False),
         ("production", True, False),
     ):
-        (paths.build / "seeded").unlink(missing_ok=True)
-        if seeded:
-            (paths.build / "seeded").touch()
-        daemon_state.write_status(paths, {**status, "environment": environment})
+        daemon_state.write_status(paths, {**status, "environment": environment, "demo": seeded})
         assert ("abcd-efgh" in mobula.run("up").output) is shown
     lock.release()
 

@@ -81,6 +81,62 @@ def test_broker_shards_that_were_added_and_need_too_many_connections_are_warned_
     assert events[-1].state == "done"
 
 
+@pytest.mark.parametrize("owner", ["", "postgresql://u:p@db.example/shop"])
+def test_every_database_is_seeded_once_and_another_one_at_the_same_address_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    told = {"identity": "", "demo": False}
+    seeds: list[str] = []
+
+    def run_module(module: str, arguments: list[str], env: dict[str, str], log_file: Path) -> str:
+        seeds.append(str(told["identity"]))
+        return "Seeded 3 rows"
+
+    def found(url: str) -> external.ExternalPostgres:
+        return external.ExternalPostgres("18", 200, identity=str(told["identity"]))
+
+    monkeypatch.setattr(EmbeddedPostgres, "start", lambda postgres: None)
+    monkeypatch.setattr(EmbeddedPostgres, "description", "PostgreSQL")
+    monkeypatch.setattr(external, "check_postgres", found)
+    monkeypatch.setattr(external, "has_demo_accounts", lambda url: bool(told["demo"]))
+    monkeypatch.setattr(applications, "run_module", run_module)
+    environ = {**CLEAN, "DATABASE_URL": owner} if owner else CLEAN
+
+    def start(identity: str, *, seed: bool = True, demo: bool = True) -> object:
+        told.update(identity=identity, demo=demo)
+        plan = make(Options(home=tmp_path / "home", seed=seed), environ)
+        stack = Stack(plan, Progress())
+        stack._start_postgres()
+        stack._seed()
+        stack._write_status()
+        return daemon_state.read_status(plan.paths)["demo"]
+
+    assert start("1/5", seed=False, demo=False) is False
+    assert seeds == []
+    assert start("1/5") is True
+    assert start("1/5") is True
+    assert seeds == ["1/5"]
+    assert start("2/5", demo=False) is False, "it has data of its own, and was left alone"
+    assert start("1/5") is True
+    assert seeds == ["1/5", "2/5", "1/5"]
+    (tmp_path / "home" / "build" / "seeded").write_text("Seeded 3 rows\n")  # as former versions wrote it
+    assert start("1/5") is True
+    assert start("1/5", seed=False) is True
+    assert seeds == ["1/5", "2/5", "1/5", "1/5"]
+    for _ in range(2):  # one that does not say which it is
+        start("")
+    assert seeds[4:] == ["", ""]
+
+
+def test_production_is_not_seeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applications, "run_module", lambda *_: pytest.fail("seeded"))
+    monkeypatch.setattr(external, "has_demo_accounts", lambda url: True)
+    stack = Stack(make(Options(home=tmp_path / "home", production=True), CLEAN), Progress())
+    stack._seed()
+    stack._write_status()
+    assert daemon_state.read_status(stack.plan.paths)["demo"] is False
+
+
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody can write what the supervisor tells, as files or on the terminal."""
