@@ -20,6 +20,7 @@ case "$1 $2 $3" in
     [ ! -e "$TOOLBOX/real-python" ] || exec "$TOOLBOX/real-python" -P -m cluster.cli "$@"
     exit 7 ;;
 esac
+[ "$1 $2" != "-P -c" ] || { [ ! -e "$TOOLBOX/cannot-import" ]; exit; }
 [ "$1" != -I ] || shift  # what it does alone, it does whatever lies in the directory
 case "$1 $2" in
 "-c "*) exit 0 ;;
@@ -128,11 +129,11 @@ def test_through_links_it_is_still_the_checkout_that_it_lies_in(checkout: Checko
 
 
 def test_a_changed_lock_is_installed_again_and_nothing_else(checkout: Checkout) -> None:
-    checkout.run("status")
+    checkout.run("doctor")
     checkout.calls()
     (checkout.root / "requirements-dev.lock").write_text("one==2\n")
-    checkout.run("status")
-    assert checkout.calls() == ["pip sync", "run status"]
+    checkout.run("doctor")
+    assert checkout.calls() == ["pip sync", "run doctor"]
 
 
 def test_packages_of_the_application_are_installed_after_the_locked_ones_and_again_when_they_change(
@@ -140,26 +141,57 @@ def test_packages_of_the_application_are_installed_after_the_locked_ones_and_aga
 ) -> None:
     ours = checkout.root / "requirements-app.txt"
     ours.write_text("-e ./docs/examples/projects\n")
-    checkout.run("status")
-    assert checkout.calls() == ["venv", "pip", "pip sync", "pip install", "run status"]
-    checkout.run("status")
-    assert checkout.calls() == ["run status"]
+    checkout.run("doctor")
+    assert checkout.calls() == ["venv", "pip", "pip sync", "pip install", "run doctor"]
+    checkout.run("doctor")
+    assert checkout.calls() == ["run doctor"]
     ours.write_text("other==1\n")
-    checkout.run("status")
-    assert checkout.calls() == ["pip sync", "pip install", "run status"]
+    checkout.run("doctor")
+    assert checkout.calls() == ["pip sync", "pip install", "run doctor"]
     ours.unlink()
-    checkout.run("status")
-    assert checkout.calls() == ["pip sync", "run status"], "what is no longer wanted is removed"
+    checkout.run("doctor")
+    assert checkout.calls() == ["pip sync", "run doctor"], "what is no longer wanted is removed"
 
 
 def test_packages_of_the_application_that_cannot_be_installed_are_named_and_tried_again(checkout: Checkout) -> None:
     (checkout.root / "requirements-app.txt").write_text("no-such-package\n")
     checkout.tool("uv", UV.replace("[ ! -e", '[ "$2" != install ] || exit 1\n[ ! -e'))
     for _ in range(2):
-        failed = checkout.run("status")
+        failed = checkout.run("doctor")
         assert failed.returncode == 1
         assert "requirements-app.txt cannot be installed" in failed.stderr
-        assert "run status" not in checkout.calls()
+        assert "run doctor" not in checkout.calls()
+
+
+@pytest.mark.parametrize("command", ["down", "status", "logs"])
+def test_a_stack_is_looked_at_and_stopped_with_the_packages_that_it_was_started_with(
+    checkout: Checkout, command: str
+) -> None:
+    checkout.run("up")
+    checkout.calls()
+    (checkout.root / "requirements-dev.lock").write_text("one==2\n")
+    (checkout.root / "requirements-app.txt").write_text("other==1\n")
+    (checkout.toolbox / "registry-is-away").touch()
+    done = checkout.run(command, "-f")
+    assert (done.returncode, done.stderr) == (7, "")
+    assert checkout.calls() == [f"run {command} -f"]
+    assert checkout.run("up").returncode == 1, "what starts something has what the lock says"
+    assert checkout.calls() == ["pip sync"]
+    assert checkout.run(command).returncode == 7, "also when that could not be installed"
+    (checkout.toolbox / "registry-is-away").unlink()
+    checkout.calls()
+    checkout.run("up")
+    assert checkout.calls() == ["pip sync", "pip install", "run up"]
+
+
+@pytest.mark.parametrize("command", ["down", "status", "logs"])
+def test_a_command_that_older_packages_cannot_run_has_them_installed(checkout: Checkout, command: str) -> None:
+    checkout.run("up")
+    checkout.calls()
+    (checkout.root / "requirements-dev.lock").write_text("one==2\n")
+    (checkout.toolbox / "cannot-import").touch()
+    checkout.run(command)
+    assert checkout.calls() == ["pip sync", f"run {command}"]
 
 
 def test_an_installation_that_failed_is_said_and_tried_again(checkout: Checkout) -> None:
