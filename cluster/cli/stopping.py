@@ -1,4 +1,8 @@
-"""`./mobula down`: ends the supervisor, then whatever a killed one left behind, and looks again."""
+"""`./mobula down`: ends the supervisor, then whatever a killed one left behind, and looks again.
+
+Meanwhile it has the lock of the commands that work on a stopped checkout: no supervisor starts and loses its first
+processes to it, and no command loses the server that it works with.
+"""
 
 import signal
 import time
@@ -8,6 +12,7 @@ from cluster.cli.printing import console, fail
 from cluster.paths import Paths
 from cluster.ray_runtime import processes
 from cluster.stack import daemon_state
+from cluster.stack.daemon_state import CommandLock
 from cluster.stack.plan import local_postgres, local_valkey
 
 SUPERVISOR_LIMIT_S = 90.0
@@ -21,10 +26,17 @@ def stop_everything(paths: Paths) -> int:
     if supervisor is not None:
         console.print("Stopping …")
         supervisor.end(((signal.SIGTERM, SUPERVISOR_LIMIT_S), (signal.SIGKILL, 5.0)))
-    if not _let_go(paths):
-        # It would bring back whatever is stopped here.
-        fail(f"whoever holds {paths.run / 'daemon.lock'} does not end, and nothing was stopped")
+    lock = CommandLock(paths)
+    if not _have_alone(lock, paths):
+        fail(_who(lock, paths, was_running=supervisor is not None))
         return 1
+    try:
+        return _sweep(paths, was_running=supervisor is not None)
+    finally:
+        lock.release()
+
+
+def _sweep(paths: Paths, *, was_running: bool) -> int:
     # What is still there was left by a supervisor that was killed. Services first: they want to be asked politely.
     swept = False
     recorded = ports.recorded(paths.ports_file)
@@ -38,20 +50,33 @@ def stop_everything(paths: Paths) -> int:
         fail("these processes do not end: " + ", ".join(processes.describe(one) for one in left))
         return 1
     paths.clear_short()
-    if supervisor is None and not found and not swept:
+    if not was_running and not found and not swept:
         console.print("Nothing was running.")
     else:
         console.print("[green]✓[/green] Everything is stopped.")
-    if paths.run.is_dir():
-        daemon_state.write_status(paths, {})
+    daemon_state.write_status(paths, {})
     return 0
 
 
-def _let_go(paths: Paths) -> bool:
-    """Whether nobody holds the checkout any more."""
+def _have_alone(lock: CommandLock, paths: Paths) -> bool:
+    """Whether nobody holds the checkout any more, and nobody can as long as we have the lock."""
     deadline = time.monotonic() + LOCK_LIMIT_S
-    while daemon_state.is_held(paths):
+    while True:
+        # Supervisors take their own lock first, and give it back if they do not get this one.
+        if not daemon_state.is_held(paths) and lock.take_alone("./mobula down"):
+            if not daemon_state.is_held(paths):
+                return True
+            lock.release()
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)  # waiting for the lock itself could not be given up
-    return True
+
+
+def _who(lock: CommandLock, paths: Paths, *, was_running: bool) -> str:
+    """Who has the checkout, for people."""
+    if not daemon_state.is_held(paths):
+        return f"{'the supervisor has ended, but ' if was_running else ''}{lock.who()}"
+    if daemon_state.holder(paths) is not None:
+        return "Mobula was started again meanwhile (./mobula status); once more ./mobula down stops it"
+    # It would bring back whatever is stopped here.
+    return f"whoever holds {paths.run / 'daemon.lock'} does not end, and nothing was stopped"

@@ -81,6 +81,16 @@ class CommandLock:
         self._held = held
         return True
 
+    def take_alone(self, command: str) -> bool:
+        """Have it alone, also with a full disk, where its file does not say who. Returns False if somebody has it."""
+        if not self.keep_out() or self._held is None:
+            self.release()
+            return False
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._held.fileno(), 0)
+            os.write(self._held.fileno(), f"{os.getpid()} {command}\n".encode())
+        return True
+
     def share(self) -> None:
         """Let other commands in."""
         if self._held is not None:

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import subprocess
@@ -119,6 +120,23 @@ def test_commands_keep_a_supervisor_away_and_a_supervisor_keeps_them_away(tmp_pa
     lock.release()
     assert one.take("./mobula seed")
     one.release()
+
+
+def test_who_stops_everything_is_alone_also_with_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    paths = Paths(tmp_path)
+    one, two = CommandLock(paths), CommandLock(paths)
+    assert one.take_alone("./mobula down")
+    assert not two.take_alone("./mobula down")
+    assert f"./mobula down (pid {os.getpid()}) works" in working(paths)
+    one.release()
+    monkeypatch.setattr(os, "write", refuse)
+    assert two.take_alone("./mobula down")
+    assert "a command works" in working(paths)
+    two.release()
+    assert working(paths) == ""
 
 
 def test_a_command_that_has_ended_is_not_named(tmp_path: Path) -> None:
