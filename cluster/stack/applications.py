@@ -60,6 +60,10 @@ class Deployment:
         if status != 0:
             raise ServiceError(message or f"deploying failed; the end of {self._log_file}:\n{tail(self._log_file, 20)}")
 
+    def kill(self) -> None:
+        """End it without waiting; safe in a signal handler, also while `go` waits. Its `go` raises ServiceError."""
+        self._process.kill()
+
     def cancel(self) -> None:
         """End it, whatever it does."""
         if self._process.poll() is None:

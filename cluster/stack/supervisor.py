@@ -96,8 +96,10 @@ class Stack:
                 turn_over(self.plan.paths.logs / name)
 
     def request_stop(self) -> None:
-        """Make `watch` return; safe in a signal handler."""
+        """Make `watch` return, also while it deploys again; safe in a signal handler."""
         self._stopping.set()
+        if self._deployment is not None:
+            self._deployment.kill()
 
     @property
     def is_stopping(self) -> bool:
@@ -255,10 +257,14 @@ class Stack:
 
     def _deploy(self, deployment: Deployment) -> None:
         self._progress.begin(applications.STEP)
+        if self._stopping.is_set():
+            deployment.kill()  # `request_stop` did not know it yet
         deployment.go(self._progress)
         self._deployment = None
         url = f"{self.plan.api_url}/health/ready"
-        if not wait_for(url, limit_s=READY_LIMIT_S, alive=self._head.is_node_alive):
+        if not wait_for(
+            url, limit_s=READY_LIMIT_S, alive=lambda: self._head.is_node_alive() and not self._stopping.is_set()
+        ):
             raise ServiceError(f"{url} does not answer 200; see ./mobula logs")
         self._progress.done(applications.STEP, f"api and realtime behind HAProxy on port {self.plan.ports.http}")
 
@@ -315,6 +321,8 @@ class Stack:
         try:
             restarted = ensure()
         except (ServiceError, OSError, TimeoutError) as problem:
+            if self._stopping.is_set():
+                return  # it was given up
             recent.append(now)
             self._progress.note(name, f"cannot be restarted: {sentence(problem, self.plan.paths.home)}")
             return

@@ -1,4 +1,7 @@
 import errno
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from cluster.services.errors import ServiceError
 from cluster.services.postgres import EmbeddedPostgres
 from cluster.services.valkey import EmbeddedValkey
 from cluster.stack import applications, daemon_state, external, supervisor
+from cluster.stack.applications import Deployment
 from cluster.stack.plan import Options, make
 from cluster.stack.progress import Event, Progress, ProgressFile
 from cluster.stack.supervisor import Stack
@@ -251,3 +255,59 @@ def test_applications_that_cannot_be_deployed_are_left_alone_for_a_while(
     stack.watch()
     assert watched.did == ["ray", *["deploy"] * supervisor.CRASH_LOOP[0]]
     assert daemon_state.read_status(stack.plan.paths)["state"] == "restarting Ray"
+
+
+LASTING = """
+import json, signal, sys
+sys.stdin.readline()
+print(json.dumps({"event": "running", "application": "api"}), flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("moment", ["before it is known", "while it lasts", "while its applications start"])
+def test_a_stop_is_heard_while_applications_are_deployed_again(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moment: str
+) -> None:
+    script, python = tmp_path / "deploy.py", tmp_path / "python"
+    script.write_text("" if moment == "while its applications start" else LASTING)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(applications.sys, "executable", str(python))
+    monkeypatch.setattr(supervisor, "WATCH_S", 0.0)
+    for service in (EmbeddedPostgres, EmbeddedValkey):
+        monkeypatch.setattr(service, "ensure_running", lambda _: False)
+    monkeypatch.setattr(stack._head, "is_node_alive", lambda: True)
+    monkeypatch.setattr(stack._head, "ensure_gcs", lambda: False)
+    made: list[Deployment] = []
+    events: list[Event] = []
+
+    def make_deployment(env: dict[str, str], log_file: Path) -> Deployment:
+        made.append(Deployment(env, log_file))
+        if moment == "before it is known":
+            stack.request_stop()
+        return made[0]
+
+    def wait_for(url: str, *, limit_s: float, alive: Callable[[], bool]) -> bool:
+        assert alive()
+        stack.request_stop()
+        return alive()
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if event.text == "api runs":
+            stack.request_stop()
+
+    monkeypatch.setattr(supervisor, "Deployment", make_deployment)
+    monkeypatch.setattr(supervisor, "wait_for", wait_for)
+    stack._progress.listen(listen)
+    stack._applications_wanted = True
+    watching = threading.Thread(target=stack.watch, daemon=True)
+    watching.start()
+    watching.join(20.0)
+    still_there = watching.is_alive()
+    made[0].cancel()
+    assert not still_there
+    assert stack.is_stopping
+    assert not any("cannot be restarted" in event.text for event in events)
+    assert all(event.state != "done" for event in events)
