@@ -25,7 +25,7 @@ from cluster.ray_runtime.environment import MARKER
 from cluster.services import libpq
 from cluster.services.binaries import find_postgres
 from cluster.settings import ROOT, Settings
-from cluster.stack import daemon_state
+from cluster.stack import daemon_state, stop_signals
 from cluster.stack.daemon_state import CommandLock
 from cluster.stack.plan import PRODUCTION, Options, make
 
@@ -60,14 +60,15 @@ def database_environment(command: str) -> Iterator[dict[str, str]]:
         if plan.postgres is not None:
             # Commands beside this one, and `down` where this one is killed, have to find the server that it starts.
             port_blocks.keep(paths.ports_file, plan.ports)
-        try:
-            if plan.postgres is not None:
-                plan.postgres.start()
-            lock.share()
-            yield plan.env
-        finally:
-            if plan.postgres is not None and lock.keep_out():
-                plan.postgres.stop()
+        with stop_signals.as_interrupt():
+            try:
+                if plan.postgres is not None:
+                    plan.postgres.start()
+                lock.share()
+                yield plan.env
+            finally:
+                if plan.postgres is not None and lock.keep_out():
+                    plan.postgres.stop()
     finally:
         lock.release()
 

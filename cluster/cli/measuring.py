@@ -14,7 +14,7 @@ from cluster.cli.setup import home, stack_environment
 from cluster.cli.stopping import stop_everything
 from cluster.paths import Paths
 from cluster.settings import ROOT
-from cluster.stack import daemon_state, runner
+from cluster.stack import daemon_state, runner, stop_signals
 from cluster.stack.daemon_state import AlreadyRunning
 from cluster.stack.plan import Options
 
@@ -80,15 +80,16 @@ def _stack(*, needed: bool, frontend: bool = False) -> Iterator[None]:
     console.print(f"Mobula does not run here: starting it for this measurement, {which} the front end.")
     options = Options(home=paths.home, frontend=frontend)
     ours = True
-    try:
-        if runner.detach(options, show, {**os.environ, **UNLIMITED}, outlives_us=False) != 0:
-            ours = False  # it has ended, or another command was quicker
-            fail("nothing was measured")
-            raise typer.Exit(1)
-        yield
-    except AlreadyRunning:
-        ours = False
-        raise
-    finally:
-        if ours:
-            stop_everything(paths)
+    with stop_signals.as_interrupt():
+        try:
+            if runner.detach(options, show, {**os.environ, **UNLIMITED}, outlives_us=False) != 0:
+                ours = False  # it has ended, or another command was quicker
+                fail("nothing was measured")
+                raise typer.Exit(1)
+            yield
+        except AlreadyRunning:
+            ours = False
+            raise
+        finally:
+            if ours:
+                stop_everything(paths)

@@ -121,8 +121,9 @@ class MigrationsMatch:
         script = (
             "import os, tempfile, pathlib\n"
             "from cluster.services.postgres import EmbeddedPostgres\n"
+            "from cluster.stack import stop_signals\n"
             "from db import migrate\n"
-            "with tempfile.TemporaryDirectory() as folder:\n"
+            "with stop_signals.as_interrupt(), tempfile.TemporaryDirectory() as folder:\n"
             "    server = EmbeddedPostgres(pathlib.Path(folder) / 'postgres', password='check')\n"
             "    server.start()\n"
             "    try:\n"

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from cluster.services.errors import ServiceError
 from cluster.services.postgres import EmbeddedPostgres
 from cluster.services.valkey import EmbeddedValkey
 from cluster.settings import ROOT
+from cluster.stack import stop_signals
 from cluster.stack.checks import MIN_NODE, node_version
 from cluster.stack.progress import Event, Progress
 
@@ -39,6 +41,9 @@ SLOWEST = ("--durations=20", "--durations-min=10")
 
 NOTHING_COLLECTED = 5
 """pytest's exit status when a tier has no test."""
+
+END_S = 30.0
+"""Tests that are interrupted stop what they started in this time, or are killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ def run_tests(
         extra += ["--cov", "--cov-branch", "--cov-append", "--cov-report="]
         (ROOT / ".coverage").unlink(missing_ok=True)
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="mobula-test-") as folder:
+    # Nobody finds again what is in a folder with a random name.
+    with stop_signals.as_interrupt(), tempfile.TemporaryDirectory(prefix="mobula-test-") as folder:
         Path(folder).chmod(0o755)  # root lends Postgres another uid, which must be able to walk here
         for tier in wanted:
             results += _run_tier(tier, Path(folder), extra)
@@ -110,7 +116,7 @@ def _pytest(tier: str, extra: Sequence[str], env: dict[str, str]) -> bool:
     clean = {name: value for name, value in os.environ.items() if name not in {"RAY_ADDRESS", "MOBULA_HOME"}}
     home_dir = env.get("MOBULA_TEST_STACK_HOME")
     try:
-        status = subprocess.run(command, cwd=ROOT, env={**clean, **env}, check=False).returncode
+        status = _session(command, {**clean, **env})
     finally:
         # Whatever a crashed or timed-out test session left behind; Ray's logs move beside the others.
         if home_dir is not None and Path(home_dir).exists():
@@ -120,6 +126,19 @@ def _pytest(tier: str, extra: Sequence[str], env: dict[str, str]) -> bool:
             else:
                 Paths(Path(home_dir)).clear_short()
     return status in (0, NOTHING_COLLECTED)
+
+
+def _session(command: Sequence[str], env: dict[str, str]) -> int:
+    """Run pytest to its end. It has a session of its own, so that it is interrupted once, whichever signal we heard."""
+    tests = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
+    try:
+        return tests.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGKILL):
+            if tests.returncode is None:
+                os.killpg(tests.pid, number)  # not reaped yet, so it is still this group's number
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    tests.wait(END_S)
 
 
 def _parallel() -> list[str]:

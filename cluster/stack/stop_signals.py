@@ -1,7 +1,8 @@
 """The signals that stop what runs here until somebody stops it."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,27 @@ def catch(handler: Callable[[int, FrameType | None], None]) -> dict[signal.Signa
         for number in SIGNALS
         if number is not signal.SIGHUP or not outlives_terminal
     }
+
+
+@contextmanager
+def as_interrupt() -> Iterator[None]:
+    """The first of them in this block is a KeyboardInterrupt, so that what it started is stopped.
+
+    More of them do not cut that short (a terminal that is closed sends several), except for another Ctrl-C.
+    """
+    ending = False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal ending
+        if not ending or number == signal.SIGINT:
+            ending = True
+            raise KeyboardInterrupt
+
+    before = catch(end)
+    try:
+        yield
+    finally:
+        restore(before)
 
 
 def restore(before: dict[signal.Signals, Any]) -> None:

@@ -1,6 +1,6 @@
 import os
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import MARKER
 from cluster.services.postgres import EmbeddedPostgres
 from cluster.settings import ROOT
-from cluster.stack import daemon_state
+from cluster.stack import daemon_state, stop_signals
 from cluster.stack.plan import Options, make
 from tests.fixtures.command import MobulaCommand
 
@@ -140,11 +140,28 @@ def test_the_last_of_several_commands_stops_the_server_that_the_first_started(
     mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = Server(monkeypatch)
+    # Both are in this process here: what the second one finds in place of the signals' defaults is the first one's.
+    monkeypatch.setattr(stop_signals, "as_interrupt", nullcontext)
     with ExitStack() as second:
         with database_environment("./mobula psql"):
             second.enter_context(database_environment("./mobula seed"))
         assert server.did == ["start", "start"], "the second one adopts it"
     assert server.did == ["start", "start", "stop"]
+
+
+def test_a_command_that_is_ended_stops_the_server_that_it_started(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(monkeypatch)
+
+    def seed() -> None:
+        with database_environment("./mobula seed"):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        seed()
+    assert server.did == ["start", "stop"]
+    assert daemon_state.working(Paths(mobula.home)) == ""
 
 
 def test_no_supervisor_starts_while_a_command_works(mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch) -> None:
