@@ -249,7 +249,7 @@ class Jobs:
 
             job = await eventually(succeeded, LIMIT_S)
             # A run that ended with its agent is told, and not counted as an attempt.
-            assert (len(job.errors), job.attempt) == (runs - 1, 1)
+            assert (len(job.errors), job.attempt) == (runs - 1, 1), job.errors
 
 
 async def job_of(database: Database, export: Export) -> JobView:

@@ -100,7 +100,7 @@ async def test_subscription_tokens_open_what_they_name_for_whom_they_name(stack:
 
 def forged(stack: RunningStack) -> dict[str, str]:
     """Connection tokens that must open nothing."""
-    keys = KeyFile.from_settings(stack.settings)
+    keys = KeyFile.from_settings(stack.settings).current()
     good = own_token(stack, "victim")
     header, claims = jwt.get_unverified_header(good), jwt.decode(good, options={"verify_signature": False})
     public = pem(keys.signing)
