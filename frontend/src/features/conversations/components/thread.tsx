@@ -103,8 +103,9 @@ function JoinedThread({ conversation }: { conversation: Conversation }) {
             <Drawer>
               <DrawerTrigger
                 render={
-                  <Button variant="ghost" size="sm" aria-label="Who is here">
+                  <Button variant="ghost" size="sm">
                     <PresenceSummary conversationId={conversation.id} />
+                    <span className="sr-only">: show who</span>
                     <PanelRight aria-hidden />
                   </Button>
                 }
