@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from cluster import ports, secrets
-from cluster.cli.data import database_environment, is_own_valkey, libpq_environment, postgres_program
+from cluster.cli.data import database_environment, is_own, libpq_environment, postgres_program
 from cluster.cli.printing import console, fail
 from cluster.cli.setup import home
 from cluster.paths import Paths
@@ -160,7 +160,7 @@ def _forget_cache(paths: Paths) -> str:
     """What the cache holds may be from after the backup. Returns what people have to do about it themselves."""
     block = ports.recorded(paths.ports_file)
     url = Settings().redis_url.get_secret_value()  # also from .env
-    if url and not is_own_valkey(url, paths):
+    if url and not is_own(url, "valkey", paths):
         return " The server of REDIS_URL still has cached what was after the backup: FLUSHDB it."
     if block is not None and find_valkey() is not None:
         local_valkey(paths, block, secrets.ensure(paths.secrets)).wipe()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
@@ -41,6 +41,7 @@ migrate = typer.Typer(no_args_is_help=True, help="Alembic, with the right databa
 def database_environment(command: str) -> Iterator[dict[str, str]]:
     """The environment with DATABASE_URL; starts the embedded server for the command when it does not run.
 
+    Of a stopped checkout it is the database that the last `up` here had, unless the environment or `.env` names one.
     While `command` (its name, for people) and others like it work, no supervisor starts; the last one stops the server.
     """
     paths = Paths(home())
@@ -56,7 +57,7 @@ def database_environment(command: str) -> Iterator[dict[str, str]]:
         yield {**os.environ, "ENVIRONMENT": settings.environment, **database, **running_environment(paths)}
         return
     try:
-        plan = make(Options(home=paths.home, frontend=False), record=False)
+        plan = make(Options(home=paths.home, frontend=False), {**os.environ, **_named_servers(paths)}, record=False)
         if plan.postgres is not None:
             # Commands beside this one, and `down` where this one is killed, have to find the server that it starts.
             port_blocks.keep(paths.ports_file, plan.ports)
@@ -71,6 +72,18 @@ def database_environment(command: str) -> Iterator[dict[str, str]]:
                     plan.postgres.stop()
     finally:
         lock.release()
+
+
+def _named_servers(paths: Paths) -> dict[str, str]:
+    """DATABASE_URL and REDIS_URL where they name no server of this checkout: from the environment, `.env` or the last
+    `up`, whose environment (a unit's) is not that of whoever types a command.
+    """
+    settings = Settings()
+    found: dict[str, tuple[Literal["postgres", "valkey"], str]] = {
+        "DATABASE_URL": ("postgres", settings.database_url.get_secret_value()),
+        "REDIS_URL": ("valkey", settings.redis_url.get_secret_value()),
+    }
+    return {name: url for name, (service, url) in found.items() if url and not is_own(url, service, paths)}
 
 
 def _alembic(*arguments: str) -> None:
@@ -150,7 +163,7 @@ def valkey(arguments: Annotated[list[str] | None, typer.Argument(help="One comma
     paths = Paths(home())
     os.environ["MOBULA_HOME"] = str(paths.home)
     url = Settings().redis_url.get_secret_value()
-    if not url or (daemon_state.holder(paths) is None and is_own_valkey(url, paths)):
+    if not url or (daemon_state.holder(paths) is None and is_own(url, "valkey", paths)):
         fail("Valkey does not run: ./mobula up -d")
         raise typer.Exit(1)
     cli = shutil.which("valkey-cli") or shutil.which("redis-cli")
@@ -197,14 +210,16 @@ def _converse(url: str, arguments: list[str]) -> int:
                     fail(str(problem))
 
 
-def is_own_valkey(url: str, paths: Paths) -> bool:
-    """Whether this address is that of the Valkey which `up` starts here."""
+def is_own(url: str, service: Literal["postgres", "valkey"], paths: Paths) -> bool:
+    """Whether this address is, or was, that of the Postgres or Valkey which `up` starts here.
+
+    Either sign is enough: a block of ports moves, and a `--fresh` that failed had a password of its own.
+    """
+    generated = secrets.ensure(paths.secrets)
+    password = generated.postgres_password if service == "postgres" else generated.valkey_password
     block = port_blocks.recorded(paths.ports_file)
-    return (
-        block is not None
-        and f":{block.service('valkey')}/" in url
-        and secrets.ensure(paths.secrets).valkey_password in url
-    )
+    of_block = block is not None and f":{block.service(service)}/" in url
+    return "@127.0.0.1:" in url and (password in url or of_block)
 
 
 def postgres_program(name: str) -> str:

@@ -1,13 +1,21 @@
 import os
 import signal
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cluster.cli.data import _converse_with, _next_revision, _valkey_cli, database_environment, libpq_environment
+from cluster.cli.data import (
+    _converse_with,
+    _next_revision,
+    _valkey_cli,
+    database_environment,
+    is_own,
+    libpq_environment,
+)
 from cluster.paths import Paths
-from cluster.ports import recorded
+from cluster.ports import BLOCK_SIZE, keep, recorded
 from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import MARKER
 from cluster.services.postgres import EmbeddedPostgres
@@ -218,3 +226,39 @@ def test_a_command_leaves_what_up_has_written_and_says_where_its_server_is(
         assert env["DATABASE_URL"] == started.env["DATABASE_URL"]
     assert paths.state_env.read_bytes() == before
     assert server.did == ["start", "stop"] * 2
+
+
+def test_commands_on_a_stopped_checkout_go_to_the_database_that_up_had(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A unit's DATABASE_URL is not in the shell of whoever types `./mobula backup`."""
+    server = Server(monkeypatch)
+    theirs = {"DATABASE_URL": "postgresql://u:p@db.example/shop", "REDIS_URL": "redis://cache.example/1"}
+    make(Options(home=mobula.home), {"PATH": "/bin", **theirs})
+    ports = Paths(mobula.home).ports_file.read_bytes()
+    with database_environment("./mobula backup") as env:
+        assert {name: env[name] for name in theirs} == theirs
+    assert server.did == []
+    assert Paths(mobula.home).ports_file.read_bytes() == ports
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@elsewhere/shop")
+    with database_environment("./mobula backup") as env:
+        assert env["DATABASE_URL"] == "postgresql://u:p@elsewhere/shop"
+    monkeypatch.delenv("DATABASE_URL")
+    embedded = make(Options(home=mobula.home), {"PATH": "/bin"})
+    with database_environment("./mobula backup") as env:
+        assert env["DATABASE_URL"] == embedded.env["DATABASE_URL"]
+    assert server.did == ["start", "stop"]
+
+
+def test_an_address_of_our_own_is_known_where_its_port_or_its_password_was_another(mobula: MobulaCommand) -> None:
+    before = make(Options(home=mobula.home), {"PATH": "/bin"})
+    fresh = make(Options(home=mobula.home, fresh=True), {"PATH": "/bin"})  # and failed: the old passwords stay
+    keep(before.paths.ports_file, replace(before.ports, base=before.ports.base + BLOCK_SIZE))
+    for service, name in (("postgres", "DATABASE_URL"), ("valkey", "REDIS_URL")):
+        assert is_own(before.env[name], service, before.paths)  # type: ignore[arg-type]
+    keep(before.paths.ports_file, before.ports)
+    for service, name in (("postgres", "DATABASE_URL"), ("valkey", "REDIS_URL")):
+        assert is_own(fresh.env[name], service, before.paths)  # type: ignore[arg-type]
+    port = before.ports.service("postgres")
+    for other in (f"postgresql://u:p@db.example:{port}/x", f"postgresql://u:p@127.0.0.1:{port + 1}/x"):
+        assert not is_own(other, "postgres", before.paths)
