@@ -21,6 +21,7 @@ from cluster import ports as port_blocks
 from cluster.cli.printing import console, fail
 from cluster.cli.setup import home, running_environment
 from cluster.paths import Paths
+from cluster.ray_runtime import processes
 from cluster.ray_runtime.environment import MARKER
 from cluster.services import libpq
 from cluster.services.binaries import find_postgres
@@ -33,6 +34,9 @@ REVISION_LENGTH = 32
 """Alembic keeps the id of the database's revision in so many characters."""
 
 WAIT_S = 0.1
+
+RAY_PROCESSES = ("gcs_server", "raylet")
+"""While one of these lives, so does what it serves."""
 
 migrate = typer.Typer(no_args_is_help=True, help="Alembic, with the right database.")
 
@@ -57,6 +61,7 @@ def database_environment(command: str) -> Iterator[dict[str, str]]:
         yield {**os.environ, "ENVIRONMENT": settings.environment, **database, **running_environment(paths)}
         return
     try:
+        _require_no_orphans(paths)
         plan = make(Options(home=paths.home, frontend=False), {**os.environ, **_named_servers(paths)}, record=False)
         if plan.postgres is not None:
             # Commands beside this one, and `down` where this one is killed, have to find the server that it starts.
@@ -72,6 +77,16 @@ def database_environment(command: str) -> Iterator[dict[str, str]]:
                     plan.postgres.stop()
     finally:
         lock.release()
+
+
+def _require_no_orphans(paths: Paths) -> None:
+    """End the command where a stack runs on without its supervisor: its ports are taken, so that this checkout's would
+    move, and the database with them, away from what still serves.
+    """
+    titles = [processes.title(one).partition(" ")[0] for one in processes.find(paths)]
+    if any(Path(title).name in RAY_PROCESSES for title in titles):
+        fail("a killed `up` left a stack that still runs: ./mobula up -d takes it over, ./mobula down ends it")
+        raise typer.Exit(1)
 
 
 def _named_servers(paths: Paths) -> dict[str, str]:

@@ -1,10 +1,13 @@
 import os
+import shutil
 import signal
+import subprocess
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from cluster.cli.data import (
     _converse_with,
@@ -262,3 +265,22 @@ def test_an_address_of_our_own_is_known_where_its_port_or_its_password_was_anoth
     port = before.ports.service("postgres")
     for other in (f"postgresql://u:p@db.example:{port}/x", f"postgresql://u:p@127.0.0.1:{port + 1}/x"):
         assert not is_own(other, "postgres", before.paths)
+
+
+def test_a_stack_that_lost_its_supervisor_keeps_its_database(
+    mobula: MobulaCommand, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(monkeypatch)
+    paths = Paths(mobula.home)
+    pipe = {"stdin": subprocess.PIPE, "executable": shutil.which("cat")}
+    gcs = subprocess.Popen(["/ray/gcs/gcs_server", "-"], env={MARKER: str(paths.home)}, **pipe)  # type: ignore[call-overload]
+    try:
+        with pytest.raises(typer.Exit), database_environment("./mobula psql"):
+            pytest.fail("it must not come to that")
+        assert "./mobula up -d takes it over, ./mobula down ends it" in " ".join(capsys.readouterr().err.split())
+        assert server.did == []
+        assert not paths.ports_file.exists()
+    finally:
+        gcs.communicate()
+    with database_environment("./mobula psql"):
+        assert server.did == ["start"]
