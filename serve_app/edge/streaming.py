@@ -57,6 +57,11 @@ class StreamProtocol(HttpToolsProtocol):
         if cycle is not None and cycle.response_complete and cycle.more_body and not self.transport.is_closing():
             self.loop.call_later(READ_S, self._give_up, cycle)
 
+    def handle_websocket_upgrade(self) -> None:
+        """A later request on this connection makes it a WebSocket: nothing that an earlier one left may close it."""
+        self.cycle = None
+        super().handle_websocket_upgrade()
+
     def _give_up(self, answered: Any) -> None:
         if self.cycle is answered:
             self.transport.close()

@@ -1,17 +1,24 @@
 """The transport of an adopted response: real sockets against uvicorn, the shards are fakes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from serve_app.edge import streaming
+from serve_app.edge.streaming import StreamProtocol
 from serve_app.realtime.application import RealtimeApplication
 from serve_app.realtime.flushing import QUEUE_BYTES
 from tests.fixtures.http_stream import StreamWorld
 from tests.fixtures.realtime_server import FakeBackends, realtime_settings, serve_realtime
 from tests.fixtures.waiting import eventually
+
+UPGRADE = (
+    b"GET /connection/websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 @pytest.fixture(params=[True, False], ids=["direct", "asgi"])
@@ -56,6 +63,36 @@ async def test_what_is_still_to_come_of_an_answered_request_is_not_waited_for_fo
 
         await eventually(is_closed, 4)
         await asyncio.gather(rest, return_exceptions=True)
+        writer.close()
+
+
+async def test_a_websocket_on_the_connection_of_an_answered_request_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HAProxy keeps connections and sends the next visitor's request over them, an upgrade too."""
+    given_up: list[object] = []
+    give_up = StreamProtocol._give_up
+
+    def remembered(self: StreamProtocol, answered: object) -> None:
+        give_up(self, answered)
+        given_up.append(answered)
+
+    monkeypatch.setattr(StreamProtocol, "_give_up", remembered)
+    monkeypatch.setattr(streaming, "READ_S", 0.5)
+    settings = realtime_settings(tmp_path)
+    async with serve_realtime(RealtimeApplication(settings, FakeBackends(settings).connect), settings) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST /connection/health HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        [length] = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        await reader.readexactly(int(length.partition(b":")[2]))
+        writer.write(b"rest" + UPGRADE)
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        assert not given_up
+        await eventually(lambda: given_up)
+        command = json.dumps({"id": 1, "connect": {"token": server.token("u1")}}).encode()
+        writer.write(b"\x81\xfe" + len(command).to_bytes(2) + bytes(4) + command)  # masked by zeros
+        assert b"connect" in await asyncio.wait_for(reader.read(4_096), 10)
         writer.close()
 
 
