@@ -30,6 +30,7 @@ SILENT_S: Final = MISSED_BEATS * BEAT_S + 1.0
 """An agent that has not been heard for this long is given nothing: it may stand still, with a poll left behind."""
 
 FORGET_AGENT_S: Final = 60.0
+
 KEPT_OF: Final = 8
 """One in so many of a queue's places on a node is kept for keys of which nothing runs: whoever comes beside a tenant
 with thousands of jobs, however long these take, need not wait for one of them to end. The first to come, that is, as

@@ -15,7 +15,6 @@ from cluster.stack import daemon_state
 from cluster.stack.daemon_state import CommandLock
 from cluster.stack.plan import local_postgres, local_valkey
 
-SUPERVISOR_LIMIT_S = 90.0
 LOCK_LIMIT_S = 5.0
 """From a supervisor's end to the end of its last thread, with which the lock goes."""
 
@@ -25,7 +24,7 @@ def stop_everything(paths: Paths) -> int:
     supervisor = daemon_state.holder(paths)
     if supervisor is not None:
         console.print("Stopping …")
-        supervisor.end(((signal.SIGTERM, SUPERVISOR_LIMIT_S), (signal.SIGKILL, 5.0)))
+        supervisor.end(((signal.SIGTERM, daemon_state.END_LIMIT_S), (signal.SIGKILL, 5.0)))
     lock = CommandLock(paths)
     if not _have_alone(lock, paths):
         fail(_who(lock, paths, was_running=supervisor is not None))

@@ -14,10 +14,11 @@ from cluster.paths import Paths
 from cluster.settings import ROOT
 from cluster.stack import daemon_state, runner
 from cluster.stack.daemon_state import AlreadyRunning
+from cluster.stack.external import DEMO_ADDRESS
 from cluster.stack.plan import PRODUCTION, Options
 from cluster.stack.progress import Event
 
-DEMO_ACCOUNTS = "ada@mobula.localhost (or admin@, operator@, analyst@, lin@)"
+DEMO_ACCOUNTS = f"{DEMO_ADDRESS} (or admin@, operator@, analyst@, lin@)"
 """db/seed makes them, all with the one generated password."""
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when everything answers; stop with down.")]

@@ -12,6 +12,9 @@ from cluster.paths import Paths
 from cluster.secrets import write_private
 from cluster.services.process import Identity
 
+END_LIMIT_S = 90.0
+"""A supervisor that is asked to end does so in this time, or is not waited for any longer."""
+
 
 class AlreadyRunning(Exception):
     """Another command holds this checkout."""

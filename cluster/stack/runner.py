@@ -40,9 +40,6 @@ EXPECTED = (
 
 FOLLOW_S = 0.1
 
-END_LIMIT_S = 90.0
-"""A daemon whose start was interrupted ends in this time, or is left to who stops the rest."""
-
 GOES_ON = "it goes on starting without this command: ./mobula status; ./mobula down stops it"
 
 
@@ -166,7 +163,7 @@ def detach(
             # Here and not by its lock: it may not have that yet.
             daemon.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                daemon.wait(END_LIMIT_S)
+                daemon.wait(daemon_state.END_LIMIT_S)
         elif isinstance(problem, KeyboardInterrupt):
             listener(Event("note", "Mobula", GOES_ON))
         raise

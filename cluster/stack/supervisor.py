@@ -173,19 +173,20 @@ class Stack:
         if self.plan.postgres is None:
             found = external.check_postgres(self.plan.settings.asyncpg_dsn)
             budget.require_within(budget.budget(self.plan.settings), found.max_connections)
-            self._database = found.identity
-            self._warn_of_shards(found)
+            self._get_to_know(found)
             self._progress.done("Postgres", f"PostgreSQL {found.version} of DATABASE_URL")
             return
         self.plan.postgres.start()
         self._write_status()
-        found = external.check_postgres(self.plan.postgres.dsn)
-        self._database = found.identity
-        self._warn_of_shards(found)
+        self._get_to_know(external.check_postgres(self.plan.postgres.dsn))
         self._progress.done("Postgres", f"{self.plan.postgres.description} on port {self.plan.postgres.port}")
 
-    def _warn_of_shards(self, found: external.ExternalPostgres) -> None:
-        """Shards that were added need connections too. No refusal: they can only be removed while everything runs."""
+    def _get_to_know(self, found: external.ExternalPostgres) -> None:
+        """Remember which database it is, and warn where its shards are too many.
+
+        Shards that were added need connections too. No refusal: they can only be removed while everything runs.
+        """
+        self._database = found.identity
         try:
             budget.require_within(
                 budget.budget(self.plan.settings, broker_shards=found.broker_shards), found.max_connections

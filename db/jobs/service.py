@@ -61,9 +61,9 @@ _CANCEL_WAITING = text(
 # Locks nothing that the handler may hold. A job that was given back meanwhile is the owner's to end, too.
 _CANCEL_RUNNING = text(
     """
-    WITH alive AS (SELECT id, queue FROM jobs.queue WHERE id = :id),
+    WITH alive AS (SELECT id FROM jobs.queue WHERE id = :id),
     asked AS (INSERT INTO jobs.cancellations (job_id) SELECT id FROM alive ON CONFLICT DO NOTHING)
-    SELECT queue FROM alive
+    SELECT id FROM alive
     """
 )
 _COUNTS = text("SELECT state, count(*) AS n FROM jobs.queue GROUP BY state")
@@ -167,8 +167,7 @@ async def get_progress(session: AsyncSession, job_id: UUID) -> dict[str, Any] | 
 async def cancel_job(session: AsyncSession, job_id: UUID) -> JobView:
     """End a waiting job, or ask a running one to stop. Waits for no handler. Raises JobNotFound, JobFinished."""
     if (await session.execute(_CANCEL_WAITING, {"id": job_id})).first() is None:
-        queue = await session.scalar(_CANCEL_RUNNING, {"id": job_id})
-        if queue is None:
+        if await session.scalar(_CANCEL_RUNNING, {"id": job_id}) is None:
             job = await get_job(session, job_id)
             raise JobFinished(f"The job has already ended: {job.state}.")
         record_effect(session, JobsEnqueued(look=True))  # the owner learns of it at once

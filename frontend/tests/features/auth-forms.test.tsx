@@ -16,45 +16,43 @@ beforeEach(() => replace.mockReset());
 
 const PASSWORD = "blue kettle on fire";
 
+/** Has the API let everybody in, and keeps what it was asked. */
+function letIn(): { body?: unknown } {
+  const asked: { body?: unknown } = {};
+  server.use(
+    http.post(url("/auth/login"), async ({ request }) => {
+      asked.body = await request.json();
+      return HttpResponse.json({ user: currentUser() });
+    }),
+  );
+  return asked;
+}
+
+async function signIn(email: string) {
+  renderApp(<LoginForm next="/orders" registerHref="/register" />);
+  await userEvent.type(screen.getByLabelText("Email"), email);
+  await userEvent.type(screen.getByLabelText("Password"), PASSWORD);
+  await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+}
+
 describe("signing in", () => {
   it("asks for cookies and goes where it was asked to", async () => {
-    let body: unknown;
-    server.use(
-      http.post(url("/auth/login"), async ({ request }) => {
-        body = await request.json();
-        return HttpResponse.json({ user: currentUser() });
-      }),
-    );
-    renderApp(<LoginForm next="/orders" registerHref="/register" />);
-    await userEvent.type(screen.getByLabelText("Email"), "ada@example.com");
-    await userEvent.type(screen.getByLabelText("Password"), PASSWORD);
-    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    const asked = letIn();
+    await signIn("ada@example.com");
     await waitFor(() => expect(replace).toHaveBeenCalledWith("/orders"));
-    expect(body).toEqual({ email: "ada@example.com", password: PASSWORD, mode: "cookie" });
+    expect(asked.body).toEqual({ email: "ada@example.com", password: PASSWORD, mode: "cookie" });
     expect(localStorage.length).toBe(0);
   });
 
   it.each(["josé@example.com", "me@bücher.example", "root@intranet"])("lets %s in", async (email) => {
-    let body: unknown;
-    server.use(
-      http.post(url("/auth/login"), async ({ request }) => {
-        body = await request.json();
-        return HttpResponse.json({ user: currentUser() });
-      }),
-    );
-    renderApp(<LoginForm next="/orders" registerHref="/register" />);
-    await userEvent.type(screen.getByLabelText("Email"), email);
-    await userEvent.type(screen.getByLabelText("Password"), PASSWORD);
-    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    const asked = letIn();
+    await signIn(email);
     await waitFor(() => expect(replace).toHaveBeenCalledWith("/orders"));
-    expect(body).toMatchObject({ email });
+    expect(asked.body).toMatchObject({ email });
   });
 
   it.each(["ada", "@example.com", "ada@"])("asks nobody about %s", async (email) => {
-    renderApp(<LoginForm next="/orders" registerHref="/register" />);
-    await userEvent.type(screen.getByLabelText("Email"), email);
-    await userEvent.type(screen.getByLabelText("Password"), PASSWORD);
-    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    await signIn(email);
     await waitFor(() => expect(screen.getByLabelText("Email")).toBeInvalid());
   });
 

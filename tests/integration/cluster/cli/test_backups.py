@@ -30,6 +30,13 @@ def ask(mobula: MobulaCommand, capfd: pytest.CaptureFixture[str], statement: str
     return capfd.readouterr().out.strip()
 
 
+def back_up(mobula: MobulaCommand, capfd: pytest.CaptureFixture[str], file: Path) -> None:
+    """A migrated database with one row that tells it from others."""
+    assert mobula.run("migrate", "up").exit_code == 0
+    ask(mobula, capfd, HEAD)
+    assert mobula.run("backup", str(file)).exit_code == 0
+
+
 def test_a_backup_brings_everything_back_and_streams_begin_anew(
     mobula: MobulaCommand, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,9 +105,7 @@ def test_a_damaged_backup_changes_nothing(
     mobula: MobulaCommand, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "backup.sql.gz"
-    assert mobula.run("migrate", "up").exit_code == 0
-    ask(mobula, capfd, HEAD)
-    assert mobula.run("backup", str(file)).exit_code == 0
+    back_up(mobula, capfd, file)
     whole = file.read_bytes()
     for damaged in (whole[: len(whole) * 2 // 3], whole[:-4], b"no backup at all"):
         file.write_bytes(damaged)
@@ -122,9 +127,7 @@ def test_a_restore_whose_process_ends_before_its_file_changes_nothing(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", empty_database_url)
     file = tmp_path / "backup.sql.gz"
-    assert mobula.run("migrate", "up").exit_code == 0
-    ask(mobula, capfd, HEAD)
-    assert mobula.run("backup", str(file)).exit_code == 0
+    back_up(mobula, capfd, file)
     with file.open("ab") as more:  # ten gigabytes: nothing reads them in the time that this test takes
         more.write(gzip.compress(b"CREATE TABLE app.later (word text);\nCOPY app.later FROM stdin;\n"))
         rows = gzip.compress((b"x" * 999 + b"\n") * 10_000)
@@ -155,9 +158,7 @@ def test_a_backup_that_was_packed_before_it_was_whole_changes_nothing(
     mobula: MobulaCommand, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "backup.sql.gz"
-    assert mobula.run("migrate", "up").exit_code == 0
-    ask(mobula, capfd, HEAD)
-    assert mobula.run("backup", str(file)).exit_code == 0
+    back_up(mobula, capfd, file)
     ask(mobula, capfd, "UPDATE app.stream_heads SET top = 12")
     text = gzip.decompress(file.read_bytes())
     file.write_bytes(gzip.compress(text + b"CREATE TABLE app.later (word text);\nCOPY app.later FROM stdin;\nx\n"))

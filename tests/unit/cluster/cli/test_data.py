@@ -257,11 +257,11 @@ def test_an_address_of_our_own_is_known_where_its_port_or_its_password_was_anoth
     before = make(Options(home=mobula.home), {"PATH": "/bin"})
     fresh = make(Options(home=mobula.home, fresh=True), {"PATH": "/bin"})  # and failed: the old passwords stay
     keep(before.paths.ports_file, replace(before.ports, base=before.ports.base + BLOCK_SIZE))
-    for service, name in (("postgres", "DATABASE_URL"), ("valkey", "REDIS_URL")):
-        assert is_own(before.env[name], service, before.paths)  # type: ignore[arg-type]
+    assert is_own(before.env["DATABASE_URL"], "postgres", before.paths)
+    assert is_own(before.env["REDIS_URL"], "valkey", before.paths)
     keep(before.paths.ports_file, before.ports)
-    for service, name in (("postgres", "DATABASE_URL"), ("valkey", "REDIS_URL")):
-        assert is_own(fresh.env[name], service, before.paths)  # type: ignore[arg-type]
+    assert is_own(fresh.env["DATABASE_URL"], "postgres", before.paths)
+    assert is_own(fresh.env["REDIS_URL"], "valkey", before.paths)
     port = before.ports.service("postgres")
     for other in (f"postgresql://u:p@db.example:{port}/x", f"postgresql://u:p@127.0.0.1:{port + 1}/x"):
         assert not is_own(other, "postgres", before.paths)
@@ -272,8 +272,12 @@ def test_a_stack_that_lost_its_supervisor_keeps_its_database(
 ) -> None:
     server = Server(monkeypatch)
     paths = Paths(mobula.home)
-    pipe = {"stdin": subprocess.PIPE, "executable": shutil.which("cat")}
-    gcs = subprocess.Popen(["/ray/gcs/gcs_server", "-"], env={MARKER: str(paths.home)}, **pipe)  # type: ignore[call-overload]
+    gcs = subprocess.Popen(
+        ["/ray/gcs/gcs_server", "-"],
+        executable=shutil.which("cat"),
+        stdin=subprocess.PIPE,
+        env={MARKER: str(paths.home)},
+    )
     try:
         with pytest.raises(typer.Exit), database_environment("./mobula psql"):
             pytest.fail("it must not come to that")
